@@ -1,0 +1,90 @@
+"""The values the pool is made of. All are frozen; secrets are kept out of `repr`. No I/O, no clock."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Standing(StrEnum):
+    """What the provider thinks of an account's credentials."""
+
+    GOOD = "good"
+    NEEDS_LOGIN = "needs_login"
+    """The refresh token is dead: only a new login helps."""
+    DEACTIVATED = "deactivated"
+    """The workspace or the account was closed; a new login would not help."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """One seat: an account id (the workspace) and a user id. Team seats share the first, one e-mail can own two.
+
+    `backend_origin` and `routing_override` are what `/wham/accounts/check` says of this account: the https origin its
+    requests belong to (None: chatgpt.com) and the value of `x-openai-account-routing-override` (None: no header).
+    `added_at` is in seconds since the epoch. `reserve_percent` of every quota window is left to the owner.
+    """
+
+    account_id: str
+    user_id: str
+    label: str
+    email: str = ""
+    plan: str = ""
+    fedramp: bool = False
+    backend_origin: str | None = None
+    routing_override: str | None = None
+    tags: tuple[str, ...] = ()
+    note: str = ""
+    priority: int = 0
+    reserve_percent: int = 0
+    enabled: bool = True
+    standing: Standing = Standing.GOOD
+    added_at: float = 0.0
+
+    @property
+    def key(self) -> str:
+        """What identifies the seat everywhere: in the store, in a lease, in a lock's name."""
+        return f"{self.account_id}:{self.user_id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """The tokens of one account. `expires_at` is the access token's `exp`, None for one that does not say."""
+
+    access: str = field(repr=False)
+    refresh: str = field(repr=False)
+    id_token: str = field(repr=False, default="")
+    expires_at: float | None = None
+    refreshed_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cooldown:
+    """Until when an account rests, and the outcome that caused it. Times are seconds since the epoch."""
+
+    until: float
+    reason: str
+    since: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Affinity:
+    """The account a thread belongs to, and when it was last used there."""
+
+    thread: str
+    key: str
+    used_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One line of the pool's bounded history: what happened to which account, and why. Never holds a token."""
+
+    at: float
+    kind: str
+    key: str = ""
+    thread: str = ""
+    detail: str = ""
+
+
+def masked(token: str) -> str:
+    """A token as it may be shown: enough to tell two apart, too little to use."""
+    return f"…{token[-4:]}" if len(token) > 16 else "…"

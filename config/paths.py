@@ -1,0 +1,52 @@
+"""Where things live, and the modes they are kept in. One folder holds everything of ours."""
+
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+
+import platformdirs
+
+PRIVATE_FOLDER = 0o700
+PRIVATE_FILE = 0o600
+
+
+def home(environ: Mapping[str, str] = os.environ) -> Path:
+    """The folder of this product: `CODEX_ROTATE_HOME`, else the platform's place for user data."""
+    chosen = environ.get("CODEX_ROTATE_HOME")
+    return Path(chosen).expanduser() if chosen else Path(platformdirs.user_data_dir("codex-rotate", appauthor=False))
+
+
+def pool_file(environ: Mapping[str, str] = os.environ) -> Path:
+    """The pool's SQLite database."""
+    return home(environ) / "pool.db"
+
+
+def config_file(environ: Mapping[str, str] = os.environ) -> Path:
+    """The user's settings."""
+    return home(environ) / "config.toml"
+
+
+def codex_home(environ: Mapping[str, str] = os.environ) -> Path:
+    """The official client's own folder: `CODEX_HOME`, else `~/.codex`."""
+    chosen = environ.get("CODEX_HOME")
+    return Path(chosen).expanduser() if chosen else Path.home() / ".codex"
+
+
+def codex_auth_file(environ: Mapping[str, str] = os.environ) -> Path:
+    """The official client's login; `CODEX_CLI_AUTH_PATH` names another file."""
+    chosen = environ.get("CODEX_CLI_AUTH_PATH")
+    return Path(chosen).expanduser() if chosen else codex_home(environ) / "auth.json"
+
+
+def make_private_folder(path: Path) -> None:
+    """Create `path` for its owner only; a folder that others can read is closed to them."""
+    path.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+    if os.name == "posix" and stat.S_IMODE(path.stat().st_mode) != PRIVATE_FOLDER:
+        path.chmod(PRIVATE_FOLDER)
+
+
+def make_private_file(path: Path) -> None:
+    """Close an existing file to everybody but its owner."""
+    if os.name == "posix" and stat.S_IMODE(path.stat().st_mode) != PRIVATE_FILE:
+        path.chmod(PRIVATE_FILE)
