@@ -1,0 +1,87 @@
+"""When upstream says to try again: every place and unit it uses, read into seconds since the epoch. Pure."""
+
+import re
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from typing import Final
+
+LONGEST: Final = 35 * 86_400.0
+"""A monthly window and a little more; anything later is nonsense and is cut to this (seconds)."""
+
+_MILLISECONDS_FROM: Final = 1e11
+"""Seconds since the epoch stay below this until the year 5138; larger numbers are milliseconds."""
+
+_TRY_AGAIN: Final = re.compile(r"try again in\s+((?:\d+(?:\.\d+)?\s*(?:days?|ms|d|h|m|s)\w*\s*)+)", re.IGNORECASE)
+_SPAN: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(days?|ms|d|h|m|s)", re.IGNORECASE)
+_UNITS: Final = {"d": 86_400.0, "day": 86_400.0, "days": 86_400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+
+
+def reset_time(error: Mapping[str, object], headers: Mapping[str, str], now: float) -> float | None:
+    """The moment upstream names, or None when it names none, or one that is already past.
+
+    The most specific source wins: the error's own fields, then the header of the window that is used up, then
+    `retry-after-ms` and `retry-after`, then the text of the message. Never raises. docs/codex-wire.md section 3.
+    """
+    for moment in (
+        _moment(_number(error.get("resets_at")), now),
+        _after(_number(error.get("resets_in_seconds")), now),
+        _exhausted_window(headers, now),
+        _after(_number(headers.get("retry-after-ms")), now, unit=0.001),
+        _retry_after(headers.get("retry-after", ""), now),
+        _after(_spoken(error.get("message")), now),
+    ):
+        if moment is not None and moment > now:
+            return min(moment, now + LONGEST)
+    return None
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if number == number and abs(number) != float("inf") else None
+
+
+def _moment(number: float | None, now: float) -> float | None:
+    if number is None:
+        return None
+    if number > _MILLISECONDS_FROM:
+        number /= 1000
+    # Small numbers in a field that should hold a date are spans: seconds from now.
+    return number if number > LONGEST else now + number
+
+
+def _after(number: float | None, now: float, unit: float = 1.0) -> float | None:
+    return None if number is None or number < 0 else now + number * unit
+
+
+def _exhausted_window(headers: Mapping[str, str], now: float) -> float | None:
+    """`x-<limit>-<window>-reset-at` of a window whose `-used-percent` says 100; the latest when several are used up."""
+    moments = []
+    for name, value in headers.items():
+        if name.startswith("x-") and name.endswith("-used-percent") and (_number(value) or 0) >= 100:
+            moment = _moment(_number(headers.get(name.removesuffix("-used-percent") + "-reset-at")), now)
+            if moment is not None:
+                moments.append(moment)
+    return max(moments, default=None)
+
+
+def _retry_after(value: str, now: float) -> float | None:
+    number = _number(value)
+    if number is not None:
+        return _after(number, now)
+    try:
+        return parsedate_to_datetime(value).timestamp()
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None
+
+
+def _spoken(message: object) -> float | None:
+    """ "Please try again in 6m0s." and its relatives."""
+    found = _TRY_AGAIN.search(message) if isinstance(message, str) else None
+    if found is None:
+        return None
+    return sum(float(amount) * _UNITS[unit.lower()] for amount, unit in _SPAN.findall(found.group(1)))
