@@ -1,0 +1,8 @@
+"""The mitmproxy side. The order of this list is the order of the hooks."""
+
+from addons.rotator import Rotator, SocketRotator
+from addons.startup import Startup
+
+startup = Startup()
+rotator = Rotator(startup)
+addons = [startup, rotator, SocketRotator(rotator)]

@@ -1,0 +1,102 @@
+"""Answers of our own: what a client gets when no account can serve, or when we refuse. Pure.
+
+A limit is told in the exact shape upstream uses, so that the client prints its own message with the right time
+(docs/codex-wire.md section 3). Everything that is our doing says so: its type begins with `codex_rotate_`.
+"""
+
+import functools
+import json
+import logging
+import math
+from collections.abc import Callable
+from typing import Any, Final
+
+from mitmproxy import http
+
+from accounts.selection import Exhausted
+
+logger = logging.getLogger(__name__)
+
+DEFECT: Final = "codex-rotate failed while handling this request and did not send it. See the proxy's log."
+
+
+def failed_closed() -> http.Response:
+    """503: something of ours went wrong; the request was not sent."""
+    return error(503, "codex_rotate_defect", DEFECT)
+
+
+def fail_closed(hook: Callable[[Any, http.HTTPFlow], None]) -> Callable[[Any, http.HTTPFlow], None]:
+    """For hooks that handle credentials. mitmproxy sends a request on when a hook raises; this answers it instead."""
+
+    @functools.wraps(hook)
+    def closed(addon: Any, flow: http.HTTPFlow) -> None:
+        try:
+            hook(addon, flow)
+        except Exception:
+            logger.exception("codex-rotate: a request was refused because of a defect in the addon")
+            flow.response = failed_closed()
+
+    return closed
+
+
+def in_band_defect() -> bytes:
+    """The same on a WebSocket: the turn ends with an error of ours."""
+    described = {"type": "codex_rotate_defect", "code": "codex_rotate_defect", "message": DEFECT}
+    return json.dumps({"type": "error", "status": 503, "error": described}).encode()
+
+
+def unreachable(detail: str) -> http.Response:
+    """502: no attempt brought an answer. The client retries this by itself."""
+    return error(502, "codex_rotate_upstream_unreachable", f"No account got an answer from upstream: {detail}")
+
+
+def try_again(seconds: int, message: str) -> http.Response:
+    """429 of a kind the client waits out by itself: whole seconds, and a type that is not a limit."""
+    return error(429, "codex_rotate_try_again", message, retry_after=seconds)
+
+
+def upgrade_refused() -> http.Response:
+    """426 on a WebSocket upgrade: the client goes on over HTTP at once and in silence, where errors keep their body."""
+    return error(426, "codex_rotate_use_http", "codex-rotate asks the client to use HTTP for this request.")
+
+
+def nothing_usable(exhausted: Exhausted, now: float) -> http.Response:
+    """Every account is at its limit (429, upstream's own shape) or needs a person (400, ours).
+
+    400 is the one status whose text the client prints at once; it would retry a 5xx for half a minute first.
+    """
+    if exhausted.limited and exhausted.resets_at is not None:
+        return http.Response.make(
+            429,
+            json.dumps({"error": limit_error(exhausted, now)}),
+            {"content-type": "application/json", "retry-after": str(limit_seconds(exhausted, now))},
+        )
+    reasons = ", ".join(f"{label}: {reason}" for label, reason in sorted(exhausted.reasons.items()))
+    return error(
+        400,
+        "codex_rotate_no_account",
+        f"No account of the codex-rotate pool can serve this request ({reasons or 'the pool is empty'}). "
+        "Run `codex-rotate list` to see what each needs.",
+    )
+
+
+def limit_seconds(exhausted: Exhausted, now: float) -> int:
+    return max(1, math.ceil((exhausted.resets_at or now) - now))
+
+
+def limit_error(exhausted: Exhausted, now: float) -> dict[str, object]:
+    """Upstream's usage-limit error, with the time the first account of the pool is back."""
+    return {
+        "type": "usage_limit_reached",
+        "message": "The usage limit has been reached",
+        "plan_type": exhausted.plan or None,
+        "resets_at": math.ceil(exhausted.resets_at or now),
+        "resets_in_seconds": limit_seconds(exhausted, now),
+    }
+
+
+def error(status: int, kind: str, message: str, *, retry_after: int | None = None) -> http.Response:
+    headers = {"content-type": "application/json"}
+    if retry_after is not None:
+        headers["retry-after"] = str(retry_after)
+    return http.Response.make(status, json.dumps({"error": {"type": kind, "code": kind, "message": message}}), headers)

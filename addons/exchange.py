@@ -1,0 +1,331 @@
+"""One request of the client, told by `attempts.py` what upstream does, telling it what to do next.
+
+This translates: mitmproxy's heads and chunks into the pool's outcomes, the pool's verdicts into steps. What to do about
+an outcome is decided in `accounts/`.
+"""
+
+import logging
+from dataclasses import replace
+from typing import Final
+
+from mitmproxy import http
+
+from accounts.affinity import thread_of
+from accounts.outcomes import Action, Kind, Outcome, Reply, Rest, classify, error_of
+from accounts.pool import Lease
+from accounts.selection import Exhausted
+from addons import answers, credentials, redact, streams
+from addons.routes import Route
+from addons.service import PoolService
+from addons.steps import Answer, Loss, Send, Signal, Step
+from addons.streams import Meaning
+
+logger = logging.getLogger(__name__)
+
+HOLD_BYTES: Final = 256 * 1024
+"""An answer's beginning is held back at most this long: more is an answer, whatever it is."""
+HOLD_SECONDS: Final = 20.0
+STALL_SECONDS: Final = 280.0
+"""A stream silent for so long is given up, just before the client would (300 s, docs/codex-wire.md section 3)."""
+
+LOSSES: Final = {
+    Loss.CONNECT: Kind.CONNECT_FAILED,
+    Loss.BROKEN: Kind.RESET,
+    Loss.OVERDUE: Kind.HEAD_TIMEOUT,
+}
+
+
+class Own:
+    """A request that is the client's own: sent once, unchanged, delivered as it comes."""
+
+    replayable = True
+
+    def __init__(self, flow: http.HTTPFlow, shown: redact.Shown) -> None:
+        self.flow = flow
+        self.shown = shown
+        self.step: Step | None = None
+        self._cookies: redact.Shown | None = None
+
+    def start(self) -> Step:
+        return Send(credentials.own(self.flow.request, self.shown), key="")
+
+    def head(self, response: http.Response) -> Step:
+        return Signal.DELIVER
+
+    def body(self, data: bytes) -> Step:
+        return Signal.DELIVER
+
+    def end(self) -> Step:
+        return Signal.DELIVER
+
+    def lost(self, loss: Loss, message: str) -> Step:
+        return Signal.DELIVER
+
+    def patience(self) -> float:
+        return 0
+
+    def overdue(self) -> Step:
+        return Signal.WAIT
+
+    def delivering(self, response: http.Response) -> None:
+        if self.shown.redacted:
+            self._cookies = redact.hide(response.headers, redact.RESPONSE)
+
+    def reveal(self, response: http.Response) -> http.Response:
+        if self._cookies is None or not self._cookies.secrets:
+            return response
+        revealed = response.copy()
+        revealed.headers = self._cookies.reveal(response.headers)
+        return revealed
+
+    def gone(self) -> None: ...
+
+    def broke(self, message: str) -> None: ...
+
+    def finished(self) -> None: ...
+
+    async def think(self) -> Step:
+        return Answer(answers.failed_closed())
+
+
+class Pooled(Own):
+    """A request that the pool serves: attempts on one account after another until one can be delivered."""
+
+    head_seconds: float = 45.0
+    """How long an account gets to begin its answer."""
+
+    def __init__(self, service: PoolService, route: Route, flow: http.HTTPFlow, shown: redact.Shown) -> None:
+        super().__init__(flow, shown)
+        self.service = service
+        # One steady account for the catalogue: its etag makes the client fetch anew whenever it changes.
+        self.turn = service.turn(thread_of(flow.request.headers.get), steady=route is Route.CATALOGUE)
+        self.upgrade = flow.request.headers.get("upgrade", "").lower() == "websocket"
+        self.lease: Lease | None = None
+        self.renewing: Lease | None = None
+        self.served_by: Lease | None = None
+        self._begin()
+
+    def _begin(self) -> None:
+        """A new attempt knows nothing yet."""
+        self.response: http.Response | None = None
+        self.collected = bytearray()
+        self.events: streams.Events | None = None
+        self.outcome: Outcome | None = None
+        self.delivered = False
+        self.heard_at = self.service.clock()
+
+    # Steps
+
+    def start(self) -> Step:
+        return self._take(None)
+
+    def head(self, response: http.Response) -> Step:
+        self.response = response
+        if response.status_code >= 400:
+            return Signal.WAIT
+        if _is_event_stream(response):
+            self.events = streams.Events()
+            return Signal.WAIT
+        return self._deliver()
+
+    def body(self, data: bytes) -> Step:
+        assert self.response is not None
+        self.collected += data
+        if self.events is not None:
+            for kind, event in self.events.feed(data):
+                match streams.meaning(kind):
+                    case Meaning.FAILURE:
+                        return self._failed(self._in_stream(event))
+                    case Meaning.OUTPUT | Meaning.ENDING:
+                        return self._deliver()
+        if len(self.collected) > HOLD_BYTES:
+            return self._refused() if self.events is None else self._deliver()
+        return Signal.WAIT
+
+    def end(self) -> Step:
+        if self.events is not None:
+            return self._failed(Outcome(kind=Kind.TRUNCATED, detail="ended before any output"))
+        return self._refused()
+
+    def lost(self, loss: Loss, message: str) -> Step:
+        if self.response is not None and self.events is None:
+            return self._refused()
+        return self._failed(Outcome(kind=LOSSES[loss], detail=message[:200]))
+
+    def patience(self) -> float:
+        if self.delivered:
+            return STALL_SECONDS if self.events is not None and self.outcome is None else 0
+        return self.head_seconds if self.response is None else HOLD_SECONDS
+
+    def overdue(self) -> Step:
+        if self.delivered:
+            silent = self.service.clock() - self.heard_at
+            if self.lease is None or self.outcome is not None or silent < STALL_SECONDS * 0.95:
+                return Signal.WAIT
+            self._settle(Outcome(kind=Kind.STALLED, detail=f"silent for {silent:.0f} s"))
+            return Signal.ABORT
+        if self.response is None:
+            return self.lost(Loss.OVERDUE, f"no answer within {self.head_seconds:.0f} s")
+        return self._refused() if self.events is None else self._deliver()
+
+    def gone(self) -> None:
+        self._settle(Outcome(kind=Kind.CLIENT_GONE))
+
+    def broke(self, message: str) -> None:
+        self._settle(Outcome(kind=Kind.TRUNCATED, detail=message[:200]))
+
+    async def think(self) -> Step:
+        """Renew the token of the account at hand, then go on: with it, or without it."""
+        lease = self.renewing
+        assert lease is not None
+        self.renewing = None
+        held = self.lease is lease
+        renewal = await self.service.renew(lease, "proactive_expiry" if held else "unauthorized_recovery")
+        now = self.service.clock()
+        if not held:
+            return self._take(lease) if renewal.credentials is not None else self._refresh_failed(lease, now)
+        if renewal.credentials is not None:
+            self.lease = replace(lease, credentials=renewal.credentials)
+        elif renewal.dead or lease.expired(now):
+            return self._failed(Outcome(kind=Kind.REFRESH_FAILED, detail=renewal.detail))
+        return self._send()
+
+    # After delivery
+
+    def delivering(self, response: http.Response) -> None:
+        super().delivering(response)
+        if self.events is not None:
+            response.stream = self._passing
+
+    def _passing(self, data: bytes) -> bytes:
+        """Sees every chunk on its way; never changes or delays one, and never raises."""
+        self.heard_at = self.service.clock()
+        if self.outcome is None and self.events is not None:
+            try:
+                for kind, event in self.events.feed(data):
+                    self._note(kind, event)
+            except Exception:
+                logger.exception("codex-rotate: could not read a passing event")
+                self.events = None
+        return data
+
+    def finished(self) -> None:
+        if not self.delivered:  # an answer of our own
+            self.gone()
+            return
+        if self.events is not None and self.outcome is None:
+            self.outcome = Outcome(kind=Kind.TRUNCATED, detail="ended without response.completed")
+        self._settle(self.outcome or Outcome(kind=Kind.OK))
+
+    # Inside
+
+    def _take(self, again: Lease | None) -> Step:
+        now = self.service.clock()
+        taken = self.turn.take(now, again=again)
+        if isinstance(taken, Exhausted):
+            return self._exhausted(taken, now)
+        self.lease = taken
+        if self.turn.refresh_first(taken, now):
+            self.renewing = taken
+            return Signal.THINK
+        return self._send()
+
+    def _send(self) -> Step:
+        assert self.lease is not None
+        self._begin()
+        request = credentials.managed(self.flow.request, self.shown, self.lease, self.service.turn_states)
+        return Send(request, key=self.lease.key)
+
+    def _deliver(self) -> Step:
+        assert self.lease is not None
+        assert self.response is not None
+        self.delivered = True
+        self.served_by = self.lease
+        self.collected.clear()
+        if self.events is not None:
+            self.events = streams.Events()  # what was held passes by once more, on its way to the client
+        self.service.turn_states.issued(self.response.headers.get(credentials.TURN_STATE), self.lease.key)
+        return Signal.DELIVER
+
+    def _refused(self) -> Step:
+        """An answer of 400 or more, as far as it came."""
+        response = self.response
+        assert response is not None
+        return self._failed(classify(read_reply(response, bytes(self.collected)), self.service.clock()))
+
+    def _in_stream(self, event: bytes) -> Outcome:
+        outcome = classify(streams.reply_of(event), self.service.clock())
+        return outcome if outcome.kind is not Kind.OK else Outcome(kind=Kind.FAILED_IN_STREAM)
+
+    def _failed(self, outcome: Outcome) -> Step:
+        lease, now = self.lease, self.service.clock()
+        assert lease is not None
+        self.lease = None
+        action = self.turn.report(lease, outcome, now)
+        if outcome.rule.action is not Action.DELIVER:
+            logger.info("codex-rotate: %s: %s (%s)", lease.account.label, outcome.kind, outcome.detail)
+        if action is Action.DELIVER or not self.replayable:
+            return self._give_up(outcome, now)
+        if action is Action.REFRESH:
+            self.renewing = lease
+            return Signal.THINK
+        taken = self._take(None)
+        return (
+            taken
+            if not isinstance(taken, Answer) or outcome.rule.rest is not Rest.SOFT
+            else self._give_up(outcome, now)
+        )
+
+    def _give_up(self, outcome: Outcome, now: float) -> Step:
+        """No further attempt: the client gets upstream's own words if there are any."""
+        if outcome.rule.action is not Action.DELIVER and outcome.rule.rest is Rest.HARD and self.replayable:
+            left = self.turn.peek(now)
+            if isinstance(left, Exhausted):
+                return self._exhausted(left, now)
+            return Answer(answers.try_again(1, "Several accounts reached their limits at once; others are left."))
+        if self.response is not None:
+            return self._deliver_refusal()
+        return Answer(answers.unreachable(f"{outcome.kind} {outcome.detail}".strip()))
+
+    def _deliver_refusal(self) -> Step:
+        self.delivered = True
+        self.outcome = self.turn.outcomes[-1]
+        return Signal.DELIVER
+
+    def _refresh_failed(self, lease: Lease, now: float) -> Step:
+        """The account answered 401 and has no newer token: on to another one."""
+        self.turn.pool.report(lease, Outcome(kind=Kind.REFRESH_FAILED), now)
+        return self._take(None)
+
+    def _exhausted(self, exhausted: Exhausted, now: float) -> Step:
+        if self.upgrade:  # an upgrade's refusal loses its body on the way; over HTTP the client reads it
+            return Answer(answers.upgrade_refused())
+        return Answer(answers.nothing_usable(exhausted, now))
+
+    def _note(self, kind: str, event: bytes) -> None:
+        match streams.meaning(kind):
+            case Meaning.FAILURE:
+                self.outcome = self._in_stream(event)
+            case Meaning.ENDING:
+                self.outcome = Outcome(kind=Kind.OK)
+
+    def _settle(self, outcome: Outcome) -> None:
+        """Give the lease back, once."""
+        lease, self.lease = self.lease, None
+        if lease is not None:
+            self.turn.report(lease, outcome, self.service.clock())
+
+
+def read_reply(response: http.Response, body: bytes) -> Reply:
+    """A refusing HTTP answer as a value. Bodies that are not JSON objects, or compressed, have no error to read."""
+    return Reply(
+        status=response.status_code,
+        headers={name.lower(): response.headers[name] for name in response.headers},
+        error=error_of(streams.decoded(body)),
+    )
+
+
+def _is_event_stream(response: http.Response) -> bool:
+    encoding: str = response.headers.get("content-encoding", "identity")
+    kind: str = response.headers.get("content-type", "")
+    return encoding == "identity" and kind.startswith("text/event-stream")

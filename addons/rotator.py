@@ -1,0 +1,120 @@
+"""The addon's hooks. Each translates and hands on; what to do is decided in `accounts/`, how in `attempts.py`."""
+
+import logging
+from collections.abc import Callable
+
+from mitmproxy import ctx, http
+from mitmproxy.proxy.layer import NextLayer
+
+from addons import answers, attempts, attempts_connections, exchange, redact, sockets
+from addons.routes import Route, Target, route_of
+from addons.startup import Startup
+
+logger = logging.getLogger(__name__)
+
+
+def target_of(flow: http.HTTPFlow) -> Target:
+    """What the route is chosen by. The address is the connection's, not the request's own claim."""
+    request = flow.request
+    headers = request.headers
+    return Target(
+        scheme=request.scheme,
+        connected=(request.host, request.port),
+        claimed=request.host_header or "",
+        sni=flow.client_conn.sni,
+        method=request.method,
+        path=request.path,
+        bearer=headers.get("authorization", "").startswith("Bearer "),
+        upgrade=is_upgrade(request),
+    )
+
+
+def is_upgrade(request: http.Request) -> bool:
+    upgrade: str = request.headers.get("upgrade", "")
+    return upgrade.lower() == "websocket"
+
+
+class Rotator:
+    """Puts every intercepted request in the hands of an exchange."""
+
+    def __init__(self, startup: Startup) -> None:
+        self.startup = startup
+        self.exchanges: dict[str, exchange.Own] = {}
+
+    def next_layer(self, nextlayer: NextLayer) -> None:
+        ctx.master.addons.get("nextlayer").next_layer(nextlayer)
+        attempts.install(nextlayer.layer, self.find)
+        attempts_connections.lift_connection_limit(ctx.master.addons.get("proxyserver"), nextlayer.context.client)
+
+    def find(self, flow: http.HTTPFlow) -> exchange.Own | None:
+        """The exchange of a flow; none means that a hook failed, and the request is refused."""
+        return self.exchanges.get(flow.id)
+
+    @answers.fail_closed
+    def requestheaders(self, flow: http.HTTPFlow) -> None:
+        if flow.response or flow.error or not flow.live or flow.is_replay:
+            return
+        route = route_of(target_of(flow))
+        shown = redact.hide(flow.request.headers, redact.REQUEST) if ctx.options.rotate_redact else redact.AS_IS
+        if route is Route.OWN:
+            self.exchanges[flow.id] = exchange.Own(flow, shown)
+        elif is_upgrade(flow.request) and ctx.options.rotate_transport == "sse":
+            flow.response = answers.upgrade_refused()
+        else:
+            flow.request.stream = False  # kept, so that it can be sent again
+            self.exchanges[flow.id] = self.startup.pooled(route, flow, shown)
+
+    async def upstream_decision(self, deciding: exchange.Own) -> None:
+        try:
+            deciding.step = await deciding.think()
+        except Exception:
+            logger.exception("codex-rotate: a request was refused because of a defect in the addon")
+
+    def response(self, flow: http.HTTPFlow) -> None:
+        if flow.websocket is None:
+            self.exchanges.pop(flow.id, None)
+
+    def error(self, flow: http.HTTPFlow) -> None:
+        self.exchanges.pop(flow.id, None)
+
+
+class SocketRotator:
+    """Watches the messages of upgraded connections that the pool serves."""
+
+    def __init__(self, rotator: Rotator) -> None:
+        self.rotator = rotator
+        self.sockets: dict[str, sockets.Socket] = {}
+
+    def websocket_start(self, flow: http.HTTPFlow) -> None:
+        served = self.rotator.exchanges.pop(flow.id, None)
+        if isinstance(served, exchange.Pooled) and served.served_by is not None:
+            self.sockets[flow.id] = sockets.Socket(served.service, served.served_by)
+
+    def websocket_message(self, flow: http.HTTPFlow) -> None:
+        assert flow.websocket is not None
+        socket = self.sockets.get(flow.id)
+        message = flow.websocket.messages[-1]
+        if socket is None or message.injected:
+            return
+        if not message.from_client:
+            message.content = self._safely(socket.from_server, message.content) or message.content
+            return
+        instead = self._safely(socket.from_client, message.content)
+        if instead is not None:
+            message.drop()
+            ctx.master.commands.call("inject.websocket", flow, True, instead, True)
+
+    def websocket_end(self, flow: http.HTTPFlow) -> None:
+        socket = self.sockets.pop(flow.id, None)
+        if socket is not None:
+            assert flow.websocket is not None
+            socket.closed(by_client=bool(flow.websocket.closed_by_client))
+
+    @staticmethod
+    def _safely(decide: Callable[[bytes], bytes | None], content: bytes) -> bytes | None:
+        """Fail closed: a message we could not judge ends the turn with an error of ours."""
+        try:
+            return decide(content)
+        except Exception:
+            logger.exception("codex-rotate: a message was refused because of a defect in the addon")
+            return answers.in_band_defect()

@@ -1,0 +1,104 @@
+"""Reading Responses events just far enough: what kind each is, and JSON only for the few that decide something. Pure.
+
+The same events arrive as server-sent events and as WebSocket messages; docs/codex-wire.md sections 1.2 and 3.
+"""
+
+import enum
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from accounts.outcomes import Reply, error_of
+
+PRELUDE: Final = frozenset(
+    {
+        "response.created",
+        "response.in_progress",
+        "response.queued",
+        "response.metadata",
+        "codex.rate_limits",
+        "responsesapi.websocket_timing",
+        "keepalive",
+        "ping",
+    }
+)
+"""Events without output: as long as only these have come, another account can still take over unnoticed."""
+FAILURES: Final = frozenset({"response.failed", "error"})
+ENDINGS: Final = frozenset({"response.completed", "response.incomplete"})
+
+_TYPE_FIRST: Final = re.compile(rb'\s*\{\s*"type"\s*:\s*"([\w.\-]{1,80})"')
+_BLANK_LINE: Final = re.compile(rb"\r?\n\r?\n")
+
+
+class Meaning(enum.Enum):
+    PRELUDE = enum.auto()
+    OUTPUT = enum.auto()
+    FAILURE = enum.auto()
+    ENDING = enum.auto()
+
+
+def event_type(data: bytes) -> str:
+    """The `type` of a JSON event; empty when it has none. Decodes only what does not begin with it."""
+    found = _TYPE_FIRST.match(data)
+    if found:
+        return found.group(1).decode()
+    payload = decoded(data)
+    kind = payload.get("type")
+    return kind if isinstance(kind, str) else ""
+
+
+def meaning(kind: str) -> Meaning:
+    """What an event of this type is to a verdict. A type this version does not know may be output."""
+    if kind in PRELUDE:
+        return Meaning.PRELUDE
+    if kind in FAILURES:
+        return Meaning.FAILURE
+    return Meaning.ENDING if kind in ENDINGS else Meaning.OUTPUT
+
+
+def decoded(data: bytes) -> Mapping[str, object]:
+    """A JSON object, empty for anything else. Never raises."""
+    try:
+        payload = json.loads(data)
+    except (ValueError, RecursionError):
+        return {}
+    return payload if isinstance(payload, dict) else {}
+
+
+def reply_of(data: bytes) -> Reply:
+    """A failure event as the same value a refusing HTTP answer makes."""
+    payload = decoded(data)
+    status = payload.get("status", payload.get("status_code"))
+    headers = payload.get("headers")
+    return Reply(
+        status=status if isinstance(status, int) else 0,
+        headers={str(k).lower(): str(v) for k, v in headers.items()} if isinstance(headers, dict) else {},
+        error=error_of(payload),
+    )
+
+
+class Events:
+    """Splits a stream of server-sent events, whatever the chunks are cut like."""
+
+    MOST: Final = 1 << 20
+    """A single event larger than this (bytes) is passed over unread: nothing that decides is."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, chunk: bytes) -> Iterator[tuple[str, bytes]]:
+        """The type and the data of each event that is complete."""
+        *whole, self._rest = _BLANK_LINE.split(self._rest + chunk)
+        if len(self._rest) > self.MOST:
+            self._rest = b""
+        for block in whole:
+            kind, data = "", b""
+            for line in block.splitlines():
+                field, _, value = line.partition(b":")
+                if field == b"event":
+                    kind = value.strip().decode("utf-8", "replace")
+                elif field == b"data":
+                    data += value.strip()
+            if data or kind:
+                yield kind or event_type(data), data
