@@ -18,7 +18,6 @@ RotateError                      exit code 1
 
 Every message says what happened and ends with what to do next. None carries a token.
 """
-# ruff: noqa: N818 - the names say what happened; what they are is said by where they are used
 
 from pathlib import Path
 

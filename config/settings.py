@@ -16,7 +16,7 @@ from config import paths
 
 PREFIX: Final = "CODEX_ROTATE_"
 NOT_KEYS: Final = frozenset({"HOME", "SYNC"})
-"""Variables with our prefix that are no settings: where everything is, and how durably tests write."""
+"""What follows the prefix in variables of ours that are no settings."""
 
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 

@@ -1,0 +1,72 @@
+"""What a login's tokens say about whose they are. Read without checking the signature: the key is the provider's, and
+whatever is read here decides only how an account is named and kept apart, never whether it is trusted."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+_AUTH: Final = "https://api.openai.com/auth"
+_PROFILE: Final = "https://api.openai.com/profile"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claims:
+    """Whose tokens these are; "" for what they do not say. `expires_at` is the access token's, in epoch seconds."""
+
+    account_id: str = ""
+    user_id: str = ""
+    email: str = ""
+    plan: str = ""
+    fedramp: bool = False
+    expires_at: float | None = None
+
+
+def read_claims(access: str, id_token: str = "") -> Claims | None:
+    """The claims of an access token, completed from the id token; None when neither is a JWT."""
+    of_access, of_id = _payload(access), _payload(id_token)
+    payloads = [payload for payload in (of_access, of_id) if payload is not None]
+    if not payloads:
+        return None
+    return Claims(
+        account_id=_text(payloads, (_AUTH, "chatgpt_account_id")),
+        user_id=_text(payloads, (_AUTH, "chatgpt_user_id"), (_AUTH, "user_id"), ("sub",)),
+        email=_text(payloads, (_PROFILE, "email"), ("email",)),
+        plan=_text(payloads, (_AUTH, "chatgpt_plan_type")),
+        fedramp=any(_at(payload, (_AUTH, "chatgpt_account_is_fedramp")) is True for payload in payloads),
+        expires_at=_seconds(of_access.get("exp")) if of_access else None,
+    )
+
+
+def _payload(token: str) -> Mapping[str, Any] | None:
+    if token.count(".") != 2 or not token.isascii():
+        return None
+    import jwt  # late: it brings the whole of cryptography along
+
+    try:
+        return jwt.decode(token, options={"verify_signature": False})
+    except jwt.PyJWTError:
+        return None
+
+
+def _text(payloads: Iterable[Mapping[str, Any]], *paths: tuple[str, ...]) -> str:
+    """The first text found, by path first and payload second. Unprintable text is none: it ends up on terminals."""
+    found = (_at(payload, path) for path in paths for payload in payloads)
+    return next((value for value in found if isinstance(value, str) and value and value.isprintable()), "")
+
+
+def _at(payload: Mapping[str, Any], path: tuple[str, ...]) -> object:
+    value: object = payload
+    for name in path:
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value
+
+
+def _seconds(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        seconds = float(value)
+    except OverflowError:
+        return None
+    return seconds if math.isfinite(seconds) else None

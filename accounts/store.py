@@ -1,0 +1,347 @@
+"""The pool on disk: one SQLite file that the proxy, a second proxy and the CLI share.
+
+Reading is synchronous on the caller's thread. Writing is behind the caller: one thread owns the write connection, each
+write is one transaction that touches only its own rows, and its Future carries the answer or the exception. Every
+transaction leaves a row in `change`, by which other openers of the file notice it.
+"""
+
+import json
+import secrets
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+from typing import Any, Self
+
+from accounts import schema
+from accounts.errors import LabelTaken, StoreClosed, UnknownAccount
+from accounts.model import Account, Affinity, Cooldown, Credentials, Event, Standing, masked
+
+EVENTS_KEPT = 5_000
+CHANGES_KEPT = 512
+AFFINITIES_KEPT = 10_000
+
+_IDENTITY = frozenset({"account_id", "user_id"})
+_CHANGEABLE = frozenset(f.name for f in fields(Account)) - _IDENTITY
+
+
+class Store:
+    """An open pool.db. `repairs` says, in sentences, which files had to be closed to other users.
+
+    Opening creates what is missing and raises StoreCorrupt, StoreTooNew or StoreUnusable.
+    """
+
+    def __init__(self, path: Path, *, migrations: tuple[str, ...] = schema.MIGRATIONS) -> None:
+        self.path = path
+        self.repairs = schema.prepare(path, migrations)
+        self._id = secrets.token_hex(8)
+        self._reading = threading.Lock()
+        self._closed = False
+        with schema.explained(path), ExitStack() as undo:
+            self._reader = undo.enter_context(closing(schema.connect(path, "ro", own_thread=False)))
+            self._data_version = self._read_data_version()
+            self._seen: int = self._reader.execute("SELECT coalesce(max(seq), 0) FROM change").fetchone()[0]
+            self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="pool-writer")
+            undo.callback(self._executor.shutdown)
+            self._writer: sqlite3.Connection = self._executor.submit(self._open_writer).result()
+            undo.pop_all()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Finish what is queued and close the file. Closing twice is harmless."""
+        if self._closed:
+            return
+        self._closed = True
+        with self._reading:
+            self._reader.close()  # first: the last connection tidies up, and only the writer's may
+        self._executor.submit(self._writer.close)
+        self._executor.shutdown()
+
+    # --- reading -------------------------------------------------------------------------------------------------
+
+    def accounts(self) -> tuple[Account, ...]:
+        """All accounts, oldest first."""
+        return tuple(_account(row) for row in self._read("SELECT * FROM account ORDER BY added_at, key"))
+
+    def credentials(self, key: str) -> Credentials | None:
+        rows = self._read("SELECT * FROM credential WHERE key = ?", key)
+        return _credentials(rows[0]) if rows else None
+
+    def all_credentials(self) -> dict[str, Credentials]:
+        """The credentials of every account, by account key."""
+        return {row["key"]: _credentials(row) for row in self._read("SELECT * FROM credential")}
+
+    def cooldowns(self) -> dict[str, Cooldown]:
+        """The stored rest of each account, by account key; those that are over are still in it."""
+        rows = self._read("SELECT key, until, reason, since FROM cooldown WHERE family = ''")
+        return {row["key"]: Cooldown(until=row["until"], reason=row["reason"], since=row["since"]) for row in rows}
+
+    def affinities(self, limit: int) -> tuple[Affinity, ...]:
+        """Which account each thread belongs to, the most recently used first."""
+        rows = self._read("SELECT thread, key, used_at FROM affinity ORDER BY used_at DESC, thread LIMIT ?", limit)
+        return tuple(Affinity(**dict(row)) for row in rows)
+
+    def events(self, limit: int) -> tuple[Event, ...]:
+        """What happened, the newest first."""
+        rows = self._read("SELECT at, kind, key, thread, detail FROM event ORDER BY seq DESC LIMIT ?", limit)
+        return tuple(Event(**dict(row)) for row in rows)
+
+    def changed_by_others(self) -> bool:
+        """Whether another opener of the file has written since the last call, or since opening. Cheap when not."""
+        with self._reading, schema.explained(self.path):
+            version = self._read_data_version()
+            if version == self._data_version:
+                return False
+            self._data_version = version
+            rows = self._reader.execute("SELECT seq, writer FROM change WHERE seq > ? ORDER BY seq", (self._seen,))
+            news = [(row["seq"], row["writer"]) for row in rows]
+            if not news:
+                return False
+            missed = news[0][0] > self._seen + 1
+            self._seen = news[-1][0]
+            return missed or any(writer != self._id for _, writer in news)
+
+    # --- writing -------------------------------------------------------------------------------------------------
+
+    def put_account(self, account: Account, credentials: Credentials) -> Future[bool]:
+        """Add a seat, or renew the one with the same key in place; True when it is new.
+
+        A new seat whose label is taken gets the label with `-2`, `-3` and so on. Renewing replaces the credentials and
+        what the login tells (e-mail, plan, fedramp, and origin and override where given), puts the standing back to
+        good, and keeps what the owner chose: label, tags, note, priority, reserve, enabled, added_at.
+        """
+
+        def work(db: sqlite3.Connection) -> bool:
+            old = _find(db, account.key)
+            if old is None:
+                others = _labels(db, account.key)
+                _save_account(db, replace(account, label=_free_label(account.label, others)))
+            else:
+                _save_account(db, _renewed(old, account))
+            _save_credentials(db, account.key, credentials)
+            return old is None
+
+        return self._write(work)
+
+    def update_account(self, key: str, **changes: Any) -> Future[None]:
+        """Change fields of an account; TypeError for a name that is none or that identifies the seat.
+
+        The Future raises UnknownAccount when the account is gone and LabelTaken when another one has that label.
+        """
+        if wrong := sorted(changes.keys() - _CHANGEABLE):
+            raise TypeError(f"not changeable fields of an account: {', '.join(wrong)}")
+
+        def work(db: sqlite3.Connection) -> None:
+            account = _find(db, key)
+            if account is None:
+                raise UnknownAccount(key)
+            changed = replace(account, **changes)
+            if changed.label.casefold() in _labels(db, key):
+                raise LabelTaken(changed.label)
+            _save_account(db, changed)
+
+        return self._write(work)
+
+    def set_standing(self, key: str, standing: Standing) -> Future[None]:
+        """What the provider thinks of the account now. The Future raises UnknownAccount when it is gone."""
+        return self.update_account(key, standing=standing)
+
+    def remove_account(self, key: str) -> Future[bool]:
+        """Forget an account and everything stored about it but its events; False when it was not there."""
+
+        def work(db: sqlite3.Connection) -> bool:
+            for table in ("credential", "cooldown", "quota_window", "affinity"):
+                db.execute(f"DELETE FROM {table} WHERE key = ?", (key,))  # noqa: S608 - names from the line above
+            return db.execute("DELETE FROM account WHERE key = ?", (key,)).rowcount > 0
+
+        return self._write(work)
+
+    def save_credentials(self, key: str, credentials: Credentials, replaces: str) -> Future[bool]:
+        """Store refreshed tokens if the refresh token they were made from is still the stored one.
+
+        False when somebody else was first or the account is gone; the stored tokens are then the ones to use.
+        """
+
+        def work(db: sqlite3.Connection) -> bool:
+            row = db.execute("SELECT refresh FROM credential WHERE key = ?", (key,)).fetchone()
+            if row is None or row["refresh"] != replaces:
+                return False
+            _save_credentials(db, key, credentials)
+            return True
+
+        return self._write(work)
+
+    def set_cooldown(self, key: str, cooldown: Cooldown) -> Future[None]:
+        """Let an account rest; a rest that is stored and ends later stays. Nothing when the account is gone."""
+
+        def work(db: sqlite3.Connection) -> None:
+            db.execute(
+                "INSERT INTO cooldown (key, family, until, reason, since) "
+                "SELECT key, '', :until, :reason, :since FROM account WHERE key = :key "
+                "ON CONFLICT (key, family) DO UPDATE SET until = excluded.until, reason = excluded.reason, "
+                "since = excluded.since WHERE excluded.until > cooldown.until",
+                {"key": key, **asdict(cooldown)},
+            )
+
+        return self._write(work)
+
+    def clear_cooldown(self, key: str) -> Future[None]:
+        """End every rest of an account."""
+
+        def work(db: sqlite3.Connection) -> None:
+            db.execute("DELETE FROM cooldown WHERE key = ?", (key,))
+
+        return self._write(work)
+
+    def save_affinity(self, affinity: Affinity) -> Future[None]:
+        """Remember where a thread belongs, unless a later use is stored. Nothing when the account is gone."""
+
+        def work(db: sqlite3.Connection) -> None:
+            db.execute(
+                "INSERT INTO affinity (thread, key, used_at) "
+                "SELECT :thread, key, :used_at FROM account WHERE key = :key "
+                "ON CONFLICT (thread) DO UPDATE SET key = excluded.key, used_at = excluded.used_at "
+                "WHERE excluded.used_at >= affinity.used_at",
+                asdict(affinity),
+            )
+            db.execute(
+                "DELETE FROM affinity WHERE thread IN (SELECT thread FROM affinity ORDER BY used_at DESC "
+                "LIMIT -1 OFFSET ?)",
+                (AFFINITIES_KEPT,),
+            )
+
+        return self._write(work)
+
+    def record(self, event: Event) -> Future[None]:
+        """Add an event to the bounded history. A stored token that slipped into its text is masked."""
+
+        def work(db: sqlite3.Connection) -> None:
+            detail = event.detail
+            for row in db.execute("SELECT access, refresh, id_token FROM credential"):
+                for token in filter(None, row):
+                    detail = detail.replace(token, masked(token))
+            added = db.execute(
+                "INSERT INTO event (at, kind, key, thread, detail) VALUES (:at, :kind, :key, :thread, :detail)",
+                {**asdict(event), "detail": detail},
+            )
+            db.execute("DELETE FROM event WHERE seq <= ?", ((added.lastrowid or 0) - EVENTS_KEPT,))
+
+        return self._write(work)
+
+    def flush(self) -> None:
+        """Wait until everything queued so far is on disk."""
+        if not self._closed:
+            self._executor.submit(lambda: None).result()
+
+    # --- inside --------------------------------------------------------------------------------------------------
+
+    def _open_writer(self) -> sqlite3.Connection:
+        writer = schema.connect(self.path, "rw")
+        for pragma in ("journal_mode = WAL", "synchronous = FULL", "secure_delete = ON"):
+            writer.execute(f"PRAGMA {pragma}")
+        return writer
+
+    def _read_data_version(self) -> int:
+        return int(self._reader.execute("PRAGMA data_version").fetchone()[0])
+
+    def _read(self, query: str, *values: object) -> list[sqlite3.Row]:
+        with self._reading, schema.explained(self.path):
+            return self._reader.execute(query, values).fetchall()
+
+    def _write[T](self, work: Callable[[sqlite3.Connection], T]) -> Future[T]:
+        try:
+            return self._executor.submit(self._transaction, work)
+        except RuntimeError:  # the executor was shut down
+            refused: Future[T] = Future()
+            refused.set_exception(StoreClosed(self.path))
+            return refused
+
+    def _transaction[T](self, work: Callable[[sqlite3.Connection], T]) -> T:
+        db = self._writer
+        with schema.explained(self.path):
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                answer = work(db)
+                added = db.execute("INSERT INTO change (writer) VALUES (?)", (self._id,))
+                db.execute("DELETE FROM change WHERE seq <= ?", ((added.lastrowid or 0) - CHANGES_KEPT,))
+                db.execute("COMMIT")
+            finally:
+                if db.in_transaction:  # the work failed, or the commit did
+                    db.execute("ROLLBACK")
+        return answer
+
+
+def _account(row: sqlite3.Row) -> Account:
+    values: dict[str, Any] = dict(row)
+    del values["key"]
+    values |= {
+        "fedramp": bool(values["fedramp"]),
+        "enabled": bool(values["enabled"]),
+        "tags": tuple(json.loads(values["tags"])),
+        "standing": Standing(values["standing"]),
+    }
+    return Account(**values)
+
+
+def _credentials(row: sqlite3.Row) -> Credentials:
+    values: dict[str, Any] = dict(row)
+    del values["key"]
+    return Credentials(**values)
+
+
+def _find(db: sqlite3.Connection, key: str) -> Account | None:
+    row = db.execute("SELECT * FROM account WHERE key = ?", (key,)).fetchone()
+    return None if row is None else _account(row)
+
+
+def _labels(db: sqlite3.Connection, key: str) -> frozenset[str]:
+    """The labels of all accounts but `key`, without regard to case."""
+    return frozenset(row["label"].casefold() for row in db.execute("SELECT label FROM account WHERE key != ?", (key,)))
+
+
+def _free_label(label: str, taken: Iterable[str]) -> str:
+    names, number, free = frozenset(taken), 1, label
+    while free.casefold() in names:
+        number += 1
+        free = f"{label}-{number}"
+    return free
+
+
+def _renewed(old: Account, login: Account) -> Account:
+    return replace(
+        old,
+        email=login.email or old.email,
+        plan=login.plan or old.plan,
+        fedramp=login.fedramp,
+        backend_origin=login.backend_origin or old.backend_origin,
+        routing_override=login.routing_override or old.routing_override,
+        standing=Standing.GOOD,
+    )
+
+
+def _save_account(db: sqlite3.Connection, account: Account) -> None:
+    values = {
+        "key": account.key,
+        **asdict(account),
+        "tags": json.dumps(account.tags),
+        "standing": str(account.standing),
+    }
+    _upsert(db, "account", values)
+
+
+def _save_credentials(db: sqlite3.Connection, key: str, credentials: Credentials) -> None:
+    _upsert(db, "credential", {"key": key, **asdict(credentials)})
+
+
+def _upsert(db: sqlite3.Connection, table: str, values: dict[str, Any]) -> None:
+    names = ", ".join(values)
+    marks = ", ".join(f":{name}" for name in values)
+    db.execute(f"INSERT OR REPLACE INTO {table} ({names}) VALUES ({marks})", values)  # noqa: S608 - our own names

@@ -1,0 +1,105 @@
+"""The only module that starts programs: argument lists, never a shell; only what we started is ended."""
+
+import subprocess
+import threading
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from accounts.errors import RotateError
+
+LAST_LINES: Final = 20
+STOP_SECONDS: Final = 10.0
+
+
+class ProgramFailed(RotateError):
+    """A program of ours did not start or stopped early: which one, and what it said last."""
+
+    def __init__(self, program: str, said: Sequence[str]) -> None:
+        words = " / ".join(line.strip() for line in said if line.strip()) or "nothing"
+        super().__init__(f"{program} did not start. Its last words: {words}. Mend that and run the command again.")
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A program that ran to its end. `code` is None when it took too long and was ended."""
+
+    code: int | None
+    out: str
+    err: str
+
+
+def run(argv: Sequence[str], env: Mapping[str, str], folder: Path, seconds: float) -> Finished:
+    """Run a program without input, for at most so many seconds."""
+    try:
+        done = subprocess.run(
+            list(argv),
+            env=dict(env),
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as e:
+        return Finished(None, _text(e.stdout), _text(e.stderr))
+    return Finished(done.returncode, done.stdout, done.stderr)
+
+
+def _text(output: bytes | str | None) -> str:
+    return output.decode("utf-8", "replace") if isinstance(output, bytes) else output or ""
+
+
+class Background:
+    """A program that serves until it is told to stop. Its output is read all the time and the last lines are kept."""
+
+    def __init__(self, argv: Sequence[str], env: Mapping[str, str]) -> None:
+        self._name = Path(argv[0]).name
+        self._said: deque[str] = deque(maxlen=LAST_LINES)
+        self._reader: threading.Thread | None = None
+        self._process = subprocess.Popen(
+            list(argv),
+            env=dict(env),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        if self._reader is not None:
+            self._reader.join()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+
+    def wait_for(self, words: Sequence[str]) -> list[str]:
+        """Read on until each of these has been said; gives the lines that said them. Raises ProgramFailed otherwise."""
+        assert self._process.stdout is not None
+        found: dict[str, str] = {}
+        for line in self._process.stdout:
+            self._said.append(line)
+            found.update({word: line for word in words if word in line})
+            if len(found) == len(words):
+                self._reader = threading.Thread(target=self._drain, name=f"{self._name} output", daemon=True)
+                self._reader.start()
+                return [found[word] for word in words]
+        raise ProgramFailed(self._name, list(self._said))
+
+    def _drain(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self._said.append(line)

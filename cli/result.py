@@ -1,0 +1,28 @@
+"""What a command has to say. Commands return it; only cli/render.py prints."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """Rows of text under headings. On a narrow terminal the `clipped` columns lose their ends, the `wrapped` ones take
+    more lines, and the others stay whole."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    clipped: frozenset[str] = frozenset()
+    wrapped: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """`message` and `table` are for people, `data` is what `--json` prints instead. `notes` go to stderr either way.
+
+    Exit codes: 0 done, 1 failed, 2 wrong usage, 3 nothing usable.
+    """
+
+    message: str
+    data: object = field(default_factory=dict)
+    exit_code: int = 0
+    table: Table | None = None
+    notes: tuple[str, ...] = ()

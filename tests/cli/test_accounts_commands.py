@@ -1,0 +1,238 @@
+"""`import`, `list` and `remove`: seats are added once, renewed in place, named uniquely; tokens stay unseen."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from accounts.auth_file import read_auth_file
+from accounts.errors import InputNeeded
+from accounts.model import Cooldown, Standing
+from accounts.store import Store
+from cli.accounts_commands import Wishes, import_login, list_accounts, remove_account
+from cli.asking import NoAsking, SaidYes
+
+type WriteLogin = Callable[..., Path]
+type Run = Callable[..., Any]
+type Fill = Callable[..., Any]
+
+
+@pytest.fixture
+def store(home: Path) -> Iterator[Store]:
+    with Store(home / "pool.db") as opened:
+        yield opened
+
+
+# --- import ----------------------------------------------------------------------------------------------------------
+
+
+def test_import_and_what_to_do_next(run: Run, write_login: WriteLogin, home: Path) -> None:
+    """A new seat is named after its e-mail, and the next command is printed."""
+    ran = run("import", write_login("ann"))
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out == (
+        'ann (ann@example.com) was added to the pool. Start the proxy: mitmdump -s "$(codex-rotate script)"\n'
+    )
+    with Store(home / "pool.db") as store:
+        (account,) = store.accounts()
+        assert account.added_at > 1_600_000_000
+        assert store.credentials(account.key) == read_auth_file(write_login("ann")).credentials
+        assert [event.kind for event in store.events(9)] == ["imported"]
+
+
+def test_import_as_json(run: Run, write_login: WriteLogin) -> None:
+    """Programs get the same facts."""
+    origin = ("--backend-origin", "https://EU.chatgpt.com/", "--routing-override", "us_cr")
+    data = run("import", write_login("ann"), "--label", "work", *origin, "--json").json
+    assert data["result"] == "imported"
+    assert data["next"].startswith("mitmdump")
+    account = data["account"]
+    assert (account["number"], account["label"], account["email"]) == (1, "work", "ann@example.com")
+    assert (account["backend_origin"], account["routing_override"]) == ("https://eu.chatgpt.com", "us_cr")
+
+
+def test_a_known_seat_is_renewed_in_place(run: Run, write_login: WriteLogin, home: Path) -> None:
+    """A second login of a seat replaces its tokens and keeps its name, age and place in the list."""
+    run("import", write_login("ann"), "--label", "work", "--backend-origin", "https://eu.chatgpt.com")
+    run("import", write_login("bob"))
+    with Store(home / "pool.db") as store:
+        before = store.accounts()
+        store.set_standing(before[0].key, Standing.NEEDS_LOGIN).result()
+    ran = run("import", write_login("ann", turn=2))
+    assert ran.out.startswith("work (ann@example.com) was renewed.")
+    with Store(home / "pool.db") as store:
+        assert store.accounts() == before
+        credentials = store.credentials(before[0].key)
+        assert credentials is not None
+        assert credentials.refresh == "refresh-secret-ann-2"
+
+
+def test_renewing_with_wishes(run: Run, write_login: WriteLogin) -> None:
+    """What the user says at a renewal is done too."""
+    run("import", write_login("ann"))
+    ran = run("import", write_login("ann", turn=2), "--label", "work", "--routing-override", "us", "--json")
+    assert ran.json["result"] == "renewed"
+    assert (ran.json["account"]["label"], ran.json["account"]["routing_override"]) == ("work", "us")
+
+
+def test_an_older_file_does_not_cost_the_account(store: Store, write_login: WriteLogin) -> None:
+    """When the pool has refreshed since, the file's refresh token is used up: it must not replace the newer one."""
+    old, new = read_auth_file(write_login("ann")), read_auth_file(write_login("ann", turn=2))
+    import_login(store, new, Wishes(), now=10.0)
+    result = import_login(store, old, Wishes(label="work"), now=20.0)
+    assert "newer tokens than this file has" in result.message
+    assert store.credentials(old.account.key) == new.credentials
+    assert store.accounts()[0].label == "work"
+    store.set_standing(old.account.key, Standing.NEEDS_LOGIN).result()
+    assert "was renewed" in import_login(store, old, Wishes(), now=30.0).message
+    assert store.credentials(old.account.key) == old.credentials
+
+
+def test_default_labels_that_are_taken(run: Run, write_login: WriteLogin) -> None:
+    """One e-mail may own several workspaces: the second gets a number. A label asked for by name must be free."""
+    for n, account in enumerate(("a", "b", "c"), 1):
+        run("import", write_login("ann", turn=n, account=account))
+    assert [each["label"] for each in run("list", "--json").json] == ["ann", "ann-2", "ann-3"]
+    ran = run("import", write_login("bob"), "--label", "ANN-2")
+    assert (ran.code, ran.out) == (2, "")
+    assert "already called 'ANN-2'" in ran.err
+    assert len(run("list", "--json").json) == 3
+
+
+@pytest.mark.parametrize("label", ["", " ", " padded", "two\nlines", "\x1b[31mred"])
+def test_labels_that_cannot_be_typed_or_shown(run: Run, write_login: WriteLogin, label: str) -> None:
+    """A label is one visible line."""
+    ran = run("import", write_login("ann"), "--label", label)
+    assert ran.code == 2
+    assert "label" in ran.err
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "http://x.example.com",
+        "x.example.com",
+        "https://",
+        "https://x/path",
+        "https://u:p@x",
+        "https://x?q",
+        "https://x:y",
+        "https://chatgpt.com.evil.example",
+        "https://chatgpt.com:8443",
+    ],
+)
+def test_origins_that_tokens_must_not_go_to(run: Run, write_login: WriteLogin, origin: str) -> None:
+    """Only an https origin, as the provider itself would name it."""
+    ran = run("import", write_login("ann"), "--backend-origin", origin, "--json")
+    assert (ran.code, ran.json["exit_code"]) == (2, 2)
+    assert "--backend-origin must be a host of the provider" in ran.json["error"]
+
+
+# --- list ------------------------------------------------------------------------------------------------------------
+
+
+def test_an_empty_pool_is_no_failure(run: Run) -> None:
+    """`list` of nothing says what to do; programs get an empty list."""
+    ran = run("list")
+    assert ran.code == 0
+    assert "codex-rotate import" in ran.out
+    assert run("list", "--json").json == []
+
+
+def test_every_state_in_the_list(store: Store, fill: Fill) -> None:
+    """Each account says what it is doing, in words and for programs; a rest that is over does not count."""
+    keys = [account.key for account in fill("ready", "over", "rests", "dead", "closed", "paused")]
+    store.set_cooldown(keys[1], Cooldown(until=100, reason="x"))
+    store.set_cooldown(keys[2], Cooldown(until=101, reason="usage_limit_reached"))
+    store.set_standing(keys[3], Standing.NEEDS_LOGIN)
+    store.set_standing(keys[4], Standing.DEACTIVATED)
+    store.update_account(keys[5], enabled=False).result()
+    result = list_accounts(store, now=100.0)
+    assert result.table is not None
+    states = [row[4] for row in result.table.rows]
+    assert states[:2] == ["ready", "ready"]
+    assert states[2].startswith("resting until ")
+    assert states[2].endswith(" (usage limit reached)")
+    assert states[3:] == ["needs login", "closed by provider", "paused"]
+    assert "codex login" in result.message
+    assert isinstance(result.data, list)
+    assert [each["state"] for each in result.data] == ["ready", "ready", "resting", "needs_login", "closed", "paused"]
+    assert (result.data[2]["resting_until"], result.data[2]["reason"]) == (101.0, "usage_limit_reached")
+
+
+# --- remove ----------------------------------------------------------------------------------------------------------
+
+
+def test_remove_says_what_stays(run: Run, fill: Fill) -> None:
+    """Only our copy goes, and the message says so."""
+    fill("ann", "bob")
+    ran = run("remove", "an", "--yes")
+    assert ran.code == 0
+    assert "Only our copy of its login is gone" in ran.out
+    assert [each["label"] for each in run("list", "--json").json] == ["bob"]
+    assert run("remove", "1", "--yes", "--json").json == {"removed": "bob", "account_id": "acct-bob"}
+
+
+def test_remove_asks(store: Store, fill: Fill) -> None:
+    """No answer, or no: the account stays. Yes: it goes."""
+    fill("ann")
+
+    class SaidNo(SaidYes):
+        def confirm(self, question: str, option: str) -> bool:
+            assert "ann (ann@example.com)" in question
+            assert option == "--yes"
+            return False
+
+    with pytest.raises(InputNeeded, match="--yes"):
+        remove_account(store, "ann", NoAsking(), now=1.0)
+    kept = remove_account(store, "ann", SaidNo(), now=1.0)
+    assert (kept.exit_code, kept.message) == (1, "ann was not removed.")
+    assert len(store.accounts()) == 1
+    assert remove_account(store, "ann", SaidYes(), now=1.0).exit_code == 0
+    assert store.accounts() == ()
+
+
+def test_remove_without_a_terminal_needs_yes(run: Run, fill: Fill) -> None:
+    """A script that forgot --yes is told so and nothing is removed."""
+    fill("ann")
+    ran = run("remove", "ann", "--json")
+    assert ran.code == ran.json["exit_code"] == 2
+    assert "--yes" in ran.json["error"]
+    assert len(run("list", "--json").json) == 1
+
+
+@pytest.mark.parametrize(("wanted", "said"), [("nobody", "There is no account 'nobody'"), ("a", "ann (1), amy (2)")])
+def test_remove_of_none_or_several(run: Run, fill: Fill, wanted: str, said: str) -> None:
+    """It must be clear which account is meant."""
+    fill("ann", "amy")
+    ran = run("remove", wanted, "--yes")
+    assert ran.code == 2
+    assert said in ran.err
+
+
+# --- everywhere ------------------------------------------------------------------------------------------------------
+
+
+def test_no_command_shows_a_token(run: Run, write_login: WriteLogin) -> None:
+    """Neither for people nor for programs, on neither stream."""
+    logins = [write_login("ann"), write_login("ann", turn=2), write_login("bob")]
+    shown = ""
+    for words in (*(("import", login) for login in logins), ("list",), ("status",), ("remove", "ann", "--yes")):
+        for as_json in ((), ("--json",)):
+            ran = run(*words, *as_json)
+            shown += ran.out + ran.err
+    for credentials in (read_auth_file(login).credentials for login in logins):
+        assert credentials.access not in shown
+        assert credentials.refresh not in shown
+
+
+@pytest.mark.skipif(not hasattr(Path, "chmod"), reason="file modes")
+def test_repairs_are_told(run: Run, fill: Fill, home: Path) -> None:
+    """A database that others could read is closed, and the user learns of it on stderr."""
+    fill("ann")
+    (home / "pool.db").chmod(0o644)
+    ran = run("list", "--json")
+    assert len(ran.json) == 1
+    assert "was open to other users (mode 0644)" in ran.err
+    assert run("list").err == ""

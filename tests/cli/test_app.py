@@ -1,0 +1,113 @@
+"""The edge: what is expected ends in one line and its exit code, what is not keeps its traceback."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from accounts.store import Store
+from cli import accounts_commands
+
+type Run = Callable[..., Any]
+type Fill = Callable[..., Any]
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_version(run: Run) -> None:
+    """One line, or one JSON value."""
+    assert run("--version").out.startswith("codex-rotate ")
+    assert run("--version", "--json").json.keys() == {"version"}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "which command"),
+        (("lst",), "No such command 'lst'"),
+        (("list", "--nope"), "--nope"),
+        (("import",), "AUTH_JSON"),
+        (("import", "x", "--routing-override", "eu"), "us_cr"),
+        (("remove", "nobody"), "There is no account 'nobody'"),
+    ],
+)
+def test_wrong_usage(run: Run, words: tuple[str, ...], said: str) -> None:
+    """Exit code 2: one line on stderr that says where to look, or one JSON value on stdout."""
+    ran = run(*words)
+    assert (ran.code, ran.out, ran.err.count("\n")) == (2, "", 1)
+    assert said in ran.err
+    assert "codex-rotate " in ran.err.removeprefix("codex-rotate: ")
+    ran = run(*words, "--json")
+    assert (ran.code, ran.err, ran.json["exit_code"]) == (2, "", 2)
+    assert said in ran.json["error"]
+
+
+def test_help_names_every_command(run: Run) -> None:
+    """Help is on stdout, exit code 0, and every command has --json."""
+    ran = run("--help")
+    assert ran.code == 0
+    for name in ("import", "list", "remove", "status", "script"):
+        assert name in ran.out
+        assert "--json" in run(name, "--help").out
+
+
+def test_what_cannot_be_read_fails(run: Run, home: Path) -> None:
+    """A damaged database is an expected failure: exit code 1, no traceback."""
+    home.mkdir()
+    (home / "pool.db").write_bytes(b"not a database" * 99)
+    ran = run("list")
+    assert (ran.code, ran.out) == (1, "")
+    assert "left untouched" in ran.err
+    assert run("list", "--json").json["exit_code"] == 1
+
+
+def test_a_bug_keeps_its_traceback(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only expected errors are turned into a line."""
+
+    def broken(store: Store, now: float) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(accounts_commands, "list_accounts", broken)
+    with pytest.raises(ZeroDivisionError):
+        run("list")
+
+
+def test_being_interrupted(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C is no bug."""
+
+    def interrupted(store: Store, now: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(accounts_commands, "list_accounts", interrupted)
+    ran = run("list")
+    assert (ran.code, ran.err) == (1, "codex-rotate: Stopped before it was done. Run it again.\n")
+
+
+def test_a_reader_that_has_seen_enough(fill: Fill) -> None:
+    """`codex-rotate list | head -1` ends quietly."""
+    fill("ann")
+    reading, writing = os.pipe()
+    os.close(reading)
+    code = "from cli.app import main; raise SystemExit(main(['list']))"
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, check=False, cwd=ROOT, stdout=writing, stderr=subprocess.PIPE, text=True, timeout=60)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+@pytest.mark.parametrize("words", [["list"], ["list", "--json"], ["--version"], ["script"], ["remove", "x", "--yes"]])
+def test_start_up_stays_light(words: list[str]) -> None:
+    """A command does not load what it does not use: the proxy, an HTTP client, cryptography, settings."""
+    code = (
+        "import sys; from cli.app import main; main(sys.argv[1:]); "
+        "heavy = {'mitmproxy', 'httpx', 'cryptography', 'jwt', 'config.settings', 'tomlkit', 'asyncio'}; "
+        "print(sorted(heavy & set(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stderr.splitlines()[-1] == "[]"

@@ -1,0 +1,44 @@
+"""Who answers depends on whether anybody can."""
+
+import io
+
+import pytest
+
+from accounts.errors import InputNeeded
+from cli.asking import NoAsking, SaidYes, TerminalAsker, asker
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("typed", "answer"),
+    [("y\n", True), ("YES\n", True), ("n\n", False), ("\n", False), ("", False), ("maybe\n", False)],
+)
+def test_the_person_at_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], typed: str, answer: bool
+) -> None:
+    """Only yes is yes, and the question does not mix with the answer of the command."""
+    monkeypatch.setattr("sys.stdin", Terminal(typed))
+    assert TerminalAsker().confirm("Really?", "--yes") is answer
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("", "Really? [y/N] ")
+
+
+def test_nobody_is_there() -> None:
+    """The option that answers is named."""
+    with pytest.raises(InputNeeded, match=r"Really\? .*--yes"):
+        NoAsking().confirm("Really?", "--yes")
+
+
+def test_the_right_one_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command line beats the terminal; a pipe cannot be asked."""
+    assert isinstance(asker(yes=True), SaidYes)
+    assert asker(yes=True).confirm("Really?", "--yes") is True
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
+    monkeypatch.setattr("sys.stderr", Terminal())
+    assert isinstance(asker(yes=False), NoAsking)
+    monkeypatch.setattr("sys.stdin", Terminal())
+    assert isinstance(asker(yes=False), TerminalAsker)

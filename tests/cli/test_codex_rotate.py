@@ -1,0 +1,65 @@
+"""The program works inside a project whose packages have our names, and stops when one of them is hidden for good."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+START = "import codex_rotate; codex_rotate.main()"
+
+
+@pytest.fixture
+def foreign(tmp_path: Path) -> Path:
+    """A Django-like project with its own `accounts` and `config`."""
+    project = tmp_path / "project"
+    for name in ("accounts", "config"):
+        (project / name).mkdir(parents=True)
+        (project / name / "__init__.py").write_text("WHOSE = 'theirs'\n")
+        (project / name / "settings.py").write_text("raise RuntimeError('the wrong settings')\n")
+        (project / name / "errors.py").write_text("raise RuntimeError('the wrong errors')\n")
+    return project
+
+
+def start(code: str, *words: str, pythonpath: tuple[Path, ...], cwd: Path) -> "subprocess.CompletedProcess[str]":
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, pythonpath))}
+    command = [sys.executable, "-c", code, *words]
+    return subprocess.run(command, check=False, cwd=cwd, env=environ, capture_output=True, text=True, timeout=60)
+
+
+def test_inside_somebody_elses_project(foreign: Path) -> None:
+    """Our packages are found first, even from within the project's folder."""
+    done = start(START, "list", "--json", pythonpath=(foreign, ROOT), cwd=foreign)
+    assert (done.returncode, json.loads(done.stdout), done.stderr) == (0, [], "")
+    done = start(START, "status", "--json", pythonpath=(foreign, ROOT), cwd=foreign)
+    assert (done.returncode, done.stderr) == (3, "")
+
+
+@pytest.mark.parametrize("entry", [START, "import codex_rotate; codex_rotate.claim_names()"])
+def test_a_name_that_is_already_taken(foreign: Path, entry: str) -> None:
+    """One line names the file that is in the way and the way out; nothing is run."""
+    done = start(f"import accounts; {entry}", "list", pythonpath=(foreign, ROOT), cwd=foreign)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert str(foreign / "accounts" / "__init__.py") in done.stderr
+    assert "PYTHONPATH" in done.stderr
+
+
+def test_a_folder_without_init_is_named_too(foreign: Path) -> None:
+    """A namespace package has no file, but a folder, and takes the name just as well."""
+    (foreign / "spaces" / "accounts").mkdir(parents=True)
+    taking = f"import sys; sys.path.insert(0, {str(foreign / 'spaces')!r}); sys.path.remove({str(ROOT)!r}); "
+    done = start(
+        f"{taking}import accounts; sys.path.append({str(ROOT)!r}); {START}", pythonpath=(ROOT,), cwd=ROOT.parent
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert str(foreign / "spaces" / "accounts") in done.stderr
+
+
+def test_nothing_happens_at_import(foreign: Path) -> None:
+    """Importing the module changes neither the path nor what is loaded."""
+    code = "import sys; before = list(sys.path); import codex_rotate; print(before == sys.path, 'cli' in sys.modules)"
+    done = start(code, pythonpath=(ROOT,), cwd=foreign)
+    assert done.stdout == "True False\n"

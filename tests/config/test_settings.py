@@ -1,0 +1,93 @@
+"""Settings come from a file and the environment, and a mistake in either is named with its remedy."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from config.settings import ConfigError, Settings, load
+
+DEFAULT = "https://chatgpt.com/backend-api"
+ROOT = Path(__file__).parents[2]
+
+
+def settings(tmp_path: Path, text: str | None = None, **environ: str) -> Settings:
+    if text is not None:
+        (tmp_path / "config.toml").write_bytes(text.encode())
+    return load({"CODEX_ROTATE_HOME": str(tmp_path), **environ})
+
+
+def test_nothing_set(tmp_path: Path) -> None:
+    """No file and no variable: the defaults. HOME and SYNC are ours, but no settings; other variables are not ours."""
+    assert settings(tmp_path, CODEX_ROTATE_SYNC="off", CODEX_HOME="/x").chatgpt_base_url == DEFAULT
+
+
+def test_file_then_environment(tmp_path: Path) -> None:
+    """The file is used, with a byte order mark too; the environment wins over it."""
+    text = '\ufeff# mine\nchatgpt_base_url = "https://one.example.com/api/"\n'
+    assert settings(tmp_path, text).chatgpt_base_url == "https://one.example.com/api"
+    over = settings(tmp_path, CODEX_ROTATE_CHATGPT_BASE_URL="http://127.0.0.1:8080")
+    assert over.chatgpt_base_url == "http://127.0.0.1:8080"
+
+
+def test_settings_are_frozen() -> None:
+    """Nobody changes a setting behind another's back."""
+    with pytest.raises(ValidationError):
+        Settings().chatgpt_base_url = "x"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('chatgpt_base_uri = "x"', "config.toml: there is no setting chatgpt_base_uri. Did you mean chatgpt_base_url?"),
+        ("colour = 1", "config.toml: there is no setting colour. Remove it; the settings are: chatgpt_base_url."),
+        ("chatgpt_base_url = 5", "config.toml: chatgpt_base_url: input should be a valid string"),
+        ('chatgpt_base_url = "chatgpt.com"', "config.toml: chatgpt_base_url: must be an address such as"),
+        ('chatgpt_base_url = "http://chatgpt.com"', "must be https"),
+        ('chatgpt_base_url = "https://u:secret@chatgpt.com"', "must have no user name"),
+        ('chatgpt_base_url = "https://["', "chatgpt_base_url"),
+        ("chatgpt_base_url =", "config.toml is not valid TOML"),
+        ("[chatgpt_base_url]\na = 1", "config.toml: chatgpt_base_url: input should be a valid string"),
+    ],
+)
+def test_a_mistake_in_the_file(tmp_path: Path, text: str, said: str) -> None:
+    """File, key and remedy are named; no value is repeated, it may hold a password."""
+    with pytest.raises(ConfigError) as caught:
+        settings(tmp_path, text)
+    assert said in str(caught.value)
+    assert "secret" not in str(caught.value)
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("CODEX_ROTATE_CHATGPT_BASEURL", "x", "Did you mean CODEX_ROTATE_CHATGPT_BASE_URL?"),
+        ("CODEX_ROTATE_CHATGPT_BASE_URL", "ftp://x", "the environment: CODEX_ROTATE_CHATGPT_BASE_URL: must be"),
+    ],
+)
+def test_a_mistake_in_the_environment(tmp_path: Path, name: str, value: str, said: str) -> None:
+    """A variable is named as the user wrote it."""
+    with pytest.raises(ConfigError) as caught:
+        settings(tmp_path, **{name: value})
+    assert said in str(caught.value)
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    """Binary content and a folder in the file's place end in a sentence."""
+    (tmp_path / "config.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match="not UTF-8"):
+        settings(tmp_path)
+    (tmp_path / "config.toml").unlink()
+    (tmp_path / "config.toml").mkdir()
+    with pytest.raises(ConfigError, match="cannot be read"):
+        settings(tmp_path)
+
+
+def test_paths_and_clock_are_cheap() -> None:
+    """Asking where something lives does not load pydantic."""
+    code = "import sys, config.paths, config.clock; print('pydantic' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
