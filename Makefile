@@ -1,0 +1,59 @@
+# make test    everything CI runs
+# make demo    the proxy, the stand-in upstream and a client, on this machine only
+
+VENV = .venv
+PIP_TOOLS = 7.6.2
+LOCK_TOOLS = build/lock-tools
+LOCK_FLAGS =
+NEWEST = tests/e2e/newest
+
+.PHONY: setup test lint format lock codex codex-newest demo clean
+
+setup:
+	@scripts/setup $(VENV)
+
+test: setup codex lint
+	$(VENV)/bin/python -m pytest
+
+lint: setup
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/mypy
+
+format: setup
+	$(VENV)/bin/ruff check --fix
+	$(VENV)/bin/ruff format
+
+demo: setup
+	@$(VENV)/bin/codex-rotate demo
+
+# The official CLI, at the version the end-to-end tests are written against.
+codex:
+	@scripts/install-codex
+
+# The same tests with the newest official CLI; nothing of it is committed.
+codex-newest: setup
+	mkdir -p $(NEWEST)
+	printf '*\n' > $(NEWEST)/.gitignore
+	npm install --prefix $(NEWEST) --no-save --no-package-lock --no-audit --no-fund --silent @openai/codex@latest
+	$(NEWEST)/node_modules/.bin/codex --version
+	CODEX_BIN="$(CURDIR)/$(NEWEST)/node_modules/.bin/codex" $(VENV)/bin/python -m pytest tests/e2e
+
+# Pins of today stay where they still fit; `make lock LOCK_FLAGS=--upgrade` takes the newest. Made with the oldest Python we
+# support; the result installs on 3.13 as well. The hashes are those of every platform's files, but pip-compile leaves
+# out packages that only another system needs (mitmproxy-macos, mitmproxy-windows, pydivert, colorama, tzdata), so the
+# locks are for Linux; scripts/setup installs from pyproject.toml elsewhere. The user's pip settings are set aside: no
+# local folder of wheels may decide what is locked.
+lock:
+	python=$$(scripts/find-python 3.12) && "$$python" -m venv --clear $(LOCK_TOOLS)
+	$(LOCK_TOOLS)/bin/python -m pip install -qq --disable-pip-version-check pip-tools==$(PIP_TOOLS)
+	$(COMPILE) --extra=dev --all-build-deps --output-file=requirements-dev.lock pyproject.toml
+	$(COMPILE) --constraint=requirements-dev.lock --output-file=requirements.lock pyproject.toml
+
+COMPILE = env -u PIP_FIND_LINKS -u PIP_EXTRA_INDEX_URL PIP_CONFIG_FILE=/dev/null CUSTOM_COMPILE_COMMAND="make lock" \
+	$(LOCK_TOOLS)/bin/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-emit-index-url \
+	--no-emit-find-links --no-emit-trusted-host $(LOCK_FLAGS)
+
+clean:
+	rm -rf .venv build dist tests/e2e/node_modules $(NEWEST) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,281 @@
+"""The shape of the code, read from the source itself: who may import whom, and what occurs in one place only."""
+
+import ast
+import functools
+import os
+import re
+import shutil
+import subprocess
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+MAY_IMPORT = {
+    "cli": {"addons", "accounts", "config", "certs", "standin"},
+    "addons": {"accounts", "config"},
+    "accounts": {"config"},
+    "certs": {"config"},
+    "config": set[str](),
+    "standin": {"config"},
+}
+"""Each package and those below it. The command line is on top of everything; the rest is one chain."""
+
+NOT_WRITTEN_YET = (
+    "accounts/affinity.py",
+    "accounts/oauth.py",
+    "accounts/outcomes.py",
+    "accounts/pool.py",
+    "accounts/refresh.py",
+    "accounts/resets.py",
+    "accounts/selection.py",
+    "accounts/turn.py",
+    "addons/answers.py",
+    "addons/attempts.py",
+    "addons/attempts_connections.py",
+    "addons/credentials.py",
+    "addons/exchange.py",
+    "addons/redact.py",
+    "addons/rotator.py",
+    "addons/routes.py",
+    "addons/service.py",
+    "addons/sockets.py",
+    "addons/startup.py",
+    "addons/steps.py",
+    "addons/streams.py",
+    "cli/demo.py",
+    "cli/demo_client.py",
+    "cli/demo_entry.py",
+    "cli/processes.py",
+    "config/paths.py",
+    "standin/accounts.py",
+    "standin/backend.py",
+    "standin/certificates.py",
+    "standin/control.py",
+    "standin/faults.py",
+    "standin/generation.py",
+    "standin/link.py",
+    "standin/oauth.py",
+    "standin/records.py",
+    "standin/redirect.py",
+    "standin/replies.py",
+    "standin/responses.py",
+    "standin/routes.py",
+    "standin/server.py",
+    "standin/sinks.py",
+    "standin/state.py",
+    "standin/tokens.py",
+)
+WITHOUT_A_TEST_FILE = {
+    "accounts/errors.py": "sentences and exit codes; each is asserted where it is raised",
+    "cli/options.py": "declarations that every command's own test uses",
+    "cli/result.py": "values without behaviour",
+    "config/clock.py": "two calls of the standard library",
+    "standin/exchange.py": "an interface; the tests of http1 and http2 are about it",
+} | dict.fromkeys(NOT_WRITTEN_YET, "its test file is not written yet")
+"""Source files without a mirrored test file, each with the reason."""
+
+CLOCK = {
+    "time": {"time", "time_ns", "monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns", "localtime", "gmtime"},
+    "datetime.datetime": {"now", "utcnow", "today"},
+    "datetime.date": {"today"},
+}
+
+
+@functools.cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+
+
+def named(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def sources(package: str) -> list[Path]:
+    return sorted((ROOT / package).rglob("*.py"))
+
+
+def product() -> list[Path]:
+    """Every source file that is not a test: the packages and the two entry files beside them."""
+    return [path for package in MAY_IMPORT for path in sources(package)] + sorted(ROOT.glob("*.py"))
+
+
+def imports(path: Path) -> Iterator[str]:
+    """The full name of everything a file imports: `from a import b` gives both `a` and `a.b`."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{named(path)}:{node.lineno}: packages are imported by name, not relatively"
+            assert node.module
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def importing(*modules: str) -> set[str]:
+    """The files of the product that import one of these modules, or something inside it."""
+    return {
+        named(path)
+        for path in product()
+        if any(name == module or name.startswith(module + ".") for name in imports(path) for module in modules)
+    }
+
+
+def clock_readings(path: Path) -> list[int]:
+    """The lines that mention a function that reads the clock, under whatever name it was imported."""
+    names: dict[str, str] = {}
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            names |= {alias.asname or alias.name: alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names}
+    banned = {f"{module}.{name}" for module, functions in CLOCK.items() for name in functions}
+    lines = []
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Name | ast.Attribute):
+            first, *rest = ast.unparse(node).split(".")
+            if ".".join([names.get(first, first), *rest]) in banned:
+                lines.append(node.lineno)
+    return sorted(lines)
+
+
+@pytest.mark.parametrize("package", MAY_IMPORT)
+def test_arrows_point_one_way(package: str) -> None:
+    """A package imports only packages below it."""
+    forbidden = MAY_IMPORT.keys() - MAY_IMPORT[package] - {package}
+    found = [
+        f"{named(path)} imports {name}"
+        for path in sources(package)
+        for name in imports(path)
+        if name.split(".")[0] in forbidden
+    ]
+    assert not found
+
+
+def test_the_pool_knows_neither_proxy_nor_terminal() -> None:
+    """`accounts` can be used and tested without mitmproxy and without a command line."""
+    assert not {name for name in importing("mitmproxy", "typer", "rich", "click") if name.startswith("accounts/")}
+
+
+def test_only_one_module_reads_the_clock() -> None:
+    """Everything that decides takes `now` as an argument."""
+    found = {named(path): clock_readings(path) for path in product() if named(path) != "config/clock.py"}
+    assert not {name: lines for name, lines in found.items() if lines}
+
+
+def test_the_clock_check_sees_every_spelling(tmp_path: Path) -> None:
+    """The check above finds readings under other names, and leaves other uses of those modules alone."""
+    example = tmp_path / "example.py"
+    example.write_text(
+        "import time as t\nimport datetime\nfrom time import monotonic as m\nfrom datetime import datetime as d\n"
+        "t.time()\nm()\nd.now()\ndatetime.datetime.now()\ndatetime.timedelta()\nd.fromtimestamp(0)\nself.now()\n"
+    )
+    assert clock_readings(example) == [5, 6, 7, 8]
+
+
+def test_only_the_renderer_prints() -> None:
+    """Commands return results; one module shows them."""
+    found = {
+        named(path)
+        for path in product()
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
+    }
+    assert found <= {"cli/render.py"}
+
+
+def test_one_module_starts_programs() -> None:
+    """Whoever needs another program goes through the same function."""
+    assert len(importing("subprocess")) <= 1
+
+
+def test_one_place_leans_on_the_proxy_layers() -> None:
+    """What a mitmproxy release can break is in addons/attempts*.py, and tried by addons/selftest.py."""
+    leaning = r"addons/(attempts\w*|selftest)\.py"
+    found = {name for name in importing("mitmproxy.proxy.layers") if not re.match(leaning, name)}
+    assert not found
+
+
+def test_every_package_is_type_checked() -> None:
+    """mypy is told the packages by name and stops at one without a file; none that has files is forgotten."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert set(project["tool"]["mypy"]["packages"]) == {package for package in MAY_IMPORT if sources(package)}
+
+
+def missing_tests() -> set[str]:
+    return {
+        named(path)
+        for package in MAY_IMPORT
+        for path in sources(package)
+        if not path.name.startswith("__")
+        and not (ROOT / "tests" / path.parent.relative_to(ROOT) / f"test_{path.name}").is_file()
+    }
+
+
+def test_every_source_file_has_its_test_file() -> None:
+    """tests/ mirrors the packages; an exception is written down with its reason."""
+    assert sorted(missing_tests() - WITHOUT_A_TEST_FILE.keys()) == []
+
+
+def test_the_exceptions_are_exceptions() -> None:
+    """A file that has its test file by now, or is gone, leaves the list."""
+    assert sorted(WITHOUT_A_TEST_FILE.keys() - missing_tests()) == []
+
+
+# What must not be in any file. The strings are put together here, so that this file does not contain them.
+
+REGISTRIES = (
+    "py" + "pi.org",
+    "pythonhosted" + ".org",
+    "npm" + "js.org",
+    "npm" + "js.com",
+    "yarnpkg" + ".com",
+    "crates" + ".io",
+    "deb.debian" + ".org",
+    "archive.ubuntu" + ".com",
+    "proxy.golang" + ".org",
+    "anaconda" + ".org",
+)
+JWT = re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*")
+HOME = re.compile(r"(?<![\w.~/-])/(?:home|Users)/\w|(?<![\w.~/-])/(?:root)/|[A-Z]:\\Users\\\w")
+BUILT = {".git", ".venv", "node_modules", "build", "dist", "newest", "__pycache__"}
+
+
+@functools.cache
+def files() -> dict[str, str]:
+    """What is in the repository or would be with the next `git add`; without git, all but what is built."""
+    git = shutil.which("git")
+    paths: list[Path] = []
+    if git and (ROOT / ".git").exists():
+        listing = [git, "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+        done = subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=True)
+        paths = [ROOT / name for name in done.stdout.split("\0") if name]
+    else:
+        for folder, inside, found in os.walk(ROOT):
+            inside[:] = [name for name in inside if name not in BUILT and not name.endswith("_cache")]
+            paths += [Path(folder, name) for name in found]
+    return {named(path): path.read_text(encoding="utf-8", errors="replace") for path in paths if path.is_file()}
+
+
+@pytest.mark.parametrize("host", REGISTRIES)
+def test_no_registry_is_named(host: str) -> None:
+    """Where packages come from is the user's setting, not ours: no file, lock files included, names a registry."""
+    assert not [name for name, text in files().items() if host in text]
+
+
+def test_no_token_is_in_the_repository() -> None:
+    """Tests make their tokens; none is written down."""
+    assert not [name for name, text in files().items() if JWT.search(text)]
+
+
+def test_no_home_folder_is_named() -> None:
+    """Nothing names a folder of the machine it was written on."""
+    assert not [f"{name}: {found.group()}" for name, text in files().items() for found in HOME.finditer(text)]
+
+
+def test_the_files_are_found() -> None:
+    """The three checks above look at something: this file among others."""
+    assert named(Path(__file__)) in files()
