@@ -11,9 +11,9 @@ LONGEST: Final = 35 * 86_400.0
 _MILLISECONDS_FROM: Final = 1e11
 """Seconds since the epoch stay below this until the year 5138; larger numbers are milliseconds."""
 
-_TRY_AGAIN: Final = re.compile(r"try again in\s+((?:\d+(?:\.\d+)?\s*(?:days?|ms|d|h|m|s)\w*\s*)+)", re.IGNORECASE)
-_SPAN: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(days?|ms|d|h|m|s)", re.IGNORECASE)
-_UNITS: Final = {"d": 86_400.0, "day": 86_400.0, "days": 86_400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+_TRY_AGAIN: Final = re.compile(r"try again in", re.IGNORECASE | re.ASCII)
+_SPAN: Final = re.compile(r"\s{0,9}(\d{1,9}(?:\.\d{1,9})?)\s{0,9}(ms|[dhms])(?:[a-z]{0,9})", re.IGNORECASE | re.ASCII)
+_UNITS: Final = {"d": 86_400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 
 
 def reset_time(error: Mapping[str, object], headers: Mapping[str, str], now: float) -> float | None:
@@ -80,8 +80,13 @@ def _retry_after(value: str, now: float) -> float | None:
 
 
 def _spoken(message: object) -> float | None:
-    """ "Please try again in 6m0s." and its relatives."""
+    """ "Please try again in 6m0s." and its relatives: spans one after another, as far as they go."""
     found = _TRY_AGAIN.search(message) if isinstance(message, str) else None
     if found is None:
         return None
-    return sum(float(amount) * _UNITS[unit.lower()] for amount, unit in _SPAN.findall(found.group(1)))
+    assert isinstance(message, str)
+    total, span = None, _SPAN.match(message, found.end())
+    while span is not None:
+        total = (total or 0.0) + float(span[1]) * _UNITS[span[2].lower()]
+        span = _SPAN.match(message, span.end())
+    return total

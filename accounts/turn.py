@@ -34,6 +34,8 @@ class Turn:
         if again is not None:
             tried |= {key for key in self.pool.seats if key != again.key}
         chosen = self.pool.select(Ask(thread=self.thread, steady=self.steady, tried=tried), now)
+        if again is not None and isinstance(chosen, Exhausted):  # paused or removed meanwhile
+            return self.take(now)
         if isinstance(chosen, Lease):
             self.attempts += 1
             self.tried.add(chosen.key)

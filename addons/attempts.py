@@ -60,6 +60,7 @@ class AttemptStream(h.HttpStream):
         """The id of the current attempt. A further attempt gets a fresh one: HTTP/2 connections never reuse an id, and
         whatever an abandoned attempt still says can be told apart and ignored."""
         self.attempted = False
+        self.abandoned = False
         self.undecided = False
         """An attempt is under way and nothing of it has been delivered."""
         self.upstream_open = False
@@ -70,7 +71,7 @@ class AttemptStream(h.HttpStream):
 
     def _handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
         if isinstance(event, RESPONSE_EVENTS):
-            if event.stream_id != self.wire_id:
+            if self._is_straggler(event):
                 return _nothing()
             event.stream_id = self.stream_id
         elif self._is_ours(event):
@@ -81,8 +82,7 @@ class AttemptStream(h.HttpStream):
         return handling
 
     def passthrough(self, event: events.Event) -> layer.CommandGenerator[None]:
-        straggler = isinstance(event, RESPONSE_EVENTS) and event.stream_id != self.wire_id
-        if straggler or self._is_ours(event):
+        if self._is_straggler(event) or self._is_ours(event):
             return _nothing()
         handling: layer.CommandGenerator[None] = super().passthrough(event)
         return self._translated(handling) if self.wire_id != self.stream_id else handling
@@ -97,7 +97,7 @@ class AttemptStream(h.HttpStream):
         """The body is too large to keep, or an addon asked to stream it: one attempt, and no second."""
         self.exchange = self.find(self.flow)
         if self.exchange is not None:
-            self.exchange.replayable = False
+            self.exchange.streaming()
         self.client_state = self.state_stream_request_body
         yield from self._follow(self._ask(lambda exchange: exchange.start()))
 
@@ -132,6 +132,10 @@ class AttemptStream(h.HttpStream):
             else:
                 self.exchange.gone()
         yield from super().handle_protocol_error(event)
+
+    def _is_straggler(self, event: events.Event) -> bool:
+        """Whether this comes from an attempt that was left."""
+        return isinstance(event, RESPONSE_EVENTS) and (self.abandoned or event.stream_id != self.wire_id)
 
     # States of our own
 
@@ -201,6 +205,7 @@ class AttemptStream(h.HttpStream):
         yield from self._abandon()
         self.wire_id = _alias(self) if self.attempted else self.stream_id
         self.attempted = self.undecided = True
+        self.abandoned = False
         self.held.clear()
         self.server_state = self.state_attempt
         forget_closed(self.http_layer)
@@ -286,6 +291,7 @@ class AttemptStream(h.HttpStream):
         """Leave the current attempt: cancel what is still running upstream and forget its id."""
         self.timer = None
         self.undecided = False
+        self.abandoned = self.attempted
         if self.upstream_open:
             self.upstream_open = False
             cancel = h.RequestProtocolError(self.wire_id, "attempt abandoned", h.ErrorCode.CANCEL)

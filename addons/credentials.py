@@ -9,12 +9,10 @@ from typing import Final
 
 from mitmproxy import http
 
-from accounts.model import Account
+from accounts.origin import host_of
 from accounts.pool import Lease
 from addons import redact
-from addons.routes import ORIGIN
 
-HOME_ORIGIN: Final = "chatgpt.com"
 TURN_STATE: Final = "x-codex-turn-state"
 MOST_TURN_STATES: Final = 4_096
 
@@ -35,14 +33,6 @@ class TurnStates:
         return self._issuers.get(hash(value)) == key
 
 
-def origin_of(account: Account) -> str:
-    """The host an account's requests go to. Raises ValueError for one that is not the provider's: fail closed."""
-    host = (account.backend_origin or HOME_ORIGIN).removeprefix("https://")
-    if not ORIGIN.fullmatch(host):
-        raise ValueError(f"the origin of {account.label} is not one of the provider's hosts")
-    return host
-
-
 def own(request: http.Request, shown: redact.Shown) -> http.Request:
     """The client's own request, with the client's own secrets."""
     return _copy(request, shown.reveal(request.headers))
@@ -51,7 +41,7 @@ def own(request: http.Request, shown: redact.Shown) -> http.Request:
 def managed(request: http.Request, shown: redact.Shown, lease: Lease, states: TurnStates) -> http.Request:
     """The client's request with an account's credentials, bound for that account's own origin over TLS."""
     headers = shown.reveal(request.headers)
-    host = origin_of(lease.account)
+    host = host_of(lease.account)
     headers["authorization"] = f"Bearer {lease.credentials.access}"
     headers["chatgpt-account-id"] = lease.account.account_id
     _set(headers, "x-openai-fedramp", "true" if lease.account.fedramp else None)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Final
 
 from mitmproxy import http
+from mitmproxy.net import encoding
 
 from accounts.affinity import thread_of
 from accounts.outcomes import Action, Kind, Outcome, Reply, Rest, classify, error_of
@@ -25,6 +26,8 @@ logger = logging.getLogger(__name__)
 HOLD_BYTES: Final = 256 * 1024
 """An answer's beginning is held back at most this long: more is an answer, whatever it is."""
 HOLD_SECONDS: Final = 20.0
+UPGRADE_SECONDS: Final = 6.0
+"""What an account gets to accept a WebSocket: the client waits 15 s in all (docs/codex-wire.md section 3)."""
 STALL_SECONDS: Final = 280.0
 """A stream silent for so long is given up, just before the client would (300 s, docs/codex-wire.md section 3)."""
 
@@ -38,13 +41,13 @@ LOSSES: Final = {
 class Own:
     """A request that is the client's own: sent once, unchanged, delivered as it comes."""
 
-    replayable = True
-
     def __init__(self, flow: http.HTTPFlow, shown: redact.Shown) -> None:
         self.flow = flow
         self.shown = shown
         self.step: Step | None = None
         self._cookies: redact.Shown | None = None
+
+    def streaming(self) -> None: ...
 
     def start(self) -> Step:
         return Send(credentials.own(self.flow.request, self.shown), key="")
@@ -99,8 +102,9 @@ class Pooled(Own):
         self.service = service
         # One steady account for the catalogue: its etag makes the client fetch anew whenever it changes.
         self.turn = service.turn(thread_of(flow.request.headers.get), steady=route is Route.CATALOGUE)
-        self.upgrade = flow.request.headers.get("upgrade", "").lower() == "websocket"
+        self.upgrade = is_upgrade(flow.request)
         self.lease: Lease | None = None
+        self.replayable = True
         self.renewing: Lease | None = None
         self.served_by: Lease | None = None
         self._begin()
@@ -115,6 +119,10 @@ class Pooled(Own):
         self.heard_at = self.service.clock()
 
     # Steps
+
+    def streaming(self) -> None:
+        self.replayable = False
+        logger.info("codex-rotate: the body of this request is too large to keep: sent once, never retried")
 
     def start(self) -> Step:
         return self._take(None)
@@ -155,7 +163,9 @@ class Pooled(Own):
     def patience(self) -> float:
         if self.delivered:
             return STALL_SECONDS if self.events is not None and self.outcome is None else 0
-        return self.head_seconds if self.response is None else HOLD_SECONDS
+        if self.response is not None:
+            return HOLD_SECONDS
+        return min(self.head_seconds, UPGRADE_SECONDS) if self.upgrade else self.head_seconds
 
     def overdue(self) -> Step:
         if self.delivered:
@@ -165,7 +175,7 @@ class Pooled(Own):
             self._settle(Outcome(kind=Kind.STALLED, detail=f"silent for {silent:.0f} s"))
             return Signal.ABORT
         if self.response is None:
-            return self.lost(Loss.OVERDUE, f"no answer within {self.head_seconds:.0f} s")
+            return self.lost(Loss.OVERDUE, "no answer in time")
         return self._refused() if self.events is None else self._deliver()
 
     def gone(self) -> None:
@@ -317,15 +327,24 @@ class Pooled(Own):
 
 
 def read_reply(response: http.Response, body: bytes) -> Reply:
-    """A refusing HTTP answer as a value. Bodies that are not JSON objects, or compressed, have no error to read."""
+    """A refusing HTTP answer as a value. A body that is not a JSON object has no error to read."""
+    try:
+        plain = encoding.decode(body, response.headers.get("content-encoding", "identity"))
+    except ValueError:  # cut short, or a coding nobody knows
+        plain = b""
     return Reply(
         status=response.status_code,
         headers={name.lower(): response.headers[name] for name in response.headers},
-        error=error_of(streams.decoded(body)),
+        error=error_of(streams.decoded(plain if isinstance(plain, bytes) else b"")),
     )
 
 
+def is_upgrade(request: http.Request) -> bool:
+    upgrade: str = request.headers.get("upgrade", "")
+    return upgrade.lower() == "websocket"
+
+
 def _is_event_stream(response: http.Response) -> bool:
-    encoding: str = response.headers.get("content-encoding", "identity")
+    coding: str = response.headers.get("content-encoding", "identity")
     kind: str = response.headers.get("content-type", "")
-    return encoding == "identity" and kind.startswith("text/event-stream")
+    return coding == "identity" and kind.startswith("text/event-stream")

@@ -24,14 +24,10 @@ def target_of(flow: http.HTTPFlow) -> Target:
         sni=flow.client_conn.sni,
         method=request.method,
         path=request.path,
-        bearer=headers.get("authorization", "").startswith("Bearer "),
-        upgrade=is_upgrade(request),
+        tls=flow.client_conn.tls_established,
+        authorization=headers.get("authorization", ""),
+        upgrade=exchange.is_upgrade(request),
     )
-
-
-def is_upgrade(request: http.Request) -> bool:
-    upgrade: str = request.headers.get("upgrade", "")
-    return upgrade.lower() == "websocket"
 
 
 class Rotator:
@@ -58,7 +54,7 @@ class Rotator:
         shown = redact.hide(flow.request.headers, redact.REQUEST) if ctx.options.rotate_redact else redact.AS_IS
         if route is Route.OWN:
             self.exchanges[flow.id] = exchange.Own(flow, shown)
-        elif is_upgrade(flow.request) and ctx.options.rotate_transport == "sse":
+        elif exchange.is_upgrade(flow.request) and ctx.options.rotate_transport == "sse":
             flow.response = answers.upgrade_refused()
         else:
             flow.request.stream = False  # kept, so that it can be sent again

@@ -5,15 +5,18 @@ differs from the connected host the request is the client's own.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-ORIGIN: Final = re.compile(r"(?:[a-z0-9-]+\.)?chatgpt\.com")
-"""The provider's own hosts: the usual one, and the regional ones that workspace routing may name."""
+from accounts.origin import PROVIDER_HOST
 
 INTERCEPT: Final = r"^(?!ab\.)(?:[a-z0-9-]+\.)?chatgpt\.com:443$"
 """What mitmproxy's `allow_hosts` opens; all else is tunnelled unread. `ab.` takes metrics that need no proxy's eye."""
+
+LOGIN: Final = re.compile(r"Bearer (?!sk-)\S")
+"""A client that is logged in with an account. One without a credential gets none from us: it could be any program that
+inherited the proxy's address. One with an API key is served by its key."""
 
 
 class Route(StrEnum):
@@ -53,16 +56,17 @@ class Target:
     """Where a request goes and what it asks.
 
     `connected` is the address the proxy connects to, `claimed` what the request says its host is, `sni` what the
-    client's TLS handshake said (None: nothing).
+    client's TLS handshake said (None: nothing), `tls` whether the client's side of the connection is encrypted.
     """
 
     scheme: str
     connected: tuple[str, int]
     claimed: str
     sni: str | None
+    tls: bool
     method: str
     path: str
-    bearer: bool
+    authorization: str = field(repr=False)
     upgrade: bool
 
 
@@ -72,11 +76,12 @@ def route_of(target: Target) -> Route:
     # Names are compared as written: a host in capitals is not one the official client sends.
     trusted = (
         target.scheme == "https"
+        and target.tls
         and port == 443
-        and ORIGIN.fullmatch(host) is not None
+        and PROVIDER_HOST.fullmatch(host) is not None
         and target.claimed in (host, f"{host}:443")
         and target.sni in (None, host)
-        and target.bearer
+        and LOGIN.match(target.authorization) is not None
     )
     if not trusted:
         return Route.OWN

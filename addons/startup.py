@@ -7,7 +7,7 @@ from mitmproxy import ctx, http
 from mitmproxy.addonmanager import Loader
 
 from accounts.errors import NoAccounts, RotateError
-from addons import redact
+from addons import redact, selftest
 from addons.exchange import Pooled
 from addons.routes import INTERCEPT, Route
 from addons.service import PoolService
@@ -56,6 +56,7 @@ class Startup:
     def running(self) -> None:
         self._force_options()
         try:
+            selftest.check(ctx.options)
             self.service = PoolService(paths.pool_file(), clock.now)
             if not len(self.service.pool):
                 raise NoAccounts

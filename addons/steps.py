@@ -55,8 +55,9 @@ class Exchange(Protocol):
 
     step: Step | None
     """Where the `upstream_decision` hook leaves what `think` said; None when it failed."""
-    replayable: bool
-    """False once the request's body is on its way and cannot be sent a second time."""
+
+    def streaming(self) -> None:
+        """The request's body is not kept: what is sent cannot be sent a second time. Said before `start`."""
 
     def start(self) -> Step: ...
     def head(self, response: http.Response) -> Step: ...

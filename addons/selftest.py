@@ -1,0 +1,178 @@
+"""Tries the attempt machinery on this mitmproxy before any request meets it: by hand, without a socket, in a few ms.
+
+`attempts.py` leans on mitmproxy's internals. If a release moves one, the proxy must not start and find out later with
+somebody's tokens. `Rehearsal` is also what the tests of `attempts.py` are written with.
+"""
+
+from collections import defaultdict, deque
+from typing import Final
+
+from mitmproxy import http, version
+from mitmproxy.connection import Client, Connection, ConnectionState, Server
+from mitmproxy.options import Options
+from mitmproxy.proxy import commands, events
+from mitmproxy.proxy.context import Context
+from mitmproxy.proxy.layers.http import HttpLayer, HTTPMode
+
+from accounts.errors import RotateError
+from addons import attempts
+from addons.steps import Answer, Exchange, Loss, Send, Signal, Step
+
+KNOWN: Final = "12.2.0 to 12.2.3"
+
+
+class Incompatible(RotateError):
+    """This mitmproxy does not behave as attempts need."""
+
+    def __init__(self, trouble: str) -> None:
+        super().__init__(
+            f"upstream attempts do not work with mitmproxy {version.VERSION} ({trouble}; addons/attempts.py). "
+            f"Known to work: {KNOWN}. Install one of those."
+        )
+
+
+class Rehearsal:
+    """One HTTP layer with a client and upstream servers that are only values. Hooks complete at once.
+
+    `refuse` holds the numbers of upstream connections (from 0) that fail to open; `alpn` is what further ones agree on.
+    """
+
+    def __init__(self, options: Options, exchange: Exchange | None, refuse: frozenset[int] = frozenset()) -> None:
+        self.client = Client(
+            peername=("client", 1), sockname=("proxy", 2), timestamp_start=0, state=ConnectionState.OPEN
+        )
+        context = Context(self.client, options)
+        context.server.address = ("upstream.test", 80)
+        self.refuse = refuse
+        self.alpn: bytes | None = None
+        self.servers: list[Server] = []
+        self.sent: defaultdict[Connection, bytes] = defaultdict(bytes)
+        self.hooks: list[str] = []
+        self.wakeups: list[commands.RequestWakeup] = []
+        self.layer = HttpLayer(context, HTTPMode.transparent)
+        attempts.install(self.layer, lambda _: exchange)
+        self.feed(events.Start())
+
+    def feed(self, event: events.Event) -> None:
+        """Let an event happen, and everything that follows from it."""
+        queue = deque([event])
+        while queue:
+            for command in self.layer.handle_event(queue.popleft()):
+                queue.extend(self._obey(command))
+
+    def says(self, connection: Connection, data: bytes) -> None:
+        self.feed(events.DataReceived(connection, data))
+
+    def leaves(self, connection: Connection) -> None:
+        connection.state = ConnectionState.CLOSED
+        self.feed(events.ConnectionClosed(connection))
+
+    def wake(self) -> None:
+        """The newest timer fires."""
+        self.feed(events.Wakeup(self.wakeups[-1]))
+
+    def _obey(self, command: commands.Command) -> list[events.Event]:
+        if isinstance(command, commands.OpenConnection):
+            error = "refused" if len(self.servers) in self.refuse else None
+            self.servers.append(command.connection)
+            command.connection.error = error
+            command.connection.alpn = self.alpn
+            command.connection.state = ConnectionState.CLOSED if error else ConnectionState.OPEN
+            return [events.OpenConnectionCompleted(command, error)]
+        if isinstance(command, commands.StartHook):
+            self.hooks.append(command.name)
+            return [events.HookCompleted(command)] if command.blocking else []
+        if isinstance(command, commands.SendData):
+            self.sent[command.connection] += command.data
+        elif isinstance(command, commands.CloseConnection):
+            was_open = command.connection.state is not ConnectionState.CLOSED
+            command.connection.state = ConnectionState.CLOSED
+            return [events.ConnectionClosed(command.connection)] if was_open else []
+        elif isinstance(command, commands.RequestWakeup):
+            self.wakeups.append(command)
+        return []
+
+
+class Script:
+    """An exchange that asks one account after another until one answers below 400."""
+
+    def __init__(self, *keys: str) -> None:
+        self.step: Step | None = None
+        self.keys = deque(keys)
+        self.history: list[str] = []
+        self.replayable = True
+
+    def streaming(self) -> None:
+        self.replayable = False
+
+    def start(self) -> Step:
+        if not self.keys:
+            return Answer(http.Response.make(503, b"nobody left"))
+        key = self.keys.popleft()
+        headers = http.Headers(host="upstream.test", authorization=f"Bearer {key}")
+        if not self.replayable:
+            headers["transfer-encoding"] = "chunked"
+        body = b"body" if self.replayable else b""
+        request = http.Request.make("POST", "http://upstream.test/", body, headers)
+        return Send(request, key=key)
+
+    def head(self, response: http.Response) -> Step:
+        self.history.append(f"head {response.status_code}")
+        return Signal.DELIVER if response.status_code < 400 else Signal.WAIT
+
+    def body(self, data: bytes) -> Step:
+        return Signal.WAIT
+
+    def end(self) -> Step:
+        return self.start()
+
+    def lost(self, loss: Loss, message: str) -> Step:
+        self.history.append(f"lost {loss.name}")
+        return self.start()
+
+    def patience(self) -> float:
+        return 30.0
+
+    def overdue(self) -> Step:
+        return self.lost(Loss.OVERDUE, "overdue")
+
+    def delivering(self, response: http.Response) -> None:
+        self.history.append("delivering")
+
+    def reveal(self, response: http.Response) -> http.Response:
+        return response
+
+    def finished(self) -> None:
+        self.history.append("finished")
+
+    def gone(self) -> None:
+        self.history.append("gone")
+
+    def broke(self, message: str) -> None:
+        self.history.append("broke")
+
+    async def think(self) -> Step:
+        return self.start()
+
+
+ASK: Final = b"POST / HTTP/1.1\r\nHost: upstream.test\r\nContent-Length: 4\r\n\r\nbody"
+LIMITED: Final = b"HTTP/1.1 429 Too Many Requests\r\nContent-Length: 7\r\n\r\nlimited"
+FINE: Final = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfine"
+
+
+def check(options: Options) -> None:
+    """Raises Incompatible when a refused attempt or a refused connection is not followed by a good one."""
+    try:
+        script = Script("first", "unreachable", "second")
+        rehearsal = Rehearsal(options, script, refuse=frozenset({1}))
+        rehearsal.says(rehearsal.client, ASK)
+        first = rehearsal.servers[0]
+        rehearsal.says(first, LIMITED)
+        second = rehearsal.servers[2]
+        rehearsal.says(second, FINE)
+    except Exception as e:
+        raise Incompatible(f"{type(e).__name__}: {e}") from e
+    seen = rehearsal.sent[rehearsal.client]
+    tokens = (b"Bearer first" in rehearsal.sent[first], b"Bearer second" in rehearsal.sent[second])
+    if not (seen.startswith(b"HTTP/1.1 200") and seen.endswith(b"fine") and b"limited" not in seen and all(tokens)):
+        raise Incompatible(f"the client was sent {seen[:40]!r}")

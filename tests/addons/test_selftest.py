@@ -1,0 +1,22 @@
+"""The check that is made before the proxy starts."""
+
+import pytest
+from mitmproxy.addons.proxyserver import Proxyserver
+from mitmproxy.proxy.layers.http import HttpStream
+from mitmproxy.test import taddons
+
+from addons import selftest
+
+
+def test_the_installed_mitmproxy_passes():
+    with taddons.context(Proxyserver()) as context:
+        assert selftest.check(context.options) is None
+
+
+def test_a_mitmproxy_that_moved_something_is_refused_by_name(monkeypatch):
+    monkeypatch.delattr(HttpStream, "check_killed")
+    with (
+        taddons.context(Proxyserver()) as context,
+        pytest.raises(selftest.Incompatible, match=r"mitmproxy .* Known to work"),
+    ):
+        selftest.check(context.options)
