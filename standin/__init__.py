@@ -1,0 +1,17 @@
+"""A stand-in OpenAI on loopback, for tests and for `codex-rotate demo`.
+
+It speaks as much of the wire as the official Codex CLI needs (docs/codex-wire.md) over TLS on a free port, and can be
+made to fail in every way that matters:
+
+    with StandIn() as upstream:
+        upstream.add_account("acc-1")
+        upstream.fault("acc-1", Fault(FaultKind.USAGE_LIMIT, resets_in=3600))
+"""
+
+from standin.accounts import Account, Window
+from standin.faults import Fault, FaultKind
+from standin.records import SeenRequest
+from standin.server import StandIn
+from standin.state import ANY_ACCOUNT, Refresh
+
+__all__ = ["ANY_ACCOUNT", "Account", "Fault", "FaultKind", "Refresh", "SeenRequest", "StandIn", "Window"]

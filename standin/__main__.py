@@ -1,0 +1,19 @@
+"""`python -m standin`: serve until stdin closes; one JSON line says where. Control it below `/_standin/`."""
+
+import json
+import sys
+
+from standin.server import StandIn
+
+
+def main() -> None:
+    """Print where the stand-in listens, then wait for the end of stdin."""
+    with StandIn() as upstream:
+        place = {"port": upstream.port, "plain_port": upstream.plain_port, "ca_file": str(upstream.ca_file)}
+        sys.stdout.write(json.dumps(place) + "\n")
+        sys.stdout.flush()
+        sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()

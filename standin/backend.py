@@ -1,0 +1,60 @@
+"""What the client asks chatgpt.com beside model answers (docs/codex-wire.md sections 1, 1.1 and 8)."""
+
+from collections.abc import Callable
+from typing import Any
+
+from standin.accounts import Account
+from standin.faults import CATALOGUE_PATH
+from standin.replies import EMPTY_OBJECT, Reply, json_reply
+
+type Endpoint = Callable[[Account, float], Reply]
+
+
+def _models(_account: Account, _now: float) -> Reply:
+    return json_reply({"models": []}, headers=(("etag", 'W/"stand-in"'),))
+
+
+def _accounts_check(account: Account, _now: float) -> Reply:
+    who = account.identity
+    entry = {
+        "id": who.account_id,
+        "name": "",
+        "plan_type": who.plan,
+        "structure": "personal",
+        "workspace_backend_origin": who.backend_origin,
+        "account_routing_override": who.routing_override,
+    }
+    return json_reply({"accounts": [entry], "account_ordering": [who.account_id], "default_account_id": who.account_id})
+
+
+def _usage(account: Account, now: float) -> Reply:
+    who, windows = account.identity, (account.primary, account.secondary)
+    reached = any(window is not None and window.used_percent >= 100 for window in windows)
+    limit: dict[str, Any] = {"allowed": not reached, "limit_reached": reached}
+    for name, window in zip(("primary_window", "secondary_window"), windows, strict=True):
+        limit[name] = window.as_usage(now) if window else None
+    return json_reply(
+        {
+            "user_id": who.user_id,
+            "account_id": who.account_id,
+            "email": who.email,
+            "plan_type": who.plan,
+            "rate_limit": limit,
+            "additional_rate_limits": [],
+            "credits": {"has_credits": False, "unlimited": False, "balance": None},
+        }
+    )
+
+
+def _nothing(_account: Account, _now: float) -> Reply:
+    return EMPTY_OBJECT
+
+
+ENDPOINTS: dict[tuple[str, str], Endpoint] = {
+    ("GET", CATALOGUE_PATH): _models,
+    ("GET", "/backend-api/wham/accounts/check"): _accounts_check,
+    ("GET", "/backend-api/wham/usage"): _usage,
+    ("GET", "/backend-api/wham/settings/user"): _nothing,
+    ("GET", "/backend-api/wham/config/bundle"): _nothing,
+}
+"""Paths with an answer of their own; any other below `/backend-api/codex/` gets `{}`, any other at all 404."""

@@ -1,0 +1,154 @@
+"""The login server: refresh, browser and device login, revocation (docs/codex-wire.md sections 4 and 5)."""
+
+import base64
+import hashlib
+import json
+import secrets
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from standin.accounts import Account
+from standin.faults import TOKEN_PATH
+from standin.records import Incoming, Record
+from standin.replies import EMPTY_OBJECT, Reply, error_reply, json_reply
+from standin.state import Code, Refresh, State
+from standin.tokens import Grant
+
+DEVICE_REDIRECT = "https://auth.openai.com/deviceauth/callback"
+
+_PENDING = error_reply(403, "deviceauth_authorization_pending", "The device is not approved yet.")
+_NOT_READABLE = error_reply(400, "invalid_request", "The request has neither a readable form nor a JSON object.")
+_NOBODY = error_reply(400, "login_required", "Nobody is at the browser; call login_as() first.")
+_BAD_GRANT = error_reply(400, "invalid_grant", "The code, its redirect_uri or its verifier is not right.")
+_NO_KEY = error_reply(400, "invalid_request", "This account has no organization to make an API key for.")
+
+
+def parameters(request: Incoming, body: bytes) -> dict[str, str]:
+    """The parameters of a request: a JSON object's, a form's, or the query's if there is no body."""
+    if not body:
+        return dict(parse_qsl(urlsplit(request.path).query))
+    try:
+        content = json.loads(body)
+    except ValueError:
+        return dict(parse_qsl(body.decode("utf-8", "replace")))
+    return {str(key): str(value) for key, value in content.items()} if isinstance(content, dict) else {}
+
+
+def challenge_of(verifier: str) -> str:
+    """The S256 challenge of a PKCE verifier."""
+    return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+
+
+class LoginServer:
+    """The endpoints of auth.openai.com."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self.routes: dict[tuple[str, str], Callable[[Record], Reply]] = {
+            ("GET", "/oauth/authorize"): self._authorize,
+            ("POST", TOKEN_PATH): self._token,
+            ("POST", "/oauth/revoke"): self._revoke,
+            ("POST", "/api/accounts/deviceauth/usercode"): self._usercode,
+            ("POST", "/api/accounts/deviceauth/token"): self._device_token,
+        }
+
+    def owner(self, record: Record) -> Account | None:
+        """Whose refresh token or authorization code a request bears."""
+        asked = parameters(record.request, record.body)
+        with self._state.changed:
+            token = self._state.ledger.refresh.get(asked.get("refresh_token") or asked.get("token") or "")
+            code = self._state.logins.codes.get(asked.get("code", ""))
+            return self._state.accounts[token.owner.key] if token else code.account if code else None
+
+    def _authorize(self, record: Record) -> Reply:
+        asked = parameters(record.request, b"")
+        with self._state.changed:
+            who = self._state.logins.who
+            found = self._state.find(who or "*")
+        if not found or (who is None and len(found) > 1):
+            return _NOBODY
+        redirect = asked.get("redirect_uri", "")
+        code = self._new_code(found[0], redirect, asked.get("code_challenge", ""))
+        query = urlencode({"code": code, "state": asked.get("state", "")})
+        return Reply(302, (("location", f"{redirect}?{query}"),))
+
+    def _token(self, record: Record) -> Reply:
+        asked = parameters(record.request, record.body)
+        match asked.get("grant_type"):
+            case "refresh_token":
+                return self._refresh(record, asked)
+            case "authorization_code":
+                return self._trade(asked)
+            case "urn:ietf:params:oauth:grant-type:token-exchange":
+                return _NO_KEY
+        return _NOT_READABLE
+
+    def _refresh(self, record: Record, asked: dict[str, str]) -> Reply:
+        owner = self.owner(record)
+        with self._state.changed:
+            given = self._state.ledger.spend(asked.get("refresh_token", ""), self._state.clock())
+            ok = isinstance(given, Grant)
+            at = self._state.records.index(record)
+            self._state.refreshes.append(Refresh(owner.account_id if owner else None, at, ok))
+            self._state.changed.notify_all()
+        return self._granted(owner, given) if owner and isinstance(given, Grant) else _as_reply(given)
+
+    def _trade(self, asked: dict[str, str]) -> Reply:
+        with self._state.changed:
+            code = self._state.logins.codes.pop(asked.get("code", ""), None)
+            if code is None or code.redirect_uri != asked.get("redirect_uri"):
+                return _BAD_GRANT
+            if not secrets.compare_digest(code.challenge, challenge_of(asked.get("code_verifier", ""))):
+                return _BAD_GRANT
+            given = self._state.ledger.issue(code.account.identity, self._state.clock())
+        return self._granted(code.account, given)
+
+    def _granted(self, owner: Account, grant: Grant) -> Reply:
+        with self._state.changed:
+            owner.grant = grant
+        return json_reply({**grant.reply(), "expires_in": int(owner.identity.expires_in)})
+
+    def _revoke(self, record: Record) -> Reply:
+        value = parameters(record.request, record.body).get("token", "")
+        with self._state.changed:
+            if (token := self._state.ledger.refresh.get(value)) is not None:
+                token.revoked = True
+        return EMPTY_OBJECT
+
+    def _usercode(self, record: Record) -> Reply:
+        device_id, user_code = f"deviceauth_{secrets.token_hex(8)}", f"TEST-{secrets.token_hex(3).upper()}"
+        logins = self._state.logins
+        with self._state.changed:
+            logins.devices[device_id] = user_code
+            expires_at = int(self._state.clock() + 900)
+            interval = str(logins.interval)
+        answer: dict[str, Any] = {"device_auth_id": device_id, "user_code": user_code}
+        return json_reply(answer | {"interval": interval, "expires_at": expires_at})
+
+    def _device_token(self, record: Record) -> Reply:
+        asked, logins = parameters(record.request, record.body), self._state.logins
+        device_id = asked.get("device_auth_id", "")
+        with self._state.changed:
+            if logins.devices.get(device_id) != asked.get("user_code"):
+                return error_reply(404, "deviceauth_not_found", "No such device login.")
+            if logins.device is None:
+                return _PENDING
+            account = self._state.find(logins.device)[0]
+            del logins.devices[device_id]
+            logins.device = None
+        verifier = secrets.token_urlsafe(48)
+        challenge = challenge_of(verifier)
+        code = self._new_code(account, DEVICE_REDIRECT, challenge)
+        return json_reply({"authorization_code": code, "code_challenge": challenge, "code_verifier": verifier})
+
+    def _new_code(self, account: Account, redirect_uri: str, challenge: str) -> str:
+        code = f"ac_{secrets.token_urlsafe(24)}"
+        with self._state.changed:
+            self._state.logins.codes[code] = Code(account, redirect_uri, challenge)
+        return code
+
+
+def _as_reply(given: Grant | Reply) -> Reply:
+    assert isinstance(given, Reply), "a grant always has an owner"
+    return given

@@ -1,0 +1,248 @@
+"""The stand-in's life: a daemon thread with its own event loop, and the thread-safe door tests and the demo use."""
+
+import asyncio
+import contextlib
+import shutil
+import socket
+import ssl
+import tempfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self, Unpack
+
+from config import clock as system_clock
+from standin.accounts import Account, AccountDetails
+from standin.certificates import make_server_context
+from standin.faults import TOKEN_PATH, Fault
+from standin.http1 import Http1Server
+from standin.http2 import Http2Server
+from standin.link import Link
+from standin.records import SeenRequest
+from standin.routes import Router
+from standin.state import Refresh, State
+
+LOOPBACK = "127.0.0.1"
+_START_SECONDS = 10.0
+
+
+class StandIn:
+    """A stand-in OpenAI on loopback. Use it as a context manager, or call `start` and `close`.
+
+    Every method may be called from any thread. `clock` gives seconds since the epoch, for expiries and reset times.
+    """
+
+    def __init__(self, *, clock: Callable[[], float] = system_clock.now) -> None:
+        self._state = State(clock)
+        self._router = Router(self._state)
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+        self._closing = threading.Event()
+        self._connections = 0
+        self._sockets: set[socket.socket] = set()
+
+    # life
+
+    def start(self) -> Self:
+        """Bind both listeners, make the certificates and serve."""
+        self._folder = Path(tempfile.mkdtemp(prefix="standin-"))
+        self.ca_file, context = make_server_context(self._folder, self._state.clock())
+        tls, plain = (socket.create_server((LOOPBACK, 0), backlog=256) for _ in range(2))
+        self.port: int = tls.getsockname()[1]
+        self.plain_port: int = plain.getsockname()[1]
+        serving = threading.Event()
+        main = self._main({tls: context, plain: None}, serving)
+        self._thread = threading.Thread(target=asyncio.run, args=(main,), name="standin", daemon=True)
+        self._thread.start()
+        if not serving.wait(_START_SECONDS):
+            raise RuntimeError("the stand-in's thread did not start; see its traceback above.")
+        return self
+
+    def close(self) -> None:
+        """Drop every connection, stop the thread and remove the certificates."""
+        if self._thread is None or self._loop is None or self._stop is None:
+            return
+        self._closing.set()
+        self._loop.call_soon_threadsafe(self._stop.set)
+        for port in (self.port, self.plain_port):
+            with contextlib.suppress(OSError), socket.create_connection((LOOPBACK, port), timeout=1):
+                pass  # a knock, to end the listeners' waiting
+        self._thread.join()
+        self._thread = None
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+        if error is None and self.errors:
+            raise ExceptionGroup("the stand-in failed", [one for one in self.errors if isinstance(one, Exception)])
+
+    # where
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where the TLS listener is."""
+        return LOOPBACK, self.port
+
+    @property
+    def base_url(self) -> str:
+        """The backend on the plain listener."""
+        return f"http://{LOOPBACK}:{self.plain_port}/backend-api"
+
+    @property
+    def token_url(self) -> str:
+        """The token endpoint on the plain listener."""
+        return f"http://{LOOPBACK}:{self.plain_port}{TOKEN_PATH}"
+
+    # what it answers
+
+    def add_account(self, account_id: str, **details: Unpack[AccountDetails]) -> Account:
+        """A new account with its first tokens. Two seats may share an account id if their user ids differ."""
+        return self._state.add_account(account_id, details)
+
+    def fault(self, account: str, fault: Fault, times: int | None = None) -> None:
+        """Let a fault strike an account's requests, until cleared or `times` times.
+
+        `account` is an account id, `account_id:user_id`, or `*` for every account. Counted faults strike first, in the
+        order they were set; a lasting one replaces the lasting one set before for the same account and path.
+        """
+        self._state.set_fault(account, fault, times)
+
+    def clear(self, account: str | None = None) -> None:
+        """Forget the faults set for this name, or all faults."""
+        self._state.clear(account)
+
+    def answer_with(self, account: str, text: str) -> None:
+        """What the model says on this account from now on."""
+        with self._state.changed:
+            for one in self._state.find(account):
+                one.answer = text
+
+    @property
+    def seal_reasoning(self) -> bool:
+        """Whether answers carry reasoning items bound to the account, which other accounts then refuse."""
+        return self._state.seal_reasoning
+
+    @seal_reasoning.setter
+    def seal_reasoning(self, on: bool) -> None:
+        with self._state.changed:
+            self._state.seal_reasoning = on
+
+    def release(self) -> None:
+        """Let every request and message that has arrived and is being held go on."""
+        assert self._loop is not None, "the stand-in is not running"
+        self._state.release(self._loop)
+
+    def login_as(self, account: str) -> None:
+        """Who is at the browser: whom `/oauth/authorize` logs in from now on."""
+        with self._state.changed:
+            self._state.logins.who = self._state.find(account)[0].identity.key
+
+    def approve_device(self, account: str) -> None:
+        """Approve one device login, running or next, for this account."""
+        with self._state.changed:
+            self._state.logins.device = self._state.find(account)[0].identity.key
+
+    @property
+    def device_interval(self) -> int:
+        """The device login's poll interval in seconds."""
+        return self._state.logins.interval
+
+    @device_interval.setter
+    def device_interval(self, seconds: int) -> None:
+        self._state.logins.interval = seconds
+
+    # what it saw
+
+    @property
+    def requests(self) -> tuple[SeenRequest, ...]:
+        """Every request so far in the order of arrival, as it is now."""
+        with self._state.changed:
+            return tuple(record.snapshot() for record in self._state.records)
+
+    def requests_to(self, path: str) -> tuple[SeenRequest, ...]:
+        """The requests to one path, whatever their query."""
+        return tuple(seen for seen in self.requests if seen.path.partition("?")[0] == path)
+
+    @property
+    def refreshes(self) -> tuple[Refresh, ...]:
+        """Every use of the token endpoint with a refresh token."""
+        with self._state.changed:
+            return tuple(self._state.refreshes)
+
+    @property
+    def reused_refresh_tokens(self) -> int:
+        """How many times a refresh token was used again after it had worked."""
+        return self._state.ledger.reused
+
+    @property
+    def errors(self) -> tuple[BaseException, ...]:
+        """Bugs of the stand-in itself; leaving the context raises them."""
+        return tuple(self._state.errors)
+
+    @property
+    def connections(self) -> int:
+        """How many TCP connections were accepted so far."""
+        return self._connections
+
+    def wait_for(self, condition: Callable[[], object], seconds: float = 5.0) -> bool:
+        """Wait until a condition holds, looking again at every change here; TimeoutError if it does not in time."""
+        with self._state.changed:
+            if self._state.changed.wait_for(condition, timeout=seconds):
+                return True
+        lines = "\n".join(f"  {seen!r}" for seen in self.requests) or "  none"
+        raise TimeoutError(f"the condition did not hold within {seconds:g} s; requests so far:\n{lines}")
+
+    # the loop's side
+
+    async def _main(self, listeners: dict[socket.socket, ssl.SSLContext | None], serving: threading.Event) -> None:
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        async with asyncio.TaskGroup() as group:
+            for listener, context in listeners.items():
+                group.create_task(self._accept(listener, context, group))
+            serving.set()
+            await self._stop.wait()
+            # not cancelled: a task that is cancelled while it takes a socket over may lose it; the end of its bytes
+            # ends whatever a connection is doing
+            for sock in self._sockets:
+                with contextlib.suppress(OSError):
+                    sock.shutdown(socket.SHUT_RDWR)
+        for listener in listeners:
+            listener.close()
+        for _ in range(3):
+            await asyncio.sleep(0)  # transports close their sockets one turn of the loop after they are dropped
+
+    async def _accept(self, listener: socket.socket, context: ssl.SSLContext | None, group: asyncio.TaskGroup) -> None:
+        listener.setblocking(False)
+        while True:
+            sock, _ = await asyncio.get_running_loop().sock_accept(listener)
+            if self._closing.is_set():
+                sock.close()
+                return
+            self._connections += 1
+            self._sockets.add(sock)
+            group.create_task(self._serve(self._connections, sock, context))
+
+    async def _serve(self, number: int, sock: socket.socket, context: ssl.SSLContext | None) -> None:
+        try:
+            link = await Link.open(number, sock, context)
+        except OSError:
+            self._sockets.discard(sock)
+            sock.close()
+            return  # a peer that does not trust us, or was never serious
+        try:
+            server = Http2Server if link.alpn == "h2" else Http1Server
+            await server(link, self._router.handle).run()
+        except OSError:
+            pass  # the peer left
+        except Exception as error:  # noqa: BLE001 - kept for whoever runs the stand-in; the others go on
+            self._state.errors.append(error)
+        finally:
+            self._sockets.discard(sock)
+            link.abort()

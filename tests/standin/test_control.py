@@ -1,0 +1,100 @@
+"""Control from another process, and the command that serves until its stdin closes."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from standin import StandIn
+from tests.standin.clients import QUICK, RESPONSES
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def control(upstream: StandIn, work: str, **asked: Any) -> httpx.Response:
+    return httpx.post(f"http://127.0.0.1:{upstream.plain_port}/_standin/{work}", json=asked, **QUICK)
+
+
+def post(upstream: StandIn, token: str) -> httpx.Response:
+    url = f"{upstream.base_url}/codex/responses"
+    return httpx.post(url, headers={"authorization": f"Bearer {token}"}, json={"input": []}, **QUICK)
+
+
+def test_account_fault_clear(upstream: StandIn) -> None:
+    """An account is made, a fault strikes it as often as was said, and is cleared."""
+    auth = control(upstream, "account", account_id="acc-1", user_id="user-1", plan="pro", answer="Hi.").json()
+    token = auth["tokens"]["access_token"]
+    assert control(upstream, "fault", account="acc-1", kind="usage_limit", times=1, resets_in=60).status_code == 200
+    limited = post(upstream, token)
+    assert (limited.status_code, limited.json()["error"]["plan_type"]) == (429, "pro")
+    assert "Hi." in post(upstream, token).text
+    control(upstream, "fault", account="acc-1", kind="overloaded")
+    assert post(upstream, token).status_code == 503
+    control(upstream, "clear", account="acc-1")
+    assert post(upstream, token).status_code == 200
+    for work in ("expire", "revoke"):
+        control(upstream, work, account="acc-1")
+        assert post(upstream, token).status_code == 401
+
+
+def test_requests_are_shown_without_tokens(upstream: StandIn) -> None:
+    """Another process sees what was asked and for whom, and no token."""
+    auth = control(upstream, "account", account_id="acc-1").json()
+    post(upstream, auth["tokens"]["access_token"])
+    refresh = {"grant_type": "refresh_token", "refresh_token": auth["tokens"]["refresh_token"]}
+    httpx.post(upstream.token_url, json=refresh, **QUICK)
+    answer = httpx.get(f"http://127.0.0.1:{upstream.plain_port}/_standin/requests", **QUICK)
+    first, second = answer.json()
+    assert (first["path"], first["account_id"], first["status"]) == (RESPONSES, "acc-1", 200)
+    assert json.loads(first["body"]) == {"input": []}
+    assert second["path"] == "/oauth/token"
+    assert not [token for token in auth["tokens"].values() if token != "acc-1" and token in answer.text]
+
+
+def test_logins_and_release(upstream: StandIn) -> None:
+    """The rest of the door: who logs in, which device, and the release."""
+    control(upstream, "account", account_id="acc-1")
+    for work in ("login_as", "approve_device"):
+        assert control(upstream, work, account="acc-1").status_code == 200
+    assert control(upstream, "release").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("work", "asked"),
+    [
+        ("fault", {"account": "acc-1", "kind": "hang"}),
+        ("fault", {"kind": "nonsense"}),
+        ("fault", {"kind": "hang", "colour": "red"}),
+        ("account", {}),
+    ],
+)
+def test_mistakes(upstream: StandIn, work: str, asked: dict[str, str]) -> None:
+    """A mistake gets 400 and says what it is."""
+    answer = control(upstream, work, **asked)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["message"]
+
+
+def test_only_on_the_plain_listener(upstream: StandIn, http: httpx.Client) -> None:
+    """Through the TLS listener, where proxies connect, there is no control."""
+    assert http.get("/_standin/requests").status_code == 404
+    assert control(upstream, "nonsense").status_code == 404
+
+
+def test_the_command() -> None:
+    """One JSON line says where; the end of stdin ends it and removes its files."""
+    command = [sys.executable, "-W", "error", "-m", "standin"]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin
+        assert process.stdout
+        place = json.loads(process.stdout.readline())
+        url = f"http://127.0.0.1:{place['plain_port']}/_standin/requests"
+        assert httpx.get(url, **QUICK).json() == []
+        assert Path(place["ca_file"]).is_file()
+        process.stdin.close()
+        assert process.wait(timeout=10) == 0
+    assert not Path(place["ca_file"]).exists()

@@ -1,0 +1,77 @@
+"""The model endpoint: sealed content, turn state, previous responses."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from standin import Account, StandIn
+from tests.standin.clients import RESPONSES, credentials, sse_events
+
+
+def ask(http: httpx.Client, account: Account, headers: dict[str, str] | None = None, **body: Any) -> httpx.Response:
+    return http.post(RESPONSES, headers=credentials(account) | (headers or {}), json={"input": []} | body)
+
+
+def items(answer: httpx.Response) -> list[dict[str, Any]]:
+    return [event["item"] for event in sse_events(answer.text) if event["type"] == "response.output_item.done"]
+
+
+def test_sealed_reasoning(upstream: StandIn, account: Account, other: Account, http: httpx.Client) -> None:
+    """A reasoning item opens with its own account only; an unknown blob with none."""
+    upstream.seal_reasoning = True
+    reasoning, message = items(ask(http, account))
+    assert (reasoning["type"], message["type"]) == ("reasoning", "message")
+    assert ask(http, account, input=[reasoning]).status_code == 200
+    for blame, refused in (
+        ("did not match", ask(http, other, input=[reasoning])),
+        ("could not be decrypted", ask(http, account, input=[reasoning | {"encrypted_content": "gAAAAnobody's"}])),
+    ):
+        error = refused.json()["error"]
+        assert (refused.status_code, error["code"]) == (400, "invalid_encrypted_content")
+        assert blame in error["message"]
+
+
+def test_nothing_is_sealed_by_default(account: Account, http: httpx.Client) -> None:
+    """Without the switch there is no reasoning item, and what is sent is not looked at."""
+    assert [item["type"] for item in items(ask(http, account))] == ["message"]
+    assert ask(http, account, input=[{"type": "reasoning", "encrypted_content": "x"}]).status_code == 200
+
+
+def test_compaction(upstream: StandIn, account: Account, other: Account, http: httpx.Client) -> None:
+    """A compaction trigger gets one sealed compaction item, which belongs to the account as well."""
+    [item] = items(ask(http, account, input=[{"type": "compaction_trigger"}]))
+    assert item["type"] == "compaction"
+    assert item["id"].startswith("cmp_")
+    upstream.seal_reasoning = True
+    assert ask(http, account, input=[item]).status_code == 200
+    assert ask(http, other, input=[item]).status_code == 400
+
+
+def test_turn_state(account: Account, other: Account, http: httpx.Client) -> None:
+    """An account's own state is kept through a turn; another account's is replaced."""
+    mine = ask(http, account).headers["x-codex-turn-state"]
+    assert mine.startswith("state-acc-1-")
+    assert ask(http, account, {"x-codex-turn-state": mine}).headers["x-codex-turn-state"] == mine
+    assert ask(http, other, {"x-codex-turn-state": mine}).headers["x-codex-turn-state"].startswith("state-acc-2-")
+
+
+def test_previous_response_id_over_http(account: Account, http: httpx.Client) -> None:
+    """Nothing is stored, so nothing previous is found."""
+    first = sse_events(ask(http, account).text)[-1]["response"]["id"]
+    answer = ask(http, account, previous_response_id=first)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "previous_response_not_found")
+
+
+@pytest.mark.parametrize("content", [b"", b"not json", b"[]"])
+def test_no_json(account: Account, http: httpx.Client, content: bytes) -> None:
+    """A body that is no JSON object gets 400."""
+    assert http.post(RESPONSES, headers=credentials(account), content=content).status_code == 400
+
+
+def test_headers(account: Account, http: httpx.Client) -> None:
+    """What every answer carries."""
+    headers = ask(http, account).headers
+    assert headers["x-request-id"].startswith("req_")
+    assert headers["set-cookie"].startswith("__cf_bm=")
+    assert headers["x-codex-secondary-window-minutes"] == "10080"
