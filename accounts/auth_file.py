@@ -34,11 +34,10 @@ def read_auth_file(path: Path) -> Login:
     credentials = _credentials(path, tokens, document.get("last_refresh"))
     claims = read_claims(credentials.access, credentials.id_token) or Claims()
     account_id = _account_id(path, tokens, credentials)
-    if not claims.user_id:
-        raise BadAuthFile(path, "no user id (chatgpt_user_id) is in tokens.access_token or tokens.id_token.")
     account = Account(
         account_id=account_id,
-        user_id=claims.user_id,
+        # A token that does not name its user belongs to somebody all the same: the e-mail, else the workspace's only one.
+        user_id=claims.user_id or claims.email.strip().lower() or account_id,
         label=claims.email.partition("@")[0] or account_id[:8],
         email=claims.email,
         plan=claims.plan,

@@ -121,18 +121,19 @@ def test_tokens_of_two_accounts(make_token: MakeToken, login: dict[str, Any], wr
         read_auth_file(write(login))
 
 
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({"access_token": "opaque", "account_id": None, "id_token": ""}, "tokens.account_id is missing"),
-        ({"access_token": "opaque", "account_id": "acct-12345", "id_token": ""}, "no user id"),
-    ],
-)
-def test_a_login_of_nobody(login: dict[str, Any], write: Write, changes: dict[str, Any], said: str) -> None:
-    """Without both ids a seat cannot be told from another."""
-    login["tokens"] |= changes
-    with pytest.raises(BadAuthFile, match=said):
+def test_a_login_of_no_workspace(login: dict[str, Any], write: Write) -> None:
+    """Without an account id there is nothing to send requests for."""
+    login["tokens"] |= {"access_token": "opaque", "account_id": None, "id_token": ""}
+    with pytest.raises(BadAuthFile, match=r"tokens\.account_id is missing"):
         read_auth_file(write(login))
+
+
+def test_a_login_that_does_not_name_its_user(make_token: MakeToken, login: dict[str, Any], write: Write) -> None:
+    """It is told apart by its e-mail, and without one by its workspace."""
+    login["tokens"] |= {"access_token": "opaque", "id_token": make_token({}, email="Ann@Example.com")}
+    assert read_auth_file(write(login)).account.user_id == "ann@example.com"
+    login["tokens"] |= {"id_token": ""}
+    assert read_auth_file(write(login)).account.user_id == "acct-12345"
 
 
 def test_an_account_id_that_fits_no_header(make_token: MakeToken, write: Write) -> None:

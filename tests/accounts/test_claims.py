@@ -89,3 +89,12 @@ def test_control_characters_never_reach_a_terminal(make_token: MakeToken) -> Non
     """An e-mail that would drive the terminal is dropped."""
     claims = read_claims(make_token({"chatgpt_plan_type": "pro\n"}, email="\x1b[31mann@example.com"))
     assert claims == Claims()
+
+
+def test_the_signature_is_not_looked_at(make_token: MakeToken) -> None:
+    """Nobody here can check it, so whatever stands in its place does no harm."""
+    unsigned = make_token({"chatgpt_account_id": "acct-1"}).rpartition(".")[0]
+    for signature in ("", "x", "sig"):
+        claims = read_claims(f"{unsigned}.{signature}")
+        assert claims is not None
+        assert claims.account_id == "acct-1"
