@@ -36,7 +36,7 @@ def read_auth_file(path: Path) -> Login:
     account_id = _account_id(path, tokens, credentials)
     account = Account(
         account_id=account_id,
-        # A token that does not name its user belongs to somebody all the same: the e-mail, else the workspace's only one.
+        # A token that names no user is somebody's all the same: the e-mail's, else the workspace's only one.
         user_id=claims.user_id or claims.email.strip().lower() or account_id,
         label=claims.email.partition("@")[0] or account_id[:8],
         email=claims.email,

@@ -11,6 +11,7 @@ from typing import Final
 
 from accounts.claims import read_claims
 from accounts.model import Credentials
+from accounts.outcomes import WORD
 
 CLIENT_ID: Final = "app_EMoamEEZ73f0CkXaXp7hrann"
 TOKEN_URL: Final = "https://auth.openai.com/oauth/token"  # noqa: S105 - an address
@@ -45,7 +46,7 @@ def read_renewal(status: int, body: bytes, old: Credentials, now: float) -> Rene
     """Read the endpoint's answer. Never raises; never puts a token in `detail`."""
     try:
         payload = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         payload = None
     if not isinstance(payload, dict):
         payload = {}
@@ -53,7 +54,7 @@ def read_renewal(status: int, body: bytes, old: Credentials, now: float) -> Rene
         return _accepted(payload, old, now)
     error = payload.get("error")
     code = error.get("code") if isinstance(error, dict) else error
-    word = code if isinstance(code, str) and len(code) < 60 else ""
+    word = code if isinstance(code, str) and WORD.fullmatch(code) else ""
     dead = status == 400 or (status == 401) or word in PERMANENT
     return Renewal(dead=dead, detail=f"{status} {word}".strip())
 

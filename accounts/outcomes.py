@@ -6,7 +6,7 @@ is one row in each, and one row in tests/accounts/test_outcomes.py. Facts about 
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
@@ -70,7 +70,18 @@ class Rule:
     rest: Rest = Rest.NONE
     seconds: float = 0.0
     standing: Standing | None = None
+    private: bool = False
+    """The refusal is about an account's credentials. The client must not see it: it would take it for its own login's
+    and spend its own refresh token on it."""
 
+    @property
+    def bars(self) -> bool:
+        """Whether the account is out of service now, until a time or until somebody helps."""
+        return self.rest is Rest.HARD or self.standing is not None
+
+
+WORD: Final = re.compile(r"[a-z][a-z0-9_.]{0,59}")
+"""What an error code looks like. Nothing else is repeated in logs and history: it could be a token."""
 
 _OTHER: Final = Action.RETRY_OTHER
 
@@ -87,10 +98,10 @@ RULES: Final[Mapping[Kind, Rule]] = {
     Kind.STALLED: Rule(_OTHER, Rest.SOFT, 30),
     Kind.TRUNCATED: Rule(_OTHER, Rest.SOFT, 10),
     Kind.FAILED_IN_STREAM: Rule(_OTHER, Rest.SOFT, 10),
-    Kind.TOKEN_EXPIRED: Rule(Action.REFRESH, Rest.SOFT, 60),
-    Kind.TOKEN_INVALIDATED: Rule(_OTHER, standing=Standing.NEEDS_LOGIN),
-    Kind.REFRESH_FAILED: Rule(_OTHER, Rest.SOFT, 30),
-    Kind.DEACTIVATED: Rule(_OTHER, standing=Standing.DEACTIVATED),
+    Kind.TOKEN_EXPIRED: Rule(Action.REFRESH, Rest.SOFT, 60, private=True),
+    Kind.TOKEN_INVALIDATED: Rule(_OTHER, standing=Standing.NEEDS_LOGIN, private=True),
+    Kind.REFRESH_FAILED: Rule(_OTHER, Rest.SOFT, 30, private=True),
+    Kind.DEACTIVATED: Rule(_OTHER, standing=Standing.DEACTIVATED, private=True),
     Kind.CHALLENGE: Rule(Action.DELIVER),
     Kind.FORBIDDEN: Rule(_OTHER, Rest.SOFT, 60),
     Kind.UNSUPPORTED_MODEL: Rule(_OTHER),
@@ -115,8 +126,9 @@ class Reply:
     error: JsonObject = field(default_factory=dict)
 
     def words(self) -> frozenset[str]:
-        """The error's `type` and `code`: upstream uses either for the same thing."""
-        return frozenset(w for w in (self.error.get("type"), self.error.get("code")) if isinstance(w, str))
+        """The error's `type` and `code`: upstream uses either for the same thing. Anything but a plain word is none."""
+        found = (self.error.get("type"), self.error.get("code"))
+        return frozenset(w for w in found if isinstance(w, str) and WORD.fullmatch(w))
 
     def message(self) -> str:
         text = self.error.get("message")
@@ -211,6 +223,12 @@ def classify(reply: Reply, now: float) -> Outcome:
         plan=plan if isinstance(plan, str) else "",
         detail=f"{reply.status} {words}".strip() if reply.status else words,
     )
+
+
+def classify_failure(reply: Reply, now: float) -> Outcome:
+    """The same for an event that says that something failed, whatever status it names."""
+    outcome = classify(reply, now)
+    return replace(outcome, kind=Kind.FAILED_IN_STREAM) if outcome.kind is Kind.OK else outcome
 
 
 def error_of(payload: object) -> JsonObject:

@@ -11,7 +11,8 @@ from typing import Final, Protocol
 
 from accounts.model import Account, Affinity, Cooldown, Credentials, Event, Standing
 from accounts.outcomes import Kind, Outcome, Rest
-from accounts.selection import Ask, Exhausted, Seat, choose, resting
+from accounts.rests import replaces, resting
+from accounts.selection import Ask, Exhausted, Seat, choose
 
 MOST_THREADS: Final = 10_000
 THREAD_SECONDS: Final = 86_400.0
@@ -21,12 +22,18 @@ REFRESH_AHEAD: Final = 300.0
 """An access token this close to its end (seconds) is renewed before use, as the official client does."""
 
 
+class Write(Protocol):
+    """A change on its way to the disk."""
+
+    def done(self) -> bool: ...
+
+
 class Journal(Protocol):
     """Where changes go. Calls return at once; failures are the journal's to report."""
 
-    def set_cooldown(self, key: str, cooldown: Cooldown) -> object: ...
-    def clear_cooldown(self, key: str) -> object: ...
-    def set_standing(self, key: str, standing: Standing) -> object: ...
+    def set_cooldown(self, key: str, cooldown: Cooldown) -> Write: ...
+    def clear_cooldown(self, key: str) -> Write: ...
+    def set_standing(self, key: str, standing: Standing) -> Write: ...
     def save_affinity(self, affinity: Affinity) -> object: ...
     def record(self, event: Event) -> object: ...
 
@@ -71,15 +78,31 @@ class Pool:
         self._credentials: dict[str, Credentials] = {}
         self._threads: OrderedDict[str, Affinity] = OrderedDict()
         self._in_flight: Counter[str] = Counter()
+        self._writes: dict[str, list[Write]] = {}
+        self._distrusted: dict[str, str] = {}
 
     def load(self, source: Source) -> None:
-        """Take over what the store knows. What is in flight, and threads used since, are kept."""
+        """Take over what the store knows. What is in flight or being written, and newer threads, are kept."""
+        # Asked before reading: what is on its way to the disk now may or may not be in what is read.
+        unsettled = {key for key, writes in self._writes.items() if not all(write.done() for write in writes)}
+        self._writes = {key: self._writes[key] for key in unsettled}
         cooldowns = source.cooldowns()
-        self._credentials = source.all_credentials()
-        self._seats = {a.key: Seat(account=a, cooldown=cooldowns.get(a.key)) for a in source.accounts()}
+        self._credentials = {
+            key: replace(tokens, expires_at=0.0) if self._distrusted.get(key) == tokens.access else tokens
+            for key, tokens in source.all_credentials().items()
+        }
+        seats = {}
+        for account in source.accounts():
+            key, known = account.key, self._seats.get(account.key)
+            seat = Seat(account=account, cooldown=cooldowns.get(key), has_tokens=key in self._credentials)
+            if known is not None and key in unsettled:
+                kept = replace(account, standing=known.account.standing)
+                seat = replace(seat, account=kept, cooldown=known.cooldown)
+            seats[key] = seat
+        self._seats = seats
         for affinity in reversed(source.affinities(MOST_THREADS)):
-            known = self._threads.get(affinity.thread)
-            if known is None or known.used_at < affinity.used_at:
+            used = self._threads.get(affinity.thread)
+            if used is None or used.used_at < affinity.used_at:
                 self._remember(affinity)
 
     def __len__(self) -> int:
@@ -113,10 +136,7 @@ class Pool:
         chosen = choose(self._with_load(), self.home(ask.thread, now), ask, now)
         if isinstance(chosen, Exhausted):
             return chosen
-        credentials = self._credentials.get(chosen.key)
-        if credentials is None:  # a row without tokens cannot serve: pass it over
-            return self.select(replace(ask, tried=ask.tried | {chosen.key}), now)
-        return Lease(account=chosen, credentials=credentials, thread=ask.thread, at=now)
+        return Lease(account=chosen, credentials=self._credentials[chosen.key], thread=ask.thread, at=now)
 
     def enter(self, key: str) -> None:
         """A turn begins on this account."""
@@ -135,12 +155,14 @@ class Pool:
         """Newer tokens of an account, already committed to the store."""
         if key in self._seats:
             self._credentials[key] = credentials
+            self._distrusted.pop(key, None)
 
     def distrust(self, key: str) -> None:
         """The account's token was refused: whoever takes it next has it renewed first."""
         credentials = self._credentials.get(key)
         if credentials is not None:
             self._credentials[key] = replace(credentials, expires_at=0.0)
+            self._distrusted[key] = credentials.access
 
     def report(self, lease: Lease, outcome: Outcome, now: float) -> None:
         """Draw the consequences of an attempt: rest, standing, where the thread lives, one line of history."""
@@ -159,12 +181,6 @@ class Pool:
                 Event(at=now, kind=outcome.kind, key=lease.key, thread=lease.thread, detail=outcome.detail)
             )
 
-    def retire(self, key: str, standing: Standing) -> None:
-        """The provider refuses this account's credentials for good."""
-        seat = self._seats.get(key)
-        if seat is not None:
-            self._set_standing(seat, standing)
-
     def _with_load(self) -> Mapping[str, Seat]:
         if not self._in_flight:
             return self._seats
@@ -173,25 +189,28 @@ class Pool:
             for key, seat in self._seats.items()
         }
 
+    def _queued(self, key: str, write: Write) -> None:
+        """Remember what the disk may not know yet: loading must not undo it."""
+        self._writes[key] = [one for one in self._writes.get(key, ()) if not one.done()] + [write]
+
     def _set_standing(self, seat: Seat, standing: Standing) -> None:
         key = seat.account.key
         self._seats[key] = replace(seat, account=replace(seat.account, standing=standing))
-        self._journal.set_standing(key, standing)
+        self._queued(key, self._journal.set_standing(key, standing))
 
     def _rest(self, seat: Seat, outcome: Outcome, now: float) -> None:
+        key = seat.account.key
         until = outcome.until if outcome.until is not None else now + outcome.rule.seconds
-        current = seat.cooldown
-        if current is not None and current.until >= until and resting(current, now) is not Rest.SOFT:
-            return  # a later, shorter rest never shortens a longer one
         cooldown = Cooldown(until=until, reason=outcome.kind, since=now)
-        self._seats[seat.account.key] = replace(seat, cooldown=cooldown)
-        self._journal.set_cooldown(seat.account.key, cooldown)
+        if replaces(cooldown, self._seats[key].cooldown, now):
+            self._seats[key] = replace(self._seats[key], cooldown=cooldown)
+            self._queued(key, self._journal.set_cooldown(key, cooldown))
 
     def _proven(self, seat: Seat, lease: Lease, now: float) -> None:
         """A success is news only if it was asked for after the rest began: an older stream may end later."""
         if seat.cooldown is not None and lease.at >= seat.cooldown.since:
             self._seats[lease.key] = replace(seat, cooldown=None)
-            self._journal.clear_cooldown(lease.key)
+            self._queued(lease.key, self._journal.clear_cooldown(lease.key))
         if lease.thread:
             self._settle(lease, now)
 

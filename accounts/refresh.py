@@ -10,13 +10,13 @@ import asyncio
 import hashlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
 import filelock
 
 from accounts import oauth
+from accounts.errors import StoreError
 from accounts.model import Credentials
 from accounts.oauth import Renewal
 from config import paths
@@ -47,25 +47,26 @@ def post_json(url: str, body: dict[str, str]) -> tuple[int, bytes]:
 
     try:
         answer = httpx.post(url, json=body, timeout=ANSWER_SECONDS, follow_redirects=False)
-    except httpx.HTTPError as e:
+    except (httpx.HTTPError, httpx.InvalidURL) as e:
         raise OSError(f"{type(e).__name__} at the token endpoint") from None
     return answer.status_code, answer.content
 
 
-@dataclass(frozen=True, slots=True)
 class Refresher:
-    """Renews tokens for the proxy's event loop: single flight per account, one refresh at a time per process."""
+    """Renews tokens for the proxy's event loop: single flight per account, one refresh at a time per process.
 
-    vault: Vault
-    locks: Path
-    clock: Callable[[], float]
-    post: Post
-    _thread: ThreadPoolExecutor
-    _under_way: dict[str, asyncio.Future[Renewal]]
+    `locks` is the folder of the lock files, `clock` gives seconds since the epoch, `post` is the way out.
+    """
 
-    @classmethod
-    def make(cls, vault: Vault, locks: Path, clock: Callable[[], float], post: Post = post_json) -> "Refresher":
-        return cls(vault, locks, clock, post, ThreadPoolExecutor(1, thread_name_prefix="codex-rotate-refresh"), {})
+    def __init__(self, vault: Vault, locks: Path, clock: Callable[[], float], post: Post = post_json) -> None:
+        self.vault = vault
+        self.locks = locks
+        self.clock = clock
+        self.post = post
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="codex-rotate-refresh")
+        self._under_way: dict[str, asyncio.Future[Renewal]] = {}
+        self._unsaved: dict[str, tuple[Credentials, str]] = {}
+        """Renewed tokens the disk has refused so far, and the refresh token each replaces there: the only copies."""
 
     async def renew(self, key: str, stale: Credentials, reason: str) -> Renewal:
         """Tokens newer than `stale`. Everybody who asks for the same account meanwhile gets the same answer."""
@@ -79,22 +80,33 @@ class Refresher:
         return await asyncio.shield(waiting)
 
     def renew_now(self, key: str, stale: Credentials, reason: str) -> Renewal:
-        """The same, in the caller's thread. Never raises for what a network or another process can do."""
-        paths.make_private_folder(self.locks)
+        """The same, in the caller's thread. Never raises for what a network, a disk or another process can do."""
         name = hashlib.sha256(key.encode()).hexdigest()[:16]
         try:
+            paths.make_private_folder(self.locks)
             with filelock.FileLock(self.locks / f"{name}.lock", timeout=LOCK_SECONDS, mode=paths.PRIVATE_FILE):
                 return self._renew_locked(key, stale, reason)
         except filelock.Timeout:
             return self._adopted(key, stale) or Renewal(detail="another process is refreshing this account")
-        except OSError as e:
+        except (OSError, StoreError) as e:
             return Renewal(detail=str(e))
 
+    @property
+    def unsaved(self) -> tuple[str, ...]:
+        """Accounts whose newest tokens are in memory only, because the disk refused them."""
+        return tuple(self._unsaved)
+
+    def save_again(self) -> None:
+        """Try to store what the disk has refused so far, behind the caller."""
+        self._thread.submit(self._save_unsaved)
+
     def close(self) -> None:
+        """Finish what is under way; the last try for what could not be stored."""
+        self._thread.submit(self._save_unsaved)
         self._thread.shutdown(wait=True)
 
     def _renew_locked(self, key: str, stale: Credentials, reason: str) -> Renewal:
-        current = self.vault.credentials(key)
+        current = self._current(key)
         if current is None:
             return Renewal(detail="the account was removed")
         if current.access != stale.access:
@@ -104,12 +116,35 @@ class Refresher:
         if renewal.credentials is None:
             # Somebody outside our locks (the official client) may have won meanwhile.
             return self._adopted(key, stale) or renewal
-        if self.vault.save_credentials(key, renewal.credentials, replaces=current.refresh).result():
-            return renewal
-        return self._adopted(key, stale) or Renewal(detail="the account was removed")
+        _, replaces = self._unsaved.get(key, (None, current.refresh))
+        self._unsaved[key] = (renewal.credentials, replaces)
+        return self._save(key) or renewal
+
+    def _save(self, key: str) -> Renewal | None:
+        """Commit tokens that only we have. None when that is done; else what is true instead."""
+        credentials, replaces = self._unsaved[key]
+        try:
+            saved = self.vault.save_credentials(key, credentials, replaces=replaces).result()
+        except StoreError as e:
+            return Renewal(credentials=credentials, detail=f"kept in memory, the disk refused it: {e}")
+        del self._unsaved[key]
+        if saved:
+            return None
+        current = self.vault.credentials(key)
+        return Renewal(credentials=current, detail="adopted" if current else "the account was removed")
+
+    def _save_unsaved(self) -> None:
+        for key in tuple(self._unsaved):
+            self._save(key)
+
+    def _current(self, key: str) -> Credentials | None:
+        """What is true of an account now: what only we have, else what is stored."""
+        if key in self._unsaved:
+            self._save(key)
+        return self._unsaved[key][0] if key in self._unsaved else self.vault.credentials(key)
 
     def _adopted(self, key: str, stale: Credentials) -> Renewal | None:
-        current = self.vault.credentials(key)
+        current = self._current(key)
         if current is not None and current.access != stale.access:
             return Renewal(credentials=current, detail="adopted")
         return None

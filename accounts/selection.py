@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from accounts.model import Account, Cooldown, Standing
-from accounts.outcomes import RULES, Kind, Rest
+from accounts.outcomes import Rest
+from accounts.rests import resting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,23 +40,12 @@ class Seat:
 
     account: Account
     cooldown: Cooldown | None = None
+    has_tokens: bool = True
     in_flight: int = 0
-
-
-def resting(cooldown: Cooldown | None, now: float) -> Rest:
-    """Whether an account rests at `now`, and how firmly. A reason this version does not know rests firmly."""
-    if cooldown is None or cooldown.until <= now:
-        return Rest.NONE
-    try:
-        return RULES[Kind(cooldown.reason)].rest
-    except ValueError:
-        return Rest.HARD
 
 
 def barred(seat: Seat, ask: Ask, now: float) -> str:
     """Why this account cannot serve this request, in words; empty when it can."""
-    if seat.account.key in ask.tried:
-        return "already tried for this request"
     if not seat.account.enabled:
         return "paused"
     if seat.account.standing is not Standing.GOOD:
@@ -63,7 +53,9 @@ def barred(seat: Seat, ask: Ask, now: float) -> str:
     if resting(seat.cooldown, now) is Rest.HARD:
         assert seat.cooldown is not None
         return f"resting: {seat.cooldown.reason}"
-    return ""
+    if not seat.has_tokens:
+        return "no tokens stored"
+    return "already tried for this request" if seat.account.key in ask.tried else ""
 
 
 def choose(seats: Mapping[str, Seat], home: str | None, ask: Ask, now: float) -> Account | Exhausted:

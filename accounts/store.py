@@ -19,6 +19,7 @@ from typing import Any, Self
 from accounts import schema
 from accounts.errors import LabelTaken, StoreClosed, UnknownAccount
 from accounts.model import Account, Affinity, Cooldown, Credentials, Event, Standing, masked
+from accounts.rests import replaces
 
 EVENTS_KEPT = 5_000
 CHANGES_KEPT = 512
@@ -180,14 +181,16 @@ class Store:
         return self._write(work)
 
     def set_cooldown(self, key: str, cooldown: Cooldown) -> Future[None]:
-        """Let an account rest; a rest that is stored and ends later stays. Nothing when the account is gone."""
+        """Let an account rest; a stored rest that is firmer, or as firm and longer, stays. Nothing when it is gone."""
 
         def work(db: sqlite3.Connection) -> None:
+            found = "SELECT until, reason, since FROM cooldown WHERE key = ? AND family = ''"
+            row = db.execute(found, (key,)).fetchone()
+            if not replaces(cooldown, Cooldown(**dict(row)) if row else None, cooldown.since):
+                return
             db.execute(
-                "INSERT INTO cooldown (key, family, until, reason, since) "
-                "SELECT key, '', :until, :reason, :since FROM account WHERE key = :key "
-                "ON CONFLICT (key, family) DO UPDATE SET until = excluded.until, reason = excluded.reason, "
-                "since = excluded.since WHERE excluded.until > cooldown.until",
+                "INSERT OR REPLACE INTO cooldown (key, family, until, reason, since) "
+                "SELECT key, '', :until, :reason, :since FROM account WHERE key = :key",
                 {"key": key, **asdict(cooldown)},
             )
 

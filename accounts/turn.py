@@ -51,13 +51,19 @@ class Turn:
         self.pool.leave(lease.key)
         self.outcomes.append(outcome)
         action = outcome.rule.action
-        if action is Action.REFRESH and lease.key not in self._refreshed:
+        if action is Action.REFRESH and lease.key not in self._refreshed and not self._spent(now):
             self._refreshed.add(lease.key)
             return action  # no penalty yet: the token may only have aged
         self.pool.report(lease, outcome, now)
         if action is Action.DELIVER or self._spent(now):
             return Action.DELIVER
         return Action.RETRY_OTHER
+
+    def refresh_failed(self, lease: Lease, outcome: Outcome, now: float) -> Action:
+        """The verdict was to refresh, and there is no newer token. The lease has been given back already."""
+        self.outcomes.append(outcome)
+        self.pool.report(lease, outcome, now)
+        return Action.DELIVER if self._spent(now) else Action.RETRY_OTHER
 
     def refresh_first(self, lease: Lease, now: float) -> bool:
         """Whether this lease's token should be renewed before it is used; once per account and request."""
@@ -66,8 +72,10 @@ class Turn:
         self._refreshed.add(lease.key)
         return True
 
+    @property
+    def alarmed(self) -> bool:
+        """Whether so many accounts were signed out in this request that it must end here."""
+        return sum(outcome.kind is Kind.TOKEN_INVALIDATED for outcome in self.outcomes) >= MOST_INVALIDATED
+
     def _spent(self, now: float) -> bool:
-        invalidated = sum(outcome.kind is Kind.TOKEN_INVALIDATED for outcome in self.outcomes)
-        return (
-            self.attempts >= MOST_ATTEMPTS or now - self.began > FIRST_BYTE_SECONDS or invalidated >= MOST_INVALIDATED
-        )
+        return self.attempts >= MOST_ATTEMPTS or now - self.began > FIRST_BYTE_SECONDS or self.alarmed

@@ -55,6 +55,16 @@ def try_again(seconds: int, message: str) -> http.Response:
     return error(429, "codex_rotate_try_again", message, retry_after=seconds)
 
 
+def signed_out() -> http.Response:
+    """400: the provider signed accounts out one after another; going on would sign out the rest of the pool."""
+    return error(
+        400,
+        "codex_rotate_signed_out",
+        "The provider signed out several accounts within one request, so codex-rotate stopped asking more of them. "
+        "Run `codex-rotate list` to see which; send the request again to go on with the others.",
+    )
+
+
 def upgrade_refused() -> http.Response:
     """426 on a WebSocket upgrade: the client goes on over HTTP at once and in silence, where errors keep their body."""
     return error(426, "codex_rotate_use_http", "codex-rotate asks the client to use HTTP for this request.")

@@ -8,6 +8,7 @@ what was held. From "deliver" on the base class is in charge again: streaming, h
 What is leaned on, and why it is safe to: docs/mitmproxy.md. `selftest.py` drives all of it before the proxy starts.
 """
 
+import itertools
 import logging
 import weakref
 from collections.abc import Callable, Generator
@@ -34,6 +35,10 @@ RESPONSE_EVENTS: Final = (
     h.ResponseEndOfMessage,
     h.ResponseProtocolError,
 )
+
+
+_FRESH_IDS: Final = itertools.count(-1, -1)
+"""Stream ids for further attempts: no client can use them, HTTP/2's are positive, and none is ever used twice."""
 
 
 @dataclass
@@ -86,6 +91,12 @@ class AttemptStream(h.HttpStream):
             return _nothing()
         handling: layer.CommandGenerator[None] = super().passthrough(event)
         return self._translated(handling) if self.wire_id != self.stream_id else handling
+
+    def check_body_size(self, request: bool) -> layer.CommandGenerator[bool]:
+        """A body of known length was judged by it, and a hook may since have said to keep it: no streaming later."""
+        if request and self.request_body_buf and "content-length" in self.flow.request.headers:
+            return False
+        return (yield from super().check_body_size(request))
 
     def make_server_connection(self) -> layer.CommandGenerator[bool]:
         """The request is complete. The base class shall not send it: attempts do."""
@@ -203,7 +214,7 @@ class AttemptStream(h.HttpStream):
     def _send(self, attempt: Send) -> layer.CommandGenerator[str | None]:
         """Start an attempt. The reply is an error message when there is no connection, else None."""
         yield from self._abandon()
-        self.wire_id = _alias(self) if self.attempted else self.stream_id
+        self.wire_id = next(_FRESH_IDS) if self.attempted else self.stream_id
         self.attempted = self.undecided = True
         self.abandoned = False
         self.held.clear()
@@ -370,11 +381,6 @@ class _Weakly:
     def handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
         stream = self.stream()
         return stream.handle_event(event) if stream is not None else _nothing()
-
-
-def _alias(stream: AttemptStream) -> int:
-    """A stream id no client can use: HTTP/2's are positive."""
-    return min(0, *stream.http_layer.streams) - 1
 
 
 def install(top: layer.Layer | None, find: Find) -> None:

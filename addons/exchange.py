@@ -12,7 +12,7 @@ from mitmproxy import http
 from mitmproxy.net import encoding
 
 from accounts.affinity import thread_of
-from accounts.outcomes import Action, Kind, Outcome, Reply, Rest, classify, error_of
+from accounts.outcomes import Action, Kind, Outcome, Reply, classify, classify_failure, error_of
 from accounts.pool import Lease
 from accounts.selection import Exhausted
 from addons import answers, credentials, redact, streams
@@ -192,12 +192,15 @@ class Pooled(Own):
         held = self.lease is lease
         renewal = await self.service.renew(lease, "proactive_expiry" if held else "unauthorized_recovery")
         now = self.service.clock()
+        refused = Outcome(kind=Kind.TOKEN_INVALIDATED if renewal.dead else Kind.REFRESH_FAILED, detail=renewal.detail)
         if not held:
-            return self._take(lease) if renewal.credentials is not None else self._refresh_failed(lease, now)
+            if renewal.credentials is not None:
+                return self._take(lease)
+            return self._go_on(self.turn.refresh_failed(lease, refused, now), refused, now)
         if renewal.credentials is not None:
             self.lease = replace(lease, credentials=renewal.credentials)
         elif renewal.dead or lease.expired(now):
-            return self._failed(Outcome(kind=Kind.REFRESH_FAILED, detail=renewal.detail))
+            return self._failed(refused)
         return self._send()
 
     # After delivery
@@ -264,8 +267,7 @@ class Pooled(Own):
         return self._failed(classify(read_reply(response, bytes(self.collected)), self.service.clock()))
 
     def _in_stream(self, event: bytes) -> Outcome:
-        outcome = classify(streams.reply_of(event), self.service.clock())
-        return outcome if outcome.kind is not Kind.OK else Outcome(kind=Kind.FAILED_IN_STREAM)
+        return classify_failure(streams.reply_of(event), self.service.clock())
 
     def _failed(self, outcome: Outcome) -> Step:
         lease, now = self.lease, self.service.clock()
@@ -274,26 +276,31 @@ class Pooled(Own):
         action = self.turn.report(lease, outcome, now)
         if outcome.rule.action is not Action.DELIVER:
             logger.info("codex-rotate: %s: %s (%s)", lease.account.label, outcome.kind, outcome.detail)
-        if action is Action.DELIVER or not self.replayable:
-            return self._give_up(outcome, now)
-        if action is Action.REFRESH:
+        if action is Action.REFRESH and self.replayable:
             self.renewing = lease
             return Signal.THINK
+        return self._go_on(action, outcome, now)
+
+    def _go_on(self, action: Action, outcome: Outcome, now: float) -> Step:
+        """After an attempt that came to nothing: another account, or the end."""
+        if action is Action.DELIVER or not self.replayable:
+            return self._give_up(outcome, now)
         taken = self._take(None)
-        return (
-            taken
-            if not isinstance(taken, Answer) or outcome.rule.rest is not Rest.SOFT
-            else self._give_up(outcome, now)
-        )
+        if isinstance(taken, Answer) and not outcome.rule.bars:
+            return self._give_up(outcome, now)  # nobody else: what upstream said is truer than "all are resting"
+        return taken
 
     def _give_up(self, outcome: Outcome, now: float) -> Step:
         """No further attempt: the client gets upstream's own words if there are any."""
-        if outcome.rule.action is not Action.DELIVER and outcome.rule.rest is Rest.HARD and self.replayable:
+        if self.replayable and (outcome.rule.bars or outcome.rule.private):
             left = self.turn.peek(now)
-            if isinstance(left, Exhausted):
+            if self.turn.alarmed:
+                return Answer(answers.signed_out())
+            if not isinstance(left, Exhausted):
+                return Answer(answers.try_again(1, "Several accounts in a row could not serve; others are left."))
+            if outcome.rule.bars:
                 return self._exhausted(left, now)
-            return Answer(answers.try_again(1, "Several accounts reached their limits at once; others are left."))
-        if self.response is not None:
+        if self.response is not None and not outcome.rule.private:
             return self._deliver_refusal()
         return Answer(answers.unreachable(f"{outcome.kind} {outcome.detail}".strip()))
 
@@ -301,11 +308,6 @@ class Pooled(Own):
         self.delivered = True
         self.outcome = self.turn.outcomes[-1]
         return Signal.DELIVER
-
-    def _refresh_failed(self, lease: Lease, now: float) -> Step:
-        """The account answered 401 and has no newer token: on to another one."""
-        self.turn.pool.report(lease, Outcome(kind=Kind.REFRESH_FAILED), now)
-        return self._take(None)
 
     def _exhausted(self, exhausted: Exhausted, now: float) -> Step:
         if self.upgrade:  # an upgrade's refusal loses its body on the way; over HTTP the client reads it

@@ -26,8 +26,9 @@ class Shown:
         left = {name: iter(values) for name, values in self.secrets.items()}
         fields = []
         for name, value in headers.fields:
-            secrets = left.get(name.lower()) if value == MARK else None
-            fields.append((name, next(secrets, MARK) if secrets is not None else value))
+            secrets = left.get(name.lower())
+            secret = next(secrets, MARK) if secrets is not None else MARK  # one per field, changed or not
+            fields.append((name, secret if value == MARK else value))
         return http.Headers(fields)
 
 

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
-from accounts.model import Event, Standing
+from accounts.model import Event
 from accounts.oauth import Renewal
 from accounts.pool import Lease, Pool
 from accounts.refresh import Post, Refresher, post_json
@@ -24,7 +24,7 @@ class PoolService:
         self.pool = Pool(self.store)
         self.pool.load(self.store)
         self.turn_states = TurnStates()
-        self._refresher = Refresher.make(self.store, database.parent / "locks", clock, post)
+        self._refresher = Refresher(self.store, database.parent / "locks", clock, post)
 
     def close(self) -> None:
         self._refresher.close()
@@ -32,7 +32,9 @@ class PoolService:
 
     def sync(self) -> None:
         """Take in what the CLI or another proxy has changed. Costs one pragma when nobody has."""
-        if self.store.changed_by_others():
+        if self._refresher.unsaved:
+            self._refresher.save_again()
+        elif self.store.changed_by_others():
             self.pool.load(self.store)
 
     def turn(self, thread: str, *, steady: bool = False) -> Turn:
@@ -41,20 +43,18 @@ class PoolService:
         return Turn(pool=self.pool, thread=thread, began=self.clock(), steady=steady)
 
     async def renew(self, lease: Lease, reason: str) -> Renewal:
-        """Newer tokens for the lease's account; a dead refresh token takes the account out of service."""
+        """Newer tokens for the lease's account, if there are any to be had."""
         renewal = await self._refresher.renew(lease.key, lease.credentials, reason)
         now = self.clock()
         if renewal.credentials is not None:
             self.pool.renewed(lease.key, renewal.credentials)
+            if lease.key in self._refresher.unsaved:
+                logger.error(
+                    "codex-rotate: the new tokens of %s are %s. Mend that and keep the proxy running meanwhile.",
+                    lease.account.label,
+                    renewal.detail,
+                )
             self.store.record(Event(at=now, kind="refreshed", key=lease.key, detail=renewal.detail or reason))
-        elif renewal.dead:
-            logger.warning(
-                "codex-rotate: %s was signed out (%s). Run `codex login` with that account, then import it.",
-                lease.account.label,
-                renewal.detail,
-            )
-            self.pool.retire(lease.key, Standing.NEEDS_LOGIN)
-            self.store.record(Event(at=now, kind="signed_out", key=lease.key, detail=renewal.detail))
         else:
             logger.warning("codex-rotate: no new token for %s: %s", lease.account.label, renewal.detail)
         return renewal

@@ -8,12 +8,14 @@ import json
 import logging
 from typing import Final
 
-from accounts.outcomes import Action, Kind, Outcome, Rest, classify
+from accounts.outcomes import Action, Kind, Outcome, Rest, classify_failure
 from accounts.pool import Lease
 from accounts.selection import Ask, Exhausted
 from addons import answers, streams
 from addons.service import PoolService
 from addons.streams import Meaning
+
+FRESH_SECONDS: Final = 300.0
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +67,7 @@ class Socket:
             case Meaning.ENDING:
                 self._end(Outcome(kind=Kind.OK))
             case Meaning.FAILURE:
-                return self._failed(classify(streams.reply_of(content), self.service.clock()))
+                return self._failed(classify_failure(streams.reply_of(content), self.service.clock()))
         return None
 
     def closed(self, *, by_client: bool) -> None:
@@ -78,10 +80,10 @@ class Socket:
         logger.info("codex-rotate: %s: %s (%s)", self.lease.account.label, outcome.kind, outcome.detail)
         if output or outcome.rule.action is Action.DELIVER:
             return None
-        if outcome.rule.action is Action.REFRESH:
-            self.service.pool.distrust(self.lease.key)
-            return RECONNECT
         now = self.service.clock()
+        if outcome.rule.action is Action.REFRESH:
+            self._distrust(outcome, now)
+            return RECONNECT
         left = self.service.pool.select(Ask(thread=self.lease.thread, tried=frozenset({self.lease.key})), now)
         if not isinstance(left, Exhausted):
             return RECONNECT
@@ -89,6 +91,13 @@ class Socket:
             error = answers.limit_error(left, now)
             return json.dumps({"type": "error", "status": 429, "error": error}).encode()
         return None
+
+    def _distrust(self, outcome: Outcome, now: float) -> None:
+        """Have the token renewed before the next upgrade. One that is quite new and refused again rests the account."""
+        if now - self.lease.credentials.refreshed_at < FRESH_SECONDS:
+            self.service.pool.report(self.lease, outcome, now)
+        else:
+            self.service.pool.distrust(self.lease.key)
 
     def _end(self, outcome: Outcome) -> None:
         if self.active:

@@ -82,17 +82,21 @@ class Events:
     """Splits a stream of server-sent events, whatever the chunks are cut like."""
 
     MOST: Final = 1 << 20
-    """A single event larger than this (bytes) is passed over unread: nothing that decides is."""
+    """Of a single event larger than this (bytes) only the beginning is kept: enough to know its type."""
+    BEGINNING: Final = 4096
 
     def __init__(self) -> None:
         self._rest = b""
+        self._cut = False
 
     def feed(self, chunk: bytes) -> Iterator[tuple[str, bytes]]:
         """The type and the data of each event that is complete."""
         *whole, self._rest = _BLANK_LINE.split(self._rest + chunk)
         if len(self._rest) > self.MOST:
-            self._rest = b""
+            self._cut, self._rest = True, self._rest[: self.BEGINNING] + self._rest[-3:]
         for block in whole:
+            if self._cut or len(block) > self.MOST:
+                self._cut, block = False, block[: self.BEGINNING]  # noqa: PLW2901 - what is left of it
             kind, data = "", b""
             for line in block.splitlines():
                 field, _, value = line.partition(b":")

@@ -194,6 +194,15 @@ def test_two_attempts_on_one_http2_connection_get_streams_of_their_own(options: 
     assert set(rehearsal.layer.streams) == set(), "the streams of finished attempts are dropped"
 
 
+def test_a_third_attempt_on_a_connection_does_not_get_the_second_ones_stream(options: Options):
+    rehearsal = asked(options, Script("one", "one", "one", "one"), alpn=b"h2")
+    upstream = H2Upstream(rehearsal, rehearsal.servers[0])
+    for status in ("401", "401", "401", "200"):
+        (asking,) = [e.stream_id for e in upstream.read() if isinstance(e, h2.events.RequestReceived)]
+        upstream.answer(asking, status, b"fine")
+    assert rehearsal.sent[rehearsal.client].startswith(b"HTTP/1.1 200")
+
+
 def test_an_abandoned_http2_attempt_is_reset_and_its_late_answer_ignored(options: Options):
     rehearsal = asked(options, Script("one", "one"), alpn=b"h2")
     upstream = H2Upstream(rehearsal, rehearsal.servers[0])

@@ -1,0 +1,51 @@
+"""What holds for every test: nothing leaves this machine, and nothing touches the developer's own files."""
+
+import ipaddress
+import sys
+from pathlib import Path
+
+import pytest
+
+_CONNECTING = frozenset({"socket.connect", "socket.sendto", "socket.sendmsg"})
+
+
+def _is_loopback(host: object) -> bool:
+    if not isinstance(host, str) or host in ("", "localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
+    except ValueError:
+        return False
+
+
+def _refuse_other_hosts(event: str, args: tuple[object, ...]) -> None:
+    if event in _CONNECTING:
+        address = args[1]
+        if isinstance(address, tuple) and not _is_loopback(address[0]):
+            raise PermissionError(f"a test tried to reach {address[0]}; tests stay on loopback")
+    elif event == "socket.getaddrinfo" and not _is_loopback(args[0]):
+        raise PermissionError(f"a test tried to look up {args[0]!r}; tests stay on loopback")
+
+
+def pytest_configure() -> None:
+    sys.addaudithook(_refuse_other_hosts)
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """No test reads or writes the real home."""
+    for name in ("HOME", "USERPROFILE", "CODEX_HOME"):
+        monkeypatch.setenv(name, str(tmp_path))
+    for name in ("CODEX_CLI_AUTH_PATH", "CODEX_CLI_ACCOUNTS_PATH", "CODEX_REFRESH_TOKEN_URL_OVERRIDE"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    monkeypatch.setenv("CODEX_ROTATE_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture(scope="session")
+def confdir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One certificate authority for all proxies of a test run: making one takes longer than using it."""
+    return tmp_path_factory.mktemp("proxy-ca")

@@ -1,0 +1,97 @@
+"""Runs the official Codex CLI behind the proxy, as a user would."""
+
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from tests.harness import Proxy, plain_environment
+
+MOST_SECONDS: Final = 60.0
+QUIET: Final = (
+    "features.apps=false",
+    "features.plugins=false",
+    "features.remote_plugin=false",
+    "analytics.enabled=false",
+    'otel.metrics_exporter="none"',
+)
+"""What the client would ask beside the turn itself, docs/codex-wire.md section 1."""
+
+FELL_BACK: Final = "failed to connect to Responses WebSocket stage=Unknown"
+"""What the client logs for every 426 on an upgrade, also when OpenAI itself sends it."""
+
+_RULE: Final = "--------"
+_USUAL: Final = re.compile(
+    r"user|codex|tokens used|[\d,]+|"
+    r"(warning|WARNING): .*(bubblewrap|PATH aliases).*|"
+    r"Reading additional input from stdin\.\.\.|"
+    r"\S+ ERROR codex_models_manager::manager: failed to load models cache: .*"  # its last run ended while writing it
+)
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a run ended."""
+
+    code: int
+    out: str
+    err: str
+
+    def said_beside(self, *expected: str) -> list[str]:
+        """The lines on stderr that are neither usual nor these (the prompt, the answer)."""
+        banner, _, rest = self.err.partition(f"{_RULE}\n")
+        _, _, talk = rest.partition(f"{_RULE}\n")
+        before = banner.partition("OpenAI Codex")[0]
+        lines = [line.strip() for line in f"{before}\n{talk}".splitlines()]
+        return [line for line in lines if line and line not in expected and not _USUAL.fullmatch(line)]
+
+
+@dataclass(frozen=True)
+class Codex:
+    """The CLI with its own home, led through a proxy."""
+
+    binary: Path
+    proxy: Proxy
+    home: Path
+    folder: Path
+
+    def start(self, *args: str) -> subprocess.Popen[str]:
+        """`codex exec`, left running."""
+        flags = [part for setting in QUIET for part in ("-c", setting)]
+        return subprocess.Popen(
+            [str(self.binary), "exec", *args[:-1], "--skip-git-repo-check", *flags, args[-1]],
+            env=self._environment(),
+            cwd=self.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, *args: str) -> Ran:
+        """`codex exec`, to its end."""
+        return finish(self.start(*args))
+
+    def _environment(self) -> dict[str, str]:
+        return {
+            **plain_environment(),
+            "TZ": "UTC",
+            "HOME": str(self.home),
+            "CODEX_HOME": str(self.home),
+            "HTTPS_PROXY": self.proxy.url,
+            "NO_PROXY": "localhost,127.0.0.1,::1",
+            "CODEX_CA_CERTIFICATE": str(self.proxy.ca_file),
+            "CODEX_REFRESH_TOKEN_URL_OVERRIDE": self.proxy.upstream.token_url,
+        }
+
+
+def finish(process: subprocess.Popen[str]) -> Ran:
+    """Wait for a run that was started, for a minute at most."""
+    try:
+        out, err = process.communicate(timeout=MOST_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        out, err = process.communicate()
+        raise AssertionError(f"the client did not come to an end:\n{out}\n{err}") from None
+    return Ran(process.returncode, out, err)

@@ -1,0 +1,80 @@
+"""The official CLI, the proxy and the stand-in, one set per test."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from standin import Account, StandIn
+from tests.e2e.codex import Codex
+from tests.harness import Proxy, fill, options, write_login
+
+HERE = Path(__file__).resolve().parent
+INSTALLED = HERE / "node_modules" / ".bin" / "codex"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.codex)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Two managed accounts, a client with a login of its own, and the proxy between it and the stand-in."""
+
+    upstream: StandIn
+    proxy: Proxy
+    codex: Codex
+    accounts: tuple[Account, ...]
+    home: Account
+
+    def served_by(self) -> list[str | None]:
+        """Whose token each model request bore."""
+        return [seen.account_id for seen in self.upstream.requests_to("/backend-api/codex/responses")]
+
+
+type SetUp = Callable[..., Scene]
+
+
+@pytest.fixture(scope="session")
+def binary() -> Path:
+    """The official CLI."""
+    found = Path(os.environ["CODEX_BIN"]) if os.environ.get("CODEX_BIN") else INSTALLED
+    if not found.exists():
+        reason = f"no Codex CLI at {found}: run `make codex`, or set CODEX_BIN"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return found
+
+
+@pytest.fixture(params=["auto", "sse"])
+def transport(request: pytest.FixtureRequest) -> str:
+    """How the client talks to the Responses API: WebSocket, or server-sent events."""
+    return str(request.param)
+
+
+@pytest.fixture
+def set_up(binary: Path, transport: str, tmp_path: Path, confdir: Path) -> Iterator[SetUp]:
+    with ExitStack() as stack:
+
+        def make(**settings: object) -> Scene:
+            upstream = stack.enter_context(StandIn())
+            accounts = tuple(upstream.add_account(f"acc-{number}") for number in (1, 2))
+            home = upstream.add_account("acc-home")
+            client_home = tmp_path / "client"
+            work = tmp_path / "work"
+            for folder in (client_home, work):
+                folder.mkdir()
+            write_login(home, client_home / "auth.json")
+            fill(tmp_path / "rotate", accounts, tmp_path)
+            flags = options(rotate_transport=transport, **settings)
+            proxy = stack.enter_context(Proxy(upstream, tmp_path / "rotate", confdir, flags))
+            codex = Codex(binary, proxy, client_home, work)
+            return Scene(upstream, proxy, codex, accounts, home)
+
+        yield make

@@ -1,0 +1,147 @@
+"""One proxy and one stand-in for a whole module; every test gets accounts of its own in their pool."""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from accounts.model import Affinity, Cooldown, Event, Standing
+from accounts.store import Store
+from config import clock
+from standin import Account, Fault, FaultKind, SeenRequest, StandIn
+from tests.harness import Proxy, eventually, options, put
+from tests.proxy.clients import RESPONSES, Headers
+
+_numbers = itertools.count(1)
+
+
+@dataclass
+class Bench:
+    """The proxy, what is behind it, and a second opening of its pool, as the CLI has one."""
+
+    upstream: StandIn
+    proxy: Proxy
+    store: Store
+    home: Account
+    folder: Path
+    accounts: list[Account] = field(default_factory=list)
+    keys: dict[str, str] = field(default_factory=dict)
+    thread: str = ""
+    began: int = 0
+
+    def start_test(self, seats: int = 2) -> None:
+        """Accounts of its own for a test; whatever an earlier one still has under way concerns nobody any more."""
+        self.upstream.clear()
+        self.upstream.release()
+        for seat in self.store.accounts():
+            self.store.remove_account(seat.key).result()
+        self.accounts.clear()
+        self.keys.clear()
+        for _ in range(seats):
+            self.add()
+        self.thread = f"thread-{next(_numbers)}"
+        self.began = len(self.upstream.requests)
+
+    def add(self) -> Account:
+        """One more account, less preferred than the ones before."""
+        number = next(_numbers)
+        account = self.upstream.add_account(f"acc-{number}")
+        self.keys[account.account_id] = put(self.store, account, self.folder, number)
+        self.accounts.append(account)
+        return account
+
+    @property
+    def first(self) -> Account:
+        return self.accounts[0]
+
+    @property
+    def second(self) -> Account:
+        return self.accounts[1]
+
+    def fault(self, account: Account, kind: FaultKind, *, times: int | None = None, **details: object) -> None:
+        self.upstream.fault(account.account_id, Fault(kind, **details), times)  # type: ignore[arg-type]
+
+    def headers(self, **more: str) -> Headers:
+        """The headers of the client's own request."""
+        return {
+            "authorization": f"Bearer {self.home.access_token}",
+            "chatgpt-account-id": self.home.account_id,
+            "content-type": "application/json",
+            "thread-id": self.thread,
+            **{name.replace("_", "-"): value for name, value in more.items()},
+        }
+
+    # what upstream saw
+
+    def seen(self) -> tuple[SeenRequest, ...]:
+        """The requests of this test."""
+        return self.upstream.requests[self.began :]
+
+    def served_by(self, path: str = RESPONSES) -> list[str | None]:
+        """Whose token each model request of this test bore, by the account's place in it: "first", "second", "own"."""
+        places = ["first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth"]
+        names = dict(zip((one.account_id for one in self.accounts), places, strict=False))
+        names[self.home.account_id] = "own"
+        asked = (seen for seen in self.seen() if seen.path.partition("?")[0] == path)
+        return [names.get(seen.account_id or "", seen.account_id) for seen in asked]
+
+    # what the pool thinks
+
+    def settle(self) -> None:
+        """Wait until the pool on disk knows of this test's successful turn, and so of everything before it."""
+        assert eventually(lambda: self.thread in {kept.thread for kept in self.affinities()}), "the turn is not stored"
+
+    def affinities(self) -> tuple[Affinity, ...]:
+        return self.store.affinities(1000)
+
+    def events(self) -> list[Event]:
+        """What happened to this test's accounts, oldest first."""
+        keys = set(self.keys.values())
+        return [event for event in reversed(self.store.events(200)) if event.key in keys]
+
+    def happened(self, account: Account, kind: str) -> bool:
+        """Wait until something is in the pool's history; what went with it is on disk before."""
+        key = self.keys[account.account_id]
+        return eventually(lambda: (key, kind) in [(event.key, event.kind) for event in self.events()])
+
+    def cooldown(self, account: Account) -> Cooldown | None:
+        return self.store.cooldowns().get(self.keys[account.account_id])
+
+    def standing(self, account: Account) -> Standing:
+        key = self.keys[account.account_id]
+        return next(seat.standing for seat in self.store.accounts() if seat.key == key)
+
+    def unpunished(self) -> bool:
+        """Nobody rests and everybody is in good standing."""
+        return not self.store.cooldowns() and {seat.standing for seat in self.store.accounts()} <= {Standing.GOOD}
+
+    @property
+    def now(self) -> float:
+        return clock.now()
+
+
+def open_bench(folder: Path, confdir: Path, flags: list[str], scripts: tuple[Path, ...] = ()) -> Iterator[Bench]:
+    """A bench with one account, so that the proxy starts."""
+    home = folder / "rotate"
+    home.mkdir(mode=0o700)
+    with StandIn() as upstream, Store(home / "pool.db") as store:
+        own = upstream.add_account("acc-own")
+        put(store, upstream.add_account("acc-0"), folder, 0)
+        with Proxy(upstream, home, confdir, flags, scripts) as proxy:
+            yield Bench(upstream, proxy, store, own, folder)
+
+
+@pytest.fixture(scope="module")
+def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, confdir: Path) -> Iterator[Bench]:
+    """The module's bench. A module sets its proxy's options in `OPTIONS` and further flags in `FLAGS`."""
+    settings = {"rotate_head_timeout": 1, **getattr(request.module, "OPTIONS", {})}
+    flags = [*options(**settings), *getattr(request.module, "FLAGS", ())]
+    yield from open_bench(tmp_path_factory.mktemp("bench"), confdir, flags)
+
+
+@pytest.fixture
+def bench(shared: Bench) -> Bench:
+    shared.start_test()
+    return shared

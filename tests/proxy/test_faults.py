@@ -1,0 +1,194 @@
+"""Every way in which an account can fail, asked of every way to talk: another one answers, and the pool remembers why.
+
+The columns: what the client saw, whom upstream saw, and what the pool says of the first account afterwards.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import httpx
+import pytest
+
+from accounts.model import Standing
+from standin import Fault, FaultKind
+from tests.proxy.clients import Got, Http2, http1, turn1, turn_ws
+from tests.proxy.conftest import Bench
+
+type Turn = Callable[[], Got]
+
+
+@pytest.fixture(scope="module")
+def one_client(shared: Bench) -> Iterator[httpx.Client]:
+    with http1(shared.proxy) as client:
+        yield client
+
+
+@pytest.fixture(params=["h1", "h2", "ws"])
+def turn(request: pytest.FixtureRequest, bench: Bench, one_client: httpx.Client) -> Iterator[Turn]:
+    """One turn over HTTP/1.1, HTTP/2 or a WebSocket."""
+    if request.param == "h2":
+        with Http2(bench.proxy) as client:
+            yield lambda: client.turn(bench.headers())
+    elif request.param == "h1":
+        yield lambda: turn1(one_client, bench.headers())
+    else:
+        yield lambda: turn_ws(bench.proxy, bench.headers())
+
+
+@dataclass(frozen=True)
+class Row:
+    """What follows from a fault of the first account: the pool's word for it, its rest in seconds (0: none, None: any)
+    and its standing."""
+
+    fault: Fault
+    kind: str
+    rests: float = 0
+    standing: Standing = Standing.GOOD
+
+
+UNNOTICED = [
+    Row(Fault(FaultKind.USAGE_LIMIT, resets_in=3600), "usage_limit", 3600),
+    Row(Fault(FaultKind.USAGE_LIMIT_404, resets_in=7200), "usage_limit", 7200),
+    Row(Fault(FaultKind.USAGE_NOT_INCLUDED), "no_credit", 3600),
+    Row(Fault(FaultKind.BURST_LIMIT, retry_after=7), "burst_limit", 7),
+    Row(Fault(FaultKind.TOO_MANY), "burst_limit", 10),
+    Row(Fault(FaultKind.OVERLOADED), "overloaded", 15),
+    Row(Fault(FaultKind.OVERLOADED_529), "overloaded", 15),
+    Row(Fault(FaultKind.SERVER_ERROR), "server_error", 10),
+    Row(Fault(FaultKind.RESET), "reset", 10),
+    Row(Fault(FaultKind.CLOSE), "reset", 10),
+    Row(Fault(FaultKind.GOAWAY), "reset", 10),
+    Row(Fault(FaultKind.HANG), "head_timeout", 30),
+    Row(Fault(FaultKind.TRUNCATED), "truncated", 10),
+    Row(Fault(FaultKind.EMPTY), "truncated", 10),
+    Row(Fault(FaultKind.FAILED_EVENT, code="usage_limit_reached"), "usage_limit", 900),
+    Row(Fault(FaultKind.FAILED_EVENT), "server_error", 10),
+    Row(Fault(FaultKind.ERROR_EVENT, code="server_is_overloaded"), "overloaded", 15),
+    Row(Fault(FaultKind.UNAUTHORIZED_INVALIDATED), "token_invalidated", 0, Standing.NEEDS_LOGIN),
+    Row(Fault(FaultKind.DEACTIVATED), "deactivated", 0, Standing.DEACTIVATED),
+    Row(Fault(FaultKind.DEACTIVATED, status=402), "deactivated", 0, Standing.DEACTIVATED),
+    Row(Fault(FaultKind.FORBIDDEN), "forbidden", 60),
+    Row(Fault(FaultKind.UNSUPPORTED_MODEL), "unsupported_model", 0),
+]
+
+
+@pytest.mark.parametrize(
+    "row",
+    UNNOTICED,
+    ids=lambda row: "-".join(filter(None, [row.fault.kind, row.fault.code, str(row.fault.status or "")])),
+)
+def test_another_account_answers_and_the_pool_remembers(bench: Bench, turn: Turn, row: Row):
+    bench.upstream.fault(bench.first.account_id, row.fault)
+    answer = turn()
+    assert (answer.text, answer.completed) == (bench.second.answer, True)
+    assert bench.served_by() == ["first", "second"]
+    bench.settle()
+    assert [(event.key, event.kind) for event in bench.events()] == [(bench.keys[bench.first.account_id], row.kind)]
+    rest = bench.cooldown(bench.first)
+    assert (rest.until - bench.now if rest else 0) == pytest.approx(row.rests, abs=4)
+    assert rest is None or rest.reason == row.kind
+    assert bench.standing(bench.first) is row.standing
+    assert bench.cooldown(bench.second) is None
+
+
+def test_an_expired_token_is_renewed_and_the_same_account_answers(bench: Bench, turn: Turn):
+    """No rest and no other account: the token had only aged."""
+    bench.first.expire()
+    answer = turn()
+    assert (answer.text, answer.completed) == (bench.first.answer, True)
+    assert bench.served_by() == ["first", "first"]
+    bench.settle()
+    assert [refresh.ok for refresh in bench.upstream.refreshes if refresh.account_id == bench.first.account_id] == [
+        True
+    ]
+    assert bench.unpunished()
+    stored = bench.store.credentials(bench.keys[bench.first.account_id])
+    assert stored is not None
+    assert (stored.access, stored.refresh) == (bench.first.access_token, bench.first.refresh_token)
+
+
+def test_a_token_that_is_refused_again_after_it_was_renewed_means_another_account(bench: Bench, turn: Turn):
+    bench.fault(bench.first, FaultKind.UNAUTHORIZED_EXPIRED)
+    answer = turn()
+    assert answer.text == bench.second.answer
+    assert bench.served_by() == ["first", "first", "second"]
+    assert len([one for one in bench.upstream.refreshes if one.account_id == bench.first.account_id]) == 1
+
+
+def test_an_account_that_cannot_be_renewed_any_more_is_left(bench: Bench, turn: Turn):
+    """The refresh token is dead: only a person can help, and the pool says so."""
+    bench.first.expire()
+    bench.upstream.fault(bench.first.account_id, Fault(FaultKind.TOKEN_REFUSED))
+    answer = turn()
+    assert answer.text == bench.second.answer
+    assert bench.served_by() == ["first", "second"]
+    bench.settle()
+    assert bench.standing(bench.first) is Standing.NEEDS_LOGIN
+
+
+def test_an_answer_that_is_slow_to_begin_is_waited_for(bench: Bench, turn: Turn):
+    """Slower than a healthy one, but within the time an account gets."""
+    bench.fault(bench.first, FaultKind.SLOW_START, seconds=0.3)
+    answer = turn()
+    assert (answer.text, answer.completed) == (bench.first.answer, True)
+    assert bench.served_by() == ["first"]
+    bench.settle()
+    assert bench.unpunished()
+
+
+DELIVERED = [
+    pytest.param(Fault(FaultKind.CLOUDFLARE), 403, "challenge", b"Just a moment...", id="cloudflare"),
+    pytest.param(Fault(FaultKind.BAD_REQUEST), 400, "request_fault", b"invalid_value", id="bad request"),
+    pytest.param(
+        Fault(FaultKind.INVALID_ENCRYPTED_CONTENT),
+        400,
+        "invalid_encrypted_content",
+        b"could not be verified",
+        id="sealed",
+    ),
+]
+
+
+@pytest.mark.parametrize(("fault", "status", "kind", "words"), DELIVERED)
+def test_what_is_not_the_account_s_fault_is_delivered_as_it_is(
+    bench: Bench, turn: Turn, fault: Fault, status: int, kind: str, words: bytes
+):
+    """And nobody is punished for it."""
+    bench.upstream.fault(bench.first.account_id, fault)
+    answer = turn()
+    assert answer.status == status
+    assert words in answer.body
+    assert bench.served_by() == ["first"]
+    assert bench.happened(bench.first, kind)
+    assert bench.unpunished()
+
+
+def test_a_refusal_is_delivered_byte_by_byte(bench: Bench, one_client: httpx.Client):
+    """The headers too: a request id is what a user sends to the provider's support."""
+    bench.fault(bench.first, FaultKind.CLOUDFLARE)
+    answer = turn1(one_client, bench.headers())
+    assert answer.headers["cf-mitigated"] == "challenge"
+    assert answer.headers["cf-ray"] == "0000000000000000-TST"
+    assert answer.headers["content-type"] == "text/html; charset=UTF-8"
+    assert answer.body.startswith(b"<!DOCTYPE html>")
+    assert answer.body.endswith(b"</html>")
+
+
+def test_a_redirect_is_not_followed(bench: Bench, turn: Turn):
+    """Whatever upstream names as the new place gets nothing from us."""
+    bench.fault(bench.first, FaultKind.REDIRECT)
+    answer = turn()
+    assert answer.status == 302
+    assert answer.headers["location"] == "https://evil.example/"
+    assert len(bench.seen()) == 1
+
+
+def test_after_output_there_is_no_second_attempt(bench: Bench, turn: Turn):
+    """The client has a part of the answer: it must hear of the end, not get another beginning."""
+    bench.fault(bench.first, FaultKind.RESET, after_output=True)
+    answer = turn()
+    assert answer.cut
+    assert bench.first.answer.startswith(answer.text)
+    assert answer.text
+    assert bench.served_by() == ["first"]
+    assert bench.happened(bench.first, "truncated")
