@@ -1,5 +1,6 @@
 """The addon's hooks. Each translates and hands on; what to do is decided in `accounts/`, how in `attempts.py`."""
 
+import asyncio
 import logging
 from collections.abc import Callable
 
@@ -98,7 +99,22 @@ class SocketRotator:
         instead = self._safely(socket.from_client, message.content)
         if instead is not None:
             message.drop()
-            ctx.master.commands.call("inject.websocket", flow, True, instead, True)
+            self._tell(flow, instead)
+        elif socket.active:
+            asyncio.get_running_loop().call_later(
+                ctx.options.rotate_head_timeout, self._check_silence, flow, socket.heard
+            )
+
+    def _check_silence(self, flow: http.HTTPFlow, heard: int) -> None:
+        socket = self.sockets.get(flow.id)
+        instead = socket.silent_since(heard) if socket is not None else None
+        if instead is not None:
+            self._tell(flow, instead)
+
+    @staticmethod
+    def _tell(flow: http.HTTPFlow, content: bytes) -> None:
+        """Say something to the client that upstream has not said."""
+        ctx.master.commands.call("inject.websocket", flow, True, content, True)
 
     def websocket_end(self, flow: http.HTTPFlow) -> None:
         socket = self.sockets.pop(flow.id, None)

@@ -40,6 +40,14 @@ class Socket:
         self.lease = lease
         self.active = False
         self.output = False
+        self.heard = 0
+        """How many messages of turns have come from the server."""
+
+    def silent_since(self, heard: int) -> bytes | None:
+        """Asked some time after a turn began, when `heard` was so many: what the client gets if nothing has come."""
+        if not self.active or self.heard != heard:
+            return None
+        return self._failed(Outcome(kind=Kind.HEAD_TIMEOUT, detail="no word in time"))
 
     def from_client(self, content: bytes) -> bytes | None:
         """None to let the message pass; else what to tell the client instead of passing it."""
@@ -61,6 +69,7 @@ class Socket:
         """None to let the message pass; else what the client gets in its place."""
         if not self.active:
             return None
+        self.heard += 1
         match streams.meaning(streams.event_type(content)):
             case Meaning.OUTPUT:
                 self.output = True

@@ -52,6 +52,8 @@ class Link:
 
     async def write(self, data: bytes) -> None:
         """Send; ConnectionError if the peer is gone."""
+        if self._writer.transport.is_closing():  # a TLS transport that was dropped would fail in its own way
+            raise ConnectionResetError("the connection was dropped")
         if data:
             self._writer.write(data)
             await self._writer.drain()

@@ -341,3 +341,26 @@ def test_no_token_is_logged_recorded_or_sent(
     turn.service.store.flush()
     seen = f"{caplog.text} {turn.service.store.events(9)} {instead!r} {turn.lease!r}"
     assert not [secret for secret in secrets if secret in seen]
+
+
+# --- silence ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_turn_that_nothing_has_answered_in_time_goes_to_another_account(turn: Socket) -> None:
+    """The account rests a little, and the client reconnects to the other one."""
+    assert turn.silent_since(turn.heard) == RECONNECT
+    assert turn.service.pool.seats[A].cooldown is not None
+    assert lease_of(turn.service.pool, "b").key == B
+    assert not turn.active
+
+
+def test_a_word_in_time_is_enough(turn: Socket) -> None:
+    heard = turn.heard
+    turn.from_server(CREATED)
+    assert turn.silent_since(heard) is None
+    assert turn.active
+
+
+def test_between_turns_silence_is_what_is_expected(turn: Socket) -> None:
+    turn.from_server(COMPLETED)
+    assert turn.silent_since(turn.heard) is None
