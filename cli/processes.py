@@ -63,7 +63,7 @@ class Background:
         self._reader: threading.Thread | None = None
         self._process = subprocess.Popen(
             list(argv),
-            env=dict(env),
+            env={**env, "PYTHONUNBUFFERED": "1"},  # a line is read when it is said, not when a buffer is full
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
