@@ -8,7 +8,9 @@ import functools
 import json
 import logging
 import math
+import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final
 
 from mitmproxy import http
@@ -25,6 +27,16 @@ def failed_closed() -> http.Response:
     return error(503, "codex_rotate_defect", DEFECT)
 
 
+def log_defect(what: str, error: Exception) -> None:
+    """One line: what was refused, and where our code failed. The whole traceback is there at log level debug."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "an unknown place"
+    logger.error(
+        "codex-rotate: %s was refused because of a defect in the addon: %s in %s", what, type(error).__name__, where
+    )
+    logger.debug("codex-rotate: the defect", exc_info=error)
+
+
 def fail_closed(hook: Callable[[Any, http.HTTPFlow], None]) -> Callable[[Any, http.HTTPFlow], None]:
     """For hooks that handle credentials. mitmproxy sends a request on when a hook raises; this answers it instead."""
 
@@ -32,8 +44,8 @@ def fail_closed(hook: Callable[[Any, http.HTTPFlow], None]) -> Callable[[Any, ht
     def closed(addon: Any, flow: http.HTTPFlow) -> None:
         try:
             hook(addon, flow)
-        except Exception:
-            logger.exception("codex-rotate: a request was refused because of a defect in the addon")
+        except Exception as e:  # noqa: BLE001 - the border: whatever goes wrong, nothing leaves
+            log_defect("a request", e)
             flow.response = failed_closed()
 
     return closed

@@ -9,7 +9,6 @@ What is leaned on, and why it is safe to: docs/mitmproxy.md. `selftest.py` drive
 """
 
 import itertools
-import logging
 import weakref
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
@@ -22,11 +21,9 @@ from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers import http as h
 from mitmproxy.proxy.layers.http._base import HttpEvent
 
-from addons.answers import failed_closed
+from addons.answers import failed_closed, log_defect
 from addons.attempts_connections import GetAccountConnection, forget_closed
 from addons.steps import Answer, Exchange, Find, Loss, Send, Signal, Step
-
-logger = logging.getLogger(__name__)
 
 RESPONSE_EVENTS: Final = (
     h.ResponseHeaders,
@@ -181,8 +178,8 @@ class AttemptStream(h.HttpStream):
             return Answer(failed_closed())
         try:
             return question(self.exchange)
-        except Exception:
-            logger.exception("codex-rotate: a request was refused because of a defect in the addon")
+        except Exception as e:  # noqa: BLE001 - the border: whatever goes wrong, nothing leaves
+            log_defect("a request", e)
             return Answer(failed_closed())
 
     def _follow(self, step: Step) -> layer.CommandGenerator[None]:

@@ -217,8 +217,8 @@ class Pooled(Own):
             try:
                 for kind, event in self.events.feed(data):
                     self._note(kind, event)
-            except Exception:
-                logger.exception("codex-rotate: could not read a passing event")
+            except Exception as e:  # noqa: BLE001 - watching must not break what passes
+                answers.log_defect("reading an answer that passes", e)
                 self.events = None
         return data
 

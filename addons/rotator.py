@@ -1,7 +1,6 @@
 """The addon's hooks. Each translates and hands on; what to do is decided in `accounts/`, how in `attempts.py`."""
 
 import asyncio
-import logging
 from collections.abc import Callable
 
 from mitmproxy import ctx, http
@@ -10,8 +9,6 @@ from mitmproxy.proxy.layer import NextLayer
 from addons import answers, attempts, attempts_connections, exchange, redact, sockets
 from addons.routes import Route, Target, route_of
 from addons.startup import Startup
-
-logger = logging.getLogger(__name__)
 
 
 def target_of(flow: http.HTTPFlow) -> Target:
@@ -64,8 +61,8 @@ class Rotator:
     async def upstream_decision(self, deciding: exchange.Own) -> None:
         try:
             deciding.step = await deciding.think()
-        except Exception:
-            logger.exception("codex-rotate: a request was refused because of a defect in the addon")
+        except Exception as e:  # noqa: BLE001 - the border: whatever goes wrong, nothing leaves
+            answers.log_defect("a request", e)
 
     def response(self, flow: http.HTTPFlow) -> None:
         if flow.websocket is None:
@@ -127,6 +124,6 @@ class SocketRotator:
         """Fail closed: a message we could not judge ends the turn with an error of ours."""
         try:
             return decide(content)
-        except Exception:
-            logger.exception("codex-rotate: a message was refused because of a defect in the addon")
+        except Exception as e:  # noqa: BLE001 - the border: whatever goes wrong, nothing leaves
+            answers.log_defect("a message", e)
             return answers.in_band_defect()

@@ -16,7 +16,7 @@ HOSTS = ("chatgpt.com", "*.chatgpt.com", "auth.openai.com", "api.openai.com", "l
 _DAY = dt.timedelta(days=1)
 
 
-def make_server_context(folder: Path, now: float) -> tuple[Path, ssl.SSLContext]:
+def make_server_context(folder: Path, now: float, *, http2: bool = True) -> tuple[Path, ssl.SSLContext]:
     """Write a new CA and a leaf into `folder`; return the CA's PEM file and a TLS context that serves the leaf.
 
     `now` is in seconds since the epoch; both certificates are valid from a day before it to a week after.
@@ -36,7 +36,7 @@ def make_server_context(folder: Path, now: float) -> tuple[Path, ssl.SSLContext]
     )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(leaf_file)
-    context.set_alpn_protocols(["h2", "http/1.1"])
+    context.set_alpn_protocols(["h2", "http/1.1"] if http2 else ["http/1.1"])
     return ca_file, context
 
 

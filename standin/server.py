@@ -31,9 +31,11 @@ class StandIn:
     """A stand-in OpenAI on loopback. Use it as a context manager, or call `start` and `close`.
 
     Every method may be called from any thread. `clock` gives seconds since the epoch, for expiries and reset times.
+    Without `http2` only HTTP/1.1 is spoken.
     """
 
-    def __init__(self, *, clock: Callable[[], float] = system_clock.now) -> None:
+    def __init__(self, *, clock: Callable[[], float] = system_clock.now, http2: bool = True) -> None:
+        self._http2 = http2
         self._state = State(clock)
         self._router = Router(self._state)
         self._thread: threading.Thread | None = None
@@ -48,7 +50,7 @@ class StandIn:
     def start(self) -> Self:
         """Bind both listeners, make the certificates and serve."""
         self._folder = Path(tempfile.mkdtemp(prefix="standin-"))
-        self.ca_file, context = make_server_context(self._folder, self._state.clock())
+        self.ca_file, context = make_server_context(self._folder, self._state.clock(), http2=self._http2)
         tls, plain = (socket.create_server((LOOPBACK, 0), backlog=256) for _ in range(2))
         self.port: int = tls.getsockname()[1]
         self.plain_port: int = plain.getsockname()[1]

@@ -147,7 +147,7 @@ def test_a_hook_that_fails_answers_the_request_instead_of_sending_it(
     assert flow.response is not None
     assert flow.response.status_code == 503
     assert len(caplog.records) == 1
-    assert caplog.records[0].exc_info
+    assert f"{type(error).__name__} in test_answers.py:" in caplog.records[0].getMessage()
 
 
 def test_a_failure_replaces_an_answer_that_was_there_already() -> None:
@@ -173,3 +173,16 @@ def test_stopping_the_proxy_is_no_defect(error: BaseException) -> None:
 def test_a_guarded_hook_keeps_the_name_mitmproxy_looks_for() -> None:
     assert Addon.requestheaders.__name__ == "requestheaders"
     assert Addon.requestheaders.__doc__ == "The hook's own words."
+
+
+# --- defects ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_defect_is_one_line_that_says_where_and_repeats_no_message(caplog: pytest.LogCaptureFixture) -> None:
+    """What an exception says could hold a token; the traceback is there for those who ask for debug."""
+    secret = "token-nobody-may-see"
+    with caplog.at_level(logging.INFO):
+        Addon(LookupError(secret)).requestheaders(tflow.tflow())
+    (record,) = caplog.records
+    assert "LookupError in test_answers.py:" in record.getMessage()
+    assert secret not in caplog.text
