@@ -154,8 +154,6 @@ class AttemptStream(h.HttpStream):
         if isinstance(event, h.ResponseHeaders):
             response = event.response
             step = self._ask(lambda exchange: exchange.head(response))
-            if step is Signal.WAIT:
-                yield from self._arm()
         elif isinstance(event, h.ResponseData):
             data = event.data
             step = self._ask(lambda exchange: exchange.body(data))
@@ -258,7 +256,6 @@ class AttemptStream(h.HttpStream):
         held, self.held = self.held, []
         self.undecided = False
         self.server_state = self.state_wait_for_response_headers
-        yield from self._arm()
         for event in held:
             if isinstance(event, h.ResponseProtocolError):
                 yield from self.handle_protocol_error(event)
@@ -312,7 +309,7 @@ class AttemptStream(h.HttpStream):
         stalled = h.ResponseProtocolError(self.stream_id, "upstream fell silent", h.ErrorCode.GENERIC_SERVER_ERROR)
         yield from super().handle_protocol_error(stalled)
 
-    # Time
+    # Time: one timer per attempt, because each is a task of mitmproxy's; what it means is asked when it fires.
 
     def _arm(self) -> layer.CommandGenerator[None]:
         seconds = self.exchange.patience() if self.exchange is not None else 0

@@ -40,29 +40,42 @@ def own(request: http.Request, shown: redact.Shown) -> http.Request:
 
 def managed(request: http.Request, shown: redact.Shown, lease: Lease, states: TurnStates) -> http.Request:
     """The client's request with an account's credentials, bound for that account's own origin over TLS."""
-    headers = shown.reveal(request.headers)
-    host = host_of(lease.account)
-    headers["authorization"] = f"Bearer {lease.credentials.access}"
-    headers["chatgpt-account-id"] = lease.account.account_id
-    _set(headers, "x-openai-fedramp", "true" if lease.account.fedramp else None)
-    _set(headers, "x-openai-account-routing-override", lease.account.routing_override)
-    state = headers.get(TURN_STATE)
-    if state is not None and not states.belongs(state, lease.key):
-        del headers[TURN_STATE]
-    if "host" in headers:
-        headers["host"] = host
-    wire = _copy(request, headers)
-    wire.data.host, wire.data.port, wire.data.scheme = host, 443, b"https"
+    host = host_of(lease.account).encode()
+    wire = _copy(request, _swapped(shown.reveal(request.headers), lease, states, host))
+    wire.data.host, wire.data.port, wire.data.scheme = host.decode(), 443, b"https"
     if wire.data.authority:
-        wire.data.authority = host.encode()
+        wire.data.authority = host
     return wire
 
 
-def _set(headers: http.Headers, name: str, value: str | None) -> None:
-    if value is not None:
-        headers[name] = value
-    else:
-        headers.pop(name, None)
+def _swapped(headers: http.Headers, lease: Lease, states: TurnStates, host: bytes) -> http.Headers:
+    """In one pass: what belongs to an account is set or left out, everything else stays as it is and where it is."""
+    account = lease.account
+    override = account.routing_override
+    belonging: dict[bytes, bytes | None] = {
+        b"authorization": b"Bearer " + lease.credentials.access.encode(),
+        b"chatgpt-account-id": account.account_id.encode(),
+        b"x-openai-fedramp": b"true" if account.fedramp else None,
+        b"x-openai-account-routing-override": override.encode() if override is not None else None,
+    }
+    fields = []
+    for name, value in headers.fields:
+        lower = name.lower()
+        if lower in _BELONGING:
+            mine = belonging.pop(lower, None)
+            if mine is not None:
+                fields.append((name, mine))
+        elif lower == b"host":
+            fields.append((name, host))
+        elif lower != TURN_STATE.encode() or states.belongs(value.decode("utf-8", "replace"), lease.key):
+            fields.append((name, value))
+    fields += [(name, value) for name, value in belonging.items() if value is not None]
+    return http.Headers(fields)
+
+
+_BELONGING: Final = frozenset(
+    {b"authorization", b"chatgpt-account-id", b"x-openai-fedramp", b"x-openai-account-routing-override"}
+)
 
 
 def _copy(request: http.Request, headers: http.Headers) -> http.Request:

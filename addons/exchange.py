@@ -24,8 +24,8 @@ from addons.streams import Meaning
 logger = logging.getLogger(__name__)
 
 HOLD_BYTES: Final = 256 * 1024
-"""An answer's beginning is held back at most this long: more is an answer, whatever it is."""
-HOLD_SECONDS: Final = 20.0
+"""An answer's beginning is held back up to this size: more is an answer, whatever it is. In time, it is held until the
+account's patience for the head is over."""
 UPGRADE_SECONDS: Final = 6.0
 """What an account gets to accept a WebSocket: the client waits 15 s in all (docs/codex-wire.md section 3)."""
 STALL_SECONDS: Final = 280.0
@@ -77,9 +77,12 @@ class Own:
     def reveal(self, response: http.Response) -> http.Response:
         if self._cookies is None or not self._cookies.secrets:
             return response
-        revealed = response.copy()
-        revealed.headers = self._cookies.reveal(response.headers)
-        return revealed
+        data = response.data
+        headers = self._cookies.reveal(response.headers)
+        # the body follows in events of its own
+        return http.Response(
+            data.http_version, data.status_code, data.reason, headers, None, None, data.timestamp_start, None
+        )
 
     def gone(self) -> None: ...
 
@@ -162,15 +165,14 @@ class Pooled(Own):
 
     def patience(self) -> float:
         if self.delivered:
-            return STALL_SECONDS if self.events is not None and self.outcome is None else 0
-        if self.response is not None:
-            return HOLD_SECONDS
+            watched = self.events is not None and self.outcome is None
+            return max(1.0, STALL_SECONDS - (self.service.clock() - self.heard_at)) if watched else 0
         return min(self.head_seconds, UPGRADE_SECONDS) if self.upgrade else self.head_seconds
 
     def overdue(self) -> Step:
         if self.delivered:
             silent = self.service.clock() - self.heard_at
-            if self.lease is None or self.outcome is not None or silent < STALL_SECONDS * 0.95:
+            if self.lease is None or self.outcome is not None or silent < STALL_SECONDS - 1:
                 return Signal.WAIT
             self._settle(Outcome(kind=Kind.STALLED, detail=f"silent for {silent:.0f} s"))
             return Signal.ABORT

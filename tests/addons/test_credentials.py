@@ -112,10 +112,12 @@ def test_a_turn_state_goes_back_only_to_who_issued_it(issuer: str | None, kept: 
     assert wire.headers.get_all(TURN_STATE) == (["state-1"] if kept else [])
 
 
-def test_two_turn_states_are_none() -> None:
+def test_of_two_turn_states_only_the_accounts_own_goes_on() -> None:
     states = TurnStates()
-    states.issued("s", key_of("a"))
-    assert TURN_STATE not in sent(request(*PLAIN, *((b"x-codex-turn-state", b"s"),) * 2), states=states).headers
+    states.issued("its own", key_of("a"))
+    states.issued("another's", key_of("b"))
+    both = ((b"x-codex-turn-state", b"another's"), (b"x-codex-turn-state", b"its own"))
+    assert sent(request(*PLAIN, *both), states=states).headers.get_all(TURN_STATE) == ["its own"]
 
 
 @pytest.mark.parametrize(
