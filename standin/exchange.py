@@ -63,7 +63,7 @@ class Exchange(ABC):
 
     async def accept(self, headers: Headers) -> Socket:
         """Become a WebSocket."""
-        raise NotImplementedError("only an HTTP/1.1 request can become a WebSocket")
+        raise TypeError("only an HTTP/1.1 request can become a WebSocket")
 
     async def reply(self, reply: Reply) -> None:
         """Send a whole answer."""

@@ -254,7 +254,7 @@ def test_classify_never_raises(status: int, headers: dict[str, str], error: dict
 @pytest.mark.parametrize("unit", ["\u017f", "m\u017f", "day\u017f"])
 def test_a_unit_in_another_script_is_no_reason_to_raise(unit: str) -> None:
     """Without regard to case, a long s is an s to Unicode."""
-    classify(Reply(status=429, error={"message": f"Please try again in 5{unit}."}), NOW)
+    assert classify(Reply(status=429, error={"message": f"Please try again in 5{unit}."}), NOW).kind is Kind.BURST_LIMIT
 
 
 @pytest.mark.parametrize(

@@ -6,18 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from cli.demo import QUIET
 from tests.harness import Proxy, plain_environment
 
 MOST_SECONDS: Final = 60.0
-QUIET: Final = (
-    "features.apps=false",
-    "features.plugins=false",
-    "features.remote_plugin=false",
-    "analytics.enabled=false",
-    'otel.metrics_exporter="none"',
-)
-"""What the client would ask beside the turn itself, docs/codex-wire.md section 1."""
-
 FELL_BACK: Final = "failed to connect to Responses WebSocket stage=Unknown"
 """What the client logs for every 426 on an upgrade, also when OpenAI itself sends it."""
 

@@ -51,5 +51,5 @@ async def test_a_whole_answer() -> None:
 
 async def test_not_every_exchange_can_become_a_websocket() -> None:
     """HTTP/2 cannot."""
-    with pytest.raises(NotImplementedError):
+    with pytest.raises(TypeError):
         await Heard().accept(())

@@ -136,7 +136,7 @@ def test_a_lost_connection(upstream: StandIn, account: Account, h2_client: Calla
         client.ask("POST", RESPONSES, credentials(account), BODY)
     upstream.wait_for(lambda: len(upstream.requests) == 3)
     client.socket.close()
-    upstream.wait_for(lambda: all(seen.disconnected for seen in upstream.requests))
+    assert upstream.wait_for(lambda: all(seen.disconnected for seen in upstream.requests))
 
 
 def test_nonsense_ends_the_connection(upstream: StandIn, h2_client: Callable[[], Http2Client]) -> None:

@@ -165,7 +165,7 @@ def test_a_client_that_leaves_in_the_middle(upstream: StandIn, account: Account,
     client.create()
     upstream.wait_for(lambda: upstream.requests[0].messages)
     client.socket.close()
-    upstream.wait_for(lambda: upstream.requests[0].disconnected)
+    assert upstream.wait_for(lambda: upstream.requests[0].disconnected)
 
 
 def test_a_client_that_leaves_between_turns(upstream: StandIn, account: Account, ws_client: Open) -> None:
