@@ -7,7 +7,7 @@ LOCK_TOOLS = build/lock-tools
 LOCK_FLAGS =
 NEWEST = tests/e2e/newest
 
-.PHONY: setup test lint format lock codex codex-newest demo clean
+.PHONY: setup test soak lint format lock codex codex-newest demo clean
 
 setup:
 	@scripts/setup $(VENV)
@@ -26,6 +26,10 @@ format: setup
 
 demo: setup
 	@$(VENV)/bin/codex-rotate demo
+
+# What takes minutes: a hundred kills around a refresh, and what became of the accounts.
+soak: setup
+	CRASHES=100 $(VENV)/bin/python -m pytest tests/crashes -o log_cli=true -o log_cli_level=INFO
 
 # The official CLI, at the version the end-to-end tests are written against.
 codex:

@@ -112,6 +112,16 @@ class Pool:
     def seats(self) -> Mapping[str, Seat]:
         return self._seats
 
+    @property
+    def tokens(self) -> Mapping[str, Credentials]:
+        """The credentials of every account, by key."""
+        return self._credentials
+
+    def lease_of(self, key: str, now: float) -> Lease | None:
+        """A lease of one account outside any request, for its upkeep; None when it is gone or has no tokens."""
+        seat, tokens = self._seats.get(key), self._credentials.get(key)
+        return Lease(account=seat.account, credentials=tokens, thread="", at=now) if seat and tokens else None
+
     def account(self, key: str) -> Account | None:
         seat = self._seats.get(key)
         return seat.account if seat else None

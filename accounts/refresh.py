@@ -7,6 +7,7 @@ whole families of tokens.
 """
 
 import asyncio
+import contextlib
 import hashlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -17,17 +18,23 @@ import filelock
 
 from accounts import oauth
 from accounts.errors import StoreError
+from accounts.marks import SentMarks
 from accounts.model import Credentials
 from accounts.oauth import Renewal
 from config import paths
 
 LOCK_SECONDS: Final = 8.0
 """Shorter than the 15 s the client gives a WebSocket to open (docs/codex-wire.md section 3)."""
-ANSWER_SECONDS: Final = 10.0
+CONNECT_SECONDS: Final = 10.0
+ANSWER_SECONDS: Final = 60.0
+"""Long on purpose: an answer that nobody waits for any more is still the only way to the account."""
 
 
-Post = Callable[[str, dict[str, str]], tuple[int, bytes]]
-"""Sends a JSON body to an address; gives status and body. Raises OSError when no answer came."""
+Post = Callable[[str, dict[str, str], Callable[[], None]], tuple[int, bytes]]
+"""Sends a JSON body to an address; gives status and body. Calls its third argument right before the first byte leaves,
+and does not send if that raises. Raises OSError when no answer came."""
+
+CUT_OFF: Final = "a refresh was cut off after its token was sent"
 
 
 class Done(Protocol):
@@ -41,12 +48,20 @@ class Vault(Protocol):
     def save_credentials(self, key: str, credentials: Credentials, replaces: str) -> Done: ...
 
 
-def post_json(url: str, body: dict[str, str]) -> tuple[int, bytes]:
+def post_json(url: str, body: dict[str, str], leaving: Callable[[], None]) -> tuple[int, bytes]:
     """The real way out. Every failure to get an answer is an OSError, without the address's query or the body."""
     import httpx
 
+    def trace(event: str, _: object) -> None:
+        if event.endswith("send_request_headers.started"):
+            leaving()
+
+    # No connection is kept: on one that has gone stale a token would be sent to nobody.
+    limits = httpx.Limits(max_keepalive_connections=0)
+    timeout = httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS)
     try:
-        answer = httpx.post(url, json=body, timeout=ANSWER_SECONDS, follow_redirects=False)
+        with httpx.Client(timeout=timeout, limits=limits, follow_redirects=False) as client:
+            answer = client.post(url, json=body, extensions={"trace": trace})
     except (httpx.HTTPError, httpx.InvalidURL) as e:
         raise OSError(f"{type(e).__name__} at the token endpoint") from None
     return answer.status_code, answer.content
@@ -64,6 +79,7 @@ class Refresher:
         self.clock = clock
         self.post = post
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="codex-rotate-refresh")
+        self._marks = SentMarks(locks)
         self._under_way: dict[str, asyncio.Future[Renewal]] = {}
         self._unsaved: dict[str, tuple[Credentials, str]] = {}
         """Renewed tokens the disk has refused so far, and the refresh token each replaces there: the only copies."""
@@ -84,7 +100,8 @@ class Refresher:
         name = hashlib.sha256(key.encode()).hexdigest()[:16]
         try:
             paths.make_private_folder(self.locks)
-            with filelock.FileLock(self.locks / f"{name}.lock", timeout=LOCK_SECONDS, mode=paths.PRIVATE_FILE):
+            # The account's own lock first; then the one that keeps all refreshes of this machine one after another.
+            with self._lock(name), self._lock("refresh"):
                 return self._renew_locked(key, stale, reason)
         except filelock.Timeout:
             return self._adopted(key, stale) or Renewal(detail="another process is refreshing this account")
@@ -111,14 +128,32 @@ class Refresher:
             return Renewal(detail="the account was removed")
         if current.access != stale.access:
             return Renewal(credentials=current, detail="adopted")
-        status, body = self.post(oauth.token_url(), oauth.refresh_body(current, reason))
+        if self._marks.is_sent(key, current.refresh):
+            return Renewal(dead=True, detail=CUT_OFF)
+        sent = False
+
+        def leaving() -> None:
+            nonlocal sent
+            self._marks.set(key, current.refresh)
+            sent = True
+
+        try:
+            status, body = self.post(oauth.token_url(), oauth.refresh_body(current, reason), leaving)
+        except OSError as e:
+            if not sent:
+                raise  # nothing has left: the token is as good as before
+            return self._adopted(key, stale) or Renewal(dead=True, detail=f"the answer was lost: {e}")
         renewal = oauth.read_renewal(status, body, current, self.clock())
         if renewal.credentials is None:
+            self._marks.clear(key)
             # Somebody outside our locks (the official client) may have won meanwhile.
             return self._adopted(key, stale) or renewal
         _, replaces = self._unsaved.get(key, (None, current.refresh))
         self._unsaved[key] = (renewal.credentials, replaces)
         return self._save(key) or renewal
+
+    def _lock(self, name: str) -> contextlib.AbstractContextManager[object]:
+        return filelock.FileLock(self.locks / f"{name}.lock", timeout=LOCK_SECONDS, mode=paths.PRIVATE_FILE)
 
     def _save(self, key: str) -> Renewal | None:
         """Commit tokens that only we have. None when that is done; else what is true instead."""
@@ -128,6 +163,7 @@ class Refresher:
         except StoreError as e:
             return Renewal(credentials=credentials, detail=f"kept in memory, the disk refused it: {e}")
         del self._unsaved[key]
+        self._marks.clear(key)
         if saved:
             return None
         current = self.vault.credentials(key)

@@ -201,8 +201,8 @@ class Pooled(Own):
             return self._go_on(self.turn.refresh_failed(lease, refused, now), refused, now)
         if renewal.credentials is not None:
             self.lease = replace(lease, credentials=renewal.credentials)
-        elif renewal.dead or lease.expired(now):
-            return self._failed(refused)
+        elif lease.expired(now):
+            return self._failed(refused)  # until then the old token still serves
         return self._send()
 
     # After delivery

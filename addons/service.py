@@ -1,11 +1,18 @@
 """The pool as the proxy uses it: in memory, in step with the store, with tokens renewed when asked."""
 
+import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
+from mitmproxy.utils import asyncio_utils
+
+from accounts.keeping import next_due, next_look, retry_after
 from accounts.model import Event
 from accounts.oauth import Renewal
+from accounts.outcomes import Kind, Outcome
 from accounts.pool import Lease, Pool
 from accounts.refresh import Post, Refresher, post_json
 from accounts.store import Store
@@ -13,6 +20,9 @@ from accounts.turn import Turn
 from addons.credentials import TurnStates
 
 logger = logging.getLogger(__name__)
+
+PATIENCE: Final = 10.0
+"""Seconds a request waits for a new token before it goes to another account; a WebSocket's client gives up at 15."""
 
 
 class PoolService:
@@ -24,6 +34,8 @@ class PoolService:
         self.pool = Pool(self.store)
         self.pool.load(self.store)
         self.turn_states = TurnStates()
+        self._failures: Counter[str] = Counter()
+        self._not_before: dict[str, float] = {}
         self._refresher = Refresher(self.store, database.parent / "locks", clock, post)
 
     def close(self) -> None:
@@ -43,7 +55,35 @@ class PoolService:
         return Turn(pool=self.pool, thread=thread, began=self.clock(), steady=steady)
 
     async def renew(self, lease: Lease, reason: str) -> Renewal:
-        """Newer tokens for the lease's account, if there are any to be had."""
+        """Newer tokens for the lease's account, if there are any to be had soon. What comes later is not lost."""
+        renewing = asyncio_utils.create_task(
+            self._renew(lease, reason), name=f"refresh {lease.account.label}", keep_ref=True
+        )
+        try:
+            return await asyncio.wait_for(asyncio.shield(renewing), PATIENCE)
+        except TimeoutError:
+            return Renewal(detail="the token endpoint has not answered yet")
+
+    async def keep(self, chance: float) -> bool:
+        """Renew the one token that is due next, before a request needs it. True when there was one."""
+        now = self.clock()
+        self.sync()
+        key = next_due(self.pool.seats.values(), self.pool.tokens, self._not_before, now)
+        lease = self.pool.lease_of(key, now) if key is not None else None
+        if lease is None:
+            return False
+        renewal = await self._renew(lease, "proactive_expiry")
+        if renewal.credentials is not None:
+            self._failures.pop(lease.key, None)
+            self._not_before[lease.key] = next_look(renewal.credentials, now)
+        elif renewal.dead and lease.expired(now):
+            self.pool.report(lease, Outcome(kind=Kind.TOKEN_INVALIDATED, detail=renewal.detail), now)
+        else:
+            self._failures[lease.key] += 1
+            self._not_before[lease.key] = now + retry_after(self._failures[lease.key], chance)
+        return True
+
+    async def _renew(self, lease: Lease, reason: str) -> Renewal:
         renewal = await self._refresher.renew(lease.key, lease.credentials, reason)
         now = self.clock()
         if renewal.credentials is not None:

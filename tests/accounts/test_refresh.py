@@ -17,9 +17,10 @@ import pytest
 
 from accounts import refresh, schema
 from accounts.model import Credentials
-from accounts.oauth import Renewal
+from accounts.oauth import Renewal, refresh_body
 from accounts.refresh import Refresher, post_json
 from accounts.store import Store
+from standin import StandIn
 from tests.builders import NOW, account, credentials, key_of, planted, token
 
 A, B = key_of("a"), key_of("b")
@@ -39,8 +40,9 @@ class Endpoint:
         self.before: Callable[[], object] = lambda: None
         self._lock = threading.Lock()
 
-    def __call__(self, url: str, body: dict[str, str]) -> tuple[int, bytes]:
+    def __call__(self, url: str, body: dict[str, str], leaving: Callable[[], None]) -> tuple[int, bytes]:
         self.before()
+        leaving()
         with self._lock:
             self.threads.add(threading.get_ident())
             sent = body["refresh_token"]
@@ -136,12 +138,49 @@ def test_a_dead_token_is_told_from_a_tired_endpoint(store: Store, endpoint: Endp
     assert stored(store) == credentials("a")
 
 
-def test_no_answer_is_no_verdict(store: Store) -> None:
-    def lost(url: str, body: dict[str, str]) -> tuple[int, bytes]:
+def test_no_connection_is_no_verdict_and_the_token_can_be_sent_later(store: Store, endpoint: Endpoint) -> None:
+    def unreachable(url: str, body: dict[str, str], leaving: Callable[[], None]) -> tuple[int, bytes]:
         raise OSError("ConnectError at the token endpoint")
 
-    with refresher(store, lost) as r:
+    with refresher(store, unreachable) as r:
         assert r.renew_now(A, credentials("a"), "x") == Renewal(detail="ConnectError at the token endpoint")
+    with refresher(store, endpoint) as r:
+        assert r.renew_now(A, credentials("a"), "x").credentials == stored(store)
+
+
+def test_a_token_whose_answer_was_lost_is_never_sent_again(store: Store, endpoint: Endpoint) -> None:
+    """Nobody knows whether it is spent, and a reused token can cost every login of its family."""
+
+    def lost(url: str, body: dict[str, str], leaving: Callable[[], None]) -> tuple[int, bytes]:
+        endpoint(url, body, leaving)
+        raise OSError("ReadTimeout at the token endpoint")
+
+    with refresher(store, lost) as r:
+        assert r.renew_now(A, credentials("a"), "x").dead
+    with refresher(store, endpoint) as r:
+        assert r.renew_now(A, credentials("a"), "x") == Renewal(dead=True, detail=refresh.CUT_OFF)
+    assert endpoint.sent == {credentials("a").refresh: 1}
+
+
+def test_a_new_login_ends_the_matter(store: Store, endpoint: Endpoint) -> None:
+    def lost(url: str, body: dict[str, str], leaving: Callable[[], None]) -> tuple[int, bytes]:
+        leaving()
+        raise OSError("ReadTimeout at the token endpoint")
+
+    with refresher(store, lost) as r:
+        r.renew_now(A, credentials("a"), "x")
+    store.put_account(account("a"), credentials("b")).result()
+    with refresher(store, endpoint) as r:
+        assert r.renew_now(A, credentials("b"), "x").credentials == stored(store)
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_an_endpoint_that_says_no_for_now_is_asked_again(store: Store, endpoint: Endpoint, status: int) -> None:
+    endpoint.status = status
+    with refresher(store, endpoint) as r:
+        assert r.renew_now(A, credentials("a"), "x").credentials is None
+        endpoint.status = 200
+        assert r.renew_now(A, credentials("a"), "x").credentials == stored(store)
 
 
 def test_a_removed_account_is_not_asked_for(store: Store, endpoint: Endpoint) -> None:
@@ -294,10 +333,14 @@ def test_two_processes_never_send_a_token_twice(store: Store, endpoint: Endpoint
 # --- the way out -----------------------------------------------------------------------------------------------------
 
 
+def never() -> None:
+    raise AssertionError("nothing may leave")
+
+
 def test_a_lost_connection_is_told_without_address_or_body() -> None:
     secret = token(sub="nobody")
     with pytest.raises(OSError, match=r"^ConnectError at the token endpoint$") as told:
-        post_json(f"http://127.0.0.1:1/?{secret}", {"refresh_token": secret})
+        post_json(f"http://127.0.0.1:1/?{secret}", {"refresh_token": secret}, never)
     assert told.value.__cause__ is None
     assert told.value.__suppress_context__
 
@@ -305,9 +348,32 @@ def test_a_lost_connection_is_told_without_address_or_body() -> None:
 @pytest.mark.parametrize("url", ["127.0.0.1/token", "ftp://127.0.0.1/token", ""])
 def test_an_address_that_is_none_is_told_like_a_lost_connection(url: str) -> None:
     with pytest.raises(OSError, match="UnsupportedProtocol"):
-        post_json(url, {})
+        post_json(url, {}, never)
 
 
 def test_an_address_that_cannot_be_read_is_told_like_a_lost_connection() -> None:
     with pytest.raises(OSError, match="InvalidURL"):
-        post_json("http://127.0.0.1:port/token", {})
+        post_json("http://127.0.0.1:port/token", {}, never)
+
+
+@pytest.fixture
+def upstream() -> Iterator[StandIn]:
+    with StandIn() as standin:
+        yield standin
+
+
+def test_it_is_said_that_a_token_leaves_before_it_arrives_anywhere(upstream: StandIn) -> None:
+    seen = []
+    login = upstream.add_account("acc-1")
+    body = refresh_body(credentials("a", refresh=login.refresh_token), "proactive_expiry")
+    status, _ = post_json(upstream.token_url, body, lambda: seen.append(len(upstream.refreshes)))
+    assert (status, seen, len(upstream.refreshes)) == (200, [0], 1)
+
+
+def test_a_mark_that_cannot_be_written_keeps_the_token_here(upstream: StandIn) -> None:
+    def disk_full() -> None:
+        raise OSError("no space")
+
+    with pytest.raises(OSError, match="no space"):
+        post_json(upstream.token_url, {"refresh_token": "x"}, disk_full)
+    assert not upstream.requests_to("/oauth/token")

@@ -50,7 +50,7 @@ def service(tmp_path: Path, clock: Clock) -> Iterator[PoolService]:
             tokens = credentials(name, expires_at=NOW + HOUR)
             store.put_account(account(name, plan="plus"), tokens).result()
 
-    def nobody(url: str, body: dict[str, str]) -> tuple[int, bytes]:
+    def nobody(url: str, body: dict[str, str], leaving: Callable[[], None]) -> tuple[int, bytes]:
         raise AssertionError("a socket asked for new tokens")
 
     opened = PoolService(path, clock, nobody)

@@ -1,6 +1,7 @@
 """One proxy and one stand-in for a whole module; every test gets accounts of its own in their pool."""
 
 import itertools
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ from standin import Account, Fault, FaultKind, SeenRequest, StandIn
 from tests.harness import Proxy, eventually, options, put
 from tests.proxy.clients import RESPONSES, Headers
 
+LOADED = re.compile(r"codex-rotate: \d+ accounts from")
 _numbers = itertools.count(1)
 
 
@@ -130,6 +132,7 @@ def open_bench(folder: Path, confdir: Path, flags: list[str], *, http2: bool = T
         own = upstream.add_account("acc-own")
         put(store, upstream.add_account("acc-0"), folder, 0)
         with Proxy(upstream, home, confdir, flags) as proxy:
+            proxy.output.wait_for(LOADED, seconds=20)  # it listens first; the tests change the pool at once
             yield Bench(upstream, proxy, store, own, folder)
 
 

@@ -1,0 +1,26 @@
+"""The proxy looks after its accounts while it runs, before a request has to wait for a token."""
+
+from pathlib import Path
+
+from accounts.store import Store
+from standin import StandIn
+from tests.harness import Proxy, eventually, fill
+from tests.proxy.clients import http1, turn1
+
+
+def test_a_token_that_ends_soon_is_renewed_without_any_request_and_one_that_lasts_is_left_alone(
+    tmp_path: Path, confdir: Path
+):
+    with StandIn() as upstream:
+        soon, later = upstream.add_account("acc-1", expires_in=800), upstream.add_account("acc-2")
+        fill(tmp_path / "rotate", [soon, later], tmp_path)
+        with Proxy(upstream, tmp_path / "rotate", confdir) as proxy:
+            upstream.wait_for(lambda: len(upstream.refreshes) == 1, seconds=20)
+            own = upstream.add_account("acc-own")
+            with http1(proxy) as client:
+                headers = {"authorization": f"Bearer {own.access_token}", "content-type": "application/json"}
+                assert turn1(client, headers).text == soon.answer
+            with Store(tmp_path / "rotate" / "pool.db") as store:
+                assert eventually(lambda: [e.kind for e in store.events(5)] == ["refreshed"])
+        assert [done.account_id for done in upstream.refreshes] == ["acc-1"]
+        assert not upstream.reused_refresh_tokens
