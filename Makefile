@@ -29,7 +29,7 @@ demo: setup
 
 # What takes minutes: a hundred kills around a refresh, and what became of the accounts.
 soak: setup
-	CRASHES=100 $(VENV)/bin/python -m pytest tests/crashes -o log_cli=true -o log_cli_level=INFO
+	CRASHES=100 ROUNDS=200 $(VENV)/bin/python -m pytest tests/crashes -o log_cli=true -o log_cli_level=INFO
 
 # The official CLI, at the version the end-to-end tests are written against.
 codex:
