@@ -3,22 +3,43 @@
 RotateError                      exit code 1
 ├── UsageError                   exit code 2: the call was wrong
 │   ├── AmbiguousAccount
+│   ├── BadBackupName
+│   ├── FileThere            a file that nobody said may be replaced
 │   ├── InputNeeded          a question came up and nobody is there to answer it
 │   ├── LabelTaken
-│   └── UnknownAccount
+│   ├── UnknownAccount
+│   ├── UnknownBackup
+│   ├── UnsafeBackend        a backend that would carry tokens in the clear
+│   └── WouldLoseAccounts    a backup that lacks accounts, restored without agreeing to that
 ├── NothingUsable                exit code 3: no account, or all of them resting
 │   └── NoAccounts
 ├── BadAuthFile                  a login file that cannot be read
+├── ClientFileError              the official client's files, when the pool and they are brought together
+│   ├── BadClientFile        one that cannot be understood
+│   ├── ClientFileBusy       another program is writing
+│   ├── ClientFileChanged    it changed between our reading and our writing
+│   ├── ClientFileUnwritable
+│   └── StrangerInClientFile a login that only the client has, about to be overwritten
+├── CannotExport                 a login that the client would refuse, or a file that cannot be written
 ├── StoreError                   the pool's database
+│   ├── BackupDamaged
 │   ├── StoreClosed
 │   ├── StoreCorrupt
 │   ├── StoreTooNew
 │   └── StoreUnusable        the file or its folder refuses: permissions, space, a lock that stays
+├── LoginFailed                  a new login that did not come about; nothing was stored
+│   ├── BadCallback          what came back does not answer this login
+│   ├── DeviceLoginOff
+│   ├── LoginRefused         the provider said no, or nothing
+│   ├── LoginTimedOut
+│   ├── PortsBusy
+│   └── WrongWorkspace
 └── LoginNeeded                  an account whose refresh token is dead
 
 Every message says what happened and ends with what to do next. None carries a token.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 
@@ -51,6 +72,26 @@ class LabelTaken(UsageError):
         super().__init__(f"Another account is already called {label!r}. Choose another label.")
 
 
+class BadBackupName(UsageError):
+    def __init__(self, name: str, trouble: str) -> None:
+        super().__init__(f"{name!r} cannot be the name of a backup: {trouble}. Choose another name.")
+
+
+class UnknownBackup(UsageError):
+    def __init__(self, wanted: str) -> None:
+        super().__init__(f"There is no backup {wanted!r}. Run `codex-rotate backup list` to see the names.")
+
+
+class WouldLoseAccounts(UsageError):
+    """Accounts of the pool that are not in the backup, and nobody agreed to lose them."""
+
+    def __init__(self, name: str, labels: list[str]) -> None:
+        super().__init__(
+            f"Not in the backup {name!r}, and would be removed: {', '.join(labels)}. Nothing was changed. "
+            "Run it again, and agree or add --yes."
+        )
+
+
 class InputNeeded(UsageError):
     """A command that has to ask, run where nobody can answer. `option` is what answers beforehand."""
 
@@ -66,7 +107,9 @@ class NothingUsable(RotateError):
 
 class NoAccounts(NothingUsable):
     def __init__(self) -> None:
-        super().__init__("The pool has no accounts yet. Run `codex-rotate import ~/.codex/auth.json` to add one.")
+        super().__init__(
+            "The pool has no accounts yet. Run `codex-rotate login` or `codex-rotate import FILE` to add one."
+        )
 
 
 class BadAuthFile(RotateError):
@@ -74,6 +117,63 @@ class BadAuthFile(RotateError):
 
     def __init__(self, path: Path, trouble: str) -> None:
         super().__init__(f"{path}: {trouble} Nothing was imported. Run `codex login` and try again.")
+        self.trouble = f"{path}: {trouble}"
+        """The same without the remedy, for one file among many."""
+
+
+class ClientFileError(RotateError):
+    """The official client's files and the pool could not be brought together."""
+
+
+class BadClientFile(ClientFileError):
+    """A file of the client's: which file, which field, what to do."""
+
+    def __init__(self, path: Path, trouble: str) -> None:
+        super().__init__(
+            f"{path}: {trouble} Nothing was changed. Correct the file, or move it aside and run `codex login`."
+        )
+
+
+class ClientFileBusy(ClientFileError):
+    def __init__(self, path: Path, lock: Path) -> None:
+        super().__init__(f"Another program is writing {path} (it holds {lock}). Nothing was written. Try again soon.")
+
+
+class ClientFileChanged(ClientFileError):
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"Another program changed {path} just now. It was left as it is. Run the command again.")
+
+
+class ClientFileUnwritable(ClientFileError):
+    def __init__(self, path: Path, trouble: str) -> None:
+        super().__init__(
+            f"{path} could not be written ({trouble}). It was left as it is. Close programs that have it open, "
+            "check who may write to its folder, and run the command again."
+        )
+
+
+class StrangerInClientFile(ClientFileError):
+    def __init__(self, path: Path, name: str) -> None:
+        super().__init__(
+            f"{path} holds the login of {name}, which is not in the pool and would be lost. Nothing was written. "
+            "Run `codex-rotate sync pull` first."
+        )
+
+
+class CannotExport(RotateError):
+    """A login that cannot be written where it was asked for."""
+
+
+class FileThere(UsageError):
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"{path} is there already and was left as it is. Add --force to replace it.")
+
+
+class UnsafeBackend(UsageError):
+    def __init__(self, address: str) -> None:
+        super().__init__(
+            f"{address} is neither https nor on this machine, so no token is sent there. Correct chatgpt_base_url."
+        )
 
 
 class StoreError(RotateError):
@@ -84,7 +184,15 @@ class StoreCorrupt(StoreError):
     def __init__(self, path: Path, trouble: str) -> None:
         super().__init__(
             f"{path} is not a readable account database ({trouble}). It was left untouched: "
-            "move it aside and import the accounts again."
+            "move it aside, then restore a backup (`codex-rotate backup list`) or import the accounts again."
+        )
+
+
+class BackupDamaged(StoreError):
+    def __init__(self, path: Path, trouble: str) -> None:
+        super().__init__(
+            f"{path} is not a usable backup ({trouble}). Nothing was changed: choose another one from "
+            "`codex-rotate backup list`."
         )
 
 
@@ -112,6 +220,58 @@ class StoreClosed(StoreError):
 class LoginNeeded(RotateError):
     def __init__(self, label: str) -> None:
         super().__init__(
-            f"{label} was signed out by the provider. Run `codex login` with that account, "
-            f"then `codex-rotate import ~/.codex/auth.json --label {label}`."
+            f"{label} was signed out by the provider. Run `codex-rotate login` with that account: "
+            "it is renewed in its place."
+        )
+
+
+class LoginFailed(RotateError):
+    """A new login that did not come about; the pool is as it was."""
+
+
+class BadCallback(LoginFailed):
+    def __init__(self, trouble: str) -> None:
+        super().__init__(
+            f"That does not answer this login: {trouble}. Run `codex-rotate login` again, "
+            "and use the address that the browser ends at."
+        )
+
+
+class LoginRefused(LoginFailed):
+    """`trouble` is a status or a word of the provider's, never its text."""
+
+    def __init__(self, trouble: str) -> None:
+        self.trouble = trouble
+        said = f" ({trouble})" if trouble else ""
+        super().__init__(f"The provider did not log this account in{said}. Run `codex-rotate login` again.")
+
+
+class LoginTimedOut(LoginFailed):
+    def __init__(self, seconds: float) -> None:
+        super().__init__(
+            f"Nobody finished the login within {seconds / 60:.0f} minutes. Run `codex-rotate login` again."
+        )
+
+
+class PortsBusy(LoginFailed):
+    def __init__(self, ports: Sequence[int]) -> None:
+        super().__init__(
+            f"The browser has to come back to port {' or '.join(map(str, ports))} of this machine, and other programs "
+            "have them. Run `codex-rotate login --device`, or stop the other login first."
+        )
+
+
+class DeviceLoginOff(LoginFailed):
+    def __init__(self) -> None:
+        super().__init__(
+            "The provider does not offer device login to this account. Allow it in ChatGPT under Settings, Security, "
+            "or run `codex-rotate login` or `codex-rotate login --manual`."
+        )
+
+
+class WrongWorkspace(LoginFailed):
+    def __init__(self, wanted: str, got: str) -> None:
+        super().__init__(
+            f"The login was for the workspace {got}, not {wanted}, so nothing was stored. "
+            "Run `codex-rotate login` again and choose that workspace in the browser."
         )

@@ -49,7 +49,9 @@ CREATE TABLE event (
 CREATE TABLE change (seq INTEGER PRIMARY KEY AUTOINCREMENT, writer TEXT NOT NULL);
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST,)
+_COUNTERS = "CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL);"
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _COUNTERS)
 """Script n leads from schema n to n + 1; the number of scripts is the schema this program knows."""
 
 
@@ -129,17 +131,17 @@ def _build(path: Path, migrations: tuple[str, ...]) -> None:
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, PRIVATE_FILE))
             found = _version(path, len(migrations))
             for number, script in enumerate(migrations[found:], start=found + 1):
-                _migrate(path, number, script)
+                _migrate(path, number, script, worth_a_copy=found > 0)
     except Timeout as e:
         raise StoreUnusable(path, "another process has been changing its shape for too long") from e
 
 
-def _migrate(path: Path, number: int, script: str) -> None:
+def _migrate(path: Path, number: int, script: str, *, worth_a_copy: bool) -> None:
     with closing(connect(path, "rw")) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("BEGIN IMMEDIATE")
-        if number > 1:
+        if worth_a_copy:
             _copy(path, path.with_name(f"{path.name}.before-v{number}"))
         connection.executescript(script)
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")

@@ -95,6 +95,10 @@ class Store:
         rows = self._read("SELECT at, kind, key, thread, detail FROM event ORDER BY seq DESC LIMIT ?", limit)
         return tuple(Event(**dict(row)) for row in rows)
 
+    def counters(self) -> dict[str, int]:
+        """Everything that was ever counted."""
+        return {row["name"]: row["value"] for row in self._read("SELECT name, value FROM counter ORDER BY name")}
+
     def changed_by_others(self) -> bool:
         """Whether another opener of the file has written since the last call, or since opening. Cheap when not."""
         with self._reading, schema.explained(self.path):
@@ -112,16 +116,18 @@ class Store:
 
     # --- writing -------------------------------------------------------------------------------------------------
 
-    def put_account(self, account: Account, credentials: Credentials) -> Future[bool]:
-        """Add a seat, or renew the one with the same key in place; True when it is new.
+    def put_account(self, account: Account, credentials: Credentials, *, only_new: bool = False) -> Future[bool]:
+        """Add a seat, or renew the one with the same key in place unless `only_new`; True when it is new.
 
         A new seat whose label is taken gets the label with `-2`, `-3` and so on. Renewing replaces the credentials and
-        what the login tells (e-mail, plan, fedramp, and origin and override where given), puts the standing back to
-        good, and keeps what the owner chose: label, tags, note, priority, reserve, enabled, added_at.
+        what the login tells (e-mail, plan, fedramp, standing, and origin and override where given), and keeps what the
+        owner chose: label, tags, note, priority, reserve, enabled, added_at.
         """
 
         def work(db: sqlite3.Connection) -> bool:
             old = _find(db, account.key)
+            if old is not None and only_new:
+                return False
             if old is None:
                 others = _labels(db, account.key)
                 _save_account(db, replace(account, label=_free_label(account.label, others)))
@@ -239,6 +245,18 @@ class Store:
 
         return self._write(work)
 
+    def count(self, name: str, by: int = 1) -> Future[None]:
+        """Add to a counter that outlives this process."""
+
+        def work(db: sqlite3.Connection) -> None:
+            db.execute(
+                "INSERT INTO counter (name, value) VALUES (?, ?) "
+                "ON CONFLICT (name) DO UPDATE SET value = value + excluded.value",
+                (name, by),
+            )
+
+        return self._write(work)
+
     def flush(self) -> None:
         """Wait until everything queued so far is on disk."""
         if not self._closed:
@@ -326,7 +344,7 @@ def _renewed(old: Account, login: Account) -> Account:
         fedramp=login.fedramp,
         backend_origin=login.backend_origin or old.backend_origin,
         routing_override=login.routing_override or old.routing_override,
-        standing=Standing.GOOD,
+        standing=login.standing,
     )
 
 

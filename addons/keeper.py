@@ -1,4 +1,4 @@
-"""Looks after the accounts while the proxy runs: renews tokens before a request has to wait for one."""
+"""Looks after the accounts while the proxy runs: renews tokens before a request needs them, backs the pool up daily."""
 
 import asyncio
 import random
@@ -6,8 +6,10 @@ from typing import Final
 
 from mitmproxy.utils import asyncio_utils
 
+from accounts import backups
 from addons import answers
 from addons.startup import Startup
+from config import clock, paths
 
 FIRST_LOOK: Final = 2.0
 EVERY: Final = 20.0
@@ -34,6 +36,8 @@ class Keeper:
         await asyncio.sleep(FIRST_LOOK)
         while self.startup.service is not None:
             try:
+                await asyncio.to_thread(backups.daily, paths.pool_file(), paths.backups_folder(), clock.now())
+                await self.startup.service.adopt(paths.codex_auth_file())
                 while await self.startup.service.keep(random.random()):  # noqa: S311 - spreads retries, guards nothing
                     pass
             except Exception as e:  # noqa: BLE001 - upkeep that fails once must go on

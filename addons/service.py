@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import Final
 
 from mitmproxy.utils import asyncio_utils
 
+from accounts.codex_home import Watch, adopt
+from accounts.errors import RotateError
 from accounts.keeping import next_due, next_look, retry_after
 from accounts.model import Event
 from accounts.oauth import Renewal
@@ -16,6 +19,7 @@ from accounts.outcomes import Kind, Outcome
 from accounts.pool import Lease, Pool
 from accounts.refresh import Post, Refresher, post_json
 from accounts.store import Store
+from accounts.sync import switched_off
 from accounts.turn import Turn
 from addons.credentials import TurnStates
 
@@ -34,6 +38,7 @@ class PoolService:
         self.pool = Pool(self.store)
         self.pool.load(self.store)
         self.turn_states = TurnStates()
+        self._watch = Watch()
         self._failures: Counter[str] = Counter()
         self._not_before: dict[str, float] = {}
         self._refresher = Refresher(self.store, database.parent / "locks", clock, post)
@@ -63,6 +68,22 @@ class PoolService:
             return await asyncio.wait_for(asyncio.shield(renewing), PATIENCE)
         except TimeoutError:
             return Renewal(detail="the token endpoint has not answered yet")
+
+    async def adopt(self, file: Path) -> None:
+        """The official client may have renewed a login that the pool holds as well: whoever was first, we follow."""
+        stat = await asyncio.to_thread(_stat, file)
+        if switched_off(os.environ) or not self._watch.changed(stat):
+            return
+        self._watch = Watch.of(stat)
+        if stat is not None:
+            try:
+                renewed = await asyncio.to_thread(adopt, self.store, file, self.clock())
+            except RotateError as e:
+                logger.warning("codex-rotate: %s", e)
+                return
+            if renewed:
+                self.pool.load(self.store)  # our own writes are not news to us
+                logger.info("codex-rotate: took over %d renewed logins from the client", len(renewed))
 
     async def keep(self, chance: float) -> bool:
         """Renew the one token that is due next, before a request needs it. True when there was one."""
@@ -98,3 +119,10 @@ class PoolService:
         else:
             logger.warning("codex-rotate: no new token for %s: %s", lease.account.label, renewal.detail)
         return renewal
+
+
+def _stat(file: Path) -> os.stat_result | None:
+    try:
+        return file.stat()
+    except OSError:
+        return None

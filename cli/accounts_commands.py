@@ -1,17 +1,15 @@
-"""`import`, `list` and `remove`: what is in the pool."""
+"""`list` and `remove`: what is in the pool, and how a login gets into it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from accounts.auth_file import Login, read_auth_file
+from accounts.auth_file import Login
 from accounts.errors import LabelTaken, LoginNeeded, UsageError
+from accounts.import_formats import same_seat
 from accounts.model import Account, Cooldown, Credentials, Event, Standing
-from accounts.origin import PROVIDER_HOST
 from accounts.store import Store
 from cli.asking import Asker, asker
 from cli.naming import find_account
@@ -21,14 +19,7 @@ from cli.states import State, in_words, tell
 from config import clock, paths
 
 NEXT_STEP = 'mitmdump -s "$(codex-rotate script)"'
-EMPTY = "The pool has no accounts yet. Run `codex-rotate import ~/.codex/auth.json` to add one."
-
-
-class Routing(StrEnum):
-    """The values of `x-openai-account-routing-override`."""
-
-    US = "us"
-    US_CR = "us_cr"
+EMPTY = "The pool has no accounts yet. Run `codex-rotate login` or `codex-rotate import FILE` to add one."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,33 +32,11 @@ class Wishes:
 
 
 def add_to(app: typer.Typer) -> None:
-    app.command("import")(import_command)
     app.command("list")(list_command)
     app.command("remove")(remove_command)
 
 
 # --- parsing ---------------------------------------------------------------------------------------------------------
-
-
-def import_command(
-    auth_json: Annotated[Path, typer.Argument(metavar="AUTH_JSON", help="The login file of `codex login`.")],
-    *,
-    label: Annotated[str | None, typer.Option(help="What to call the account. Default: from its e-mail.")] = None,
-    backend_origin: Annotated[
-        str | None, typer.Option(metavar="URL", help="The https origin of an account that is not on chatgpt.com.")
-    ] = None,
-    routing_override: Annotated[Routing | None, typer.Option(help="The region its requests must be served in.")] = None,
-    as_json: AsJson = False,
-) -> Result:
-    """Add the account of a login file to the pool, or renew it there. The file is only read."""
-    wishes = Wishes(
-        label=_checked_label(label),
-        backend_origin=_checked_origin(backend_origin),
-        routing_override=routing_override.value if routing_override else None,
-    )
-    login = read_auth_file(auth_json.expanduser())
-    with Store(paths.pool_file()) as store:
-        return replace(import_login(store, login, wishes, clock.now()), notes=store.repairs)
 
 
 def list_command(*, as_json: AsJson = False) -> Result:
@@ -87,19 +56,10 @@ def remove_command(
         return replace(remove_account(store, account, asker(yes=yes), clock.now()), notes=store.repairs)
 
 
-def _checked_label(label: str | None) -> str | None:
+def checked_label(label: str | None) -> str | None:
     if label is not None and (not label.strip() or label != label.strip() or not label.isprintable()):
         raise UsageError("A label needs at least one visible character and no space around it. Choose another one.")
     return label
-
-
-def _checked_origin(origin: str | None) -> str | None:
-    if origin is None:
-        return None
-    host = origin.lower().removeprefix("https://").removesuffix("/")
-    if not origin.lower().startswith("https://") or PROVIDER_HOST.fullmatch(host) is None:
-        raise UsageError("--backend-origin must be a host of the provider, such as https://eu.chatgpt.com.")
-    return f"https://{host}"
 
 
 # --- working ---------------------------------------------------------------------------------------------------------
@@ -107,13 +67,15 @@ def _checked_origin(origin: str | None) -> str | None:
 
 def import_login(store: Store, login: Login, wishes: Wishes, now: float) -> Result:
     """Put a login into the pool. A known seat is renewed in place and keeps what its owner chose."""
+    accounts = store.accounts()
+    login = _as_known(login, accounts, store.all_credentials())
     key = login.account.key
-    known = {account.key: account for account in store.accounts()}
+    known = {account.key: account for account in accounts}
     label = wishes.label or login.account.label
     if wishes.label and wishes.label.casefold() in {a.label.casefold() for a in known.values() if a.key != key}:
         raise LabelTaken(wishes.label)
-    if (old := known.get(key)) and _is_newer(old, store.credentials(key), login.credentials):
-        outcome, kind = "is already in the pool, with newer tokens than this file has; they were kept", "kept"
+    if (old := known.get(key)) and (why := _kept(old, store.credentials(key), login)):
+        outcome, kind = f"is already in the pool, {why}", "kept"
     else:
         origin, override = wishes.backend_origin, wishes.routing_override
         account = replace(login.account, label=label, backend_origin=origin, routing_override=override, added_at=now)
@@ -125,7 +87,7 @@ def import_login(store: Store, login: Login, wishes: Wishes, now: float) -> Resu
     store.record(Event(at=now, kind=kind, key=key)).result()
     numbers = {account.key: (number, account) for number, account in enumerate(store.accounts(), 1)}
     number, stored = numbers[key]
-    message = f"{_named(stored)} {outcome}. Start the proxy: {NEXT_STEP}"
+    message = f"{named(stored)} {outcome}. Start the proxy: {NEXT_STEP}"
     data = {"result": kind, "account": _as_data(number, stored, store.cooldowns(), now), "next": NEXT_STEP}
     return Result(message, data)
 
@@ -153,26 +115,46 @@ def list_accounts(store: Store, now: float) -> Result:
 def remove_account(store: Store, wanted: str, who: Asker, now: float) -> Result:
     """Forget one account after asking."""
     account = find_account(store.accounts(), wanted)
-    if not who.confirm(f"Remove {_named(account)} from the pool?", "--yes"):
+    if not who.confirm(f"Remove {named(account)} from the pool?", "--yes"):
         return Result(f"{account.label} was not removed.", data={"removed": None}, exit_code=1)
     store.remove_account(account.key).result()
     store.record(Event(at=now, kind="removed", key=account.key, detail=account.label)).result()
     message = (
-        f"{_named(account)} was removed. Only our copy of its login is gone: "
+        f"{named(account)} was removed. Only our copy of its login is gone: "
         "the account itself and the official client's own login stay as they are."
     )
     return Result(message, data={"removed": account.label, "account_id": account.account_id})
 
 
-def _is_newer(old: Account, stored: Credentials | None, given: Credentials) -> bool:
-    """Whether the pool has renewed the tokens since the file was written. A refresh token works only once, so putting
-    the file's back would lose the account."""
-    if stored is None or old.standing is not Standing.GOOD or stored.expires_at is None or given.expires_at is None:
-        return False
-    return stored.expires_at > given.expires_at and stored.refreshed_at > given.refreshed_at
+def _as_known(login: Login, accounts: Sequence[Account], stored: Mapping[str, Credentials]) -> Login:
+    """The login under the name its seat has in the pool. A file may not know the user, and two seats must not share a
+    refresh token: it works only once."""
+    if any(each.key == login.account.key for each in accounts):
+        return login
+    for each in accounts:
+        has = stored.get(each.key)
+        if same_seat(each, login.account) or (has is not None and has.refresh == login.credentials.refresh):
+            return replace(login, account=replace(login.account, account_id=each.account_id, user_id=each.user_id))
+    return login
 
 
-def _named(account: Account) -> str:
+def _kept(old: Account, stored: Credentials | None, login: Login) -> str:
+    """Why the pool keeps the tokens it has, "" if it does not. A refresh token works only once, so putting back one
+    that the pool has used since would lose the account."""
+    given = login.credentials
+    if stored is None or old.standing is not Standing.GOOD:
+        return ""
+    if login.account.standing is not Standing.GOOD:
+        return "in good standing; the flagged login of this file was left aside"
+    newer = "with newer tokens than this file has; they were kept"
+    if not given.access and stored.access:
+        return newer
+    if stored.expires_at is None or given.expires_at is None or stored.expires_at <= given.expires_at:
+        return ""
+    return newer if stored.refreshed_at > given.refreshed_at or not given.refreshed_at else ""
+
+
+def named(account: Account) -> str:
     return f"{account.label} ({account.email})" if account.email else account.label
 
 

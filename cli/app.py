@@ -8,7 +8,17 @@ from typing import Annotated, Final
 import typer
 
 from accounts.errors import RotateError
-from cli import accounts_commands, demo_entry, status_commands
+from cli import (
+    accounts_commands,
+    backup_commands,
+    demo_entry,
+    login_commands,
+    logout_commands,
+    status_commands,
+    sync_commands,
+    transfer_commands,
+    verify_commands,
+)
 from cli.options import AsJson
 from cli.render import render, render_error, tolerate_any_text
 from cli.result import Result
@@ -28,7 +38,17 @@ def build() -> typer.Typer:
         pretty_exceptions_enable=False,  # a rich traceback could show local variables, and some of them are tokens
     )
     app.callback(invoke_without_command=True)(_root)
-    for group in (accounts_commands, status_commands, demo_entry):
+    for group in (
+        accounts_commands,
+        transfer_commands,
+        login_commands,
+        logout_commands,
+        backup_commands,
+        verify_commands,
+        status_commands,
+        sync_commands,
+        demo_entry,
+    ):
         group.add_to(app)
     return app
 

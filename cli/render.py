@@ -31,6 +31,11 @@ def render_error(message: str, exit_code: int, *, as_json: bool) -> None:
         print(f"codex-rotate: {message}", file=sys.stderr)
 
 
+def say(text: str) -> None:
+    """Tell the person something before the command is over. On stderr: stdout is for the result alone."""
+    print(text, file=sys.stderr, flush=True)
+
+
 def tolerate_any_text() -> None:
     """Let names that the terminal's encoding lacks be shown escaped instead of ending in a traceback."""
     for stream in (sys.stdout, sys.stderr):

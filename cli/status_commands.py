@@ -10,6 +10,7 @@ import typer
 from accounts.errors import RotateError
 from accounts.model import Account, Event
 from accounts.store import Store
+from accounts.sync import shown_counters
 from cli.accounts_commands import EMPTY
 from cli.options import AsJson
 from cli.result import Result
@@ -64,6 +65,7 @@ def status(store: Store, home: Path, backend: str, now: float) -> Result:
             {"at": e.at, "kind": e.kind, "account": labels.get(e.key), "thread": e.thread, "detail": e.detail}
             for e in events
         ],
+        "counters": shown_counters(store.counters()),
     }
     return Result("\n".join(lines), data, exit_code=0 if counts[State.READY] else 3)
 

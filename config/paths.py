@@ -22,6 +22,11 @@ def pool_file(environ: Mapping[str, str] = os.environ) -> Path:
     return home(environ) / "pool.db"
 
 
+def backups_folder(environ: Mapping[str, str] = os.environ) -> Path:
+    """Copies of the pool."""
+    return home(environ) / "backups"
+
+
 def config_file(environ: Mapping[str, str] = os.environ) -> Path:
     """The user's settings."""
     return home(environ) / "config.toml"
@@ -37,6 +42,12 @@ def codex_auth_file(environ: Mapping[str, str] = os.environ) -> Path:
     """The official client's login; `CODEX_CLI_AUTH_PATH` names another file."""
     chosen = environ.get("CODEX_CLI_AUTH_PATH")
     return Path(chosen).expanduser() if chosen else codex_home(environ) / "auth.json"
+
+
+def codex_accounts_file(environ: Mapping[str, str] = os.environ) -> Path:
+    """Where several logins are kept beside the client's one; `CODEX_CLI_ACCOUNTS_PATH` names another file."""
+    chosen = environ.get("CODEX_CLI_ACCOUNTS_PATH")
+    return Path(chosen).expanduser() if chosen else codex_home(environ) / "accounts.json"
 
 
 def make_private_folder(path: Path) -> None:

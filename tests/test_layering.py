@@ -32,6 +32,7 @@ WITHOUT_A_TEST_FILE = {
     "addons/steps.py": "an interface; the tests of attempts and of the proxy are about it",
     "addons/attempts_connections.py": "part of attempts, tested with it",
     "addons/exchange.py": "tests/proxy plays every fault through it, over HTTP/1.1, HTTP/2 and WebSocket",
+    "addons/keeper.py": "one task without decisions; tests/proxy/test_keeper.py runs it in the real proxy",
     "addons/rotator.py": "hooks without decisions; tests/proxy runs them in the real proxy",
     "addons/service.py": "tests/proxy/test_live_changes.py, and the tests of sockets and refresh",
     "addons/startup.py": "tests/proxy/test_fail_closed.py starts the real proxy with and without accounts",

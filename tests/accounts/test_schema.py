@@ -149,18 +149,30 @@ def test_a_migration_is_preceded_by_a_copy(path: Path) -> None:
     assert list(path.parent.glob("*before*")) == []
     with Store(path, migrations=LATER) as store:
         assert store.accounts() == (account,)
-    copy = path.with_name("pool.db.before-v2")
+    copy = path.with_name(f"pool.db.before-v{len(LATER)}")
     assert list(path.parent.glob("*before*")) == [copy]
     if os.name == "posix":
         assert stat.S_IMODE(copy.stat().st_mode) == 0o600
     with closing(sqlite3.connect(copy)) as db:
-        assert db.execute("PRAGMA user_version").fetchone() == (1,)
+        assert db.execute("PRAGMA user_version").fetchone() == (len(schema.MIGRATIONS),)
         assert db.execute("SELECT label FROM account").fetchall() == [("a",)]
     with closing(sqlite3.connect(path)) as db:
-        assert db.execute("PRAGMA user_version").fetchone() == (2,)
+        assert db.execute("PRAGMA user_version").fetchone() == (len(LATER),)
         assert db.execute("SELECT x FROM extra").fetchall() == [("migrated",)]
-    with pytest.raises(StoreTooNew, match="schema 2, this one knows 1"):
+    with pytest.raises(StoreTooNew, match=f"schema {len(LATER)}, this one knows {len(schema.MIGRATIONS)}"):
         Store(path)
+
+
+def test_a_pool_of_the_first_release_gets_its_counters(path: Path) -> None:
+    """Schema 1 becomes the newest one with its accounts, and the copy from before is still schema 1."""
+    with Store(path, migrations=schema.MIGRATIONS[:1]) as store:
+        account = put(store, "a")
+    with Store(path) as store:
+        assert store.accounts() == (account,)
+        store.count("x").result()
+        assert store.counters() == {"x": 1}
+    with closing(sqlite3.connect(path.with_name("pool.db.before-v2"))) as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (1,)
 
 
 def test_a_migration_that_fails_changes_nothing(path: Path) -> None:

@@ -246,6 +246,25 @@ def test_tokens_show_up_nowhere(store: Store) -> None:
     assert account.label in shown
 
 
+def test_counters_outlive_the_process(path: Path) -> None:
+    """They add up across openers, and what was never counted is not in them."""
+    with Store(path) as one, Store(path) as two:
+        assert one.counters() == {}
+        one.count("reads")
+        two.count("reads", 2)
+        one.count("writes", 0)
+    with Store(path) as store:
+        assert store.counters() == {"reads": 3, "writes": 0}
+
+
+def test_a_seat_that_must_be_new(store: Store) -> None:
+    """Whoever only adds never renews a seat that somebody else added meanwhile."""
+    account = seat("a")
+    assert store.put_account(account, tokens("first"), only_new=True).result() is True
+    assert store.put_account(account, tokens("second"), only_new=True).result() is False
+    assert store.credentials(account.key) == tokens("first")
+
+
 # --- sharing one file ------------------------------------------------------------------------------------------------
 
 

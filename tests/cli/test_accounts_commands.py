@@ -155,7 +155,7 @@ def test_every_state_in_the_list(store: Store, fill: Fill) -> None:
     assert states[2].startswith("resting until ")
     assert states[2].endswith(" (usage limit reached)")
     assert states[3:] == ["needs login", "closed by provider", "paused"]
-    assert "codex login" in result.message
+    assert "codex-rotate login" in result.message
     assert isinstance(result.data, list)
     assert [each["state"] for each in result.data] == ["ready", "ready", "resting", "needs_login", "closed", "paused"]
     assert (result.data[2]["resting_until"], result.data[2]["reason"]) == (101.0, "usage_limit_reached")

@@ -30,7 +30,7 @@ def test_version(run: Run) -> None:
         ((), "which command"),
         (("lst",), "No such command 'lst'"),
         (("list", "--nope"), "--nope"),
-        (("import",), "AUTH_JSON"),
+        (("import",), "PATH"),
         (("import", "x", "--routing-override", "eu"), "us_cr"),
         (("remove", "nobody"), "There is no account 'nobody'"),
     ],
@@ -50,7 +50,7 @@ def test_help_names_every_command(run: Run) -> None:
     """Help is on stdout, exit code 0, and every command has --json."""
     ran = run("--help")
     assert ran.code == 0
-    for name in ("import", "list", "remove", "status", "script"):
+    for name in ("login", "logout", "import", "list", "remove", "status", "script"):
         assert name in ran.out
         assert "--json" in run(name, "--help").out
 

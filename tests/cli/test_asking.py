@@ -42,3 +42,19 @@ def test_the_right_one_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(asker(yes=False), NoAsking)
     monkeypatch.setattr("sys.stdin", Terminal())
     assert isinstance(asker(yes=False), TerminalAsker)
+
+
+def test_a_line_of_text(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """A person is asked; a pipe is read without a question; no line, or nobody who sees the question, is an error."""
+    monkeypatch.setattr("sys.stdin", Terminal(" typed \n"))
+    assert TerminalAsker().line("Which?", "--device") == "typed"
+    assert capsys.readouterr() == ("", "Which? ")
+    monkeypatch.setattr("sys.stdin", io.StringIO("piped\nmore\n"))
+    assert NoAsking().line("Which?", "--device") == "piped"
+    for stdin in (io.StringIO(""), Terminal("typed\n")):
+        monkeypatch.setattr("sys.stdin", stdin)
+        with pytest.raises(InputNeeded, match=r"Which\? .*--device"):
+            NoAsking().line("Which?", "--device")
+    with pytest.raises(InputNeeded):
+        SaidYes().line("Which?", "--device")
+    assert capsys.readouterr() == ("", "")

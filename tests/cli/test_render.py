@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from cli.render import render, render_error, tolerate_any_text
+from cli.render import render, render_error, say, tolerate_any_text
 from cli.result import Result, Table
 
 ROWS = (
@@ -40,6 +40,12 @@ def test_errors(capsys: pytest.CaptureFixture[str]) -> None:
     render_error("It broke.", 1, as_json=True)
     said = capsys.readouterr()
     assert (json.loads(said.out), said.err) == ({"error": "It broke.", "exit_code": 1}, "")
+
+
+def test_what_is_said_before_the_end(capsys: pytest.CaptureFixture[str]) -> None:
+    """It does not mix with the result on stdout."""
+    say("Open this.")
+    assert capsys.readouterr() == ("", "Open this.\n")
 
 
 def test_a_pipe_gets_everything(capsys: pytest.CaptureFixture[str]) -> None:

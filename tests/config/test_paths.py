@@ -15,6 +15,7 @@ def test_one_variable_moves_everything(tmp_path: Path) -> None:
     environ = {"CODEX_ROTATE_HOME": str(tmp_path)}
     assert paths.home(environ) == tmp_path
     assert paths.pool_file(environ) == tmp_path / "pool.db"
+    assert paths.backups_folder(environ) == tmp_path / "backups"
     assert paths.config_file(environ) == tmp_path / "config.toml"
 
 
@@ -26,6 +27,11 @@ def test_the_official_clients_folder_and_its_login_can_be_named() -> None:
     assert paths.codex_home({}) == Path.home() / ".codex"
     assert paths.codex_auth_file({"CODEX_HOME": "/a"}) == Path("/a/auth.json")
     assert paths.codex_auth_file({"CODEX_HOME": "/a", "CODEX_CLI_AUTH_PATH": "/b/login.json"}) == Path("/b/login.json")
+
+
+def test_the_file_of_several_logins_can_be_named() -> None:
+    assert paths.codex_accounts_file({"CODEX_HOME": "/a"}) == Path("/a/accounts.json")
+    assert paths.codex_accounts_file({"CODEX_HOME": "/a", "CODEX_CLI_ACCOUNTS_PATH": "/b/c"}) == Path("/b/c")
 
 
 @posix

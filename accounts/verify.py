@@ -1,0 +1,116 @@
+"""Whether an account can be used, read from what the provider answers to a question that spends nothing. Pure.
+
+The question is GET `/wham/usage` with the account's own token (docs/codex-wire.md section 8).
+"""
+
+import ipaddress
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+from urllib.parse import urlsplit
+
+from accounts.errors import UnsafeBackend
+from accounts.model import Account, Credentials, Standing
+from accounts.oauth import Renewal
+from accounts.outcomes import Kind, Reply, classify, error_of
+
+AHEAD: Final = 60.0
+"""Seconds before its end at which a token counts as expired: it has to last for the question."""
+
+
+class Verdict(StrEnum):
+    USABLE = "usable"
+    STALE = "stale"
+    """The access token is refused or over: only a refresh tells more."""
+    NEEDS_LOGIN = "needs_login"
+    DEACTIVATED = "deactivated"
+    UNKNOWN = "unknown"
+
+
+STANDINGS: Final[Mapping[Verdict, Standing]] = {
+    Verdict.USABLE: Standing.GOOD,
+    Verdict.NEEDS_LOGIN: Standing.NEEDS_LOGIN,
+    Verdict.DEACTIVATED: Standing.DEACTIVATED,
+}
+"""What a verdict makes of an account's standing; the others change nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What came back. `headers` have lower-case names."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """`at_limit`: the account is all right, but has used up its allowance. `detail` never holds a token."""
+
+    verdict: Verdict
+    detail: str = ""
+    at_limit: bool = False
+
+
+def usage_url(base_url: str) -> str:
+    """Where to ask. Raises UnsafeBackend for a backend that a token must not go to."""
+    url = urlsplit(base_url)
+    if not url.hostname or not (url.scheme == "https" or (url.scheme == "http" and _is_loopback(url.hostname))):
+        raise UnsafeBackend(base_url)
+    return f"{base_url.rstrip('/')}/wham/usage"
+
+
+def headers(account: Account, credentials: Credentials) -> dict[str, str]:
+    """What the question carries."""
+    fields = {"authorization": f"Bearer {credentials.access}", "chatgpt-account-id": account.account_id}
+    if account.fedramp:
+        fields["x-openai-fedramp"] = "true"
+    if account.routing_override is not None:
+        fields["x-openai-account-routing-override"] = account.routing_override
+    return fields
+
+
+def is_stale(credentials: Credentials, now: float) -> bool:
+    """Whether asking with this token would be in vain."""
+    return not credentials.access or (credentials.expires_at is not None and credentials.expires_at - now < AHEAD)
+
+
+def read_answer(answer: Answer, now: float) -> Finding:
+    """What the answer means. Never raises."""
+    try:
+        payload = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        payload = None
+    if answer.status == 200:
+        return _usage(payload)
+    outcome = classify(Reply(status=answer.status, headers=answer.headers, error=error_of(payload)), now)
+    match outcome.kind:
+        case Kind.DEACTIVATED:
+            return Finding(verdict=Verdict.DEACTIVATED, detail=outcome.detail)
+        case Kind.TOKEN_EXPIRED | Kind.TOKEN_INVALIDATED:
+            return Finding(verdict=Verdict.STALE, detail=outcome.detail)
+    return Finding(verdict=Verdict.UNKNOWN, detail=outcome.detail)
+
+
+def read_renewal(renewal: Renewal) -> Finding:
+    """What a refresh that brought no tokens means."""
+    verdict = Verdict.NEEDS_LOGIN if renewal.dead else Verdict.UNKNOWN
+    return Finding(verdict=verdict, detail=f"refresh: {renewal.detail}")
+
+
+def _usage(payload: object) -> Finding:
+    if not isinstance(payload, dict) or not isinstance(payload.get("rate_limit"), dict | None):
+        return Finding(verdict=Verdict.UNKNOWN, detail="200, but not an account's usage")
+    limit = payload.get("rate_limit") or {}
+    at_limit = limit.get("limit_reached") is True or limit.get("allowed") is False
+    return Finding(verdict=Verdict.USABLE, at_limit=at_limit)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

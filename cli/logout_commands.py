@@ -1,0 +1,91 @@
+"""`logout`: how the login of an account ends, here and at the provider."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Annotated, Final
+
+import typer
+
+from accounts import login as flow
+from accounts.login import Answer, Post
+from accounts.model import Account, Event
+from accounts.store import Store
+from cli.accounts_commands import named
+from cli.asking import Asker, asker
+from cli.naming import find_account
+from cli.options import AsJson
+from cli.result import Result
+from config import clock, paths
+
+SESSIONS: Final = "end it in ChatGPT under Settings, Security, with `Log out of all devices`"
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command("logout")(logout_command)
+
+
+def logout_command(
+    account: Annotated[str, typer.Argument(help="Label, beginning of one, e-mail, account id, or list number.")],
+    *,
+    revoke: Annotated[bool, typer.Option("--revoke", help="End the login at the provider first.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask, not even after a failed --revoke.")] = False,
+    as_json: AsJson = False,
+) -> Result:
+    """Delete our copy of an account's login, and with --revoke end that login at the provider before."""
+    from cli.login_http import send
+
+    with Store(paths.pool_file()) as store:
+        result = logout(store, account, asker(yes=yes), send if revoke else None, clock.now())
+        return replace(result, notes=(*store.repairs, *result.notes))
+
+
+def logout(store: Store, wanted: str, who: Asker, send: Callable[[Post], Answer] | None, now: float) -> Result:
+    """Forget one account after asking; with `send` the provider is told first.
+
+    When the provider does not confirm, it is asked once more whether to forget the account: the refresh token is what
+    a second try needs.
+    """
+    account = find_account(store.accounts(), wanted)
+    if not who.confirm(_question(account, revoke=send is not None), "--yes"):
+        return _kept(account, f"{account.label} was not logged out.")
+    trouble = _revoke(store, account, send) if send is not None else ""
+    told = f"The provider did not confirm the end of the login ({trouble})."
+    if trouble and not who.confirm(f"{told} Delete our copy anyway?", "--yes"):
+        return _kept(account, f"{told} {named(account)} is still in the pool: try again later.")
+    store.remove_account(account.key).result()
+    store.record(Event(at=now, kind="logged_out", key=account.key, detail=account.label)).result()
+    revoked = send is not None and not trouble
+    data = {"removed": account.label, "account_id": account.account_id, "revoked": revoked}
+    message = f"{named(account)} was logged out: our copy of its login is deleted"
+    if trouble:
+        return Result(f"{message}. {told} To be sure, {SESSIONS}.", data, exit_code=1)
+    if revoked:
+        return Result(f"{message}, and the provider has ended it.", data)
+    return Result(f"{message}. At the provider it lives on; to end it there too, {SESSIONS}.", data)
+
+
+def _question(account: Account, *, revoke: bool) -> str:
+    if not revoke:
+        return f"Delete our copy of the login of {named(account)}?"
+    return (
+        f"End the login of {named(account)} at the provider and delete our copy? "
+        "If it was imported, the official client loses it as well."
+    )
+
+
+def _kept(account: Account, message: str) -> Result:
+    return Result(message, {"removed": None, "account_id": account.account_id, "revoked": False}, exit_code=1)
+
+
+def _revoke(store: Store, account: Account, send: Callable[[Post], Answer]) -> str:
+    """End the stored login, and the one that a proxy has made of it meanwhile; "" or what went wrong."""
+    ended = ""
+    for _ in range(2):
+        credentials = store.credentials(account.key)
+        if credentials is None or credentials.refresh == ended:
+            break
+        answer = send(flow.revoke_post(flow.revoke_url(), credentials))
+        if not 200 <= answer.status < 300:
+            return str(answer.status) if answer.status else "no answer came"
+        ended = credentials.refresh
+    return ""

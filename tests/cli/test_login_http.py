@@ -1,0 +1,33 @@
+"""The one request: a form or JSON, its answer as it is, and silence as status 0."""
+
+import json
+import socket
+from urllib.parse import parse_qsl
+
+import pytest
+
+from accounts.login import Answer, Post
+from cli.login_http import send
+from standin import StandIn
+
+
+def test_a_form_and_json() -> None:
+    """The token endpoint reads a form after a login, everything else is JSON; neither bears a credential."""
+    with StandIn() as upstream:
+        body = {"grant_type": "authorization_code", "code": "a+b/c="}
+        form = send(Post(url=upstream.token_url, body=body, form=True))
+        assert (form.status, json.loads(form.body)["error"]["code"]) == (400, "invalid_grant")
+        send(Post(url=upstream.token_url, body=body))
+        as_form, as_json = upstream.requests
+        assert as_form.header("content-type") == "application/x-www-form-urlencoded"
+        assert dict(parse_qsl(as_form.body.decode())) == as_json.json() == body
+        assert as_json.header("content-type") == "application/json"
+        assert (as_form.authorization, as_json.authorization) == (None, None)
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:{port}/x", "no address", "http://[", "ftp://127.0.0.1/"])
+def test_no_answer(url: str) -> None:
+    """Nobody there, or nowhere to go."""
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        port = holder.getsockname()[1]
+    assert send(Post(url=url.format(port=port), body={"code": "x"})) == Answer(0)
