@@ -2,7 +2,7 @@
 
 A refresh token is single-use. Two processes that send the same one lose the account, so the sequence is: take the
 account's lock file, read the store again, adopt what somebody else won, only then ask, and commit the answer before
-anybody may use it. All refreshes of a process go through one thread: siblings renewed at the same instant have cost
+anybody may use it. All refreshes of a machine go one after another: siblings renewed at the same instant have cost
 whole families of tokens.
 """
 
@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import hashlib
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -68,7 +68,7 @@ def post_json(url: str, body: dict[str, str], leaving: Callable[[], None]) -> tu
 
 
 class Refresher:
-    """Renews tokens for the proxy's event loop: single flight per account, one refresh at a time per process.
+    """Renews tokens for the proxy's event loop: single flight per account, one refresh at a time per machine.
 
     `locks` is the folder of the lock files, `clock` gives seconds since the epoch, `post` is the way out.
     """
@@ -81,6 +81,7 @@ class Refresher:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="codex-rotate-refresh")
         self._marks = SentMarks(locks)
         self._under_way: dict[str, asyncio.Future[Renewal]] = {}
+        self._saving: Future[None] | None = None
         self._unsaved: dict[str, tuple[Credentials, str]] = {}
         """Renewed tokens the disk has refused so far, and the refresh token each replaces there: the only copies."""
 
@@ -114,8 +115,9 @@ class Refresher:
         return tuple(self._unsaved)
 
     def save_again(self) -> None:
-        """Try to store what the disk has refused so far, behind the caller."""
-        self._thread.submit(self._save_unsaved)
+        """Try to store what the disk has refused so far, behind the caller; one try at a time."""
+        if self._saving is None or self._saving.done():
+            self._saving = self._thread.submit(self._save_unsaved)
 
     def close(self) -> None:
         """Finish what is under way; the last try for what could not be stored."""

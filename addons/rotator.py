@@ -98,9 +98,8 @@ class SocketRotator:
             message.drop()
             self._tell(flow, instead)
         elif socket.active:
-            asyncio.get_running_loop().call_later(
-                ctx.options.rotate_head_timeout, self._check_silence, flow, socket.heard
-            )
+            seconds = ctx.options.rotate_head_timeout
+            asyncio.get_running_loop().call_later(seconds, self._check_silence, flow, socket.heard)
 
     def _check_silence(self, flow: http.HTTPFlow, heard: int) -> None:
         socket = self.sockets.get(flow.id)

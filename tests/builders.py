@@ -1,7 +1,10 @@
 """Values and small doubles for tests: accounts, tokens made at run time, a clock that the test moves, a journal."""
 
+import sqlite3
 from collections.abc import Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import jwt
@@ -131,3 +134,19 @@ def lease_of(pool: Pool, name: str, now: float = NOW, thread: str = "") -> Lease
 def planted(values: Iterable[Credentials]) -> set[str]:
     """Every secret in these credentials."""
     return {secret for each in values for secret in (each.access, each.refresh, each.id_token) if secret}
+
+
+def spoiled(kind: str, file: Path) -> None:
+    """Damage a database: by name of the damage, else by an SQL statement."""
+    content = file.read_bytes()
+    if kind == "empty":
+        file.write_bytes(b"")
+    elif kind == "text":
+        file.write_bytes(b"a note to myself\n" * 99)
+    elif kind == "truncated":
+        file.write_bytes(content[: len(content) // 2])
+    elif kind == "cut within the head":
+        file.write_bytes(content[:60])
+    else:
+        with closing(sqlite3.connect(file)) as db:
+            db.execute(kind)

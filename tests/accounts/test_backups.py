@@ -18,11 +18,10 @@ from accounts.backups import Backups, Condition, checked, stamp
 from accounts.errors import BackupDamaged, BadBackupName, StoreCorrupt, StoreError, StoreTooNew, UnknownBackup
 from accounts.model import Account, Credentials
 from accounts.store import Store
+from tests.builders import DAY, spoiled
 
 ROOT = Path(__file__).parents[2]
-NOON = 1_795_176_900.0
-"""2026-11-20, 12:15:00 UTC."""
-DAY = 86_400.0
+NOON = 1_795_176_900.0  # 2026-11-20, 12:15:00 UTC
 posix = pytest.mark.skipif(os.name != "posix", reason="file modes are a POSIX matter")
 
 
@@ -266,21 +265,6 @@ def test_no_folder_is_no_backups(copies: Backups, folder: Path) -> None:
     """Looking makes nothing."""
     assert copies.entries() == ()
     assert not folder.exists()
-
-
-def spoiled(kind: str, file: Path) -> None:
-    content = file.read_bytes()
-    if kind == "empty":
-        file.write_bytes(b"")
-    elif kind == "text":
-        file.write_bytes(b"a note to myself\n" * 99)
-    elif kind == "truncated":
-        file.write_bytes(content[: len(content) // 2])
-    elif kind == "cut within the head":
-        file.write_bytes(content[:60])
-    else:
-        with closing(sqlite3.connect(file)) as db:
-            db.execute(kind)
 
 
 SPOILED = [
