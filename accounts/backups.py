@@ -7,12 +7,15 @@ import logging
 import os
 import re
 import secrets
+import shutil
 import sqlite3
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import partial
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,12 +30,24 @@ from config.patience import patiently
 logger = logging.getLogger(__name__)
 
 AUTOMATIC_KEPT: Final = 7
+"""How many of each kind of automatic backup stay: those of the days, and those from before a restore."""
+LEFTOVER_AFTER: Final = 86_400.0
+"""Seconds after which what a killed process left half done is nobody's any more."""
 _SUFFIX: Final = ".db"
 _LONGEST: Final = 100
 _SPELLING: Final = re.compile(r"[A-Za-z0-9._-]+", re.ASCII)
 _AUTOMATIC: Final = re.compile(r"auto-\d{4}-\d{2}-\d{2}", re.ASCII)
+_SAFETY: Final = re.compile(r"before-restore-(\d{4}-\d{2}-\d{2}T\d{6}Z)(?:-(\d+))?", re.ASCII)
 _DEVICE: Final = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE | re.ASCII)
 """What Windows takes for a device, whatever follows the first dot."""
+_RESTORING: Final = re.compile(r"\.restoring-[a-z0-9_]{8}", re.ASCII)
+_HALF_DONE: Final = (
+    (re.compile(r"\.[0-9a-f]{16}\.unfinished(-journal|-wal|-shm)?", re.ASCII), stat.S_ISREG),
+    (_RESTORING, stat.S_ISDIR),
+)
+"""What a backup and a restore leave when they are killed: files of the one, folders of the other."""
+_NO_ROOM: Final = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_FSYNC}
+"""What SQLite says when a file cannot be written."""
 
 
 class Condition(StrEnum):
@@ -73,7 +88,7 @@ class Backups:
         """Copy the pool as it is now. Without a name, the time in UTC is the name."""
         if name is None:
             return self.create_free(stamp(now), now)
-        if _AUTOMATIC.fullmatch(name):
+        if _AUTOMATIC.fullmatch(name) or _SAFETY.fullmatch(name):
             raise BadBackupName(name, "names like it are for the automatic backups, which are deleted in time")
         target = self._put(checked(name), now)
         if target is None:
@@ -88,8 +103,8 @@ class Backups:
     def entries(self) -> tuple[Backup, ...]:
         """What is in the folder, the newest first. A file that cannot be read is shown as damaged."""
         with schema.explained(self.folder):
-            found = sorted(self.folder.glob(f"*{_SUFFIX}")) if self._has_folder() else []
-        entries = [entry for file in found if not file.name.startswith(".") and (entry := self._entry(file))]
+            found = self._files()
+        entries = [entry for file in found if (entry := self._entry(file))]
         return tuple(sorted(entries, key=lambda each: (-each.made_at, each.name)))
 
     def due(self, now: float) -> bool:
@@ -104,8 +119,13 @@ class Backups:
             logger.warning("No automatic backup was made. %s", _one_line(e))
             return None
         if made is not None:
-            self._thin_out(made)
+            self._tidy(made, now)
         return made
+
+    def holding(self, key: str) -> tuple[str, ...]:
+        """The backups with a login of this account, by name. One that cannot be read may hold it, and is among them."""
+        with schema.explained(self.folder):
+            return tuple(file.stem for file in self._files() if _may_hold(file, key))
 
     @contextmanager
     def opened_copy(self, name: str) -> Iterator[Path]:
@@ -135,10 +155,11 @@ class Backups:
     def _file(self, name: str) -> Path:
         return self.folder / f"{name}{_SUFFIX}"
 
-    def _has_folder(self) -> bool:
+    def _files(self) -> list[Path]:
+        """Everything that is called as a backup is, by name; none when there is no folder yet."""
         if self.folder.exists() and not self.folder.is_dir():
             raise NotADirectoryError(f"{self.folder} is not a folder")
-        return self.folder.exists()
+        return sorted(file for file in self.folder.glob(f"*{_SUFFIX}") if not file.name.startswith("."))
 
     def _put(self, name: str, now: float) -> Path | None:
         """A new backup called `name`, or None when the name is taken."""
@@ -164,8 +185,13 @@ class Backups:
             closing(schema.connect(self.store_path, "ro")) as source,
             closing(schema.connect(unfinished, "rw")) as copy,
         ):
-            source.backup(copy, progress=_no_endless_wait)
-            copy.execute("PRAGMA journal_mode = DELETE")  # one file, without a log beside it
+            try:
+                source.backup(copy, progress=_no_endless_wait)
+                copy.execute("PRAGMA journal_mode = DELETE")  # one file, without a log beside it
+            except sqlite3.Error as e:
+                if getattr(e, "sqlite_errorcode", None) in _NO_ROOM:  # for the copy: the pool itself is only read
+                    raise schema.trouble(self.folder, e) from e
+                raise
         try:
             _examine(unfinished, len(self.migrations), shown=self.store_path)
         except BackupDamaged as e:
@@ -184,15 +210,31 @@ class Backups:
             raise
         return True
 
-    def _thin_out(self, made: Path) -> None:
-        """Delete the oldest automatic backups beyond the number kept; never another file, nor the one just made."""
-        try:
-            files = sorted(f for f in self.folder.glob(f"auto-*{_SUFFIX}") if _AUTOMATIC.fullmatch(f.stem))
-            for file in files[:-AUTOMATIC_KEPT]:
-                if file != made:
-                    patiently(lambda file=file: file.unlink(missing_ok=True), self._pause)  # type: ignore[misc]
-        except OSError as e:
-            logger.warning("Old automatic backups could not be deleted. %s", _one_line(e))
+    def _tidy(self, made: Path, now: float) -> None:
+        """Delete what nobody asked for by name: old automatic backups beyond the number kept, and what is half done.
+
+        Never the backup just made. What cannot be deleted is a line of the log.
+        """
+        with _only_logged("Old automatic backups"):
+            for path in (*self._superfluous(made), *self._leftovers(now)):
+                with _only_logged(path.name):
+                    patiently(partial(_delete, path), self._pause)
+
+    def _superfluous(self, made: Path) -> Iterator[Path]:
+        """All but the newest of the days and of those from before a restore, as their names tell."""
+        files = self._files()
+        days = [file for file in files if _AUTOMATIC.fullmatch(file.stem)]
+        safety = sorted((file for file in files if _SAFETY.fullmatch(file.stem)), key=_moment_and_number)
+        yield from (file for file in (*days[:-AUTOMATIC_KEPT], *safety[:-AUTOMATIC_KEPT]) if file != made)
+
+    def _leftovers(self, now: float) -> Iterator[Path]:
+        """What a killed process did not finish, and nobody can be working on any more."""
+        for path in sorted(self.folder.glob(".*")):
+            with suppress(FileNotFoundError):
+                found = path.lstat()
+                ours = any(name.fullmatch(path.name) and is_kind(found.st_mode) for name, is_kind in _HALF_DONE)
+                if ours and now - found.st_mtime > LEFTOVER_AFTER:
+                    yield path
 
     def _entry(self, file: Path) -> Backup | None:
         accounts, condition = None, Condition.USABLE
@@ -212,7 +254,7 @@ class Backups:
 
 
 def daily(store_path: Path, folder: Path, now: float) -> Path | None:
-    """Make today's automatic backup if it is due, and keep the newest seven. Never raises."""
+    """Make today's automatic backup if it is due, and make room: the newest seven of a kind stay. Never raises."""
     return Backups(store_path, folder).daily(now)
 
 
@@ -234,6 +276,11 @@ def stamp(now: float) -> str:
     return f"{_utc(now):%Y-%m-%dT%H%M%SZ}"
 
 
+def before_restore(now: float) -> str:
+    """What a backup is called that a restore makes of what was there."""
+    return f"before-restore-{stamp(now)}"
+
+
 def _examine(path: Path, known: int, *, shown: Path) -> int:
     """How many accounts are in a backup. Only reads, and leaves nothing beside the file.
 
@@ -252,6 +299,38 @@ def _examine(path: Path, known: int, *, shown: Path) -> int:
             return int(db.execute("SELECT count(*) FROM account").fetchone()[0])
     except (sqlite3.Error, OSError) as e:
         raise BackupDamaged(shown, str(e)) from e
+
+
+def _may_hold(file: Path, key: str) -> bool:
+    """Whether a backup has a login of this account, or cannot be asked. Leaves nothing beside the file."""
+    try:
+        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as db:
+            return db.execute("SELECT 1 FROM credential WHERE key = ?", (key,)).fetchone() is not None
+    except sqlite3.Error:
+        return file.exists()
+
+
+def _moment_and_number(safety: Path) -> tuple[str, int]:
+    """What a backup from before a restore is sorted by; `-10` comes after `-2`."""
+    told = _SAFETY.fullmatch(safety.stem)
+    assert told is not None
+    return told[1], int(told[2] or 1)
+
+
+@contextmanager
+def _only_logged(what: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as e:
+        logger.warning("%s could not be deleted. %s", what, _one_line(e))
+
+
+def _delete(path: Path) -> None:
+    with suppress(FileNotFoundError):  # another process tidies up as well
+        if _RESTORING.fullmatch(path.name):
+            shutil.rmtree(path)
+        else:
+            path.unlink()
 
 
 def _new_file(path: Path) -> None:

@@ -1,8 +1,8 @@
 """The official client's login files: read with care, and written as a whole or not at all.
 
 `accounts.json` holds several logins and is preferred; `auth.json` holds the one that the client uses (see
-docs/codex-wire.md section 4). Whoever writes holds a lock of ours and, where they are there, the client's own, and
-looks again before renaming.
+docs/codex-wire.md section 4). Whoever writes holds a lock of ours and the client's own, and looks
+again before renaming.
 """
 
 import errno
@@ -20,7 +20,8 @@ from typing import Any, Final
 from accounts.auth_file import Login, Source, login_at, login_in, parse, read_content
 from accounts.claims import Claims, read_claims
 from accounts.errors import BadAuthFile, BadClientFile, ClientFileBusy, ClientFileChanged, ClientFileUnwritable
-from accounts.model import Account
+from accounts.export import rfc3339
+from accounts.model import Account, Credentials
 from accounts.sync import ClientState, Held
 from config import paths
 
@@ -206,6 +207,47 @@ def auth_with(old: Mapping[str, Any], login: Mapping[str, Any], account: Account
     }
 
 
+def refresh_tokens(document: Mapping[str, Any]) -> frozenset[str]:
+    """Every refresh token in one of the client's files."""
+    entries = document.get("accounts")
+    auths = [entry.get("auth") for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
+    all_tokens = [each.get("tokens") for each in (document, *auths) if isinstance(each, Mapping)]
+    found = [tokens.get("refresh_token") for tokens in all_tokens if isinstance(tokens, dict)]
+    return frozenset(each for each in found if isinstance(each, str))
+
+
+def with_renewed(old: Mapping[str, Any], renewed: Mapping[str, Credentials]) -> dict[str, Any] | None:
+    """`old` with newer tokens wherever it has a refresh token that is a key of `renewed`; None when it has none."""
+    if (newer := _newer_than(old, renewed)) is not None:
+        last_refresh = rfc3339(newer.refreshed_at)
+        return {**old, "tokens": _with_tokens(old["tokens"], newer), "last_refresh": last_refresh}
+    entries, changed = old.get("accounts"), False
+    if not isinstance(entries, list):
+        return None
+    written = []
+    for entry in entries:
+        auth: Any = entry.get("auth") if isinstance(entry, dict) else None
+        if (newer := _newer_than(auth, renewed)) is not None:
+            changed = True
+            entry = {**entry, "auth": {**auth, "tokens": _with_tokens(auth["tokens"], newer)}}  # noqa: PLW2901
+        written.append(entry)
+    return {**old, "accounts": written} if changed else None
+
+
+def _newer_than(holder: Any, renewed: Mapping[str, Credentials]) -> Credentials | None:
+    tokens = holder.get("tokens") if isinstance(holder, Mapping) else None
+    return renewed.get(str(tokens.get("refresh_token"))) if isinstance(tokens, dict) else None
+
+
+def _with_tokens(old: Mapping[str, Any], newer: Credentials) -> dict[str, Any]:
+    tokens = {**old, "access_token": newer.access, "refresh_token": newer.refresh}
+    if newer.id_token:
+        tokens["id_token"] = newer.id_token
+    if "expires_at" in old and newer.expires_at is not None:
+        tokens["expires_at"] = int(newer.expires_at * 1000)
+    return tokens
+
+
 def accounts_with(old: Mapping[str, Any], chosen: frozenset[int], account: Account, now: float) -> dict[str, Any]:
     """`old` with the entries `chosen` as the active ones; their tokens and everything else stay."""
     entries = [{**entry, **dict.fromkeys(_FLAGS, number in chosen)} for number, entry in enumerate(old["accounts"])]
@@ -243,9 +285,9 @@ def locked(*targets: Path) -> Iterator[None]:
 
 
 def _locks(target: Path) -> list[Path]:
-    """Ours, and those of the client that are there: making one could look like holding it."""
-    theirs = {target.with_name("auth.lock"), target.with_name(f"{target.name}.lock")}
-    return [target.with_name(f".{target.name}.codex-rotate.lock"), *sorted(each for each in theirs if each.exists())]
+    """Ours, then the client's in its own order: it waits for the first of its two and gives up over the second."""
+    ours = target.with_name(f".{target.name}.codex-rotate.lock")
+    return [ours, target.with_name("auth.lock"), target.with_name(f"{target.name}.lock")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,9 +4,9 @@ pool can be made the client's own. Two owners then share one refresh token, so t
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from accounts.auth_file import Login
 from accounts.client_files import (
@@ -19,11 +19,13 @@ from accounts.client_files import (
     read_client,
     read_file,
     read_one,
+    refresh_tokens,
+    with_renewed,
 )
 from accounts.errors import BadClientFile, LoginNeeded, NoAccounts, NothingUsable, StrangerInClientFile, UnknownAccount
 from accounts.export import auth_document
 from accounts.model import Account, Credentials, Event, Standing
-from accounts.selection import Ask, Seat, choose
+from accounts.selection import Chosen, Seat, Situation, choose
 from accounts.store import Store
 from accounts.sync import Changes, ClientState, PoolState, Renewal, place_of, reconcile
 
@@ -53,8 +55,9 @@ class Watch:
 # --- from the client -------------------------------------------------------------------------------------------------
 
 
-def adopt(store: Store, path: Path, now: float) -> tuple[str, ...]:
-    """Save the tokens in one of the client's files that are newer than the pool's, for accounts of the pool only.
+def adopt(store: Store, path: Path, now: float, only: str | None = None) -> tuple[str, ...]:
+    """Save the tokens in one of the client's files that are newer than the pool's, for accounts of the pool only, or
+    for the one with the key `only`.
 
     Returns the keys of the accounts that were renewed. Waits for the disk. Raises BadClientFile or StoreError.
     """
@@ -63,7 +66,43 @@ def adopt(store: Store, path: Path, now: float) -> tuple[str, ...]:
         found.append(client)
     if client is None:
         return ()
+    if only is not None:
+        seats, tokens = store.accounts(), store.all_credentials()
+        mine = [each for each in client.held if (seat := place_of(each.login, seats, tokens)) and seat.key == only]
+        client = replace(client, held=tuple(mine))
     return tuple(each.account.key for each in _taken_over(store, client, now, adding=False).renewals)
+
+
+def tell(store: Store, places: Places, writer: Writer) -> tuple[Path, ...]:
+    """Write tokens that the pool has renewed into the client's files, where those still hold what was replaced.
+
+    Nothing else in the files changes, and a login that the pool never had stays as it is. Returns what was written.
+    Raises ClientFileError or StoreError.
+    """
+    written = []
+    for path in (places.auth, places.accounts):
+        if _renewed_in(store, path) is None:
+            continue
+        with locked(path):
+            found = _renewed_in(store, path)  # the client may have been faster
+            if found is not None:
+                store.count("write_attempts")
+                writer.write(path, *found)
+                store.count("write_successes")
+                written.append(path)
+    return tuple(written)
+
+
+def _renewed_in(store: Store, path: Path) -> tuple[Read, dict[str, Any]] | None:
+    """One of the client's files and what should be in it, None when it is as it should be."""
+    read = read_file(path)
+    if read is None:
+        return None
+    spent = store.spent(refresh_tokens(read.document))
+    tokens = store.all_credentials()
+    renewed = {old: tokens[key] for old, key in spent.items() if key in tokens and tokens[key].access}
+    document = with_renewed(read.document, renewed) if renewed else None
+    return (read, document) if document is not None else None
 
 
 def read_places(store: Store, places: Places) -> tuple[Read | None, Read | None, ClientState | None]:
@@ -170,9 +209,9 @@ def first_usable(store: Store, now: float) -> Account:
         raise NoAccounts
     seats = {each.key: Seat(account=each, cooldown=rests.get(each.key), has_tokens=each.key in tokens)
              for each in accounts}  # fmt: skip
-    chosen = choose(seats, None, Ask(), now)
-    if isinstance(chosen, Account):
-        return chosen
+    chosen = choose(seats, Situation(now=now))
+    if isinstance(chosen, Chosen):
+        return chosen.account
     raise NothingUsable("No account of the pool is ready. Name one, or wait: `codex-rotate status` says for how long.")
 
 
@@ -189,9 +228,9 @@ def push(store: Store, places: Places, account: Account, writer: Writer, now: fl
         with locked(places.auth, *([places.accounts] if places.accounts.exists() else [])):
             changes = _push_locked(store, places, account, writer, now)
     except Exception:
-        store.count("write_failures").result()
+        store.count("write_failures")
         raise
-    store.count("write_successes").result()
+    store.count("write_successes")  # not waited for: what is done is done, counted or not
     return changes
 
 
@@ -212,8 +251,9 @@ def _push_locked(store: Store, places: Places, account: Account, writer: Writer,
     changes = _taken_over(store, client, now, adding=False) if client else Changes()
     credentials = _stored(store, account)
     document = auth_with(auth.document if auth else {}, auth_document(account, credentials), account, now)
+    store.share(account.key).result()
     writer.write(places.auth, auth, document)
-    store.record(Event(at=now, kind=PUSHED, key=account.key, detail=account.label)).result()
+    store.record(Event(at=now, kind=PUSHED, key=account.key, detail=account.label))
     if accounts is not None:
         writer.write(
             places.accounts, accounts, accounts_with(accounts.document, _mine(store, accounts, account), account, now)

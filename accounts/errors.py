@@ -11,6 +11,7 @@ RotateError                      exit code 1
 │   ├── UnknownBackup
 │   ├── UnsafeBackend        a backend that would carry tokens in the clear
 │   └── WouldLoseAccounts    a backup that lacks accounts, restored without agreeing to that
+├── AccountBusy                  another process holds an account's tokens
 ├── NothingUsable                exit code 3: no account, or all of them resting
 │   └── NoAccounts
 ├── BadAuthFile                  a login file that cannot be read
@@ -26,7 +27,8 @@ RotateError                      exit code 1
 │   ├── StoreClosed
 │   ├── StoreCorrupt
 │   ├── StoreTooNew
-│   └── StoreUnusable        the file or its folder refuses: permissions, space, a lock that stays
+│   └── StoreUnusable        the file or its folder refuses: permissions, space
+│       └── StoreBusy        a lock that stays
 ├── LoginFailed                  a new login that did not come about; nothing was stored
 │   ├── BadCallback          what came back does not answer this login
 │   ├── DeviceLoginOff
@@ -99,6 +101,14 @@ class InputNeeded(UsageError):
         super().__init__(f"{question} Nobody can answer here: run it again with {option}.")
 
 
+class AccountBusy(RotateError):
+    def __init__(self) -> None:
+        super().__init__(
+            "Another process is refreshing this account's tokens at the moment. Nothing was changed: "
+            "try again in a few seconds."
+        )
+
+
 class NothingUsable(RotateError):
     """There is nothing that could serve a request."""
 
@@ -148,7 +158,7 @@ class ClientFileUnwritable(ClientFileError):
     def __init__(self, path: Path, trouble: str) -> None:
         super().__init__(
             f"{path} could not be written ({trouble}). It was left as it is. Close programs that have it open, "
-            "check who may write to its folder, and run the command again."
+            "check who may write to its folder and that the disk has room, and run the command again."
         )
 
 
@@ -212,6 +222,15 @@ class StoreUnusable(StoreError):
         )
 
 
+class StoreBusy(StoreUnusable):
+    def __init__(self, path: Path) -> None:
+        StoreError.__init__(
+            self,
+            f"{path} is being written by another process, for longer than usual. Nothing was changed: try again, "
+            "and end that process if it hangs.",
+        )
+
+
 class StoreClosed(StoreError):
     def __init__(self, path: Path) -> None:
         super().__init__(f"{path} was already closed, so this was not saved. Open it again and repeat the change.")
@@ -231,6 +250,7 @@ class LoginFailed(RotateError):
 
 class BadCallback(LoginFailed):
     def __init__(self, trouble: str) -> None:
+        self.trouble = trouble
         super().__init__(
             f"That does not answer this login: {trouble}. Run `codex-rotate login` again, "
             "and use the address that the browser ends at."

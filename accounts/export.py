@@ -30,7 +30,7 @@ def auth_document(account: Account, credentials: Credentials) -> dict[str, Any]:
             "refresh_token": credentials.refresh,
             "account_id": account.account_id,
         },
-        "last_refresh": _rfc3339(credentials.refreshed_at),
+        "last_refresh": rfc3339(credentials.refreshed_at),
     }
 
 
@@ -87,7 +87,8 @@ def _failed(path: Path, error: Exception) -> CannotExport:
     )
 
 
-def _rfc3339(moment: float) -> str | None:
+def rfc3339(moment: float) -> str | None:
+    """A time as the client writes it, None for none."""
     try:
         return datetime.fromtimestamp(moment, UTC).isoformat().replace("+00:00", "Z") if moment > 0 else None
     except (ValueError, OverflowError, OSError):

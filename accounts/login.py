@@ -261,6 +261,7 @@ def read_login(answer: Answer, workspace: str | None, now: float) -> Login:
         id_token=id_token,
         expires_at=claims[0].expires_at if claims[0] else None,
         refreshed_at=now,
+        own=True,
     )
     return login_of(account_id, credentials)
 

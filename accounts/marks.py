@@ -12,6 +12,7 @@ import os
 import tempfile
 from pathlib import Path
 
+from accounts.model import fingerprint
 from config import paths
 
 
@@ -24,7 +25,7 @@ class SentMarks:
     def is_sent(self, key: str, refresh: str) -> bool:
         """Whether this very token was sent before and never answered."""
         try:
-            return self._file(key).read_text("ascii") == _digest(refresh)
+            return self._file(key).read_text("ascii") == fingerprint(refresh)
         except (FileNotFoundError, UnicodeDecodeError):
             return False
 
@@ -34,7 +35,7 @@ class SentMarks:
         handle, name = tempfile.mkstemp(dir=self.folder, prefix="mark-")  # 0600 by itself
         try:
             with os.fdopen(handle, "w", encoding="ascii") as file:
-                file.write(_digest(refresh))
+                file.write(fingerprint(refresh))
                 file.flush()
                 os.fsync(file.fileno())
             Path(name).replace(self._file(key))
@@ -51,10 +52,6 @@ class SentMarks:
 
     def _file(self, key: str) -> Path:
         return self.folder / f"{hashlib.sha256(key.encode()).hexdigest()[:16]}.sent"
-
-
-def _digest(refresh: str) -> str:
-    return hashlib.sha256(refresh.encode()).hexdigest()
 
 
 def _flush_folder(folder: Path) -> None:

@@ -1,5 +1,6 @@
 """The values the pool is made of. All are frozen; secrets are kept out of `repr`. No I/O, no clock."""
 
+import hashlib
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -47,13 +48,17 @@ class Account:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
-    """The tokens of one account. `expires_at` is the access token's `exp`, None for one that does not say."""
+    """The tokens of one account. `expires_at` is the access token's `exp`, None for one that does not say.
+
+    `own`: they come from a login of the pool's own, so nobody else holds them. Others may be the official client's too.
+    """
 
     access: str = field(repr=False)
     refresh: str = field(repr=False)
     id_token: str = field(repr=False, default="")
     expires_at: float | None = None
     refreshed_at: float = 0.0
+    own: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,11 +72,18 @@ class Cooldown:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Affinity:
-    """The account a thread belongs to, and when it was last used there."""
+    """The account a thread belongs to, and when the thread was last used.
+
+    `detour` is the account that serves it while its own cannot, since `detoured_at`. `owner` is the one whose
+    compaction its history holds: no other can read that. All are keys; "" for none.
+    """
 
     thread: str
     key: str
     used_at: float
+    detour: str = ""
+    detoured_at: float = 0.0
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,3 +100,8 @@ class Event:
 def masked(token: str) -> str:
     """A token as it may be shown: enough to tell two apart, too little to use."""
     return f"…{token[-4:]}" if len(token) > 16 else "…"
+
+
+def fingerprint(token: str) -> str:
+    """What tells a token from every other and cannot be turned back into it."""
+    return hashlib.sha256(token.encode()).hexdigest()

@@ -7,24 +7,18 @@ whole families of tokens.
 """
 
 import asyncio
-import contextlib
-import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, Protocol
 
-import filelock
-
 from accounts import oauth
-from accounts.errors import StoreError
+from accounts.errors import AccountBusy, StoreError
+from accounts.locks import AccountLocks
 from accounts.marks import SentMarks
 from accounts.model import Credentials
 from accounts.oauth import Renewal
-from config import paths
 
-LOCK_SECONDS: Final = 8.0
-"""Shorter than the 15 s the client gives a WebSocket to open (docs/codex-wire.md section 3)."""
 CONNECT_SECONDS: Final = 10.0
 ANSWER_SECONDS: Final = 60.0
 """Long on purpose: an answer that nobody waits for any more is still the only way to the account."""
@@ -35,6 +29,8 @@ Post = Callable[[str, dict[str, str], Callable[[], None]], tuple[int, bytes]]
 and does not send if that raises. Raises OSError when no answer came."""
 
 CUT_OFF: Final = "a refresh was cut off after its token was sent"
+USED_UP: Final = "its refresh token was used before"
+"""An old copy has come back, from a backup or a file: sent again, it could cost the whole family of logins."""
 
 
 class Done(Protocol):
@@ -45,7 +41,28 @@ class Vault(Protocol):
     """The part of the store a refresh needs."""
 
     def credentials(self, key: str) -> Credentials | None: ...
+    def spent(self, refresh_tokens: Collection[str]) -> Mapping[str, str]: ...
     def save_credentials(self, key: str, credentials: Credentials, replaces: str) -> Done: ...
+
+
+class CoOwner(Protocol):
+    """Somebody else who may hold the same login: the official client."""
+
+    def adopt(self, key: str) -> None:
+        """Store what they have renewed. Called before a token is sent."""
+
+    def tell(self, key: str) -> None:
+        """What we have renewed is stored: let them have it too."""
+
+
+class Nobody:
+    """The pool is the only owner."""
+
+    def adopt(self, key: str) -> None:
+        pass
+
+    def tell(self, key: str) -> None:
+        pass
 
 
 def post_json(url: str, body: dict[str, str], leaving: Callable[[], None]) -> tuple[int, bytes]:
@@ -70,14 +87,23 @@ def post_json(url: str, body: dict[str, str], leaving: Callable[[], None]) -> tu
 class Refresher:
     """Renews tokens for the proxy's event loop: single flight per account, one refresh at a time per machine.
 
-    `locks` is the folder of the lock files, `clock` gives seconds since the epoch, `post` is the way out.
+    `locks` is the folder of the lock files, `clock` gives seconds since the epoch, `post` is the way out. Neither
+    method of `co_owner` may raise.
     """
 
-    def __init__(self, vault: Vault, locks: Path, clock: Callable[[], float], post: Post = post_json) -> None:
+    def __init__(
+        self,
+        vault: Vault,
+        locks: Path,
+        clock: Callable[[], float],
+        post: Post = post_json,
+        co_owner: CoOwner | None = None,
+    ) -> None:
         self.vault = vault
-        self.locks = locks
         self.clock = clock
         self.post = post
+        self.co_owner = co_owner or Nobody()
+        self._locks = AccountLocks(locks)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="codex-rotate-refresh")
         self._marks = SentMarks(locks)
         self._under_way: dict[str, asyncio.Future[Renewal]] = {}
@@ -98,13 +124,10 @@ class Refresher:
 
     def renew_now(self, key: str, stale: Credentials, reason: str) -> Renewal:
         """The same, in the caller's thread. Never raises for what a network, a disk or another process can do."""
-        name = hashlib.sha256(key.encode()).hexdigest()[:16]
         try:
-            paths.make_private_folder(self.locks)
-            # The account's own lock first; then the one that keeps all refreshes of this machine one after another.
-            with self._lock(name), self._lock("refresh"):
+            with self._locks.refresh(key):
                 return self._renew_locked(key, stale, reason)
-        except filelock.Timeout:
+        except AccountBusy:
             return self._adopted(key, stale) or Renewal(detail="another process is refreshing this account")
         except (OSError, StoreError) as e:
             return Renewal(detail=str(e))
@@ -128,10 +151,10 @@ class Refresher:
         current = self._current(key)
         if current is None:
             return Renewal(detail="the account was removed")
-        if current.access != stale.access:
-            return Renewal(credentials=current, detail="adopted")
-        if self._marks.is_sent(key, current.refresh):
-            return Renewal(dead=True, detail=CUT_OFF)
+        if adopted := self._adopted(key, stale):
+            return adopted
+        if why := self._must_not_be_sent(key, current.refresh):
+            return Renewal(dead=True, detail=why)
         sent = False
 
         def leaving() -> None:
@@ -148,14 +171,17 @@ class Refresher:
         renewal = oauth.read_renewal(status, body, current, self.clock())
         if renewal.credentials is None:
             self._marks.clear(key)
-            # Somebody outside our locks (the official client) may have won meanwhile.
+            # Outside our locks the official client may have been faster.
             return self._adopted(key, stale) or renewal
         _, replaces = self._unsaved.get(key, (None, current.refresh))
         self._unsaved[key] = (renewal.credentials, replaces)
         return self._save(key) or renewal
 
-    def _lock(self, name: str) -> contextlib.AbstractContextManager[object]:
-        return filelock.FileLock(self.locks / f"{name}.lock", timeout=LOCK_SECONDS, mode=paths.PRIVATE_FILE)
+    def _must_not_be_sent(self, key: str, refresh: str) -> str:
+        """Why this token would be sent a second time, "" if it would not."""
+        if self._marks.is_sent(key, refresh):
+            return CUT_OFF
+        return USED_UP if self.vault.spent([refresh]) else ""
 
     def _save(self, key: str) -> Renewal | None:
         """Commit tokens that only we have. None when that is done; else what is true instead."""
@@ -167,6 +193,8 @@ class Refresher:
         del self._unsaved[key]
         self._marks.clear(key)
         if saved:
+            if not credentials.own:
+                self.co_owner.tell(key)
             return None
         current = self.vault.credentials(key)
         return Renewal(credentials=current, detail="adopted" if current else "the account was removed")
@@ -182,7 +210,11 @@ class Refresher:
         return self._unsaved[key][0] if key in self._unsaved else self.vault.credentials(key)
 
     def _adopted(self, key: str, stale: Credentials) -> Renewal | None:
+        """What somebody else has won meanwhile: another process of ours, or the login's other owner."""
         current = self._current(key)
+        if current is not None and current.access == stale.access and not current.own:
+            self.co_owner.adopt(key)
+            current = self._current(key)
         if current is not None and current.access != stale.access:
             return Renewal(credentials=current, detail="adopted")
         return None

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from accounts import schema
-from accounts.backups import Backups, stamp
+from accounts.backups import Backups, before_restore
 from accounts.errors import WouldLoseAccounts
 from accounts.store import CHANGES_KEPT
 
@@ -50,7 +50,7 @@ def restore(backups: Backups, name: str, now: float, *, may_lose: Collection[str
         schema.prepare(path, backups.migrations)
         with schema.explained(path), closing(_connect(path, copy)) as db:
             _refuse_losses(name, _missing(db), may_lose)
-            safety = backups.create_free(f"before-restore-{stamp(now)}", now)
+            safety = backups.create_free(before_restore(now), now)
             db.execute("BEGIN IMMEDIATE")
             try:
                 missing = _missing(db)
@@ -109,10 +109,12 @@ def _replace_rows(db: sqlite3.Connection) -> tuple[tuple[str, ...], tuple[str, .
     db.executemany("INSERT INTO temp.staying VALUES (?)", ((row["key"],) for row in staying))
     tables = db.execute(
         "SELECT name FROM main.sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite!_%' ESCAPE '!' "
-        "AND name != 'change'"
+        "AND name NOT IN ('change', 'spent')"  # neither is about what the pool was, but about what happened
     ).fetchall()
     for table in tables:
         _replace_table(db, table["name"])
+    # A token that was spent once stays spent, also for a pool that has just been made anew.
+    db.execute("INSERT OR IGNORE INTO main.spent (digest, key, at) SELECT digest, key, at FROM saved.spent")
     db.executemany(
         "UPDATE main.account SET standing = ? WHERE key = ?", ((row["standing"], row["key"]) for row in staying)
     )

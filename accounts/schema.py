@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
-from accounts.errors import StoreCorrupt, StoreError, StoreTooNew, StoreUnusable
+from accounts.errors import StoreBusy, StoreCorrupt, StoreError, StoreTooNew, StoreUnusable
 from config.paths import PRIVATE_FILE, PRIVATE_FOLDER, make_private_file, make_private_folder
 
 APPLICATION_ID = 0x43785274
@@ -51,7 +51,21 @@ CREATE TABLE change (seq INTEGER PRIMARY KEY AUTOINCREMENT, writer TEXT NOT NULL
 
 _COUNTERS = "CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL);"
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _COUNTERS)
+_OWNERS = """
+ALTER TABLE credential ADD COLUMN own INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE spent (digest TEXT PRIMARY KEY, key TEXT NOT NULL, at REAL NOT NULL);
+"""
+
+_SELECTION = """
+ALTER TABLE affinity ADD COLUMN detour TEXT NOT NULL DEFAULT '';
+ALTER TABLE affinity ADD COLUMN detoured_at REAL NOT NULL DEFAULT 0;
+ALTER TABLE affinity ADD COLUMN owner TEXT NOT NULL DEFAULT '';
+CREATE TABLE refused_model (
+    key TEXT NOT NULL, model TEXT NOT NULL, until REAL NOT NULL, PRIMARY KEY (key, model)
+);
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _COUNTERS, _OWNERS, _SELECTION)
 """Script n leads from schema n to n + 1; the number of scripts is the schema this program knows."""
 
 
@@ -73,6 +87,8 @@ def trouble(path: Path, error: sqlite3.Error | OSError) -> StoreError:
     code = getattr(error, "sqlite_errorcode", None)
     if code is not None and code & 0xFF in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
         return StoreCorrupt(path, str(error))
+    if code is not None and code & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+        return StoreBusy(path)
     return StoreUnusable(path, getattr(error, "strerror", None) or str(error))
 
 
@@ -166,7 +182,7 @@ def _close_folder(path: Path) -> Iterator[str]:
         raise StoreUnusable(path, "it is a folder shared by everybody, and account tokens need one of their own")
     make_private_folder(path)
     if os.name == "posix" and before != PRIVATE_FOLDER:
-        yield f"{path} was open to other users (mode {before:04o}); it is now {PRIVATE_FOLDER:04o}."
+        yield _repaired(path, before, PRIVATE_FOLDER)
 
 
 def _close_files(path: Path) -> Iterator[str]:
@@ -176,7 +192,12 @@ def _close_files(path: Path) -> Iterator[str]:
             before = stat.S_IMODE(file.stat().st_mode)
             make_private_file(file)
             if os.name == "posix" and before != PRIVATE_FILE:
-                yield f"{file} was open to other users (mode {before:04o}); it is now {PRIVATE_FILE:04o}."
+                yield _repaired(file, before, PRIVATE_FILE)
+
+
+def _repaired(path: Path, before: int, after: int) -> str:
+    what = "was open to other users" if before & 0o077 else "could not be used by its owner"
+    return f"{path} {what} (mode {before:04o}); it is now {after:04o}."
 
 
 def _pragma(connection: sqlite3.Connection, name: str) -> int:

@@ -5,25 +5,26 @@ write is one transaction that touches only its own rows, and its Future carries 
 transaction leaves a row in `change`, by which other openers of the file notice it.
 """
 
-import json
 import secrets
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any, Self
 
-from accounts import schema
+from accounts import rows, schema
 from accounts.errors import LabelTaken, StoreClosed, UnknownAccount
-from accounts.model import Account, Affinity, Cooldown, Credentials, Event, Standing, masked
+from accounts.model import Account, Affinity, Cooldown, Credentials, Event, Standing, fingerprint, masked
+from accounts.quota import Window
 from accounts.rests import replaces
 
 EVENTS_KEPT = 5_000
 CHANGES_KEPT = 512
 AFFINITIES_KEPT = 10_000
+SPENT_KEPT = 5_000
 
 _IDENTITY = frozenset({"account_id", "user_id"})
 _CHANGEABLE = frozenset(f.name for f in fields(Account)) - _IDENTITY
@@ -41,6 +42,10 @@ class Store:
         self._id = secrets.token_hex(8)
         self._reading = threading.Lock()
         self._closed = False
+        self._patient = True
+        self._recording = threading.Lock()
+        self._news: list[Event] = []
+        self._recorded: Future[None] | None = None
         with schema.explained(path), ExitStack() as undo:
             self._reader = undo.enter_context(closing(schema.connect(path, "ro", own_thread=False)))
             self._data_version = self._read_data_version()
@@ -70,30 +75,49 @@ class Store:
 
     def accounts(self) -> tuple[Account, ...]:
         """All accounts, oldest first."""
-        return tuple(_account(row) for row in self._read("SELECT * FROM account ORDER BY added_at, key"))
+        return tuple(rows.account_of(row) for row in self._read("SELECT * FROM account ORDER BY added_at, key"))
 
     def credentials(self, key: str) -> Credentials | None:
-        rows = self._read("SELECT * FROM credential WHERE key = ?", key)
-        return _credentials(rows[0]) if rows else None
+        found = self._read("SELECT * FROM credential WHERE key = ?", key)
+        return rows.credentials_of(found[0]) if found else None
 
     def all_credentials(self) -> dict[str, Credentials]:
         """The credentials of every account, by account key."""
-        return {row["key"]: _credentials(row) for row in self._read("SELECT * FROM credential")}
+        return {row["key"]: rows.credentials_of(row) for row in self._read("SELECT * FROM credential")}
 
     def cooldowns(self) -> dict[str, Cooldown]:
         """The stored rest of each account, by account key; those that are over are still in it."""
-        rows = self._read("SELECT key, until, reason, since FROM cooldown WHERE family = ''")
-        return {row["key"]: Cooldown(until=row["until"], reason=row["reason"], since=row["since"]) for row in rows}
+        found = self._read("SELECT key, until, reason, since FROM cooldown WHERE family = ''")
+        return {row["key"]: Cooldown(until=row["until"], reason=row["reason"], since=row["since"]) for row in found}
 
     def affinities(self, limit: int) -> tuple[Affinity, ...]:
         """Which account each thread belongs to, the most recently used first."""
-        rows = self._read("SELECT thread, key, used_at FROM affinity ORDER BY used_at DESC, thread LIMIT ?", limit)
-        return tuple(Affinity(**dict(row)) for row in rows)
+        found = self._read("SELECT * FROM affinity ORDER BY used_at DESC, thread LIMIT ?", limit)
+        return tuple(Affinity(**dict(row)) for row in found)
+
+    def windows(self) -> dict[str, tuple[Window, ...]]:
+        """What is known of the quota windows of each account, by account key."""
+        known: dict[str, list[Window]] = {}
+        for row in self._read("SELECT * FROM quota_window ORDER BY family, minutes"):
+            values = dict(row)
+            known.setdefault(values.pop("key"), []).append(Window(**values))
+        return {key: tuple(windows) for key, windows in known.items()}
+
+    def refused_models(self) -> dict[tuple[str, str], float]:
+        """Until when an account counts as refused a model, by account key and model."""
+        return {(row["key"], row["model"]): row["until"] for row in self._read("SELECT * FROM refused_model")}
 
     def events(self, limit: int) -> tuple[Event, ...]:
         """What happened, the newest first."""
-        rows = self._read("SELECT at, kind, key, thread, detail FROM event ORDER BY seq DESC LIMIT ?", limit)
-        return tuple(Event(**dict(row)) for row in rows)
+        found = self._read("SELECT at, kind, key, thread, detail FROM event ORDER BY seq DESC LIMIT ?", limit)
+        return tuple(Event(**dict(row)) for row in found)
+
+    def spent(self, refresh_tokens: Collection[str]) -> dict[str, str]:
+        """Which of these refresh tokens were replaced by newer ones, and the key of the account they were for."""
+        asked = {fingerprint(token): token for token in refresh_tokens}
+        marks = ", ".join("?" * len(asked))
+        found = self._read(f"SELECT digest, key FROM spent WHERE digest IN ({marks})", *asked)  # noqa: S608 - only marks
+        return {asked[row["digest"]]: row["key"] for row in found}
 
     def counters(self) -> dict[str, int]:
         """Everything that was ever counted."""
@@ -106,8 +130,8 @@ class Store:
             if version == self._data_version:
                 return False
             self._data_version = version
-            rows = self._reader.execute("SELECT seq, writer FROM change WHERE seq > ? ORDER BY seq", (self._seen,))
-            news = [(row["seq"], row["writer"]) for row in rows]
+            found = self._reader.execute("SELECT seq, writer FROM change WHERE seq > ? ORDER BY seq", (self._seen,))
+            news = [(row["seq"], row["writer"]) for row in found]
             if not news:
                 return False
             missed = news[0][0] > self._seen + 1
@@ -125,15 +149,15 @@ class Store:
         """
 
         def work(db: sqlite3.Connection) -> bool:
-            old = _find(db, account.key)
+            old = rows.find(db, account.key)
             if old is not None and only_new:
                 return False
             if old is None:
-                others = _labels(db, account.key)
-                _save_account(db, replace(account, label=_free_label(account.label, others)))
+                others = rows.labels(db, account.key)
+                rows.save_account(db, replace(account, label=rows.free_label(account.label, others)))
             else:
-                _save_account(db, _renewed(old, account))
-            _save_credentials(db, account.key, credentials)
+                rows.save_account(db, rows.renewed(old, account))
+            rows.save_credentials(db, account.key, credentials)
             return old is None
 
         return self._write(work)
@@ -147,13 +171,13 @@ class Store:
             raise TypeError(f"not changeable fields of an account: {', '.join(wrong)}")
 
         def work(db: sqlite3.Connection) -> None:
-            account = _find(db, key)
+            account = rows.find(db, key)
             if account is None:
                 raise UnknownAccount(key)
             changed = replace(account, **changes)
-            if changed.label.casefold() in _labels(db, key):
+            if changed.label.casefold() in rows.labels(db, key):
                 raise LabelTaken(changed.label)
-            _save_account(db, changed)
+            rows.save_account(db, changed)
 
         return self._write(work)
 
@@ -165,7 +189,7 @@ class Store:
         """Forget an account and everything stored about it but its events; False when it was not there."""
 
         def work(db: sqlite3.Connection) -> bool:
-            for table in ("credential", "cooldown", "quota_window", "affinity"):
+            for table in ("credential", "cooldown", "quota_window", "affinity", "refused_model"):
                 db.execute(f"DELETE FROM {table} WHERE key = ?", (key,))  # noqa: S608 - names from the line above
             return db.execute("DELETE FROM account WHERE key = ?", (key,)).rowcount > 0
 
@@ -181,8 +205,21 @@ class Store:
             row = db.execute("SELECT refresh FROM credential WHERE key = ?", (key,)).fetchone()
             if row is None or row["refresh"] != replaces:
                 return False
-            _save_credentials(db, key, credentials)
+            rows.save_credentials(db, key, credentials)
+            if credentials.refresh != replaces:
+                spent = (fingerprint(replaces), key, credentials.refreshed_at)
+                db.execute("INSERT OR REPLACE INTO spent (digest, key, at) VALUES (?, ?, ?)", spent)
+                kept = "SELECT rowid FROM spent ORDER BY rowid DESC LIMIT -1 OFFSET ?"
+                db.execute(f"DELETE FROM spent WHERE rowid IN ({kept})", (SPENT_KEPT,))  # noqa: S608 - the line above
             return True
+
+        return self._write(work)
+
+    def share(self, key: str) -> Future[None]:
+        """From now on somebody else holds this account's login too."""
+
+        def work(db: sqlite3.Connection) -> None:
+            db.execute("UPDATE credential SET own = 0 WHERE key = ?", (key,))
 
         return self._write(work)
 
@@ -215,9 +252,10 @@ class Store:
 
         def work(db: sqlite3.Connection) -> None:
             db.execute(
-                "INSERT INTO affinity (thread, key, used_at) "
-                "SELECT :thread, key, :used_at FROM account WHERE key = :key "
-                "ON CONFLICT (thread) DO UPDATE SET key = excluded.key, used_at = excluded.used_at "
+                "INSERT INTO affinity (thread, key, used_at, detour, detoured_at, owner) "
+                "SELECT :thread, key, :used_at, :detour, :detoured_at, :owner FROM account WHERE key = :key "
+                "ON CONFLICT (thread) DO UPDATE SET key = excluded.key, used_at = excluded.used_at, "
+                "detour = excluded.detour, detoured_at = excluded.detoured_at, owner = excluded.owner "
                 "WHERE excluded.used_at >= affinity.used_at",
                 asdict(affinity),
             )
@@ -229,21 +267,56 @@ class Store:
 
         return self._write(work)
 
-    def record(self, event: Event) -> Future[None]:
-        """Add an event to the bounded history. A stored token that slipped into its text is masked."""
+    def set_windows(self, key: str, windows: tuple[Window, ...]) -> Future[None]:
+        """What is known of an account's quota windows now; what was seen later by somebody else stays."""
 
         def work(db: sqlite3.Connection) -> None:
-            detail = event.detail
-            for row in db.execute("SELECT access, refresh, id_token FROM credential"):
-                for token in filter(None, row):
-                    detail = detail.replace(token, masked(token))
-            added = db.execute(
-                "INSERT INTO event (at, kind, key, thread, detail) VALUES (:at, :kind, :key, :thread, :detail)",
-                {**asdict(event), "detail": detail},
+            db.executemany(
+                "INSERT INTO quota_window (key, family, minutes, used_percent, resets_at, seen_at) "
+                "SELECT key, :family, :minutes, :used_percent, :resets_at, :seen_at FROM account WHERE key = :key "
+                "ON CONFLICT (key, family, minutes) DO UPDATE SET used_percent = excluded.used_percent, "
+                "resets_at = excluded.resets_at, seen_at = excluded.seen_at WHERE excluded.seen_at >= seen_at",
+                [{"key": key, **asdict(window)} for window in windows],
             )
-            db.execute("DELETE FROM event WHERE seq <= ?", ((added.lastrowid or 0) - EVENTS_KEPT,))
 
         return self._write(work)
+
+    def refuse_model(self, key: str, model: str, until: float, now: float) -> Future[None]:
+        """Upstream does not let this account use a model; that is believed until then."""
+
+        def work(db: sqlite3.Connection) -> None:
+            db.execute("DELETE FROM refused_model WHERE until <= ?", (now,))
+            row = (model, until, key)
+            db.execute("INSERT OR REPLACE INTO refused_model SELECT key, ?, ? FROM account WHERE key = ?", row)
+
+        return self._write(work)
+
+    def record(self, *events: Event) -> Future[None]:
+        """Add events to the bounded history. A stored token that slipped into their text is masked.
+
+        What is recorded while the writer is busy becomes one transaction.
+        """
+
+        def work(db: sqlite3.Connection) -> None:
+            with self._recording:
+                news, self._news, self._recorded = self._news, [], None
+            stored = [token for row in db.execute("SELECT access, refresh, id_token FROM credential") for token in row]
+            shown = {token: masked(token) for token in stored if token}
+            for event in news:
+                detail = event.detail
+                for token, short in shown.items():
+                    detail = detail.replace(token, short)
+                db.execute(
+                    "INSERT INTO event (at, kind, key, thread, detail) VALUES (:at, :kind, :key, :thread, :detail)",
+                    {**asdict(event), "detail": detail},
+                )
+            db.execute("DELETE FROM event WHERE seq <= (SELECT max(seq) FROM event) - ?", (EVENTS_KEPT,))
+
+        with self._recording:
+            self._news += events
+            if self._recorded is None:
+                self._recorded = self._write(work)
+            return self._recorded
 
     def count(self, name: str, by: int = 1) -> Future[None]:
         """Add to a counter that outlives this process."""
@@ -277,6 +350,11 @@ class Store:
         with self._reading, schema.explained(self.path):
             return self._reader.execute(query, values).fetchall()
 
+    def _be_patient(self, patient: bool) -> None:
+        if patient is not self._patient:
+            self._patient = patient
+            self._writer.execute(f"PRAGMA busy_timeout = {schema.BUSY_SECONDS * 1000 if patient else 100:.0f}")
+
     def _write[T](self, work: Callable[[sqlite3.Connection], T]) -> Future[T]:
         try:
             return self._executor.submit(self._transaction, work)
@@ -288,7 +366,12 @@ class Store:
     def _transaction[T](self, work: Callable[[sqlite3.Connection], T]) -> T:
         db = self._writer
         with schema.explained(self.path):
-            db.execute("BEGIN IMMEDIATE")
+            try:
+                db.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                self._be_patient(False)  # the queue behind this one must not add up the waiting
+                raise
+            self._be_patient(True)
             try:
                 answer = work(db)
                 added = db.execute("INSERT INTO change (writer) VALUES (?)", (self._id,))
@@ -298,71 +381,3 @@ class Store:
                 if db.in_transaction:  # the work failed, or the commit did
                     db.execute("ROLLBACK")
         return answer
-
-
-def _account(row: sqlite3.Row) -> Account:
-    values: dict[str, Any] = dict(row)
-    del values["key"]
-    values |= {
-        "fedramp": bool(values["fedramp"]),
-        "enabled": bool(values["enabled"]),
-        "tags": tuple(json.loads(values["tags"])),
-        "standing": Standing(values["standing"]),
-    }
-    return Account(**values)
-
-
-def _credentials(row: sqlite3.Row) -> Credentials:
-    values: dict[str, Any] = dict(row)
-    del values["key"]
-    return Credentials(**values)
-
-
-def _find(db: sqlite3.Connection, key: str) -> Account | None:
-    row = db.execute("SELECT * FROM account WHERE key = ?", (key,)).fetchone()
-    return None if row is None else _account(row)
-
-
-def _labels(db: sqlite3.Connection, key: str) -> frozenset[str]:
-    """The labels of all accounts but `key`, without regard to case."""
-    return frozenset(row["label"].casefold() for row in db.execute("SELECT label FROM account WHERE key != ?", (key,)))
-
-
-def _free_label(label: str, taken: Iterable[str]) -> str:
-    names, number, free = frozenset(taken), 1, label
-    while free.casefold() in names:
-        number += 1
-        free = f"{label}-{number}"
-    return free
-
-
-def _renewed(old: Account, login: Account) -> Account:
-    return replace(
-        old,
-        email=login.email or old.email,
-        plan=login.plan or old.plan,
-        fedramp=login.fedramp,
-        backend_origin=login.backend_origin or old.backend_origin,
-        routing_override=login.routing_override or old.routing_override,
-        standing=login.standing,
-    )
-
-
-def _save_account(db: sqlite3.Connection, account: Account) -> None:
-    values = {
-        "key": account.key,
-        **asdict(account),
-        "tags": json.dumps(account.tags),
-        "standing": str(account.standing),
-    }
-    _upsert(db, "account", values)
-
-
-def _save_credentials(db: sqlite3.Connection, key: str, credentials: Credentials) -> None:
-    _upsert(db, "credential", {"key": key, **asdict(credentials)})
-
-
-def _upsert(db: sqlite3.Connection, table: str, values: dict[str, Any]) -> None:
-    names = ", ".join(values)
-    marks = ", ".join(f":{name}" for name in values)
-    db.execute(f"INSERT OR REPLACE INTO {table} ({names}) VALUES ({marks})", values)  # noqa: S608 - our own names

@@ -186,8 +186,14 @@ def reconcile(pool: PoolState, client: ClientState, now: float) -> Changes:
 
 
 def _better(given: Credentials, old: Login) -> bool:
-    """Newer, or of unknown age where the pool's own refresh token is dead."""
+    """Newer, or of unknown age where the pool's own refresh token is dead.
+
+    Where the pool has a login of its own that works, the client's is another one: taking it would make them one token
+    with two owners.
+    """
     stored = old.credentials
+    if stored.own and old.account.standing is Standing.GOOD:
+        return False
     if newer(given, stored):
         return True
     dead = old.account.standing is Standing.NEEDS_LOGIN

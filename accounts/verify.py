@@ -11,10 +11,12 @@ from enum import StrEnum
 from typing import Final
 from urllib.parse import urlsplit
 
+from accounts import quota
 from accounts.errors import UnsafeBackend
 from accounts.model import Account, Credentials, Standing
 from accounts.oauth import Renewal
 from accounts.outcomes import Kind, Reply, classify, error_of
+from accounts.quota import Window
 
 AHEAD: Final = 60.0
 """Seconds before its end at which a token counts as expired: it has to last for the question."""
@@ -48,11 +50,13 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """`at_limit`: the account is all right, but has used up its allowance. `detail` never holds a token."""
+    """`at_limit`: the account is all right, but has used up its allowance. `windows` is how much of it is used.
+    `detail` never holds a token."""
 
     verdict: Verdict
     detail: str = ""
     at_limit: bool = False
+    windows: tuple[Window, ...] = ()
 
 
 def usage_url(base_url: str) -> str:
@@ -85,7 +89,7 @@ def read_answer(answer: Answer, now: float) -> Finding:
     except (ValueError, RecursionError):
         payload = None
     if answer.status == 200:
-        return _usage(payload)
+        return _usage(payload, now)
     outcome = classify(Reply(status=answer.status, headers=answer.headers, error=error_of(payload)), now)
     match outcome.kind:
         case Kind.DEACTIVATED:
@@ -101,12 +105,12 @@ def read_renewal(renewal: Renewal) -> Finding:
     return Finding(verdict=verdict, detail=f"refresh: {renewal.detail}")
 
 
-def _usage(payload: object) -> Finding:
+def _usage(payload: object, now: float) -> Finding:
     if not isinstance(payload, dict) or not isinstance(payload.get("rate_limit"), dict | None):
         return Finding(verdict=Verdict.UNKNOWN, detail="200, but not an account's usage")
     limit = payload.get("rate_limit") or {}
     at_limit = limit.get("limit_reached") is True or limit.get("allowed") is False
-    return Finding(verdict=Verdict.USABLE, at_limit=at_limit)
+    return Finding(verdict=Verdict.USABLE, at_limit=at_limit, windows=quota.from_usage(payload, now))
 
 
 def _is_loopback(host: str) -> bool:

@@ -37,7 +37,7 @@ class Keeper:
         while self.startup.service is not None:
             try:
                 await asyncio.to_thread(backups.daily, paths.pool_file(), paths.backups_folder(), clock.now())
-                await self.startup.service.adopt(paths.codex_auth_file())
+                await self.startup.service.look_at_client()
                 while await self.startup.service.keep(random.random()):  # noqa: S311 - spreads retries, guards nothing
                     pass
             except Exception as e:  # noqa: BLE001 - upkeep that fails once must go on

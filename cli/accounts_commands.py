@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from accounts.auth_file import Login
-from accounts.errors import LabelTaken, LoginNeeded, UsageError
+from accounts.backups import Backups
+from accounts.errors import LabelTaken, LoginNeeded, StoreError, UsageError
 from accounts.import_formats import same_seat
 from accounts.model import Account, Cooldown, Credentials, Event, Standing
 from accounts.store import Store
@@ -53,7 +54,8 @@ def remove_command(
 ) -> Result:
     """Forget an account. Only our copy of its login is deleted."""
     with Store(paths.pool_file()) as store:
-        return replace(remove_account(store, account, asker(yes=yes), clock.now()), notes=store.repairs)
+        backups = Backups(paths.pool_file(), paths.backups_folder())
+        return replace(remove_account(store, backups, account, asker(yes=yes), clock.now()), notes=store.repairs)
 
 
 def checked_label(label: str | None) -> str | None:
@@ -74,7 +76,8 @@ def import_login(store: Store, login: Login, wishes: Wishes, now: float) -> Resu
     label = wishes.label or login.account.label
     if wishes.label and wishes.label.casefold() in {a.label.casefold() for a in known.values() if a.key != key}:
         raise LabelTaken(wishes.label)
-    if (old := known.get(key)) and (why := _kept(old, store.credentials(key), login)):
+    spent = bool(store.spent([login.credentials.refresh]))
+    if (old := known.get(key)) and (why := _kept(old, store.credentials(key), login, spent=spent)):
         outcome, kind = f"is already in the pool, {why}", "kept"
     else:
         origin, override = wishes.backend_origin, wishes.routing_override
@@ -84,7 +87,7 @@ def import_login(store: Store, login: Login, wishes: Wishes, now: float) -> Resu
     if kind != "imported":
         given = {name: value for name, value in asdict(wishes).items() if value is not None}
         store.update_account(key, **given).result()
-    store.record(Event(at=now, kind=kind, key=key)).result()
+    store.record(Event(at=now, kind=kind, key=key))  # not waited for: the account is in the pool without it too
     numbers = {account.key: (number, account) for number, account in enumerate(store.accounts(), 1)}
     number, stored = numbers[key]
     message = f"{named(stored)} {outcome}. Start the proxy: {NEXT_STEP}"
@@ -112,18 +115,31 @@ def list_accounts(store: Store, now: float) -> Result:
     return Result("\n".join(hints), data=data, table=table)
 
 
-def remove_account(store: Store, wanted: str, who: Asker, now: float) -> Result:
-    """Forget one account after asking."""
+def remove_account(store: Store, backups: Backups, wanted: str, who: Asker, now: float) -> Result:
+    """Forget one account after asking. The backups stay as they are; those that hold its login are told."""
     account = find_account(store.accounts(), wanted)
     if not who.confirm(f"Remove {named(account)} from the pool?", "--yes"):
         return Result(f"{account.label} was not removed.", data={"removed": None}, exit_code=1)
     store.remove_account(account.key).result()
-    store.record(Event(at=now, kind="removed", key=account.key, detail=account.label)).result()
+    store.record(Event(at=now, kind="removed", key=account.key, detail=account.label))  # done, with or without history
     message = (
         f"{named(account)} was removed. Only our copy of its login is gone: "
         "the account itself and the official client's own login stay as they are."
     )
-    return Result(message, data={"removed": account.label, "account_id": account.account_id})
+    holding, told = in_backups(backups, account)
+    data = {"removed": account.label, "account_id": account.account_id, "backups": list(holding)}
+    return Result(f"{message}{told}", data)
+
+
+def in_backups(backups: Backups, account: Account) -> tuple[tuple[str, ...], str]:
+    """Which backups still hold a login that is gone from the pool, and a sentence about them."""
+    try:
+        holding = backups.holding(account.key)
+    except StoreError:  # the account is removed already, whatever is wrong with the folder
+        holding = ()
+    held = "a backup" if len(holding) == 1 else f"{len(holding)} backups"
+    told = f" Its login is still in {held}: `codex-rotate backup list` shows what there is."
+    return holding, told if holding else ""
 
 
 def _as_known(login: Login, accounts: Sequence[Account], stored: Mapping[str, Credentials]) -> Login:
@@ -138,10 +154,12 @@ def _as_known(login: Login, accounts: Sequence[Account], stored: Mapping[str, Cr
     return login
 
 
-def _kept(old: Account, stored: Credentials | None, login: Login) -> str:
+def _kept(old: Account, stored: Credentials | None, login: Login, *, spent: bool) -> str:
     """Why the pool keeps the tokens it has, "" if it does not. A refresh token works only once, so putting back one
     that the pool has used since would lose the account."""
     given = login.credentials
+    if spent:
+        return "and this file's login was used up since; it was left aside"
     if stored is None or old.standing is not Standing.GOOD:
         return ""
     if login.account.standing is not Standing.GOOD:

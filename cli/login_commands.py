@@ -1,23 +1,37 @@
 """`login`: how an account comes into the pool without the official client."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from accounts import login as flow
 from accounts.auth_file import Login
-from accounts.errors import UsageError
+from accounts.errors import BadCallback, UsageError, WrongWorkspace
 from accounts.login import Answer, Grant, Post
+from accounts.model import Account, Credentials
 from accounts.store import Store
+from accounts.verify import headers
+from accounts.workspaces import check_url, read_workspaces, routed
 from cli.accounts_commands import Wishes, checked_label, import_login
-from cli.asking import Asker, asker
+from cli.asking import Asker, NoAsking, asker
+from cli.login_choices import TRIES, Seats, called, choose, other_workspaces, seats_of
 from cli.options import AsJson
 from cli.render import say
 from cli.result import Result
 from config import clock, paths
+
+NOT_LISTED: Final = (
+    "The provider did not say where the requests of this workspace belong ({trouble}). The account is kept, and its "
+    "requests go where they went before, at first to chatgpt.com; a workspace that is bound to a region may be refused "
+    "there. Run `codex-rotate login` with it again to have that looked up."
+)
+NOT_ENDED: Final = "The provider did not confirm that it ended that login ({trouble}). Its tokens are not stored here."
+
+type Way = Callable[[str | None], Login]
+"""One of the ways to log in, with the only workspace that will do, or None."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +40,10 @@ class Ways:
     those the browser may come back to, and `patience` is how long it may take."""
 
     issuer: str
+    revoke_url: str
+    check_url: str
     send: Callable[[Post], Answer]
+    get: Callable[[str, Mapping[str, str]], Answer]
     say: Callable[[str], None]
     open_page: Callable[[str], bool]
     wait: Callable[[float], object] = threading.Event().wait
@@ -55,22 +72,34 @@ def login_command(  # noqa: PLR0913 - one parameter per option
 ) -> Result:
     """Log an account in and add it to the pool, or renew it there. The official client's login is not touched."""
     from cli.browser import open_page
-    from cli.login_http import send
+    from cli.login_http import get, send
+    from config import settings  # late: pydantic
 
     if device and manual:
         raise UsageError("--device and --manual are two ways to log in. Choose one of them.")
     wishes = Wishes(label=checked_label(label))
     workspace = _checked_workspace(workspace)
-    ways = Ways(issuer=flow.issuer(), send=send, say=say, open_page=_open_nothing if no_browser else open_page)
-    with Store(paths.pool_file()) as store:  # first: a pool that cannot be opened must not cost a login
+    ways = Ways(
+        issuer=flow.issuer(),
+        revoke_url=flow.revoke_url(),
+        check_url=check_url(settings.load().chatgpt_base_url),
+        send=send,
+        get=get,
+        say=say,
+        open_page=_open_nothing if no_browser else open_page,
+    )
+    # A device login cannot name a workspace, so it would be in vain to ask for one.
+    who: Asker = NoAsking() if device else asker(yes=False)
+
+    def way(wanted: str | None) -> Login:
         if device:
-            login = login_by_device(ways, workspace)
-        elif manual:
-            login = login_by_hand(ways, workspace, asker(yes=False))
-        else:
-            login = login_by_browser(ways, workspace)
+            return login_by_device(ways, wanted)
+        return login_by_hand(ways, wanted, who) if manual else login_by_browser(ways, wanted)
+
+    with Store(paths.pool_file()) as store:  # first: a pool that cannot be opened must not cost a login
+        login, notes = log_in(ways, way, workspace, who, store)
         result = keep_login(store, login, wishes, ways.clock())
-        return replace(result, notes=(*store.repairs, *result.notes))
+        return replace(result, notes=(*store.repairs, *notes, *result.notes))
 
 
 def _checked_workspace(workspace: str | None) -> str | None:
@@ -124,16 +153,75 @@ def login_by_hand(ways: Ways, workspace: str | None, who: Asker) -> Login:
     url = flow.authorize_url(ways.issuer, attempt, back_to, workspace)
     ways.say(f"Log in at this address, in any browser:\n\n{url}\n")
     ways.say(f"It ends at a page that does not open. Copy its whole address; it begins with {back_to}?")
-    code = flow.read_pasted(who.line("Which address did the browser end at?", "--device"), attempt.state)
+    code = _pasted(ways, who, attempt.state)
     return _trade(ways, Grant(code=code, verifier=attempt.verifier, redirect_uri=back_to), workspace)
 
 
+def _pasted(ways: Ways, who: Asker, state: str) -> str:
+    """The code in what was pasted. Somebody at a terminal may try again; a pipe holds one answer."""
+    question = "Which address did the browser end at?"
+    if not who.there:
+        return flow.read_pasted(who.line(question, "--device"), state)
+    for _ in range(TRIES - 1):
+        try:
+            return flow.read_pasted(who.answer(question), state)
+        except BadCallback as e:
+            ways.say(f"That does not answer this login: {e.trouble}. Paste the whole address that the browser ends at.")
+    return flow.read_pasted(who.answer(question), state)
+
+
 def _trade(ways: Ways, grant: Grant, workspace: str | None) -> Login:
-    return flow.read_login(ways.send(flow.exchange_post(ways.issuer, grant)), workspace, ways.clock())
+    answer = ways.send(flow.exchange_post(ways.issuer, grant))
+    try:
+        return flow.read_login(answer, workspace, ways.clock())
+    except WrongWorkspace:
+        give_back(ways, flow.read_login(answer, None, ways.clock()).credentials)
+        raise
+
+
+def give_back(ways: Ways, credentials: Credentials) -> None:
+    """End a login that nobody wants. Nothing depends on it: tokens that are not stored are lost in any case."""
+    answer = ways.send(flow.revoke_post(ways.revoke_url, credentials))
+    if not 200 <= answer.status < 300:
+        ways.say(NOT_ENDED.format(trouble=_in_words(answer)))
+
+
+# --- its workspace ---------------------------------------------------------------------------------------------------
+
+
+def log_in(ways: Ways, way: Way, wanted: str | None, who: Asker, store: Store) -> tuple[Login, tuple[str, ...]]:
+    """Log in, and once more if the person then chooses another workspace; the login comes with notes about it."""
+    login = way(wanted)
+    seats = look_up(ways, login, store.accounts())
+    if isinstance(seats, str):
+        return login, (NOT_LISTED.format(trouble=seats),)
+    if wanted is None and not who.there:
+        return routed(login, seats.own), other_workspaces(seats)
+    if wanted is None and len(seats.listed) > 1:
+        chosen = choose(seats, who, ways.say)
+        if chosen is not seats.own:
+            ways.say(f"Tokens are for one workspace only. Log in once more, for {called(chosen)}.\n")
+            give_back(ways, login.credentials)
+            return log_in(ways, way, chosen.account_id, who, store)
+    return routed(login, seats.own), ()
+
+
+def look_up(ways: Ways, login: Login, accounts: Sequence[Account]) -> Seats | str:
+    """What the provider says of the person's workspaces, or why that is not known."""
+    answer = ways.get(ways.check_url, headers(login.account, login.credentials))
+    if answer.status != 200:
+        return _in_words(answer)
+    return seats_of(read_workspaces(answer.body), login, accounts) or "its answer was not understood"
+
+
+def _in_words(answer: Answer) -> str:
+    return str(answer.status) if answer.status else "no answer came"
 
 
 def keep_login(store: Store, login: Login, wishes: Wishes, now: float) -> Result:
     """Put it into the pool. A login is not lost over a name: a label that is another account's is left out."""
+    origin, override = login.account.backend_origin, login.account.routing_override
+    wishes = replace(wishes, backend_origin=origin, routing_override=override)
     wanted = (wishes.label or "").casefold()
     if wanted and any(a.label.casefold() == wanted and a.key != login.account.key for a in store.accounts()):
         note = f"{wishes.label!r} is another account's label already, so this account did not get it."

@@ -1,8 +1,10 @@
-"""The way out of a login: one request of accounts/login.py over the network. Nothing is retried here."""
+"""The way out of a login: one request of it over the network. Nothing is retried here."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from accounts.login import Answer, Post
+from cli.verify_commands import get_over_http
 
 ANSWER_SECONDS: Final = 30.0
 
@@ -19,3 +21,14 @@ def send(post: Post) -> Answer:
     except (httpx.HTTPError, httpx.InvalidURL):
         return Answer(0)
     return Answer(answer.status_code, answer.content)
+
+
+def get(url: str, headers: Mapping[str, str]) -> Answer:
+    """Ask with a token, as `verify` does. No answer is an answer too: status 0."""
+    import httpx
+
+    try:
+        answer = get_over_http(url, headers)
+    except (OSError, ValueError, httpx.InvalidURL):  # the last two: an address that cannot be one
+        return Answer(0)
+    return Answer(answer.status, answer.body)

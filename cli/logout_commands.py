@@ -7,10 +7,12 @@ from typing import Annotated, Final
 import typer
 
 from accounts import login as flow
+from accounts.backups import Backups
+from accounts.locks import AccountLocks
 from accounts.login import Answer, Post
 from accounts.model import Account, Event
 from accounts.store import Store
-from cli.accounts_commands import named
+from cli.accounts_commands import in_backups, named
 from cli.asking import Asker, asker
 from cli.naming import find_account
 from cli.options import AsJson
@@ -48,20 +50,25 @@ def logout(store: Store, wanted: str, who: Asker, send: Callable[[Post], Answer]
     account = find_account(store.accounts(), wanted)
     if not who.confirm(_question(account, revoke=send is not None), "--yes"):
         return _kept(account, f"{account.label} was not logged out.")
-    trouble = _revoke(store, account, send) if send is not None else ""
+    trouble = ""
+    if send is not None:
+        with AccountLocks(paths.locks_folder()).account(account.key):  # not while a refresh makes another one of it
+            trouble = _revoke(store, account, send)
     told = f"The provider did not confirm the end of the login ({trouble})."
     if trouble and not who.confirm(f"{told} Delete our copy anyway?", "--yes"):
         return _kept(account, f"{told} {named(account)} is still in the pool: try again later.")
     store.remove_account(account.key).result()
     store.record(Event(at=now, kind="logged_out", key=account.key, detail=account.label)).result()
     revoked = send is not None and not trouble
-    data = {"removed": account.label, "account_id": account.account_id, "revoked": revoked}
+    data: dict[str, object] = {"removed": account.label, "account_id": account.account_id, "revoked": revoked}
     message = f"{named(account)} was logged out: our copy of its login is deleted"
+    holding, in_them = in_backups(Backups(store.path, paths.backups_folder()), account)
+    data["backups"] = list(holding)
     if trouble:
-        return Result(f"{message}. {told} To be sure, {SESSIONS}.", data, exit_code=1)
+        return Result(f"{message}. {told} To be sure, {SESSIONS}.{in_them}", data, exit_code=1)
     if revoked:
-        return Result(f"{message}, and the provider has ended it.", data)
-    return Result(f"{message}. At the provider it lives on; to end it there too, {SESSIONS}.", data)
+        return Result(f"{message}, and the provider has ended it.{in_them}", data)
+    return Result(f"{message}. At the provider it lives on; to end it there too, {SESSIONS}.{in_them}", data)
 
 
 def _question(account: Account, *, revoke: bool) -> str:
@@ -78,14 +85,11 @@ def _kept(account: Account, message: str) -> Result:
 
 
 def _revoke(store: Store, account: Account, send: Callable[[Post], Answer]) -> str:
-    """End the stored login, and the one that a proxy has made of it meanwhile; "" or what went wrong."""
-    ended = ""
-    for _ in range(2):
-        credentials = store.credentials(account.key)
-        if credentials is None or credentials.refresh == ended:
-            break
-        answer = send(flow.revoke_post(flow.revoke_url(), credentials))
-        if not 200 <= answer.status < 300:
-            return str(answer.status) if answer.status else "no answer came"
-        ended = credentials.refresh
-    return ""
+    """End the stored login; "" or what went wrong."""
+    credentials = store.credentials(account.key)
+    if credentials is None:
+        return ""
+    answer = send(flow.revoke_post(flow.revoke_url(), credentials))
+    if 200 <= answer.status < 300:
+        return ""
+    return str(answer.status) if answer.status else "no answer came"

@@ -1,7 +1,6 @@
 """`sync`: the pool and the official client's own files learn from each other."""
 
 import os
-import threading
 from dataclasses import replace
 from typing import Annotated
 
@@ -9,6 +8,7 @@ import typer
 
 from accounts import codex_home
 from accounts.client_files import Places, Writer, places
+from accounts.locks import AccountLocks
 from accounts.model import Account
 from accounts.store import Store
 from accounts.sync import Changes, by_legacy, reconcile, shown_counters, switched_off
@@ -21,8 +21,8 @@ from config import clock, paths
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")]
 
 TWO_OWNERS = (
-    "From now on two owners share one refresh token: the client and the pool. Whichever refreshes first, the other's "
-    "copy is old; the pool adopts what the client refreshes. Restart a client that is running."
+    "From now on the client and the pool share one login, whose refresh token works only once. While a proxy runs, "
+    "each side takes over what the other one refreshes. Restart a client that is running."
 )
 NO_FILES = "The official client has no login: neither {accounts} nor {auth} is there. Nothing was changed."
 
@@ -63,7 +63,7 @@ def push_command(
         if dry_run:
             result = try_push(store, places(), chosen, now)
         else:
-            result = push(store, places(), chosen, Writer(pause=threading.Event().wait), now)
+            result = push(store, places(), chosen, Writer(pause=clock.pause), now)
         return replace(result, notes=store.repairs)
 
 
@@ -104,7 +104,8 @@ def pull(store: Store, files: Places, now: float, *, dry_run: bool = False) -> R
 
 def push(store: Store, files: Places, account: Account, writer: Writer, now: float) -> Result:
     """The account in the client's files."""
-    changes = codex_home.push(store, files, account, writer, now)
+    with AccountLocks(paths.locks_folder()).account(account.key):  # a refresh under way would make it an old copy
+        changes = codex_home.push(store, files, account, writer, now)
     data = _pushed_data(store, files, account, changes)
     return Result(f"{_named(account)} is now the official client's login, in {files.auth}. {TWO_OWNERS}", data)
 

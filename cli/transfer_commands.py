@@ -123,6 +123,7 @@ def export_login(store: Store, wanted: str, out: Path, *, force: bool) -> Result
         raise CannotExport(f"No login of {account.label} is stored. Import it again.")
     if out.resolve().parent == store.path.resolve().parent and out.name.startswith(store.path.name):
         raise UsageError(f"{out} belongs to the pool itself. Choose another file with --out.")
+    store.share(account.key).result()
     write_login(out, auth_document(account, credentials), force=force)
     return Result(
         f"The login of {account.label} was written to {out}.",

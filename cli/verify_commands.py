@@ -66,13 +66,16 @@ def verify_command(
     """Ask the provider whether accounts can be used, and mark them accordingly."""
     if sum((bool(account), every, flagged)) > 1:
         raise UsageError("Name accounts, or say --all or --flagged: one of the three.")
+    from accounts.client_files import Writer, places
+    from accounts.home_login import HomeLogin
     from accounts.refresh import Refresher
     from config import settings  # late: pydantic
 
     url = verify.usage_url(settings.load().chatgpt_base_url)
     with Store(paths.pool_file()) as store:
         chosen = _chosen(store.accounts(), account or [], every=every)
-        refresher = Refresher(store, paths.home() / "locks", clock.now)
+        home_login = HomeLogin(store, places(), Writer(pause=clock.pause), clock.now)
+        refresher = Refresher(store, paths.locks_folder(), clock.now, co_owner=home_login)
         try:
             renew = None if dry_run else refresher.renew_now
             result = verify_accounts(Checker(store=store, url=url, get=get_over_http, renew=renew), chosen)
@@ -201,6 +204,8 @@ def _settle(checker: Checker, account: Account, finding: Finding, before: Cooldo
     free = finding.verdict is Verdict.USABLE and not finding.at_limit
     if free and before is not None and store.cooldowns().get(key) == before:
         store.clear_cooldown(key).result()
+    if finding.windows:
+        store.set_windows(key, finding.windows).result()
     detail = f"{finding.verdict} {finding.detail}".strip()
     store.record(Event(at=checker.clock(), kind="verified", key=key, detail=detail)).result()
 

@@ -27,6 +27,11 @@ def backups_folder(environ: Mapping[str, str] = os.environ) -> Path:
     return home(environ) / "backups"
 
 
+def locks_folder(environ: Mapping[str, str] = os.environ) -> Path:
+    """Lock files of the accounts, and marks of refreshes under way."""
+    return home(environ) / "locks"
+
+
 def config_file(environ: Mapping[str, str] = os.environ) -> Path:
     """The user's settings."""
     return home(environ) / "config.toml"

@@ -22,6 +22,7 @@ class AccountDetails(TypedDict, total=False):
     expires_in: float
     backend_origin: str
     routing_override: str
+    name: str
 
 
 def identity(account_id: str, details: AccountDetails) -> Identity:
@@ -34,6 +35,7 @@ def identity(account_id: str, details: AccountDetails) -> Identity:
         "expires_in": 3600.0,
         "backend_origin": NO_CONSTRAINT,
         "routing_override": NO_CONSTRAINT,
+        "name": "",
     }
     return Identity(account_id=account_id, **(defaults | dict(details)))
 
@@ -81,6 +83,13 @@ class Account:
     def user_id(self) -> str:
         """The person."""
         return self.identity.user_id
+
+    @property
+    def workspaces(self) -> tuple[Identity, ...]:
+        """Every seat of the same person, in the order they were added."""
+        with self._lock:
+            owners = {token.owner.key: token.owner for token in self._ledger.refresh.values()}
+        return tuple(each for each in owners.values() if each.user_id == self.user_id)
 
     @property
     def access_token(self) -> str:

@@ -15,16 +15,19 @@ def _models(_account: Account, _now: float) -> Reply:
 
 
 def _accounts_check(account: Account, _now: float) -> Reply:
-    who = account.identity
-    entry = {
-        "id": who.account_id,
-        "name": "",
-        "plan_type": who.plan,
-        "structure": "personal",
-        "workspace_backend_origin": who.backend_origin,
-        "account_routing_override": who.routing_override,
-    }
-    return json_reply({"accounts": [entry], "account_ordering": [who.account_id], "default_account_id": who.account_id})
+    entries = [
+        {
+            "id": who.account_id,
+            "name": who.name,
+            "plan_type": who.plan,
+            "structure": "workspace" if who.name else "personal",
+            "workspace_backend_origin": who.backend_origin,
+            "account_routing_override": who.routing_override,
+        }
+        for who in account.workspaces
+    ]
+    ordering = [entry["id"] for entry in entries]
+    return json_reply({"accounts": entries, "account_ordering": ordering, "default_account_id": account.account_id})
 
 
 def _usage(account: Account, now: float) -> Reply:

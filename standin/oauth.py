@@ -69,7 +69,8 @@ class LoginServer:
         if not found or (who is None and len(found) > 1):
             return _NOBODY
         redirect = asked.get("redirect_uri", "")
-        code = self._new_code(found[0], redirect, asked.get("code_challenge", ""))
+        account = self._seat(found[0], asked.get("allowed_workspace_id"))
+        code = self._new_code(account, redirect, asked.get("code_challenge", ""))
         query = urlencode({"code": code, "state": asked.get("state", "")})
         return Reply(302, (("location", f"{redirect}?{query}"),))
 
@@ -141,6 +142,11 @@ class LoginServer:
         challenge = challenge_of(verifier)
         code = self._new_code(account, DEVICE_REDIRECT, challenge)
         return json_reply({"authorization_code": code, "code_challenge": challenge, "code_verifier": verifier})
+
+    def _seat(self, account: Account, workspace: str | None) -> Account:
+        """The seat in this workspace that the person at the browser has; without one the account itself."""
+        with self._state.changed:
+            return self._state.accounts.get(f"{workspace}:{account.user_id}", account)
 
     def _new_code(self, account: Account, redirect_uri: str, challenge: str) -> str:
         code = f"ac_{secrets.token_urlsafe(24)}"

@@ -128,7 +128,8 @@ class StandIn:
 
     @property
     def seal_reasoning(self) -> bool:
-        """Whether answers carry reasoning items bound to the account, which other accounts then refuse."""
+        """Whether answers carry reasoning items bound to the account. Other accounts then refuse them, over HTTP and in
+        a socket, and the items that compacted a thread as well."""
         return self._state.seal_reasoning
 
     @seal_reasoning.setter

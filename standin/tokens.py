@@ -19,8 +19,8 @@ PROFILE_CLAIM = "https://api.openai.com/profile"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """Who an account is. `expires_in` is the life of its access tokens in seconds; `backend_origin` and
-    `routing_override` are what `/wham/accounts/check` says of it, docs/codex-wire.md section 1.1.
+    """Who an account is. `expires_in` is the life of its access tokens in seconds; `backend_origin`,
+    `routing_override` and `name` are what `/wham/accounts/check` says of it, docs/codex-wire.md section 1.1.
     """
 
     account_id: str
@@ -31,6 +31,7 @@ class Identity:
     expires_in: float
     backend_origin: str
     routing_override: str
+    name: str
 
     @property
     def key(self) -> str:

@@ -3,19 +3,25 @@
 import sqlite3
 from collections.abc import Iterable, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import jwt
 
+from accounts import schema
 from accounts.model import Account, Affinity, Cooldown, Credentials, Event, Standing
+from accounts.outcomes import Kind
 from accounts.pool import Lease, Pool
-from accounts.selection import Ask
+from accounts.quota import MAIN, Window
+from accounts.selection import Ask, Chosen, Exhausted, Policy, Seat, Situation, choose
+from accounts.threads import NOWHERE, Place
+from accounts.turn import Turn
 
 NOW = 1_800_000_000.0
 HOUR = 3600.0
 DAY = 86_400.0
+WEEK_MINUTES = 7 * 24 * 60
 
 AUTH_CLAIM = "https://api.openai.com/auth"
 
@@ -81,11 +87,17 @@ class ListJournal:
         self.entries.append(("set_standing", key, standing))
         return Written()
 
+    def set_windows(self, key: str, windows: tuple[Window, ...]) -> None:
+        self.entries.append(("set_windows", key, windows))
+
+    def refuse_model(self, key: str, model: str, until: float, now: float) -> None:
+        self.entries.append(("refuse_model", key, model, until, now))
+
     def save_affinity(self, affinity: Affinity) -> None:
         self.entries.append(("save_affinity", affinity))
 
-    def record(self, event: Event) -> None:
-        self.entries.append(("record", event))
+    def record(self, *events: Event) -> None:
+        self.entries += [("record", event) for event in events]
 
     def of(self, name: str) -> list[tuple[Any, ...]]:
         """What was told by this call, without its name."""
@@ -100,6 +112,8 @@ class Stored:
     tokens: dict[str, Credentials] | None = None
     rests: dict[str, Cooldown] = field(default_factory=dict)
     threads: tuple[Affinity, ...] = ()
+    seen: dict[str, tuple[Window, ...]] = field(default_factory=dict)
+    refused: dict[tuple[str, str], float] = field(default_factory=dict)
 
     def accounts(self) -> tuple[Account, ...]:
         return self.seats
@@ -112,6 +126,12 @@ class Stored:
     def cooldowns(self) -> dict[str, Cooldown]:
         return dict(self.rests)
 
+    def windows(self) -> dict[str, tuple[Window, ...]]:
+        return dict(self.seen)
+
+    def refused_models(self) -> dict[tuple[str, str], float]:
+        return dict(self.refused)
+
     def affinities(self, limit: int) -> tuple[Affinity, ...]:
         return self.threads[:limit]
 
@@ -123,10 +143,61 @@ def pool_of(*seats: Account | str, journal: ListJournal | None = None, **stored:
     return pool
 
 
-def lease_of(pool: Pool, name: str, now: float = NOW, thread: str = "") -> Lease:
+def lease_of(pool: Pool, name: str, now: float = NOW, thread: str = "", model: str = "") -> Lease:
     """A lease on this account and no other."""
     others = frozenset(pool.seats) - {key_of(name)}
-    lease = pool.select(Ask(thread=thread, tried=others), now)
+    lease = pool.select(Ask(thread=thread, model=model, tried=others), now)
+    assert isinstance(lease, Lease), lease
+    return lease
+
+
+def window(used: float, resets_in: float | None = HOUR, *, minutes: int = 300, **changes: Any) -> Window:
+    """A window of the account's own limit, seen now."""
+    resets_at = None if resets_in is None else NOW + resets_in
+    values = {"family": MAIN, "minutes": minutes, "used_percent": used, "resets_at": resets_at, "seen_at": NOW}
+    return Window(**{**values, **changes})
+
+
+def rest(seconds: float = 60, kind: str = Kind.USAGE_LIMIT, *, age: float = 1) -> Cooldown:
+    """A rest that began a moment ago and ends in so many seconds."""
+    return Cooldown(until=NOW + seconds, reason=kind, since=NOW - age)
+
+
+def seat(name: str, **changes: Any) -> Seat:
+    """An account as selection sees it. Changes are the seat's where it has a field of that name, else the account's."""
+    own = {each.name for each in fields(Seat)} & changes.keys()
+    return Seat(
+        account=account(name, **{k: v for k, v in changes.items() if k not in own}), **{k: changes[k] for k in own}
+    )
+
+
+def about(place: Place = NOWHERE, policy: Policy | None = None, *, now: float = NOW, **ask: Any) -> Situation:
+    """What a choice depends on; `ask` are the fields of an Ask."""
+    return Situation(now=now, ask=Ask(**ask), place=place, policy=policy or Policy())
+
+
+def chosen(*seats: Seat, about: Situation | None = None) -> str:
+    """The name of the account that is chosen."""
+    answer = choose({each.account.key: each for each in seats}, about or Situation(now=NOW))
+    assert isinstance(answer, Chosen), answer
+    return answer.account.label
+
+
+def nobody(*seats: Seat, about: Situation | None = None) -> Exhausted:
+    """Why nobody is chosen."""
+    answer = choose({each.account.key: each for each in seats}, about or Situation(now=NOW))
+    assert isinstance(answer, Exhausted), answer
+    return answer
+
+
+def turn_on(pool: Pool | str, **ask: Any) -> Turn:
+    """A request that begins now, on this pool or on one of these one-letter accounts."""
+    return Turn(pool=pool_of(*pool) if isinstance(pool, str) else pool, ask=Ask(**ask), began=NOW)
+
+
+def taken(turn: Turn, now: float = NOW, again: Lease | None = None) -> Lease:
+    """The account for the next attempt; there is one."""
+    lease = turn.take(now, again=again)
     assert isinstance(lease, Lease), lease
     return lease
 
@@ -134,6 +205,24 @@ def lease_of(pool: Pool, name: str, now: float = NOW, thread: str = "") -> Lease
 def planted(values: Iterable[Credentials]) -> set[str]:
     """Every secret in these credentials."""
     return {secret for each in values for secret in (each.access, each.refresh, each.id_token) if secret}
+
+
+def old_pool(path: Path, version: int, login: Credentials) -> Account:
+    """A pool.db as the program with this schema number left it. It holds one account, which is returned."""
+    seat = account()
+    values = {**asdict(seat), "key": seat.key, "tags": "[]", "standing": str(seat.standing)}
+    tokens = (seat.key, login.access, login.refresh, login.id_token, login.expires_at, login.refreshed_at)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with closing(sqlite3.connect(path)) as db, db:
+        for script in schema.MIGRATIONS[:version]:
+            db.executescript(script)
+        db.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
+        db.execute(f"PRAGMA user_version = {version}")
+        marks = ", ".join(f":{name}" for name in values)
+        db.execute(f"INSERT INTO account ({', '.join(values)}) VALUES ({marks})", values)
+        names = "key, access, refresh, id_token, expires_at, refreshed_at"
+        db.execute(f"INSERT INTO credential ({names}) VALUES (?, ?, ?, ?, ?, ?)", tokens)
+    return seat
 
 
 def spoiled(kind: str, file: Path) -> None:

@@ -5,17 +5,31 @@ import json
 import os
 import stat
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from accounts import client_files
-from accounts.client_files import Places, Writer, accounts_with, auth_with, locked, read_client, read_file, read_one
+from accounts.client_files import (
+    Places,
+    Writer,
+    accounts_with,
+    auth_with,
+    locked,
+    read_client,
+    read_file,
+    read_one,
+    refresh_tokens,
+    with_renewed,
+)
 from accounts.errors import BadClientFile, ClientFileBusy, ClientFileChanged, ClientFileUnwritable
+from accounts.export import rfc3339
+from accounts.model import Credentials
 from accounts.sync import ClientState
-from tests.builders import account, token
+from tests.builders import NOW, account, token
 
 posix = pytest.mark.skipif(os.name != "posix", reason="modes and links are a POSIX matter")
 
@@ -320,9 +334,54 @@ def test_a_lock_that_is_held(places: Places, name: str, monkeypatch: pytest.Monk
 
 
 @posix
-def test_locks_are_private_and_the_clients_are_not_made(places: Places) -> None:
-    """Where the client has none, none is made in its name."""
+def test_locks_are_private_and_the_clients_own_are_held(places: Places) -> None:
+    """Also where the client has not made its lock files yet: it takes what is there."""
     with locked(places.auth):
-        (lock,) = places.auth.parent.iterdir()
-        assert stat.S_IMODE(lock.stat().st_mode) == 0o600
-    assert lock.name == ".auth.json.codex-rotate.lock"
+        locks = {each.name: each for each in places.auth.parent.iterdir()}
+        assert locks.keys() == {".auth.json.codex-rotate.lock", "auth.lock", "auth.json.lock"}
+        assert {stat.S_IMODE(each.stat().st_mode) for each in locks.values()} == {0o600}
+        for each in locks.values():
+            with pytest.raises(Timeout):
+                FileLock(each, timeout=0).acquire()
+
+
+# --- a renewed login -------------------------------------------------------------------------------------------------
+
+OLD = {"access_token": "a1", "refresh_token": "r1", "id_token": "i1", "account_id": "acct", "beside": 1}
+NEWER = Credentials(access="a2", refresh="r2", id_token="i2", expires_at=1_900_000_000.5, refreshed_at=NOW)
+
+
+def test_a_renewed_login_takes_the_place_of_what_it_replaced() -> None:
+    """Only the tokens and the time of the refresh change."""
+    document = {"auth_mode": "chatgpt", "tokens": OLD, "last_refresh": "x", "unknown": [1]}
+    written = with_renewed(document, {"r1": NEWER})
+    tokens = {**OLD, "access_token": "a2", "refresh_token": "r2", "id_token": "i2"}
+    assert written == {**document, "tokens": tokens, "last_refresh": rfc3339(NOW)}
+    assert refresh_tokens(document) == {"r1"}
+
+
+def test_of_several_logins_only_the_renewed_one_changes() -> None:
+    """Its expiry is in milliseconds there; an id token that the refresh did not bring stays."""
+    mine = {"email": "a", "auth": {"tokens": {**OLD, "expires_at": 5}, "beside": 2}}
+    document = {"accounts": [{"auth": {"tokens": {"refresh_token": "r0"}}}, mine, "odd"], "activeEmail": "a"}
+    written = with_renewed(document, {"r1": replace(NEWER, id_token="")})
+    assert written is not None
+    tokens = {**OLD, "access_token": "a2", "refresh_token": "r2", "expires_at": 1_900_000_000_500}
+    assert written["accounts"][1] == {"email": "a", "auth": {"tokens": tokens, "beside": 2}}
+    assert (written["accounts"][0], written["accounts"][2]) == (document["accounts"][0], "odd")
+    assert refresh_tokens(document) == {"r0", "r1"}
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {},
+        {"tokens": OLD},
+        {"tokens": None},
+        {"tokens": {"refresh_token": 5}},
+        {"accounts": {}},
+        {"accounts": [{"auth": 3}]},
+    ],
+)
+def test_a_file_without_the_replaced_token_is_left_alone(document: dict[str, object]) -> None:
+    assert with_renewed(document, {"other": NEWER}) is None

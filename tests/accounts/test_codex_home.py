@@ -270,7 +270,7 @@ def test_the_first_usable(store: Store) -> None:
 
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(["pull", "push", "adopt", "client refresh", "pool refresh", "remove", "login"]),
+        st.sampled_from(["pull", "push", "adopt", "tell", "client refresh", "pool refresh", "remove", "login"]),
         st.sampled_from("ab"),
     ),
     max_size=12,
@@ -314,6 +314,8 @@ class World:
             self.store.remove_account(key_of(name)).result()
         elif what == "adopt":
             adopt(self.store, self.places.auth, NOW)
+        elif what == "tell":
+            codex_home.tell(self.store, self.places, WRITER)
         elif what == "pull" and self.client()[0]:
             pull(self.store, self.places)
         elif what == "push":

@@ -284,6 +284,7 @@ def test_whose_login_it_became() -> None:
         id_token=given["id_token"],
         expires_at=NOW + HOUR,
         refreshed_at=NOW,
+        own=True,
     )
     assert flow.read_login(answer(**given), "acct-a", NOW) == login
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import filelock
 import pytest
 
-from accounts import refresh, schema
+from accounts import locks, refresh, schema
 from accounts.model import Credentials
 from accounts.oauth import Renewal, refresh_body
 from accounts.refresh import Refresher, post_json
@@ -183,6 +183,16 @@ def test_an_endpoint_that_says_no_for_now_is_asked_again(store: Store, endpoint:
         assert r.renew_now(A, credentials("a"), "x").credentials == stored(store)
 
 
+def test_an_old_copy_that_has_come_back_is_not_sent(store: Store, endpoint: Endpoint) -> None:
+    """From a backup, or a file: its token was used before, and a second use could cost every login of its family."""
+    with refresher(store, endpoint) as r:
+        r.renew_now(A, credentials("a"), "x")
+        store.put_account(account("a"), credentials("a")).result()
+        renewal = r.renew_now(A, credentials("a"), "x")
+    assert (renewal.dead, renewal.detail) == (True, refresh.USED_UP)
+    assert endpoint.sent[credentials("a").refresh] == 1
+
+
 def test_a_removed_account_is_not_asked_for(store: Store, endpoint: Endpoint) -> None:
     store.remove_account(A).result()
     with refresher(store, endpoint) as r:
@@ -201,11 +211,12 @@ def test_an_account_removed_while_we_asked_stays_removed(store: Store, endpoint:
 def test_a_lock_that_stays_is_not_waited_for_for_ever(
     store: Store, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, won: bool
 ) -> None:
-    monkeypatch.setattr(refresh, "LOCK_SECONDS", 0)
+    monkeypatch.setattr(locks, "LOCK_SECONDS", 0)
     name = hashlib.sha256(A.encode()).hexdigest()[:16]
     with refresher(store, endpoint) as r:
-        r.locks.mkdir()
-        with filelock.FileLock(r.locks / f"{name}.lock"):
+        folder = store.path.parent / "locks"
+        folder.mkdir()
+        with filelock.FileLock(folder / f"{name}.lock"):
             if won:
                 store.save_credentials(A, credentials("newer"), replaces=credentials("a").refresh).result()
             renewal = r.renew_now(A, credentials("a"), "x")
@@ -215,7 +226,7 @@ def test_a_lock_that_stays_is_not_waited_for_for_ever(
 
 
 def test_a_lock_is_shorter_than_the_clients_patience() -> None:
-    assert refresh.LOCK_SECONDS < 15
+    assert locks.LOCK_SECONDS < 15
 
 
 @pytest.mark.parametrize("status", [200, 400, 401, 500])
@@ -228,7 +239,7 @@ def test_no_token_is_in_any_answer_of_ours(store: Store, endpoint: Endpoint, sta
 
 def test_a_folder_that_cannot_be_made_is_no_reason_to_raise(store: Store, endpoint: Endpoint) -> None:
     with refresher(store, endpoint) as r:
-        r.locks.write_text("a file is in the way")
+        (store.path.parent / "locks").write_text("a file is in the way")
         assert r.renew_now(A, credentials("a"), "x").credentials is None
 
 

@@ -2,6 +2,8 @@
 
 import os
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -16,7 +18,9 @@ from accounts.errors import BackupDamaged, StoreCorrupt, StoreError, StoreTooNew
 from accounts.model import Account, Affinity, Cooldown, Credentials, Event, Standing
 from accounts.restoring import restore, would_lose
 from accounts.store import Store
+from tests.builders import DAY, credentials, old_pool
 
+ROOT = Path(__file__).parents[2]
 NOON = 1_795_176_900.0
 
 
@@ -190,6 +194,50 @@ def test_the_way_back(copies: Backups, store: Store) -> None:
     assert store.credentials(bob.key) == tokens("bob", 7)
 
 
+def test_of_what_was_there_before_the_newest_seven_stay(copies: Backups, store: Store) -> None:
+    """They make room with the backup of the day, by time and number, and no file that a person named goes with them."""
+    put(store, "ann")
+    theirs = {"before-restore-mine", "before-restore-2026-11-20", "before-restore-2026-11-20T121500Z-old", "mine"}
+    for name in theirs:
+        copies.create(name, NOON)
+    copies.create_free("before-restore-2026-11-19T235959Z-99", NOON)
+    made = [restore(copies, "mine", NOON).safety for _ in range(11)]
+    assert made[-2:] == ["before-restore-2026-11-20T121500Z-10", "before-restore-2026-11-20T121500Z-11"]
+    assert {*made, *theirs} < {each.name for each in copies.entries()}
+    copies.daily(NOON)
+    assert {each.name for each in copies.entries()} == {*made[-7:], *theirs, "auto-2026-11-20"}
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from accounts.backups import Backups
+class Killed(Backups):
+    def _move(self, *_):
+        os._exit(9)
+where = (Path(sys.argv[1]), Path(sys.argv[1]).with_name("backups"))
+if sys.argv[2] == "backup":
+    Killed(*where).create("other", float(sys.argv[3]))
+with Backups(*where).opened_copy("mine"):
+    os._exit(9)
+"""
+
+
+@pytest.mark.parametrize("doing", ["backup", "restore"])
+def test_what_a_kill_leaves_is_deleted_after_a_day(copies: Backups, store: Store, doing: str) -> None:
+    """Half a backup, or the copy that a restore reads, holds tokens. While somebody may be at work on it, it stays."""
+    put(store, "ann")
+    copies.create("mine", NOON)
+    argv = [sys.executable, "-c", KILLED, str(store.path), doing, str(NOON)]
+    assert subprocess.run(argv, check=False, cwd=ROOT, timeout=60).returncode == 9
+    (left,) = copies.folder.glob(".*")
+    os.utime(left, (NOON, NOON))
+    copies.daily(NOON + DAY)
+    assert left.exists()
+    copies.daily(NOON + 2 * DAY)
+    assert {file.name for file in copies.folder.iterdir()} == {"mine.db", "auto-2026-11-21.db", "auto-2026-11-22.db"}
+
+
 # --- running openers -------------------------------------------------------------------------------------------------
 
 
@@ -240,16 +288,36 @@ def test_an_older_backup_is_migrated(store: Store, tmp_path: Path) -> None:
         assert db.execute("SELECT x FROM extra").fetchall() == [("new",)]
 
 
-def test_a_backup_of_the_first_release(store: Store, tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", range(1, len(schema.MIGRATIONS)))
+def test_a_backup_of_an_earlier_release(store: Store, tmp_path: Path, version: int) -> None:
     """Every schema there ever was can be restored."""
     folder = tmp_path / "home" / "backups"
-    for known in range(1, len(schema.MIGRATIONS) + 1):
-        old = tmp_path / f"old-{known}" / "pool.db"
-        with Store(old, migrations=schema.MIGRATIONS[:1]) as first:
-            put(first, "ann")
-            Backups(old, folder, migrations=schema.MIGRATIONS[:1]).create(f"v{known}", NOON)
-        restore(Backups(store.path, folder), f"v{known}", NOON)
-        assert store.accounts() == (seat("ann"),)
+    folder.mkdir(parents=True)
+    account = old_pool(folder / "old.db", version, credentials())
+    restore(Backups(store.path, folder), "old", NOON)
+    assert (store.accounts(), store.credentials(account.key)) == ((account,), credentials())
+
+
+def test_what_was_spent_stays_spent(store: Store, tmp_path: Path) -> None:
+    """A restore does not forget which tokens were replaced since the backup was made."""
+    backups = Backups(store.path, tmp_path / "home" / "backups")
+    key = put(store, "ann").key
+    backups.create("before", NOON)
+    store.save_credentials(key, tokens("ann", 2), replaces=tokens("ann", 1).refresh).result()
+    restore(backups, "before", NOON)
+    assert store.spent([tokens("ann", 1).refresh]) == {tokens("ann", 1).refresh: key}
+
+
+def test_what_a_backup_knows_as_spent_comes_with_it(copies: Backups, store: Store) -> None:
+    """A pool that was lost knows nothing: without this, an old file could bring a dead token back."""
+    key = put(store, "ann").key
+    store.save_credentials(key, tokens("ann", 2), replaces=tokens("ann", 1).refresh).result()
+    copies.create("mine", NOON)
+    store.close()
+    store.path.unlink()
+    restore(copies, "mine", NOON)
+    with Store(store.path) as again:
+        assert again.spent([tokens("ann", 1).refresh, "another"]) == {tokens("ann", 1).refresh: key}
 
 
 # --- what is refused -------------------------------------------------------------------------------------------------

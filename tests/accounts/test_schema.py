@@ -12,6 +12,7 @@ from accounts import schema
 from accounts.errors import StoreCorrupt, StoreError, StoreTooNew, StoreUnusable
 from accounts.model import Account, Credentials
 from accounts.store import Store
+from tests.builders import credentials, old_pool
 
 posix = pytest.mark.skipif(os.name != "posix", reason="file modes are a POSIX matter")
 
@@ -163,16 +164,17 @@ def test_a_migration_is_preceded_by_a_copy(path: Path) -> None:
         Store(path)
 
 
-def test_a_pool_of_the_first_release_gets_its_counters(path: Path) -> None:
-    """Schema 1 becomes the newest one with its accounts, and the copy from before is still schema 1."""
-    with Store(path, migrations=schema.MIGRATIONS[:1]) as store:
-        account = put(store, "a")
+@pytest.mark.parametrize("version", range(1, len(schema.MIGRATIONS)))
+def test_a_pool_of_an_earlier_release_comes_forward(path: Path, version: int) -> None:
+    """Its accounts and tokens are there, what is new works, and the copy from before is as it was."""
+    account, login = old_pool(path, version, credentials()), credentials()
     with Store(path) as store:
-        assert store.accounts() == (account,)
+        assert (store.accounts(), store.all_credentials()) == ((account,), {account.key: login})
         store.count("x").result()
         assert store.counters() == {"x": 1}
-    with closing(sqlite3.connect(path.with_name("pool.db.before-v2"))) as db:
-        assert db.execute("PRAGMA user_version").fetchone() == (1,)
+        assert store.spent([login.refresh]) == {}
+    with closing(sqlite3.connect(path.with_name(f"pool.db.before-v{version + 1}"))) as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (version,)
 
 
 def test_a_migration_that_fails_changes_nothing(path: Path) -> None:

@@ -1,4 +1,7 @@
-"""The store keeps what it was told, shares one file between openers, and never harms a file it cannot read."""
+"""The store keeps what it was told, shares one file between openers, and never harms a file it cannot read.
+
+What selection goes by (windows, refused models, threads, decisions) is in tests/accounts/test_store_selection.py.
+"""
 
 import os
 import sqlite3
@@ -189,6 +192,31 @@ def test_refreshed_tokens_are_compared_and_swapped(store: Store) -> None:
     assert store.credentials("gone:too") is None
 
 
+def test_a_replaced_refresh_token_is_known_as_spent(store: Store) -> None:
+    """By its fingerprint only; one that the provider let stand is not spent, nor one that a new login replaced."""
+    account = put(store, "a")
+    old, new = tokens("a"), tokens("new")
+    store.save_credentials(account.key, replace(old, access="x"), replaces=old.refresh).result()
+    assert store.spent([old.refresh]) == {}
+    store.save_credentials(account.key, new, replaces=old.refresh).result()
+    store.put_account(account, tokens("login")).result()
+    assert store.spent([old.refresh, new.refresh, "never seen"]) == {old.refresh: account.key}
+    assert store.spent([]) == {}
+
+
+def test_a_login_of_our_own_is_ours_until_it_is_shared(store: Store) -> None:
+    """A refresh keeps that; a login from a file never was."""
+    account = put(store, "a")
+    store.put_account(account, replace(tokens("a"), own=True)).result()
+    found = store.credentials(account.key)
+    assert found is not None
+    assert found.own
+    store.share(account.key).result()
+    found = store.credentials(account.key)
+    assert found is not None
+    assert not found.own
+
+
 @pytest.mark.parametrize(("second", "left"), [(50, 100), (100, 100), (150, 150)])
 def test_a_longer_rest_stays(store: Store, second: float, left: float) -> None:
     """A second limit never brings an account back earlier than the first one said."""
@@ -198,19 +226,6 @@ def test_a_longer_rest_stays(store: Store, second: float, left: float) -> None:
     assert store.cooldowns()[key].until == left
     store.clear_cooldown(key).result()
     assert store.cooldowns() == {}
-
-
-def test_threads_come_back_most_recent_first(store: Store) -> None:
-    """A later use moves a thread; an older message that arrives late does not."""
-    a, b = put(store, "a"), put(store, "b")
-    for thread, key, used in (("t1", a.key, 1), ("t2", a.key, 2), ("t1", b.key, 3), ("t1", a.key, 2)):
-        store.save_affinity(Affinity(thread=thread, key=key, used_at=used))
-    store.flush()
-    assert store.affinities(9) == (
-        Affinity(thread="t1", key=b.key, used_at=3),
-        Affinity(thread="t2", key=a.key, used_at=2),
-    )
-    assert len(store.affinities(1)) == 1
 
 
 def fill(path: Path, statement: str, count: int) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from accounts.auth_file import read_auth_file
+from accounts.backups import Backups
 from accounts.errors import InputNeeded
 from accounts.model import Cooldown, Standing
 from accounts.store import Store
@@ -87,6 +88,17 @@ def test_an_older_file_does_not_cost_the_account(store: Store, write_login: Writ
     store.set_standing(old.account.key, Standing.NEEDS_LOGIN).result()
     assert "was renewed" in import_login(store, old, Wishes(), now=30.0).message
     assert store.credentials(old.account.key) == old.credentials
+
+
+def test_a_login_that_was_used_up_is_never_put_back(store: Store, write_login: WriteLogin) -> None:
+    """Not even for an account that needs a login: its refresh token would be sent a second time."""
+    old, new = read_auth_file(write_login("ann")), read_auth_file(write_login("ann", turn=2))
+    import_login(store, old, Wishes(), now=10.0)
+    store.save_credentials(old.account.key, new.credentials, replaces=old.credentials.refresh).result()
+    store.set_standing(old.account.key, Standing.NEEDS_LOGIN).result()
+    assert "was used up since" in import_login(store, old, Wishes(), now=20.0).message
+    assert store.credentials(old.account.key) == new.credentials
+    assert store.accounts()[0].standing is Standing.NEEDS_LOGIN
 
 
 def test_default_labels_that_are_taken(run: Run, write_login: WriteLogin) -> None:
@@ -171,12 +183,39 @@ def test_remove_says_what_stays(run: Run, fill: Fill) -> None:
     assert ran.code == 0
     assert "Only our copy of its login is gone" in ran.out
     assert [each["label"] for each in run("list", "--json").json] == ["bob"]
-    assert run("remove", "1", "--yes", "--json").json == {"removed": "bob", "account_id": "acct-bob"}
+    assert "backup" not in ran.out
+    told = run("remove", "1", "--yes", "--json").json
+    assert told == {"removed": "bob", "account_id": "acct-bob", "backups": []}
 
 
-def test_remove_asks(store: Store, fill: Fill) -> None:
+def test_remove_says_where_the_login_still_is(run: Run, fill: Fill, home: Path) -> None:
+    """A backup keeps what it was made of: those that hold the account are counted, and named for programs. One that
+    cannot be read may hold anybody."""
+    fill("ann", "bob")
+    run("backup", "create", "first")
+    fill("cy")
+    run("backup", "create", "second")
+    assert "Its login is still in 2 backups: `codex-rotate backup list`" in run("remove", "ann", "--yes").out
+    assert "Its login is still in a backup: `codex-rotate backup list`" in run("remove", "cy", "--yes").out
+    (home / "backups" / "first.db").write_bytes(b"x" * 5000)
+    (home / "backups" / ".hidden.db").write_bytes(b"x")
+    assert run("remove", "bob", "--yes", "--json").json["backups"] == ["first", "second"]
+    assert {file.name for file in (home / "backups").iterdir()} == {"first.db", "second.db", ".hidden.db"}
+
+
+def test_backups_that_cannot_be_seen_do_not_stop_remove(run: Run, fill: Fill, home: Path) -> None:
+    """Here a file is where their folder should be."""
+    fill("ann")
+    (home / "backups").write_text("not a folder")
+    ran = run("remove", "ann", "--yes")
+    assert (ran.code, ran.err) == (0, "")
+    assert run("list", "--json").json == []
+
+
+def test_remove_asks(store: Store, fill: Fill, home: Path) -> None:
     """No answer, or no: the account stays. Yes: it goes."""
     fill("ann")
+    copies = Backups(store.path, home / "backups")
 
     class SaidNo(SaidYes):
         def confirm(self, question: str, option: str) -> bool:
@@ -185,11 +224,11 @@ def test_remove_asks(store: Store, fill: Fill) -> None:
             return False
 
     with pytest.raises(InputNeeded, match="--yes"):
-        remove_account(store, "ann", NoAsking(), now=1.0)
-    kept = remove_account(store, "ann", SaidNo(), now=1.0)
+        remove_account(store, copies, "ann", NoAsking(), now=1.0)
+    kept = remove_account(store, copies, "ann", SaidNo(), now=1.0)
     assert (kept.exit_code, kept.message) == (1, "ann was not removed.")
     assert len(store.accounts()) == 1
-    assert remove_account(store, "ann", SaidYes(), now=1.0).exit_code == 0
+    assert remove_account(store, copies, "ann", SaidYes(), now=1.0).exit_code == 0
     assert store.accounts() == ()
 
 

@@ -27,6 +27,20 @@ def test_the_person_at_the_terminal(
     assert (said.out, said.err) == ("", "Really? [y/N] ")
 
 
+def test_a_question_that_needs_no_answer(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Somebody at the terminal may press Enter, or be gone; nobody else is asked, and no pipe is read."""
+    monkeypatch.setattr("sys.stdin", Terminal(" 2 \n\n"))
+    person = TerminalAsker()
+    assert person.there
+    assert [person.answer("Which?") for _ in range(3)] == ["2", "", ""]
+    assert capsys.readouterr() == ("", "Which? " * 3)
+    piped = io.StringIO("2\n")
+    monkeypatch.setattr("sys.stdin", piped)
+    for nobody in (NoAsking(), SaidYes()):
+        assert (nobody.there, nobody.answer("Which?")) == (False, "")
+    assert (piped.tell(), capsys.readouterr()) == (0, ("", ""))
+
+
 def test_nobody_is_there() -> None:
     """The option that answers is named."""
     with pytest.raises(InputNeeded, match=r"Really\? .*--yes"):

@@ -6,13 +6,12 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, parse_qsl, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
-import httpx
 import pytest
 
 from accounts.errors import (
@@ -29,56 +28,32 @@ from accounts.model import Standing
 from accounts.store import Store
 from cli import login_commands
 from cli.accounts_commands import Wishes
-from cli.asking import NoAsking, SaidYes
-from cli.login_commands import Ways, keep_login, login_by_browser, login_by_device, login_by_hand
-from cli.login_http import send
+from cli.asking import NoAsking
+from cli.login_commands import NOT_ENDED, Ways, keep_login, login_by_browser, login_by_device, login_by_hand
 from standin import Account, Fault, FaultKind, StandIn
 from tests.builders import NOW, Clock
+from tests.cli.logins import (
+    ADDRESS,
+    Browser,
+    Pasting,
+    Person,
+    issuer_of,
+    lead_to,
+    refusal_of,
+    secrets_seen,
+    ways_to,
+)
 from tests.harness import plain_environment, secrets_of
 
 type Run = Callable[..., Any]
 
 ROOT = Path(__file__).parents[2]
-ADDRESS = re.compile(r"https?://\S+/oauth/authorize\?\S+")
-
-
-@dataclass
-class Browser:
-    """Opens an address, follows where it leads by hand, and remembers both."""
-
-    opened: list[str] = field(default_factory=list)
-    led_to: list[str] = field(default_factory=list)
-
-    def sign_in(self, url: str) -> str:
-        """Where the provider sends the browser after a login."""
-        self.opened.append(url)
-        self.led_to.append(httpx.get(url, trust_env=False, timeout=10).headers["location"])
-        return self.led_to[-1]
-
-    def __call__(self, url: str) -> bool:
-        """The whole way, back to the program that waits."""
-        return httpx.get(self.sign_in(url), trust_env=False, timeout=10).status_code == 200
-
-
-@dataclass
-class Pasting(SaidYes):
-    """A person who copies the address their browser ended at."""
-
-    browser: Browser
-    said: list[str]
-
-    def line(self, question: str, option: str) -> str:
-        found = ADDRESS.search("\n".join(self.said))
-        assert found
-        return self.browser.sign_in(found.group())
 
 
 @pytest.fixture
 def upstream(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
     with StandIn() as running:
-        issuer = running.token_url.removesuffix("/oauth/token")
-        monkeypatch.setenv("CODEX_APP_SERVER_LOGIN_ISSUER", issuer)
-        monkeypatch.delenv("CODEX_REVOKE_TOKEN_URL_OVERRIDE", raising=False)
+        lead_to(running, monkeypatch)
         yield running
 
 
@@ -106,33 +81,13 @@ def clock() -> Clock:
 
 @pytest.fixture
 def ways(upstream: StandIn, browser: Browser, said: list[str], clock: Clock) -> Ways:
-    """No fixed port, no real waiting: what passes is the test's own time."""
-    issuer = upstream.token_url.removesuffix("/oauth/token")
-    return Ways(
-        issuer=issuer,
-        send=send,
-        say=said.append,
-        open_page=browser,
-        wait=clock.advance,
-        clock=clock,
-        ports=(0,),
-        patience=10.0,
-    )
+    return ways_to(upstream, browser, said, clock)
 
 
 @pytest.fixture
 def store(home: Path) -> Iterator[Store]:
     with Store(home / "pool.db") as opened:
         yield opened
-
-
-def secrets_seen(upstream: StandIn, browser: Browser) -> set[str]:
-    """Every code and verifier that was on the wire."""
-    found = {value for url in browser.led_to for value in parse_qs(urlsplit(url).query)["code"]}
-    for seen in upstream.requests_to("/oauth/token"):
-        form = dict(parse_qsl(seen.body.decode()))
-        found |= {form[name] for name in ("code", "code_verifier") if name in form}
-    return found
 
 
 # --- in a browser ----------------------------------------------------------------------------------------------------
@@ -175,6 +130,20 @@ def test_only_the_workspace_that_was_asked_for(ways: Ways, ann: Account, browser
     assert parse_qs(urlsplit(browser.opened[0]).query)["allowed_workspace_id"] == ["acct-ann"]
     with pytest.raises(WrongWorkspace, match="acct-ann, not acct-bob"):
         login_by_browser(ways, "acct-bob")
+
+
+def test_a_login_for_the_wrong_workspace_is_given_back(
+    ways: Ways, ann: Account, upstream: StandIn, said: list[str]
+) -> None:
+    """Nobody stores it, so nobody shall be able to use it. If that fails it is told, and nothing else changes."""
+    for issued, revoke_url in ((2, ways.revoke_url), (3, f"{ways.issuer}/nowhere")):
+        with pytest.raises(WrongWorkspace, match="nothing was stored"):
+            login_by_browser(replace(ways, revoke_url=revoke_url), "acct-bob")
+        assert len(ann.refresh_tokens_issued) == issued
+    before, given_back, kept = ann.refresh_tokens_issued
+    assert refusal_of(upstream, given_back) == "refresh_token_invalidated"
+    assert refusal_of(upstream, kept) == refusal_of(upstream, before) == ""
+    assert [line for line in said if "did not confirm" in line] == [NOT_ENDED.format(trouble=404)]
 
 
 def test_a_provider_that_fails(ways: Ways, ann: Account, upstream: StandIn) -> None:
@@ -241,10 +210,23 @@ def test_pasting_something_else(ways: Ways, ann: Account, upstream: StandIn, mon
     assert not upstream.requests
 
 
+def test_somebody_at_a_terminal_may_paste_again(ways: Ways, ann: Account, browser: Browser, said: list[str]) -> None:
+    """What is wrong is told, without what was pasted; the third try is the last one."""
+    other = "http://127.0.0.1:1455/auth/callback?code=sesame&state=other"
+    ann_at_terminal = Person(browser, said, typed=[other, "", Person.PASTE])
+    assert login_by_hand(ways, None, ann_at_terminal).account.account_id == "acct-ann"
+    assert len(ann_at_terminal.asked) == 3
+    assert ["another login's" in said[-2], "it has no code" in said[-1]] == [True, True]
+    with pytest.raises(BadCallback, match="another login's"):
+        login_by_hand(ways, None, Person(browser, said, typed=["", other, other, Person.PASTE]))
+    assert "sesame" not in "".join(said)
+
+
 def test_a_login_by_hand_over_a_pipe(upstream: StandIn, ann: Account, browser: Browser, home: Path) -> None:
     """Nothing is asked; one line on stdin is the answer, and stdout is the result alone."""
     environment = plain_environment() | {
-        "CODEX_APP_SERVER_LOGIN_ISSUER": upstream.token_url.removesuffix("/oauth/token"),
+        "CODEX_APP_SERVER_LOGIN_ISSUER": issuer_of(upstream),
+        "CODEX_ROTATE_CHATGPT_BASE_URL": upstream.base_url,
         "CODEX_ROTATE_HOME": str(home),
     }
     code = "from cli.app import main; raise SystemExit(main(['login', '--manual', '--json']))"

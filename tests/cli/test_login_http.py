@@ -7,8 +7,8 @@ from urllib.parse import parse_qsl
 import pytest
 
 from accounts.login import Answer, Post
-from cli.login_http import send
-from standin import StandIn
+from cli.login_http import get, send
+from standin import Fault, FaultKind, StandIn
 
 
 def test_a_form_and_json() -> None:
@@ -31,3 +31,18 @@ def test_no_answer(url: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as holder:
         port = holder.getsockname()[1]
     assert send(Post(url=url.format(port=port), body={"code": "x"})) == Answer(0)
+    for each in (url.format(port=port), "http://\0", "https://xn--/"):
+        assert get(each, {"authorization": "Bearer x"}) == Answer(0)
+
+
+def test_a_question_with_a_token() -> None:
+    """It carries what it is given, and a redirect is not followed."""
+    with StandIn() as upstream:
+        account = upstream.add_account("acct-ann")
+        headers = {"authorization": f"Bearer {account.access_token}", "chatgpt-account-id": "acct-ann"}
+        asked = f"{upstream.base_url}/wham/usage"
+        answer = get(asked, headers)
+        assert (answer.status, json.loads(answer.body)["account_id"]) == (200, "acct-ann")
+        upstream.fault("acct-ann", Fault(FaultKind.REDIRECT, path="/backend-api/wham/usage"))
+        assert 300 <= get(asked, headers).status < 400
+        assert [seen.authorization for seen in upstream.requests] == [headers["authorization"]] * 2

@@ -1,14 +1,16 @@
 """`logout` against the stand-in: our copy goes, the provider is told only when asked to, with this account's token."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from accounts import locks
 from accounts.auth_file import read_auth_file
-from accounts.errors import InputNeeded
+from accounts.errors import AccountBusy, InputNeeded
+from accounts.locks import AccountLocks
 from accounts.login import Answer
 from accounts.store import Store
 from cli.asking import NoAsking, SaidYes
@@ -103,25 +105,20 @@ def test_a_revoke_that_fails(logged_in: Account, store: Store) -> None:
     gone = logout(store, "ann", SaidYes(), lambda _: Answer(0), NOW)
     assert (gone.exit_code, store.accounts()) == (1, ())
     assert "no answer came" in gone.message
-    assert gone.data == {"removed": "ann", "account_id": "acct-ann", "revoked": False}
+    assert gone.data == {"removed": "ann", "account_id": "acct-ann", "revoked": False, "backups": []}
 
 
-def test_a_login_that_is_renewed_meanwhile_is_ended_too(logged_in: Account, store: Store) -> None:
-    """A running proxy may have traded the refresh token while the provider was being told."""
+def test_a_login_that_is_being_refreshed_is_not_ended(
+    logged_in: Account, store: Store, upstream: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The provider would end the old one, and the refresh would bring a new one that nobody ends."""
+    monkeypatch.setattr(locks, "LOCK_SECONDS", 0.01)
     (account,) = store.accounts()
-    told: list[str] = []
-
-    def renewing(post: Any) -> Answer:
-        told.append(post.body["token"])
-        current = store.credentials(account.key)
-        assert current is not None
-        if len(told) == 1:
-            newer = replace(current, access="newer", refresh="refresh-newer")
-            store.save_credentials(account.key, newer, replaces=current.refresh).result()
-        return Answer(200)
-
-    assert logout(store, "ann", SaidYes(), renewing, NOW).exit_code == 0
-    assert told == [logged_in.refresh_token, "refresh-newer"]
+    refreshing = AccountLocks(store.path.parent / "locks").refresh(account.key)
+    with refreshing, pytest.raises(AccountBusy):
+        logout(store, "ann", SaidYes(), send, NOW)
+    assert not upstream.requests_to("/oauth/revoke")
+    assert store.accounts() == (account,)
 
 
 def test_the_command(run: Run, logged_in: Account, store: Store, upstream: StandIn) -> None:

@@ -71,8 +71,8 @@ def test_push(run: Run, write_login: WriteLogin, auth: Path) -> None:
     ran = run("sync", "push")
     assert ran.code == 0
     assert "ann (ann@example.com) is now the official client's login" in ran.out
-    assert "two owners share one refresh token" in ran.out
-    assert "the pool adopts what the client refreshes" in ran.out
+    assert "share one login, whose refresh token works only once" in ran.out
+    assert "each side takes over what the other one refreshes" in ran.out
     assert json.loads(auth.read_text())["tokens"]["account_id"] == "acct-ann"
     if os.name == "posix":
         assert stat.S_IMODE(auth.stat().st_mode) == 0o600

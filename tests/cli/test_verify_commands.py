@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from accounts import quota
 from accounts.import_formats import read_logins
 from accounts.model import Cooldown, Credentials, Standing
 from accounts.store import Store
@@ -85,6 +86,16 @@ def test_an_account_at_its_limit_keeps_its_rest(run: Run, add: Callable[..., Acc
     ran = run("verify", "ann", "--json")
     assert (ran.code, ran.json[0]["at_limit"]) == (0, True)
     assert len(store.cooldowns()) == 1
+
+
+def test_how_much_is_used_is_remembered(run: Run, add: Callable[..., Account], store: Store) -> None:
+    """What a limit said before it was reset early is corrected by it."""
+    account = add("ann")
+    key = account.identity.key
+    old = quota.Window(family="codex", minutes=300, used_percent=100.0, resets_at=9e9, seen_at=1.0)
+    store.set_windows(key, (old,)).result()
+    run("verify", "--all")
+    assert {each.minutes: each.used_percent for each in store.windows()[key]} == {300: 12.0, 10080: 34.0}
 
 
 def test_expired_and_refused_tokens_are_renewed(

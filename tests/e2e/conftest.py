@@ -62,10 +62,10 @@ def transport(request: pytest.FixtureRequest) -> str:
 def set_up(binary: Path, transport: str, tmp_path: Path, confdir: Path) -> Iterator[SetUp]:
     with ExitStack() as stack:
 
-        def make(**settings: object) -> Scene:
+        def make(home_lives: float = 3600.0, **settings: object) -> Scene:
             upstream = stack.enter_context(StandIn())
             accounts = tuple(upstream.add_account(f"acc-{number}") for number in (1, 2))
-            home = upstream.add_account("acc-home")
+            home = upstream.add_account("acc-home", expires_in=home_lives)
             client_home = tmp_path / "client"
             work = tmp_path / "work"
             for folder in (client_home, work):
@@ -73,7 +73,8 @@ def set_up(binary: Path, transport: str, tmp_path: Path, confdir: Path) -> Itera
             write_login(home, client_home / "auth.json")
             fill(tmp_path / "rotate", accounts, tmp_path)
             flags = options(rotate_transport=transport, **settings)
-            proxy = stack.enter_context(Proxy(upstream, tmp_path / "rotate", confdir, flags))
+            env = {"CODEX_HOME": str(client_home)}
+            proxy = stack.enter_context(Proxy(upstream, tmp_path / "rotate", confdir, flags, env=env))
             codex = Codex(binary, proxy, client_home, work)
             return Scene(upstream, proxy, codex, accounts, home)
 

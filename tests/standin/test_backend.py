@@ -20,6 +20,19 @@ def test_accounts_check(upstream: StandIn, account: Account, http: httpx.Client)
     assert entry["account_routing_override"] == "us"
 
 
+def test_accounts_check_lists_every_seat_of_the_person(upstream: StandIn, account: Account, http: httpx.Client) -> None:
+    """And nobody else's, whichever of the seats asks."""
+    team = upstream.add_account("team", user_id="user-1", name="Example Ltd", plan="team", routing_override="us")
+    upstream.add_account("team", user_id="user-2")
+    for asking in (account, team):
+        answer = http.get(CHECK, headers=credentials(asking)).json()
+        assert [each["id"] for each in answer["accounts"]] == answer["account_ordering"] == ["acc-1", "team"]
+        assert answer["default_account_id"] == asking.account_id
+        mine, ours = answer["accounts"]
+        assert (mine["name"], mine["structure"], mine["account_routing_override"]) == ("", "personal", "NO_CONSTRAINT")
+        assert (ours["name"], ours["structure"], ours["account_routing_override"]) == ("Example Ltd", "workspace", "us")
+
+
 def test_usage(account: Account, http: httpx.Client) -> None:
     """Windows in seconds, and whether the limit is reached."""
     body = http.get("/backend-api/wham/usage", headers=credentials(account)).json()

@@ -45,7 +45,22 @@ def test_compaction(upstream: StandIn, account: Account, other: Account, http: h
     assert item["id"].startswith("cmp_")
     upstream.seal_reasoning = True
     assert ask(http, account, input=[item]).status_code == 200
-    assert ask(http, other, input=[item]).status_code == 400
+    refused = ask(http, other, input=[item])
+    assert (refused.status_code, refused.json()["error"]["code"]) == (400, "invalid_encrypted_content")
+    assert "did not match" in refused.json()["error"]["message"]
+
+
+def test_a_compaction_of_sealed_reasoning(
+    upstream: StandIn, account: Account, other: Account, http: httpx.Client
+) -> None:
+    """A trigger does not open what another account sealed; only a trigger that comes last counts."""
+    upstream.seal_reasoning = True
+    trigger = {"type": "compaction_trigger"}
+    reasoning, message = items(ask(http, account))
+    [compaction] = items(ask(http, account, input=[reasoning, message, trigger]))
+    assert compaction["type"] == "compaction"
+    assert ask(http, other, input=[reasoning, message, trigger]).status_code == 400
+    assert [item["type"] for item in items(ask(http, account, input=[trigger, compaction]))] == ["reasoning", "message"]
 
 
 def test_turn_state(account: Account, other: Account, http: httpx.Client) -> None:

@@ -99,8 +99,9 @@ def test_hang(upstream: StandIn, account: Account) -> None:
     assert refresh(upstream, account.refresh_token).status_code == 200
 
 
-def authorize(upstream: StandIn, challenge: str) -> httpx.Response:
+def authorize(upstream: StandIn, challenge: str, **more: str) -> httpx.Response:
     query = {"redirect_uri": REDIRECT, "state": "st", "code_challenge": challenge, "code_challenge_method": "S256"}
+    query |= more
     url = f"http://127.0.0.1:{upstream.plain_port}/oauth/authorize"
     return httpx.get(url, params=query, **QUICK)
 
@@ -124,6 +125,18 @@ def test_browser_login(upstream: StandIn, account: Account, other: Account) -> N
     assert claims["email"] == "two@example.com"
     assert other.access_token == tokens["access_token"]
     assert trade(upstream, **form).status_code == 400
+
+
+def test_a_login_may_name_the_workspace(upstream: StandIn, account: Account) -> None:
+    """Of the person at the browser; one that is not theirs changes nothing."""
+    team = upstream.add_account("team", user_id="user-1")
+    upstream.add_account("elsewhere", user_id="user-2")
+    upstream.login_as("acc-1")
+    for workspace, seat in {"team": team, "acc-1": account, "elsewhere": account, "nowhere": account}.items():
+        location = authorize(upstream, challenge_of("verifier"), allowed_workspace_id=workspace).headers["location"]
+        code = parse_qs(urlsplit(location).query)["code"][0]
+        tokens = trade(upstream, code=code, redirect_uri=REDIRECT, code_verifier="verifier").json()
+        assert tokens["access_token"] == seat.access_token
 
 
 @pytest.mark.parametrize("wrong", [{"code_verifier": "guess"}, {"redirect_uri": "http://127.0.0.1/"}, {"code": "x"}])

@@ -3,6 +3,7 @@
 import json
 import ssl
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from wsproto.events import BytesMessage, Ping, TextMessage
@@ -83,6 +84,39 @@ def test_in_band_refusal(upstream: StandIn, account: Account, ws_client: Open) -
     assert refusal["error"]["resets_in_seconds"] == 60
     assert refusal["headers"]["retry-after"] == "7"
     assert types(client.turn())[-1] == "response.completed"
+
+
+def done(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The items of an answer."""
+    return [message["item"] for message in messages if message["type"] == "response.output_item.done"]
+
+
+def test_sealed_content(upstream: StandIn, account: Account, other: Account, ws_client: Open) -> None:
+    """Another account's is refused in-band as over HTTP, and so is nobody's; the socket goes on."""
+    upstream.seal_reasoning = True
+    mine, others = ws_client(account), ws_client(other)
+    reasoning, message = done(mine.turn())
+    assert reasoning["type"] == "reasoning"
+    nobodys = reasoning | {"encrypted_content": "gAAAAnobodys"}
+    for blame, item in (("did not match", reasoning), ("could not be decrypted", nobodys)):
+        [refusal] = others.turn(input=[item, message])
+        assert (refusal["type"], refusal["status"]) == ("error", 400)
+        assert refusal["error"]["code"] == "invalid_encrypted_content"
+        assert blame in refusal["error"]["message"]
+    assert types(others.turn(input=[message]))[-1] == "response.completed"
+    assert types(mine.turn(input=[reasoning, message]))[-1] == "response.completed"
+
+
+def test_compaction(upstream: StandIn, account: Account, other: Account, ws_client: Open) -> None:
+    """A trigger gets one compaction item and nothing else; another account refuses that item in-band."""
+    upstream.seal_reasoning = True
+    mine = ws_client(account)
+    [item] = done(mine.turn(input=[{"type": "compaction_trigger"}]))
+    assert item["type"] == "compaction"
+    assert item["id"].startswith("cmp_")
+    assert types(mine.turn(input=[item]))[-1] == "response.completed"
+    [refusal] = ws_client(other).turn(input=[item])
+    assert (refusal["status"], refusal["error"]["code"]) == (400, "invalid_encrypted_content")
 
 
 def test_a_fault_set_later_strikes_in_band(upstream: StandIn, account: Account, ws_client: Open) -> None:

@@ -1,0 +1,84 @@
+"""Rows of pool.db as values, and values as rows."""
+
+import json
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import asdict, replace
+from typing import Any
+
+from accounts.model import Account, Credentials, Standing
+
+
+def account_of(row: sqlite3.Row) -> Account:
+    """A row of `account`."""
+    values: dict[str, Any] = dict(row)
+    del values["key"]
+    values |= {
+        "fedramp": bool(values["fedramp"]),
+        "enabled": bool(values["enabled"]),
+        "tags": tuple(json.loads(values["tags"])),
+        "standing": Standing(values["standing"]),
+    }
+    return Account(**values)
+
+
+def credentials_of(row: sqlite3.Row) -> Credentials:
+    """A row of `credential`."""
+    values: dict[str, Any] = dict(row)
+    del values["key"]
+    return Credentials(**{**values, "own": bool(values["own"])})
+
+
+def find(db: sqlite3.Connection, key: str) -> Account | None:
+    """The stored account, None when it is gone."""
+    row = db.execute("SELECT * FROM account WHERE key = ?", (key,)).fetchone()
+    return None if row is None else account_of(row)
+
+
+def labels(db: sqlite3.Connection, key: str) -> frozenset[str]:
+    """The labels of all accounts but `key`, without regard to case."""
+    return frozenset(row["label"].casefold() for row in db.execute("SELECT label FROM account WHERE key != ?", (key,)))
+
+
+def free_label(label: str, taken: Iterable[str]) -> str:
+    """`label`, or with `-2`, `-3` and so on when it is taken."""
+    names, number, free = frozenset(taken), 1, label
+    while free.casefold() in names:
+        number += 1
+        free = f"{label}-{number}"
+    return free
+
+
+def renewed(old: Account, login: Account) -> Account:
+    """The stored seat after a new login: what the login tells is new, what the owner chose stays."""
+    return replace(
+        old,
+        email=login.email or old.email,
+        plan=login.plan or old.plan,
+        fedramp=login.fedramp,
+        backend_origin=login.backend_origin or old.backend_origin,
+        routing_override=login.routing_override or old.routing_override,
+        standing=login.standing,
+    )
+
+
+def save_account(db: sqlite3.Connection, account: Account) -> None:
+    """Insert or replace the row of an account."""
+    values = {
+        "key": account.key,
+        **asdict(account),
+        "tags": json.dumps(account.tags),
+        "standing": str(account.standing),
+    }
+    _upsert(db, "account", values)
+
+
+def save_credentials(db: sqlite3.Connection, key: str, credentials: Credentials) -> None:
+    """Insert or replace the tokens of an account."""
+    _upsert(db, "credential", {"key": key, **asdict(credentials)})
+
+
+def _upsert(db: sqlite3.Connection, table: str, values: dict[str, Any]) -> None:
+    names = ", ".join(values)
+    marks = ", ".join(f":{name}" for name in values)
+    db.execute(f"INSERT OR REPLACE INTO {table} ({names}) VALUES ({marks})", values)  # noqa: S608 - our own names
