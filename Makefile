@@ -7,7 +7,7 @@ LOCK_TOOLS = build/lock-tools
 LOCK_FLAGS =
 NEWEST = tests/e2e/newest
 
-.PHONY: setup test soak lint format lock codex codex-newest demo clean
+.PHONY: setup test soak week lint format lock codex codex-newest demo clean
 
 setup:
 	@scripts/setup $(VENV)
@@ -30,6 +30,10 @@ demo: setup
 # What takes minutes: a hundred kills around a refresh, and what became of the accounts.
 soak: setup
 	CRASHES=100 ROUNDS=200 $(VENV)/bin/python -m pytest tests/crashes -o log_cli=true -o log_cli_level=INFO
+
+# How the strategies share five accounts among forty developers in a simulated week; half a minute.
+week: setup
+	@$(VENV)/bin/python -m benchmarks.week
 
 # The official CLI, at the version the end-to-end tests are written against.
 codex:

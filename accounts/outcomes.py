@@ -20,6 +20,8 @@ class Kind(StrEnum):
     """What happened to one attempt."""
 
     OK = "ok"
+    UPGRADED = "upgraded"
+    """A socket was opened. That shows the credentials to be good, and no more: limits arrive inside it."""
     USAGE_LIMIT = "usage_limit"
     NO_CREDIT = "no_credit"
     BURST_LIMIT = "burst_limit"
@@ -31,6 +33,7 @@ class Kind(StrEnum):
     STALLED = "stalled"
     TRUNCATED = "truncated"
     FAILED_IN_STREAM = "failed_in_stream"
+    FAILED_AFTER_OUTPUT = "failed_after_output"
     TOKEN_EXPIRED = "token_expired"  # noqa: S105 - a name, not a password
     TOKEN_INVALIDATED = "token_invalidated"  # noqa: S105 - a name, not a password
     REFRESH_FAILED = "refresh_failed"
@@ -52,6 +55,20 @@ class Action(StrEnum):
     REFRESH = "refresh"
     """Renew the account's token once, then try the same account again; a second time means another account."""
     RETRY_OTHER = "retry_other"
+    RETRY_SAME = "retry_same"
+    """Wait for a moment, then try the same account again; when the moment is too long, another one."""
+    UNSEAL = "unseal"
+    """Leave out what the account cannot read, then try it once more."""
+
+
+class Blame(StrEnum):
+    """Whose trouble a failure is."""
+
+    NOBODY = "nobody"
+    REQUEST = "request"
+    ACCOUNT = "account"
+    UPSTREAM = "upstream"
+    """Several accounts at once: then it is not theirs, and asking more of them helps nobody."""
 
 
 class Rest(StrEnum):
@@ -67,6 +84,7 @@ class Rule:
     """What follows from a kind. `seconds` is the rest when upstream names no time of its own."""
 
     action: Action
+    blame: Blame
     rest: Rest = Rest.NONE
     seconds: float = 0.0
     standing: Standing | None = None
@@ -84,32 +102,37 @@ WORD: Final = re.compile(r"[a-z][a-z0-9_.]{0,59}")
 """What an error code looks like. Nothing else is repeated in logs and history: it could be a token."""
 
 _OTHER: Final = Action.RETRY_OTHER
+_DELIVER: Final = Action.DELIVER
+_HIS: Final = Blame.ACCOUNT
+_THEIRS: Final = Blame.UPSTREAM
 
 RULES: Final[Mapping[Kind, Rule]] = {
-    Kind.OK: Rule(Action.DELIVER),
-    Kind.USAGE_LIMIT: Rule(_OTHER, Rest.HARD, 900),
-    Kind.NO_CREDIT: Rule(_OTHER, Rest.HARD, 3600),
-    Kind.BURST_LIMIT: Rule(_OTHER, Rest.SOFT, 10),
-    Kind.OVERLOADED: Rule(_OTHER, Rest.SOFT, 15),
-    Kind.SERVER_ERROR: Rule(_OTHER, Rest.SOFT, 10),
-    Kind.HEAD_TIMEOUT: Rule(_OTHER, Rest.SOFT, 30),
-    Kind.CONNECT_FAILED: Rule(_OTHER, Rest.SOFT, 10),
-    Kind.RESET: Rule(_OTHER, Rest.SOFT, 10),
-    Kind.STALLED: Rule(_OTHER, Rest.SOFT, 30),
-    Kind.TRUNCATED: Rule(_OTHER, Rest.SOFT, 10),
-    Kind.FAILED_IN_STREAM: Rule(_OTHER, Rest.SOFT, 10),
-    Kind.TOKEN_EXPIRED: Rule(Action.REFRESH, Rest.SOFT, 60, private=True),
-    Kind.TOKEN_INVALIDATED: Rule(_OTHER, standing=Standing.NEEDS_LOGIN, private=True),
-    Kind.REFRESH_FAILED: Rule(_OTHER, Rest.SOFT, 30, private=True),
-    Kind.DEACTIVATED: Rule(_OTHER, standing=Standing.DEACTIVATED, private=True),
-    Kind.CHALLENGE: Rule(Action.DELIVER),
-    Kind.FORBIDDEN: Rule(_OTHER, Rest.SOFT, 60),
-    Kind.UNSUPPORTED_MODEL: Rule(_OTHER),
-    Kind.INVALID_SEALED: Rule(Action.DELIVER),
-    Kind.UNKNOWN_RESPONSE: Rule(Action.DELIVER),
-    Kind.UPGRADE_REFUSED: Rule(Action.DELIVER),
-    Kind.REQUEST_FAULT: Rule(Action.DELIVER),
-    Kind.CLIENT_GONE: Rule(Action.DELIVER),
+    Kind.OK: Rule(_DELIVER, Blame.NOBODY),
+    Kind.UPGRADED: Rule(_DELIVER, Blame.NOBODY),
+    Kind.USAGE_LIMIT: Rule(_OTHER, _HIS, Rest.HARD, 900),
+    Kind.NO_CREDIT: Rule(_OTHER, _HIS, Rest.HARD, 3600),
+    Kind.BURST_LIMIT: Rule(Action.RETRY_SAME, _HIS, Rest.SOFT, 10),
+    Kind.OVERLOADED: Rule(_OTHER, _THEIRS, Rest.SOFT, 15),
+    Kind.SERVER_ERROR: Rule(_OTHER, _THEIRS, Rest.SOFT, 10),
+    Kind.HEAD_TIMEOUT: Rule(_OTHER, _THEIRS, Rest.SOFT, 30),
+    Kind.CONNECT_FAILED: Rule(_OTHER, _THEIRS, Rest.SOFT, 10),
+    Kind.RESET: Rule(_OTHER, _THEIRS, Rest.SOFT, 10),
+    Kind.STALLED: Rule(_OTHER, _THEIRS, Rest.SOFT, 30),
+    Kind.TRUNCATED: Rule(_OTHER, _THEIRS, Rest.SOFT, 10),
+    Kind.FAILED_IN_STREAM: Rule(_OTHER, _THEIRS, Rest.SOFT, 10),
+    Kind.FAILED_AFTER_OUTPUT: Rule(_DELIVER, _THEIRS, Rest.SOFT, 10),
+    Kind.TOKEN_EXPIRED: Rule(Action.REFRESH, _HIS, Rest.SOFT, 60, private=True),
+    Kind.TOKEN_INVALIDATED: Rule(_OTHER, _HIS, standing=Standing.NEEDS_LOGIN, private=True),
+    Kind.REFRESH_FAILED: Rule(_OTHER, _HIS, Rest.SOFT, 30, private=True),
+    Kind.DEACTIVATED: Rule(_OTHER, _HIS, standing=Standing.DEACTIVATED, private=True),
+    Kind.CHALLENGE: Rule(_DELIVER, Blame.NOBODY),
+    Kind.FORBIDDEN: Rule(_OTHER, _HIS, Rest.SOFT, 60),
+    Kind.UNSUPPORTED_MODEL: Rule(_OTHER, _HIS),
+    Kind.INVALID_SEALED: Rule(Action.UNSEAL, Blame.NOBODY),
+    Kind.UNKNOWN_RESPONSE: Rule(_DELIVER, Blame.REQUEST),
+    Kind.UPGRADE_REFUSED: Rule(_DELIVER, Blame.NOBODY),
+    Kind.REQUEST_FAULT: Rule(_DELIVER, Blame.REQUEST),
+    Kind.CLIENT_GONE: Rule(_DELIVER, Blame.NOBODY),
 }
 
 
@@ -177,6 +200,7 @@ def _words(text: str) -> frozenset[str]:
 _401: Final = frozenset({401})
 _402: Final = frozenset({402})
 _403: Final = frozenset({403})
+_ABOUT_THE_REQUEST: Final = frozenset({0, *range(400, 500)})
 _UNSUPPORTED: Final = re.compile(r"model is not (supported|available)|not supported when using Codex", re.IGNORECASE)
 
 SIGNS: Final[tuple[Sign, ...]] = (
@@ -194,7 +218,7 @@ SIGNS: Final[tuple[Sign, ...]] = (
     Sign(kind=Kind.INVALID_SEALED, words=_words("invalid_encrypted_content")),
     Sign(kind=Kind.UNKNOWN_RESPONSE, words=_words("previous_response_not_found")),
     Sign(kind=Kind.UNSUPPORTED_MODEL, words=_words("model_not_supported unsupported_model")),
-    Sign(kind=Kind.UNSUPPORTED_MODEL, text=_UNSUPPORTED),
+    Sign(kind=Kind.UNSUPPORTED_MODEL, statuses=_ABOUT_THE_REQUEST, text=_UNSUPPORTED),
     Sign(
         kind=Kind.REQUEST_FAULT,
         words=_words(
@@ -225,10 +249,11 @@ def classify(reply: Reply, now: float) -> Outcome:
     )
 
 
-def classify_failure(reply: Reply, now: float) -> Outcome:
+def classify_failure(reply: Reply, now: float, *, after_output: bool = False) -> Outcome:
     """The same for an event that says that something failed, whatever status it names."""
     outcome = classify(reply, now)
-    return replace(outcome, kind=Kind.FAILED_IN_STREAM) if outcome.kind is Kind.OK else outcome
+    kind = Kind.FAILED_IN_STREAM if outcome.kind is Kind.OK else outcome.kind
+    return replace(outcome, kind=Kind.FAILED_AFTER_OUTPUT if after_output and kind is Kind.FAILED_IN_STREAM else kind)
 
 
 def error_of(payload: object) -> JsonObject:

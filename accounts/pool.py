@@ -4,22 +4,41 @@ Decisions are pure functions of this state and `now`; whatever changes is handed
 behind the answer. Nothing here waits for a disk.
 """
 
-from collections import Counter, OrderedDict
+from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import count
 from typing import Final, Protocol
 
+from accounts import quota
+from accounts.brakes import Brake
 from accounts.model import Account, Affinity, Cooldown, Credentials, Event, Standing
-from accounts.outcomes import Kind, Outcome, Rest
+from accounts.outcomes import Blame, Kind, Outcome, Rest
+from accounts.quota import Window
 from accounts.rests import replaces, resting
-from accounts.selection import Ask, Exhausted, Seat, choose
+from accounts.selection import (
+    RAMP_SECONDS,
+    Ask,
+    Exhausted,
+    Explanation,
+    Policy,
+    Seat,
+    Situation,
+    barred,
+    choose,
+    explain,
+)
+from accounts.threads import MOST_THREADS, Place, Threads
+from accounts.unsealing import Reader
 
-MOST_THREADS: Final = 10_000
-THREAD_SECONDS: Final = 86_400.0
-REWRITE_SECONDS: Final = 60.0
-"""How stale a thread's stored time of use may get: a busy thread is not a disk write per turn."""
 REFRESH_AHEAD: Final = 300.0
 """An access token this close to its end (seconds) is renewed before use, as the official client does."""
+MODEL_SECONDS: Final = 86_400.0
+"""For so long an account that was refused a model is not asked for it again: plans change."""
+
+
+PATIENCE_SECONDS: Final = 30.0
+"""After a thread has waited for an account that was asked too often, it does not do so again for so long."""
 
 
 class Write(Protocol):
@@ -34,8 +53,10 @@ class Journal(Protocol):
     def set_cooldown(self, key: str, cooldown: Cooldown) -> Write: ...
     def clear_cooldown(self, key: str) -> Write: ...
     def set_standing(self, key: str, standing: Standing) -> Write: ...
+    def set_windows(self, key: str, windows: tuple[Window, ...]) -> object: ...
+    def refuse_model(self, key: str, model: str, until: float, now: float) -> object: ...
     def save_affinity(self, affinity: Affinity) -> object: ...
-    def record(self, event: Event) -> object: ...
+    def record(self, *events: Event) -> object: ...
 
 
 class Source(Protocol):
@@ -44,17 +65,21 @@ class Source(Protocol):
     def accounts(self) -> tuple[Account, ...]: ...
     def all_credentials(self) -> dict[str, Credentials]: ...
     def cooldowns(self) -> dict[str, Cooldown]: ...
+    def windows(self) -> dict[str, tuple[Window, ...]]: ...
+    def refused_models(self) -> dict[tuple[str, str], float]: ...
     def affinities(self, limit: int) -> tuple[Affinity, ...]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
-    """One account, for one attempt. `at` is when it was given (seconds since the epoch)."""
+    """One account, for one attempt. `at` is when it was given (seconds since the epoch), `why` what decided for it."""
 
     account: Account
     credentials: Credentials = field(repr=False)
     thread: str
     at: float
+    model: str = ""
+    why: str = ""
 
     @property
     def key(self) -> str:
@@ -72,14 +97,25 @@ class Lease:
 class Pool:
     """All accounts and what they are up to. Belongs to one thread: the proxy's event loop, or a command."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, policy: Policy | None = None) -> None:
+        self.policy = policy or Policy()
+        self.storm = Brake(most=3, within=10.0, hold=10.0)
+        """Accounts that fail one after another by upstream's own fault."""
+        self.alarm = Brake(most=2, within=60.0, hold=60.0)
+        """Accounts that are signed out one after another: going on at this pace has cost whole pools their logins."""
         self._journal = journal
         self._seats: dict[str, Seat] = {}
         self._credentials: dict[str, Credentials] = {}
-        self._threads: OrderedDict[str, Affinity] = OrderedDict()
+        self._threads = Threads()
         self._in_flight: Counter[str] = Counter()
         self._writes: dict[str, list[Write]] = {}
         self._distrusted: dict[str, str] = {}
+        self._refused: dict[tuple[str, str], float] = {}
+        self._stored_windows: dict[str, tuple[Window, ...]] = {}
+        self._followed: deque[tuple[float, str, str]] = deque()
+        self._lists: dict[str, tuple[frozenset[str], float]] = {}
+        self._turns = count(1)
+        self._paced: dict[tuple[str, str], float] = {}
 
     def load(self, source: Source) -> None:
         """Take over what the store knows. What is in flight or being written, and newer threads, are kept."""
@@ -91,19 +127,22 @@ class Pool:
             key: replace(tokens, expires_at=0.0) if self._distrusted.get(key) == tokens.access else tokens
             for key, tokens in source.all_credentials().items()
         }
+        self._stored_windows = source.windows()
+        for refusal, until in source.refused_models().items():
+            self._refused[refusal] = max(until, self._refused.get(refusal, 0.0))
         seats = {}
         for account in source.accounts():
             key, known = account.key, self._seats.get(account.key)
-            seat = Seat(account=account, cooldown=cooldowns.get(key), has_tokens=key in self._credentials)
+            seat = known or Seat(account=account)
+            windows = quota.merged(self._stored_windows.get(key, ()), seat.windows)
+            rest = cooldowns.get(key)
             if known is not None and key in unsettled:
-                kept = replace(account, standing=known.account.standing)
-                seat = replace(seat, account=kept, cooldown=known.cooldown)
-            seats[key] = seat
+                account = replace(account, standing=known.account.standing)  # noqa: PLW2901 - truer than the disk's
+                rest = known.cooldown
+            has_tokens = key in self._credentials
+            seats[key] = replace(seat, account=account, cooldown=rest, has_tokens=has_tokens, windows=windows)
         self._seats = seats
-        for affinity in reversed(source.affinities(MOST_THREADS)):
-            used = self._threads.get(affinity.thread)
-            if used is None or used.used_at < affinity.used_at:
-                self._remember(affinity)
+        self._threads.load(reversed(source.affinities(MOST_THREADS)))
 
     def __len__(self) -> int:
         return len(self._seats)
@@ -117,40 +156,78 @@ class Pool:
         """The credentials of every account, by key."""
         return self._credentials
 
+    def named(self, name: str) -> str:
+        """The key of the account that a label, e-mail, account id or key means; for none or several the name itself."""
+        wanted = name.strip().casefold()
+
+        def names(seat: Seat) -> set[str]:
+            account = seat.account
+            return {each.casefold() for each in (account.label, account.email, account.account_id, account.key)}
+
+        found = [key for key, seat in self._seats.items() if wanted in names(seat)]
+        return found[0] if len(found) == 1 else name
+
     def lease_of(self, key: str, now: float) -> Lease | None:
         """A lease of one account outside any request, for its upkeep; None when it is gone or has no tokens."""
         seat, tokens = self._seats.get(key), self._credentials.get(key)
         return Lease(account=seat.account, credentials=tokens, thread="", at=now) if seat and tokens else None
 
-    def account(self, key: str) -> Account | None:
-        seat = self._seats.get(key)
-        return seat.account if seat else None
+    # --- asking --------------------------------------------------------------------------------------------------
 
-    def usable(self, key: str, now: float) -> bool:
-        """Whether the account may serve at all at `now`: known, not paused, in good standing, not at a limit."""
-        seat = self._seats.get(key)
-        return (
-            seat is not None
-            and seat.account.enabled
-            and seat.account.standing is Standing.GOOD
-            and resting(seat.cooldown, now) is not Rest.HARD
-        )
-
-    def home(self, thread: str, now: float) -> str | None:
-        """The account a thread belongs to, None for a new or long-forgotten one."""
-        known = self._threads.get(thread) if thread else None
-        return known.key if known and now - known.used_at < THREAD_SECONDS else None
+    def place(self, thread: str, now: float) -> Place:
+        """Where a thread lives and where it is now."""
+        return self._threads.place(thread, now)
 
     def select(self, ask: Ask, now: float) -> Lease | Exhausted:
-        """The account that serves this request, or why none can. Changes nothing but the count of what is in flight."""
-        chosen = choose(self._with_load(), self.home(ask.thread, now), ask, now)
+        """The account that serves this request, or why none can. Changes nothing."""
+        chosen = choose(self._current_seats(now), self._situation(ask, now))
         if isinstance(chosen, Exhausted):
             return chosen
-        return Lease(account=chosen, credentials=self._credentials[chosen.key], thread=ask.thread, at=now)
+        return Lease(
+            account=chosen.account,
+            credentials=self._credentials[chosen.account.key],
+            thread=ask.thread,
+            at=now,
+            model=ask.model,
+            why=chosen.why,
+        )
 
-    def enter(self, key: str) -> None:
+    def explain(self, ask: Ask, now: float) -> Explanation:
+        """The same choice, with every account's state, reasons and score."""
+        return explain(self._current_seats(now), self._situation(ask, now))
+
+    def can_serve(self, key: str, ask: Ask, now: float) -> bool:
+        """Whether this account may serve this request at all."""
+        seat = self._current_seats(now).get(key)
+        return seat is not None and barred(seat, self._situation(ask, now)) is None
+
+    def tired(self, key: str, now: float) -> bool:
+        """Whether the account takes a short rest, which does not keep it from serving."""
+        seat = self._seats.get(key)
+        return seat is not None and resting(seat.cooldown, now) is Rest.SOFT
+
+    def reader(self, lease: Lease, now: float) -> Reader:
+        """A thread on the workspace of this lease, and the workspace it lived in until now."""
+        home = self._seats.get(self._threads.place(lease.thread, now).home)
+        before = home.account.account_id if home is not None else ""
+        mine = lease.account.account_id
+        return Reader(thread=lease.thread, workspace=mine, before="" if before == mine else before)
+
+    def in_flight(self, key: str) -> int:
+        return self._in_flight[key]
+
+    # --- turns ---------------------------------------------------------------------------------------------------
+
+    def enter(self, lease: Lease, now: float) -> None:
         """A turn begins on this account."""
-        self._in_flight[key] += 1
+        self._in_flight[lease.key] += 1
+        place = self._threads.place(lease.thread, now)
+        if lease.key in {place.home, place.detour}:
+            return
+        if place.home:
+            self._followed.append((now, lease.key, lease.thread))
+        if lease.key in self._seats:
+            self._seats[lease.key] = replace(self._seats[lease.key], turn=next(self._turns))
 
     def leave(self, key: str) -> None:
         """A turn on this account is over."""
@@ -158,8 +235,42 @@ class Pool:
         if self._in_flight[key] <= 0:
             del self._in_flight[key]
 
-    def in_flight(self, key: str) -> int:
-        return self._in_flight[key]
+    def report(self, lease: Lease, outcome: Outcome, now: float) -> None:
+        """Draw the consequences of an attempt: rest, standing, where the thread lives, one line of history."""
+        seat = self._seats.get(lease.key)
+        if seat is None:  # removed meanwhile
+            return
+        rule = outcome.rule
+        if rule.standing is not None:
+            self._set_standing(seat, rule.standing)
+        if outcome.kind is Kind.TOKEN_INVALIDATED:
+            self.alarm.strike(lease.key, now)
+        if outcome.kind is Kind.UNSUPPORTED_MODEL and lease.model:
+            self._refuse(lease.key, lease.model, now)
+        stormy = rule.blame is Blame.UPSTREAM and self.storm.strike(lease.key, now)
+        if rule.rest is not Rest.NONE and not stormy:
+            self._rest(seat, outcome, now)
+        if outcome.kind is Kind.OK:
+            self.storm.release()
+            self.alarm.release()
+            self._proven(seat, lease, now)
+            self._settle(lease, now)
+        elif outcome.kind is Kind.UPGRADED:
+            self._settle(lease, now)
+        elif outcome.kind is not Kind.CLIENT_GONE:
+            self._journal.record(
+                Event(at=now, kind=outcome.kind, key=lease.key, thread=lease.thread, detail=outcome.detail)
+            )
+
+    # --- what is learned on the way ------------------------------------------------------------------------------
+
+    def pace(self, lease: Lease, now: float) -> bool:
+        """The account asks for a moment; whether its thread waits for it. It does so once in PATIENCE_SECONDS."""
+        self._paced = {mark: at for mark, at in self._paced.items() if now - at < PATIENCE_SECONDS}
+        if (lease.thread, lease.key) in self._paced:
+            return False
+        self._paced[lease.thread, lease.key] = now
+        return True
 
     def renewed(self, key: str, credentials: Credentials) -> None:
         """Newer tokens of an account, already committed to the store."""
@@ -174,28 +285,56 @@ class Pool:
             self._credentials[key] = replace(credentials, expires_at=0.0)
             self._distrusted[key] = credentials.access
 
-    def report(self, lease: Lease, outcome: Outcome, now: float) -> None:
-        """Draw the consequences of an attempt: rest, standing, where the thread lives, one line of history."""
-        seat = self._seats.get(lease.key)
-        if seat is None:  # removed meanwhile
+    def observed(self, key: str, windows: tuple[Window, ...]) -> None:
+        """What upstream said of an account's quota windows."""
+        seat = self._seats.get(key)
+        if seat is None or not windows:
             return
-        rule = outcome.rule
-        if rule.standing is not None:
-            self._set_standing(seat, rule.standing)
-        if rule.rest is not Rest.NONE:
-            self._rest(seat, outcome, now)
-        if outcome.kind is Kind.OK:
-            self._proven(seat, lease, now)
-        elif outcome.kind is not Kind.CLIENT_GONE:
-            self._journal.record(
-                Event(at=now, kind=outcome.kind, key=lease.key, thread=lease.thread, detail=outcome.detail)
-            )
+        merged = quota.merged(seat.windows, windows)
+        self._seats[key] = replace(seat, windows=merged)
+        if quota.worth_writing(self._stored_windows.get(key, ()), merged):
+            self._stored_windows[key] = merged
+            self._journal.set_windows(key, merged)
 
-    def _with_load(self) -> Mapping[str, Seat]:
-        if not self._in_flight:
+    def lists(self, key: str, models: frozenset[str], now: float) -> None:
+        """The models that an account's catalogue names; an empty one says nothing. Believed for a day, in memory."""
+        if models:
+            self._lists[key] = (models, now + MODEL_SECONDS)
+
+    def compacted(self, lease: Lease, now: float) -> None:
+        """This account summarised the history of its thread: only it can read the summary."""
+        changed = self._threads.compacted(lease.thread, lease.key, now) if lease.thread else None
+        if changed is not None:
+            self._journal.save_affinity(changed)
+
+    # --- inside --------------------------------------------------------------------------------------------------
+
+    def _situation(self, ask: Ask, now: float) -> Situation:
+        return Situation(now=now, ask=ask, place=self._threads.place(ask.thread, now), policy=self.policy)
+
+    def _current_seats(self, now: float) -> Mapping[str, Seat]:
+        """The seats with what changes by the moment."""
+        while self._followed and self._followed[0][0] <= now - RAMP_SECONDS:
+            self._followed.popleft()
+        followed = Counter(key for key, _ in {(key, thread) for _, key, thread in self._followed})
+        refused: dict[str, set[str]] = {}
+        for (key, model), until in self._refused.items():
+            if until > now:
+                refused.setdefault(key, set()).add(model)
+        listed = {key: models for key, (models, until) in self._lists.items() if until > now}
+        touched = self._in_flight.keys() | followed.keys() | refused.keys() | listed.keys()
+        if not touched:
             return self._seats
         return {
-            key: replace(seat, in_flight=self._in_flight[key]) if key in self._in_flight else seat
+            key: replace(
+                seat,
+                in_flight=self._in_flight[key],
+                followed=followed[key],
+                refuses=frozenset(refused.get(key, ())),
+                lists=listed.get(key),
+            )
+            if key in touched
+            else seat
             for key, seat in self._seats.items()
         }
 
@@ -208,6 +347,11 @@ class Pool:
         self._seats[key] = replace(seat, account=replace(seat.account, standing=standing))
         self._queued(key, self._journal.set_standing(key, standing))
 
+    def _refuse(self, key: str, model: str, now: float) -> None:
+        until = now + MODEL_SECONDS
+        self._refused = {known: end for known, end in self._refused.items() if end > now} | {(key, model): until}
+        self._journal.refuse_model(key, model, until, now)
+
     def _rest(self, seat: Seat, outcome: Outcome, now: float) -> None:
         key = seat.account.key
         until = outcome.until if outcome.until is not None else now + outcome.rule.seconds
@@ -218,27 +362,16 @@ class Pool:
 
     def _proven(self, seat: Seat, lease: Lease, now: float) -> None:
         """A success is news only if it was asked for after the rest began: an older stream may end later."""
+        self._paced.pop((lease.thread, lease.key), None)
         if seat.cooldown is not None and lease.at >= seat.cooldown.since:
             self._seats[lease.key] = replace(seat, cooldown=None)
             self._queued(lease.key, self._journal.clear_cooldown(lease.key))
-        if lease.thread:
-            self._settle(lease, now)
 
     def _settle(self, lease: Lease, now: float) -> None:
-        """The thread lives where it was served, unless its home is only taking a short rest."""
-        home = self.home(lease.thread, now)
-        if home is not None and home != lease.key and self.usable(home, now):
-            return
-        known = self._threads.get(lease.thread)
-        affinity = Affinity(thread=lease.thread, key=lease.key, used_at=now)
-        self._remember(affinity)
-        if known is None or known.key != lease.key or now - known.used_at > REWRITE_SECONDS:
-            self._journal.save_affinity(affinity)
-        else:  # the stored time stays the one it will be compared with
-            self._threads[lease.thread] = replace(affinity, used_at=known.used_at)
-
-    def _remember(self, affinity: Affinity) -> None:
-        self._threads[affinity.thread] = affinity
-        self._threads.move_to_end(affinity.thread)
-        while len(self._threads) > MOST_THREADS:
-            self._threads.popitem(last=False)
+        """The thread was served here: this is its home, or its detour."""
+        if lease.thread:
+            home = self._seats.get(self._threads.place(lease.thread, now).home)
+            may_return = home is not None and home.account.standing is Standing.GOOD
+            changed = self._threads.served(lease.thread, lease.key, home_may_return=may_return, now=now)
+            if changed is not None:
+                self._journal.save_affinity(changed)

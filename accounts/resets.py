@@ -5,8 +5,14 @@ from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import Final
 
+WEEK: Final = 7 * 86_400.0
+"""How far away a time may be that no window longer than a week explains (seconds); later ones are cut to this."""
+
 LONGEST: Final = 35 * 86_400.0
-"""A monthly window and a little more; anything later is nonsense and is cut to this (seconds)."""
+"""A monthly window and a little more; anything later is nonsense, whatever explains it (seconds)."""
+
+_SAME: Final = 60.0
+"""Two times this close (seconds) are one: the error and the header count from moments of their own."""
 
 _MILLISECONDS_FROM: Final = 1e11
 """Seconds since the epoch stay below this until the year 5138; larger numbers are milliseconds."""
@@ -20,22 +26,27 @@ def reset_time(error: Mapping[str, object], headers: Mapping[str, str], now: flo
     """The moment upstream names, or None when it names none, or one that is already past.
 
     The most specific source wins: the error's own fields, then the header of the window that is used up, then
-    `retry-after-ms` and `retry-after`, then the text of the message. Never raises. docs/codex-wire.md section 3.
+    `retry-after-ms` and `retry-after`, then the text of the message. What is too far away is cut to a week, or to 35
+    days where a longer window explains it. Never raises. docs/codex-wire.md sections 2.3 and 3.
     """
+    used_up = _exhausted_windows(headers, now)
     for moment in (
-        _moment(_number(error.get("resets_at")), now),
-        _after(_number(error.get("resets_in_seconds")), now),
-        _exhausted_window(headers, now),
-        _after(_number(headers.get("retry-after-ms")), now, unit=0.001),
+        as_moment(as_number(error.get("resets_at")), now),
+        _after(as_number(error.get("resets_in_seconds")), now),
+        max((resets_at for resets_at, _ in used_up), default=None),
+        _after(as_number(headers.get("retry-after-ms")), now, unit=0.001),
         _retry_after(headers.get("retry-after", ""), now),
         _after(_spoken(error.get("message")), now),
     ):
         if moment is not None and moment > now:
-            return min(moment, now + LONGEST)
+            lengths = [minutes for resets_at, minutes in used_up if abs(resets_at - moment) <= _SAME]
+            lengths.append(as_number(error.get("limit_window_minutes")) or 0.0)
+            return min(moment, now + (LONGEST if max(lengths) * 60 > WEEK else WEEK))
     return None
 
 
-def _number(value: object) -> float | None:
+def as_number(value: object) -> float | None:
+    """A finite number, also when it is written as text; None for everything else. Never raises."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
@@ -45,7 +56,8 @@ def _number(value: object) -> float | None:
     return number if number == number and abs(number) != float("inf") else None
 
 
-def _moment(number: float | None, now: float) -> float | None:
+def as_moment(number: float | None, now: float) -> float | None:
+    """Seconds since the epoch from a date in seconds or milliseconds, or from a span of seconds that starts now."""
     if number is None:
         return None
     if number > _MILLISECONDS_FROM:
@@ -58,19 +70,20 @@ def _after(number: float | None, now: float, unit: float = 1.0) -> float | None:
     return None if number is None or number < 0 else now + number * unit
 
 
-def _exhausted_window(headers: Mapping[str, str], now: float) -> float | None:
-    """`x-<limit>-<window>-reset-at` of a window whose `-used-percent` says 100; the latest when several are used up."""
-    moments = []
+def _exhausted_windows(headers: Mapping[str, str], now: float) -> list[tuple[float, float]]:
+    """When each window resets whose `x-<limit>-<window>-used-percent` says 100, and its length (minutes, 0: unsaid)."""
+    found = []
     for name, value in headers.items():
-        if name.startswith("x-") and name.endswith("-used-percent") and (_number(value) or 0) >= 100:
-            moment = _moment(_number(headers.get(name.removesuffix("-used-percent") + "-reset-at")), now)
+        if name.startswith("x-") and name.endswith("-used-percent") and (as_number(value) or 0) >= 100:
+            window = name.removesuffix("-used-percent")
+            moment = as_moment(as_number(headers.get(f"{window}-reset-at")), now)
             if moment is not None:
-                moments.append(moment)
-    return max(moments, default=None)
+                found.append((moment, as_number(headers.get(f"{window}-window-minutes")) or 0.0))
+    return found
 
 
 def _retry_after(value: str, now: float) -> float | None:
-    number = _number(value)
+    number = as_number(value)
     if number is not None:
         return _after(number, now)
     try:

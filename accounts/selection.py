@@ -1,99 +1,393 @@
-"""Which account serves a request. Pure: state and time in, one account or the reason for none out."""
+"""Which account serves a request, and why. Pure: state and time in, one account or the reason for none out.
 
-from collections.abc import Callable, Mapping
+Two questions: who may not serve (BARS, first row that fits), and who of the others comes first (Rank, field by field).
+A new reason to pass an account over is a row, a new preference is a field.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final, NamedTuple
 
+from accounts import quota
 from accounts.model import Account, Cooldown, Standing
-from accounts.outcomes import Rest
+from accounts.outcomes import RULES, Blame, Kind, Rest
+from accounts.quota import Window
 from accounts.rests import resting
+from accounts.threads import NOWHERE, Place
+
+RAMP_THREADS: Final = 4
+"""So many threads whose own account failed may go to the same one within RAMP_SECONDS; then others come first."""
+RAMP_SECONDS: Final = 10.0
+RESIDENT_SECONDS: Final = 3.0
+"""So long a thread keeps away from its own account when upstream stumbled there: enough for a client that comes back at
+once, in silence, to be led elsewhere."""
+LEAST_AHEAD: Final = 0.05
+"""A window that is all but over is not a bargain without bounds."""
+
+
+class Strategy(StrEnum):
+    """Where new threads go."""
+
+    BALANCED = "balanced"
+    """To the account with the most left of its tightest window, for the time until that resets and for its size."""
+    DRAIN = "drain"
+    """To the one whose longest window resets soonest: what is not used until then is lost."""
+    ROUND_ROBIN = "round_robin"
+    """To each in turn."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What the owner of the pool wants. `pin` is the key of the only account that may serve ("": any).
+
+    From `defer_percent` of a window on, an account waits behind the others. `drop_compaction` lets a thread leave the
+    account that summarised its past, at the price of that summary.
+    """
+
+    strategy: Strategy = Strategy.BALANCED
+    pin: str = ""
+    defer_percent: float = 95.0
+    drop_compaction: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
-    """What a request wants: its thread (empty: none), and the accounts it has already been to.
+    """What a request wants: its thread (empty: none), its model, and the accounts it has already been to.
 
     `steady` asks for the same account again and again, whatever is in flight: answers that the client compares.
     """
 
     thread: str = ""
+    model: str = ""
     steady: bool = False
     tried: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seat:
+    """An account as selection sees it. `followed` is how many displaced threads came to it within RAMP_SECONDS,
+    `turn` when it last got a new thread, as a number that only grows. `refuses` are models it was refused lately,
+    `lists` those its catalogue names (None: not seen)."""
+
+    account: Account
+    cooldown: Cooldown | None = None
+    has_tokens: bool = True
+    windows: tuple[Window, ...] = ()
+    in_flight: int = 0
+    followed: int = 0
+    turn: int = 0
+    refuses: frozenset[str] = frozenset()
+    lists: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """Everything beside the accounts that a choice depends on. `now` is in seconds since the epoch."""
+
+    now: float
+    ask: Ask = field(default_factory=Ask)
+    place: Place = NOWHERE
+    policy: Policy = field(default_factory=Policy)
+
+
+# --- who may not serve -----------------------------------------------------------------------------------------------
+
+
+class Bar(StrEnum):
+    """Why an account is passed over. The order is that of BARS."""
+
+    PAUSED = "paused"
+    NEEDS_LOGIN = "needs_login"
+    DEACTIVATED = "deactivated"
+    NO_TOKENS = "no_tokens"
+    PIN = "pinned"
+    COMPACTION = "compaction"
+    RESTING = "resting"
+    RESERVED = "reserved"
+    MODEL = "model"
+    TRIED = "tried"
+
+
+OURS: Final = (Bar.PIN, Bar.COMPACTION, Bar.RESERVED, Bar.MODEL)
+"""Rules of the pool, not upstream's: an answer they lead to says so. The first that fits is named; that a model is not
+for everybody explains nothing when the others are at their limits."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Barred:
+    """`until` is when that ends by itself, None when it does not."""
+
+    bar: Bar
+    text: str
+    until: float | None = None
+
+
+type Check = Callable[[Seat, Situation], Barred | None]
+
+
+def _standing(seat: Seat, _: Situation) -> Barred | None:
+    standing = seat.account.standing
+    return None if standing is Standing.GOOD else Barred(bar=Bar(standing.value), text=standing.replace("_", " "))
+
+
+def _paused(seat: Seat, _: Situation) -> Barred | None:
+    return None if seat.account.enabled else Barred(bar=Bar.PAUSED, text="paused")
+
+
+def _no_tokens(seat: Seat, _: Situation) -> Barred | None:
+    return None if seat.has_tokens else Barred(bar=Bar.NO_TOKENS, text="no tokens stored")
+
+
+def _not_the_pin(seat: Seat, about: Situation) -> Barred | None:
+    pin = about.policy.pin
+    return None if pin in {"", seat.account.key} else Barred(bar=Bar.PIN, text="another account is pinned")
+
+
+def _not_the_owner(seat: Seat, about: Situation) -> Barred | None:
+    if about.place.owner in {"", seat.account.key} or about.policy.drop_compaction:
+        return None
+    return Barred(bar=Bar.COMPACTION, text="another account sealed this conversation's summary")
+
+
+def _resting(seat: Seat, about: Situation) -> Barred | None:
+    rest = seat.cooldown
+    if rest is None or resting(rest, about.now) is not Rest.HARD:
+        return None
+    return Barred(bar=Bar.RESTING, text=f"resting: {rest.reason}", until=rest.until)
+
+
+def _reserved(seat: Seat, about: Situation) -> Barred | None:
+    kept = seat.account.reserve_percent
+    if kept <= 0:
+        return None
+    until = quota.deferred_until(seat.windows, limit_percent=100.0 - kept, now=about.now)
+    return None if until is None else Barred(bar=Bar.RESERVED, text=f"{kept} % are its owner's", until=until)
+
+
+def _refuses_model(seat: Seat, about: Situation) -> Barred | None:
+    model = about.ask.model
+    return Barred(bar=Bar.MODEL, text=f"{model} is not for its plan") if model in seat.refuses else None
+
+
+def _tried(seat: Seat, about: Situation) -> Barred | None:
+    tried = seat.account.key in about.ask.tried
+    return Barred(bar=Bar.TRIED, text="already tried for this request") if tried else None
+
+
+BARS: Final[tuple[Check, ...]] = (
+    _paused, _standing, _no_tokens, _not_the_pin, _not_the_owner, _resting, _reserved, _refuses_model, _tried,
+)  # fmt: skip
+
+
+def barred(seat: Seat, about: Situation) -> Barred | None:
+    """Why this account cannot serve this request, None when it can."""
+    return next((found for check in BARS if (found := check(seat, about)) is not None), None)
+
+
+# --- who comes first -------------------------------------------------------------------------------------------------
+
+
+class Rank(NamedTuple):
+    """The order of preference; smaller is better."""
+
+    tired: bool
+    deferred: bool
+    place: int
+    unlisted: bool
+    priority: int
+    crowded: bool
+    strategy: float
+    added_at: float
+    key: str
+
+
+REASONS: Final[Mapping[str, str]] = {
+    "tired": "the others have just failed",
+    "deferred": "the others are close to their limits",
+    "place": "the thread lives here",
+    "unlisted": "the others do not list this model",
+    "priority": "its priority is the highest",
+    "crowded": "the others were just given threads whose own account failed",
+    "strategy": "",
+    "added_at": "it is the oldest of equals",
+    "key": "it is the first of equals",
+}
+"""What a field decides, in words. The strategy speaks for itself."""
+
+
+def rank(seat: Seat, about: Situation) -> Rank:
+    """How this account compares with others that can serve."""
+    account, place, steady = seat.account, about.place, about.ask.steady
+    deferred = quota.deferred_until(seat.windows, limit_percent=about.policy.defer_percent, now=about.now)
+    return Rank(
+        tired=_tired(seat, about),
+        deferred=deferred is not None,
+        place=0 if account.key == place.home else 1 if account.key == place.detour else 2,
+        unlisted=bool(about.ask.model and seat.lists is not None and about.ask.model not in seat.lists),
+        priority=-account.priority,
+        crowded=not steady and seat.followed >= RAMP_THREADS,
+        strategy=0.0 if steady else _STRATEGIES[about.policy.strategy](seat, about.now),
+        added_at=account.added_at,
+        key=account.key,
+    )
+
+
+def _tired(seat: Seat, about: Situation) -> bool:
+    """Whether the account had better be left alone for a moment. For a thread that lives there the moment is short when
+    the trouble was upstream's: it may be over, and a switch costs a cold cache."""
+    rest, place = seat.cooldown, about.place
+    if rest is None or resting(rest, about.now) is not Rest.SOFT:
+        return False
+    lives_here = seat.account.key in {place.home, place.detour}
+    may_be_over = RULES[Kind(rest.reason)].blame is Blame.UPSTREAM and about.now - rest.since > RESIDENT_SECONDS
+    return not (lives_here and may_be_over)
+
+
+def score(seat: Seat, now: float) -> float:
+    """How much an account has to give to one more thread, for the time until its windows reset.
+
+    What is left of a window, divided by the part of it that is still to come: more than 1 is quota that would expire
+    unused. The scarcest window counts. Turns in flight weigh less on a larger plan. `make week` shows what this does.
+    """
+    main = [window for window in seat.windows if window.family == quota.MAIN]
+    scarcest = min((quota.left(window, now) / max(LEAST_AHEAD, _ahead(window, now)) for window in main), default=1.0)
+    return scarcest / (1 + (1 + seat.in_flight + seat.followed) / quota.capacity(seat.account.plan))
+
+
+def _ahead(window: Window, now: float) -> float:
+    """The part of a window that is still to come, 0 to 1; all of it when it is fresh or says nothing."""
+    if window.resets_at is None or window.resets_at <= now:
+        return 1.0
+    return min(1.0, (window.resets_at - now) / (window.minutes * 60.0))
+
+
+def _balanced(seat: Seat, now: float) -> float:
+    return -score(seat, now)
+
+
+def _drain(seat: Seat, now: float) -> float:
+    longest = max((w for w in seat.windows if w.family == quota.MAIN), key=lambda w: w.minutes, default=None)
+    resets_at = longest.resets_at if longest is not None else None
+    return resets_at if resets_at is not None and resets_at > now else float("inf")
+
+
+def _round_robin(seat: Seat, _: float) -> float:
+    return float(seat.turn)
+
+
+_STRATEGIES: Final[Mapping[Strategy, Callable[[Seat, float], float]]] = {
+    Strategy.BALANCED: _balanced,
+    Strategy.DRAIN: _drain,
+    Strategy.ROUND_ROBIN: _round_robin,
+}
+
+
+# --- the choice ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """The account that serves, and what decided for it."""
+
+    account: Account
+    why: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exhausted:
     """Nobody can serve. `resets_at` is when the first account can again, None when only a person can help.
 
-    `limited` is True when at least one account rests because upstream said its limit is reached. `reasons` says, per
-    account label, why it was passed over.
+    `limited` is True when at least one account rests because upstream said its limit is reached. `rule` names a rule of
+    the pool without which somebody could serve. `reasons` says, per account label, why it was passed over.
     """
 
     resets_at: float | None = None
     limited: bool = False
     plan: str = ""
+    rule: str = ""
     reasons: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seat:
-    """An account as selection sees it."""
+class Candidate:
+    """One account in an explanation: why it is out, or how it compares."""
 
-    account: Account
-    cooldown: Cooldown | None = None
-    has_tokens: bool = True
-    in_flight: int = 0
-
-
-def barred(seat: Seat, ask: Ask, now: float) -> str:
-    """Why this account cannot serve this request, in words; empty when it can."""
-    if not seat.account.enabled:
-        return "paused"
-    if seat.account.standing is not Standing.GOOD:
-        return seat.account.standing.value.replace("_", " ")
-    if resting(seat.cooldown, now) is Rest.HARD:
-        assert seat.cooldown is not None
-        return f"resting: {seat.cooldown.reason}"
-    if not seat.has_tokens:
-        return "no tokens stored"
-    return "already tried for this request" if seat.account.key in ask.tried else ""
+    seat: Seat
+    barred: Barred | None
+    rank: Rank | None
+    score: float
 
 
-def choose(seats: Mapping[str, Seat], home: str | None, ask: Ask, now: float) -> Account | Exhausted:
-    """The thread's home when it can serve, else the best of the others, else why nobody can."""
-    usable = [seat for seat in seats.values() if not barred(seat, ask, now)]
-    if not usable:
-        return _exhausted(seats, ask, now)
-    return min(usable, key=_order(home, ask, now)).account
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """A choice with everything it was made from, the best candidate first."""
+
+    choice: Chosen | Exhausted
+    candidates: tuple[Candidate, ...]
 
 
-def _order(home: str | None, ask: Ask, now: float) -> Callable[[Seat], tuple[object, ...]]:
-    def order(seat: Seat) -> tuple[object, ...]:
-        return (
-            resting(seat.cooldown, now) is Rest.SOFT,
-            seat.account.key != home,
-            -seat.account.priority,
-            0 if ask.steady else seat.in_flight,
-            seat.account.added_at,
-            seat.account.key,
-        )
-
-    return order
+def choose(seats: Mapping[str, Seat], about: Situation) -> Chosen | Exhausted:
+    """The best account that can serve, else why nobody can."""
+    ranked = sorted((rank(seat, about), seat.account.key) for seat in seats.values() if barred(seat, about) is None)
+    if not ranked:
+        return _exhausted(seats, about)
+    return Chosen(account=seats[ranked[0][1]].account, why=_why([each for each, _ in ranked[:2]], about))
 
 
-def _exhausted(seats: Mapping[str, Seat], ask: Ask, now: float) -> Exhausted:
+def explain(seats: Mapping[str, Seat], about: Situation) -> Explanation:
+    """The same choice, with every candidate."""
+    candidates = []
+    for seat in seats.values():
+        bar = barred(seat, about)
+        ranked = rank(seat, about) if bar is None else None
+        candidates.append(Candidate(seat=seat, barred=bar, rank=ranked, score=score(seat, about.now)))
+    candidates.sort(key=lambda each: (each.rank is None, each.rank or (), each.seat.account.label))
+    return Explanation(choice=choose(seats, about), candidates=tuple(candidates))
+
+
+def _why(best: list[Rank], about: Situation) -> str:
+    """What decided between the first and the second: the first field in which they differ."""
+    if len(best) < 2:
+        return "it is the only one that can"
+    for name, mine, other in zip(Rank._fields, *best, strict=True):
+        if mine != other:
+            if name == "place" and mine == 1:
+                return "the thread is here while its home is away"
+            return REASONS[name] or f"strategy: {about.policy.strategy}"
+    raise AssertionError("two accounts have the same key")
+
+
+def _exhausted(seats: Mapping[str, Seat], about: Situation) -> Exhausted:
     """The soonest return of an account that only rests; what the pool answers is built from this."""
-    waiting = [
-        seat
-        for seat in seats.values()
-        if seat.account.enabled
-        and seat.account.standing is Standing.GOOD
-        and resting(seat.cooldown, now) is Rest.HARD
-        and seat.cooldown is not None
-    ]
-    first = min(waiting, key=lambda seat: seat.cooldown.until if seat.cooldown else 0.0, default=None)
+    bars = {key: _all_bars(seat, about) for key, seat in seats.items()}
+    returns = [(until, key) for key, found in bars.items() if (until := _return(found)) is not None]
+    first = min(returns, default=None)
+    limited = any(each.bar is Bar.RESTING for _, key in returns for each in bars[key])
     return Exhausted(
-        resets_at=first.cooldown.until if first and first.cooldown else None,
-        limited=bool(waiting),
-        plan=first.account.plan if first else "",
-        reasons={seat.account.label: barred(seat, ask, now) for seat in seats.values()},
+        resets_at=first[0] if first else None,
+        limited=limited,
+        plan=seats[first[1]].account.plan if first else "",
+        rule=_rule(bars.values(), limited=limited),
+        reasons={seats[key].account.label: found[0].text for key, found in bars.items()},
     )
+
+
+def _all_bars(seat: Seat, about: Situation) -> list[Barred]:
+    return [found for check in BARS if (found := check(seat, about)) is not None]
+
+
+def _return(found: list[Barred]) -> float | None:
+    """When nothing keeps an account any more; None when something does for good, or nothing but having been tried."""
+    lasting = [each for each in found if each.bar is not Bar.TRIED]
+    ends = [each.until for each in lasting if each.until is not None]
+    return max(ends) if ends and len(ends) == len(lasting) else None
+
+
+def _rule(bars: Iterable[list[Barred]], *, limited: bool) -> str:
+    """The rule of the pool without which somebody could serve now, "" when none stands in the way."""
+    kept = [{each.bar for each in found} for found in bars]
+    ours = {bar for found in kept if found <= set(OURS) for bar in found}
+    if limited:
+        ours.discard(Bar.MODEL)
+    return next((str(bar) for bar in OURS if bar in ours), "")

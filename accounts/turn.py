@@ -1,9 +1,11 @@
 """One request of the client, from account to account: how often, whom next, when to stop. Pure."""
 
-from dataclasses import dataclass, field
-from typing import Final
+import json
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
 
-from accounts.outcomes import Action, Kind, Outcome
+from accounts.model import Event
+from accounts.outcomes import Action, Blame, Kind, Outcome
 from accounts.pool import Lease, Pool
 from accounts.selection import Ask, Exhausted
 
@@ -11,8 +13,25 @@ MOST_ATTEMPTS: Final = 4
 """Upstream attempts for one request. Passing over an account that cannot serve costs none."""
 FIRST_BYTE_SECONDS: Final = 60.0
 """No further attempt begins when the client has waited this long."""
+PACE_SECONDS: Final = 5.0
+"""So long a request waits in all for accounts that are asked too often; a longer wait means another account."""
+USUAL_PACE: Final = 1.0
+"""When upstream does not say how long."""
 MOST_INVALIDATED: Final = 2
 """Two accounts signed out in one request is no coincidence: walking on would sign out the rest of the pool."""
+DECISION: Final = "decision"
+"""The kind of event that tells how a request was served."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One row of a decision record. `seconds` is how long it took until its outcome was known."""
+
+    account: str
+    why: str
+    kind: str
+    detail: str
+    seconds: float
 
 
 @dataclass(slots=True)
@@ -20,50 +39,83 @@ class Turn:
     """The attempts of one request. Every lease taken is given back by exactly one `report`."""
 
     pool: Pool
-    thread: str
+    ask: Ask
     began: float
-    steady: bool = False
     attempts: int = 0
-    tried: set[str] = field(default_factory=set)
+    waited: float = 0.0
+    pause: float = 0.0
+    """How long to wait before the same account is asked again, after RETRY_SAME."""
     outcomes: list[Outcome] = field(default_factory=list)
+    trail: list[Attempt] = field(default_factory=list)
+    _tried: set[str] = field(default_factory=set)
     _refreshed: set[str] = field(default_factory=set)
+    _unsealed: set[str] = field(default_factory=set)
+    _invalidated: int = 0
 
     def take(self, now: float, *, again: Lease | None = None) -> Lease | Exhausted:
         """The account for the next attempt: the same one `again` with the tokens it has now, or the pool's choice."""
-        tried = frozenset(self.tried - {again.key} if again else self.tried)
+        tried = frozenset(self._tried - {again.key} if again else self._tried)
         if again is not None:
             tried |= {key for key in self.pool.seats if key != again.key}
-        chosen = self.pool.select(Ask(thread=self.thread, steady=self.steady, tried=tried), now)
+        chosen = self.pool.select(replace(self.ask, tried=tried), now)
         if again is not None and isinstance(chosen, Exhausted):  # paused or removed meanwhile
             return self.take(now)
         if isinstance(chosen, Lease):
+            if again is not None:
+                chosen = replace(chosen, why="once more")
             self.attempts += 1
-            self.tried.add(chosen.key)
-            self.pool.enter(chosen.key)
+            self._tried.add(chosen.key)
+            self.pool.enter(chosen, now)
         return chosen
+
+    def stays(self, lease: Lease, now: float) -> bool:
+        """Whether a request on an account that was chosen before, a socket's, is best served there.
+
+        With nobody else left it is: what upstream says is truer than what we know. But for the pool's own rules.
+        """
+        chosen = self.pool.select(self.ask, now)
+        if isinstance(chosen, Exhausted):
+            return not chosen.rule
+        if chosen.key == lease.key:
+            return True
+        if not self.pool.can_serve(lease.key, self.ask, now):
+            return False
+        return not self.ask.thread or self.pool.tired(lease.key, now)  # a short rest is not worth a new connection
+
+    def go_on(self, lease: Lease, now: float) -> None:
+        """The first attempt is on this account, which was chosen before."""
+        self.attempts += 1
+        self._tried.add(lease.key)
+        self.pool.enter(lease, now)
 
     def peek(self, now: float) -> Lease | Exhausted:
         """Who could still serve this request, without taking them."""
-        return self.pool.select(Ask(thread=self.thread, tried=frozenset(self.tried)), now)
+        return self.pool.select(replace(self.ask, tried=frozenset(self._tried)), now)
 
     def report(self, lease: Lease, outcome: Outcome, now: float) -> Action:
         """Give the lease back with what came of it; says what to do with the client's request."""
         self.pool.leave(lease.key)
-        self.outcomes.append(outcome)
-        action = outcome.rule.action
-        if action is Action.REFRESH and lease.key not in self._refreshed and not self._spent(now):
-            self._refreshed.add(lease.key)
-            return action  # no penalty yet: the token may only have aged
+        self._note(lease, outcome, now)
+        spent = self._spent(now)
+        match outcome.rule.action:
+            case Action.REFRESH if lease.key not in self._refreshed and not spent:
+                self._refreshed.add(lease.key)
+                return Action.REFRESH  # no penalty yet: the token may only have aged
+            case Action.RETRY_SAME if not spent and self._may_pace(lease, outcome, now):
+                return Action.RETRY_SAME  # no penalty either: it only asked for patience
+            case Action.UNSEAL if lease.key not in self._unsealed:
+                self._unsealed.add(lease.key)
+                self.attempts -= 1  # the account is as good as before
+                self.pool.report(lease, outcome, now)
+                return Action.UNSEAL
         self.pool.report(lease, outcome, now)
-        if action is Action.DELIVER or self._spent(now):
-            return Action.DELIVER
-        return Action.RETRY_OTHER
+        return self._next(outcome, now)
 
     def refresh_failed(self, lease: Lease, outcome: Outcome, now: float) -> Action:
         """The verdict was to refresh, and there is no newer token. The lease has been given back already."""
-        self.outcomes.append(outcome)
+        self._note(lease, outcome, now)
         self.pool.report(lease, outcome, now)
-        return Action.DELIVER if self._spent(now) else Action.RETRY_OTHER
+        return self._next(outcome, now)
 
     def refresh_first(self, lease: Lease, now: float) -> bool:
         """Whether this lease's token should be renewed before it is used; once per account and request."""
@@ -75,7 +127,48 @@ class Turn:
     @property
     def alarmed(self) -> bool:
         """Whether so many accounts were signed out in this request that it must end here."""
-        return sum(outcome.kind is Kind.TOKEN_INVALIDATED for outcome in self.outcomes) >= MOST_INVALIDATED
+        return self._invalidated >= MOST_INVALIDATED
+
+    def record(self, done: str, now: float) -> Event:
+        """The decision record: why each account, what upstream said, how long it took, and how it ended."""
+        last = self.trail[-1] if self.trail else None
+        told: dict[str, Any] = {
+            "done": done,
+            "model": self.ask.model,
+            "seconds": round(now - self.began, 3),
+            "attempts": [{name: getattr(each, name) for name in Attempt.__dataclass_fields__} for each in self.trail],
+        }
+        key = next((key for key, seat in self.pool.seats.items() if last and seat.account.label == last.account), "")
+        return Event(at=now, kind=DECISION, key=key, thread=self.ask.thread, detail=json.dumps(told))
+
+    def _note(self, lease: Lease, outcome: Outcome, now: float) -> None:
+        self.outcomes.append(outcome)
+        self._invalidated += outcome.kind is Kind.TOKEN_INVALIDATED
+        seconds = round(now - lease.at, 3)
+        self.trail.append(
+            Attempt(
+                account=lease.account.label, why=lease.why, kind=outcome.kind, detail=outcome.detail, seconds=seconds
+            )
+        )
+
+    def _may_pace(self, lease: Lease, outcome: Outcome, now: float) -> bool:
+        """Whether a short wait is worth it: once in a while per account, and not for long."""
+        self.pause = USUAL_PACE if outcome.until is None else max(outcome.until - now, 0.1)
+        too_long = self.waited + self.pause > PACE_SECONDS or now + self.pause - self.began > FIRST_BYTE_SECONDS
+        if too_long or not self.pool.pace(lease, now):
+            return False
+        self.waited += self.pause
+        return True
+
+    def _next(self, outcome: Outcome, now: float) -> Action:
+        if outcome.rule.action in {Action.DELIVER, Action.UNSEAL} or self._spent(now):
+            return Action.DELIVER
+        if outcome.rule.blame is Blame.UPSTREAM and self.pool.storm.on(now):
+            return Action.DELIVER  # asking more accounts would only add to it
+        if outcome.kind is Kind.TOKEN_INVALIDATED and self.pool.alarm.on(now):
+            self._invalidated = MOST_INVALIDATED
+            return Action.DELIVER
+        return Action.RETRY_OTHER
 
     def _spent(self, now: float) -> bool:
         return self.attempts >= MOST_ATTEMPTS or now - self.began > FIRST_BYTE_SECONDS or self.alarmed

@@ -7,10 +7,10 @@ import difflib
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from config import paths
 
@@ -39,11 +39,42 @@ def _base_url(value: str) -> str:
 
 
 class Settings(BaseModel):
-    """`chatgpt_base_url` is the backend that our own calls go to; plain http is for a stand-in on this machine."""
+    """What the user may choose; the description of each is what `config explain` says."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    chatgpt_base_url: Annotated[str, AfterValidator(_base_url)] = "https://chatgpt.com/backend-api"
+    chatgpt_base_url: Annotated[
+        str,
+        AfterValidator(_base_url),
+        Field(description="The backend that our own calls go to; plain http is for a stand-in on this machine."),
+    ] = "https://chatgpt.com/backend-api"
+    strategy: Annotated[
+        Literal["balanced", "drain", "round_robin", "pinned"],
+        Field(description="Where new threads go. pinned: only to the account that `pinned_account` names."),
+    ] = "balanced"
+    pinned_account: Annotated[
+        str, Field(description="Label, e-mail or account id of the only account that may serve, with strategy pinned.")
+    ] = ""
+    defer_percent: Annotated[
+        float, Field(ge=1, le=100, description="From this much of a quota window on, an account waits behind others.")
+    ] = 95.0
+    park_seconds: Annotated[
+        int,
+        Field(ge=0, le=3600, description="With every account at its limit: the client waits by itself if it is less."),
+    ] = 120
+    on_foreign_compaction: Annotated[
+        Literal["pin", "drop"],
+        Field(
+            description="When the account that summarised a conversation is at its limit. pin: wait for it. "
+            "drop: go on elsewhere without the summary."
+        ),
+    ] = "pin"
+
+    @model_validator(mode="after")
+    def _pinned_needs_an_account(self) -> Self:
+        if self.strategy == "pinned" and not self.pinned_account.strip():
+            raise ValueError("strategy pinned needs pinned_account, the label of the account that shall serve")
+        return self
 
 
 def load(environ: Mapping[str, str] = os.environ, path: Path | None = None) -> Settings:
@@ -61,7 +92,7 @@ def load(environ: Mapping[str, str] = os.environ, path: Path | None = None) -> S
         return Settings.model_validate(in_file | in_environ)
     except ValidationError as e:
         first = e.errors()[0]
-        key = str(first["loc"][0])
+        key = str(first["loc"][0]) if first["loc"] else "strategy"  # the only rule that is about two keys
         source = f"the environment: {PREFIX}{key.upper()}" if key in in_environ else f"{file}: {key}"
         reason = first["msg"].removeprefix("Value error, ")
         raise ConfigError(f"{source}: {reason[:1].lower()}{reason[1:]}. Correct it or remove it.") from None

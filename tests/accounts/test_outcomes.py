@@ -7,36 +7,53 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accounts.model import Standing
-from accounts.outcomes import RULES, SIGNS, Action, Kind, Outcome, Reply, Rest, Rule, Sign, classify, error_of
+from accounts.outcomes import (
+    RULES,
+    SIGNS,
+    Action,
+    Blame,
+    Kind,
+    Outcome,
+    Reply,
+    Rest,
+    Rule,
+    Sign,
+    classify,
+    classify_failure,
+    error_of,
+)
 from tests.builders import NOW, credentials, planted
 
-OTHER, REFRESH, DELIVER = Action.RETRY_OTHER, Action.REFRESH, Action.DELIVER
+OTHER, SAME, REFRESH, DELIVER = Action.RETRY_OTHER, Action.RETRY_SAME, Action.REFRESH, Action.DELIVER
+NOBODY, REQUEST, ACCOUNT, UPSTREAM = Blame.NOBODY, Blame.REQUEST, Blame.ACCOUNT, Blame.UPSTREAM
 
-CONSEQUENCES: dict[Kind, tuple[Action, Rest, float, Standing | None]] = {
-    Kind.OK: (DELIVER, Rest.NONE, 0, None),
-    Kind.USAGE_LIMIT: (OTHER, Rest.HARD, 900, None),
-    Kind.NO_CREDIT: (OTHER, Rest.HARD, 3600, None),
-    Kind.BURST_LIMIT: (OTHER, Rest.SOFT, 10, None),
-    Kind.OVERLOADED: (OTHER, Rest.SOFT, 15, None),
-    Kind.SERVER_ERROR: (OTHER, Rest.SOFT, 10, None),
-    Kind.HEAD_TIMEOUT: (OTHER, Rest.SOFT, 30, None),
-    Kind.CONNECT_FAILED: (OTHER, Rest.SOFT, 10, None),
-    Kind.RESET: (OTHER, Rest.SOFT, 10, None),
-    Kind.STALLED: (OTHER, Rest.SOFT, 30, None),
-    Kind.TRUNCATED: (OTHER, Rest.SOFT, 10, None),
-    Kind.FAILED_IN_STREAM: (OTHER, Rest.SOFT, 10, None),
-    Kind.TOKEN_EXPIRED: (REFRESH, Rest.SOFT, 60, None),
-    Kind.TOKEN_INVALIDATED: (OTHER, Rest.NONE, 0, Standing.NEEDS_LOGIN),
-    Kind.REFRESH_FAILED: (OTHER, Rest.SOFT, 30, None),
-    Kind.DEACTIVATED: (OTHER, Rest.NONE, 0, Standing.DEACTIVATED),
-    Kind.CHALLENGE: (DELIVER, Rest.NONE, 0, None),
-    Kind.FORBIDDEN: (OTHER, Rest.SOFT, 60, None),
-    Kind.UNSUPPORTED_MODEL: (OTHER, Rest.NONE, 0, None),
-    Kind.INVALID_SEALED: (DELIVER, Rest.NONE, 0, None),
-    Kind.UNKNOWN_RESPONSE: (DELIVER, Rest.NONE, 0, None),
-    Kind.UPGRADE_REFUSED: (DELIVER, Rest.NONE, 0, None),
-    Kind.REQUEST_FAULT: (DELIVER, Rest.NONE, 0, None),
-    Kind.CLIENT_GONE: (DELIVER, Rest.NONE, 0, None),
+CONSEQUENCES: dict[Kind, tuple[Action, Blame, Rest, float, Standing | None]] = {
+    Kind.OK: (DELIVER, NOBODY, Rest.NONE, 0, None),
+    Kind.UPGRADED: (DELIVER, NOBODY, Rest.NONE, 0, None),
+    Kind.USAGE_LIMIT: (OTHER, ACCOUNT, Rest.HARD, 900, None),
+    Kind.NO_CREDIT: (OTHER, ACCOUNT, Rest.HARD, 3600, None),
+    Kind.BURST_LIMIT: (SAME, ACCOUNT, Rest.SOFT, 10, None),
+    Kind.OVERLOADED: (OTHER, UPSTREAM, Rest.SOFT, 15, None),
+    Kind.SERVER_ERROR: (OTHER, UPSTREAM, Rest.SOFT, 10, None),
+    Kind.HEAD_TIMEOUT: (OTHER, UPSTREAM, Rest.SOFT, 30, None),
+    Kind.CONNECT_FAILED: (OTHER, UPSTREAM, Rest.SOFT, 10, None),
+    Kind.RESET: (OTHER, UPSTREAM, Rest.SOFT, 10, None),
+    Kind.STALLED: (OTHER, UPSTREAM, Rest.SOFT, 30, None),
+    Kind.TRUNCATED: (OTHER, UPSTREAM, Rest.SOFT, 10, None),
+    Kind.FAILED_IN_STREAM: (OTHER, UPSTREAM, Rest.SOFT, 10, None),
+    Kind.FAILED_AFTER_OUTPUT: (DELIVER, UPSTREAM, Rest.SOFT, 10, None),
+    Kind.TOKEN_EXPIRED: (REFRESH, ACCOUNT, Rest.SOFT, 60, None),
+    Kind.TOKEN_INVALIDATED: (OTHER, ACCOUNT, Rest.NONE, 0, Standing.NEEDS_LOGIN),
+    Kind.REFRESH_FAILED: (OTHER, ACCOUNT, Rest.SOFT, 30, None),
+    Kind.DEACTIVATED: (OTHER, ACCOUNT, Rest.NONE, 0, Standing.DEACTIVATED),
+    Kind.CHALLENGE: (DELIVER, NOBODY, Rest.NONE, 0, None),
+    Kind.FORBIDDEN: (OTHER, ACCOUNT, Rest.SOFT, 60, None),
+    Kind.UNSUPPORTED_MODEL: (OTHER, ACCOUNT, Rest.NONE, 0, None),
+    Kind.INVALID_SEALED: (Action.UNSEAL, NOBODY, Rest.NONE, 0, None),
+    Kind.UNKNOWN_RESPONSE: (DELIVER, REQUEST, Rest.NONE, 0, None),
+    Kind.UPGRADE_REFUSED: (DELIVER, NOBODY, Rest.NONE, 0, None),
+    Kind.REQUEST_FAULT: (DELIVER, REQUEST, Rest.NONE, 0, None),
+    Kind.CLIENT_GONE: (DELIVER, NOBODY, Rest.NONE, 0, None),
 }
 
 SEEN: list[tuple[Kind, int, dict[str, str], dict[str, Any]]] = [
@@ -44,6 +61,7 @@ SEEN: list[tuple[Kind, int, dict[str, str], dict[str, Any]]] = [
     (Kind.OK, 101, {}, {}),
     (Kind.OK, 302, {}, {}),
     (Kind.USAGE_LIMIT, 429, {}, {"type": "usage_limit_reached"}),
+    (Kind.USAGE_LIMIT, 404, {}, {"type": "usage_limit_reached"}),
     (Kind.USAGE_LIMIT, 0, {}, {"code": "usage_limit_reached"}),
     (Kind.NO_CREDIT, 429, {}, {"code": "insufficient_quota"}),
     (Kind.NO_CREDIT, 429, {}, {"code": "credit_balance_exhausted"}),
@@ -96,15 +114,17 @@ PRIVATE = {Kind.TOKEN_EXPIRED, Kind.TOKEN_INVALIDATED, Kind.REFRESH_FAILED, Kind
 """What the client must not see of a managed account."""
 
 CAUSED_BY_US = {
+    Kind.UPGRADED,
     Kind.HEAD_TIMEOUT,
     Kind.CONNECT_FAILED,
     Kind.RESET,
     Kind.STALLED,
     Kind.TRUNCATED,
+    Kind.FAILED_AFTER_OUTPUT,
     Kind.REFRESH_FAILED,
     Kind.CLIENT_GONE,
 }
-"""What no answer says: the proxy saw it happen."""
+"""What no answer says by itself: the proxy saw it happen, or saw when."""
 
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=40),
@@ -114,6 +134,7 @@ ANYTHING = st.recursive(
 NAMES = st.sampled_from(["type", "code", "message", "resets_at", "resets_in_seconds", "plan_type", "other"])
 WINDOW = ("x-codex-primary-used-percent", "x-codex-primary-reset-at")
 HEADERS = st.sampled_from(["retry-after", "retry-after-ms", "content-type", "cf-mitigated", *WINDOW])
+WORDS = st.sampled_from(sorted({word for sign in SIGNS for word in sign.words}))
 SPOKEN = st.from_regex(r"\Atry again in [0-9.]{1,6} ?(days?|ms|d|h|m|s)[a-z0-9 ]{0,9}\Z", fullmatch=True)
 
 
@@ -127,8 +148,8 @@ def test_every_kind_is_in_the_table_of_this_file() -> None:
 
 @pytest.mark.parametrize("kind", Kind)
 def test_what_follows_from_a_kind(kind: Kind) -> None:
-    action, rest, seconds, standing = CONSEQUENCES[kind]
-    assert RULES[kind] == Rule(action, rest, seconds, standing, private=kind in PRIVATE)
+    action, blame, rest, seconds, standing = CONSEQUENCES[kind]
+    assert RULES[kind] == Rule(action, blame, rest, seconds, standing, private=kind in PRIVATE)
     assert Outcome(kind=kind).rule is RULES[kind]
 
 
@@ -139,9 +160,26 @@ def test_a_rest_has_a_length_and_is_never_joined_by_a_change_of_standing(kind: K
     assert rule.rest is Rest.NONE or rule.standing is None
 
 
+@pytest.mark.parametrize("kind", Kind)
+def test_out_of_service_is_who_rests_firmly_or_needs_help(kind: Kind) -> None:
+    out = {Kind.USAGE_LIMIT, Kind.NO_CREDIT, Kind.TOKEN_INVALIDATED, Kind.DEACTIVATED}
+    assert RULES[kind].bars == (kind in out)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in Kind if RULES[kind].blame in {NOBODY, REQUEST}])
+def test_what_is_not_the_accounts_trouble_costs_it_nothing(kind: Kind) -> None:
+    assert (RULES[kind].rest, RULES[kind].standing, RULES[kind].private) == (Rest.NONE, None, False)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in Kind if RULES[kind].blame is UPSTREAM])
+def test_upstreams_own_trouble_takes_no_account_out_of_service(kind: Kind) -> None:
+    assert not RULES[kind].bars
+
+
 @pytest.mark.parametrize("kind", [kind for kind in Kind if RULES[kind].action is DELIVER])
-def test_what_the_client_gets_to_see_costs_the_account_nothing(kind: Kind) -> None:
-    assert RULES[kind].rest is Rest.NONE
+def test_a_refusal_that_the_client_gets_to_see_costs_the_account_nothing(kind: Kind) -> None:
+    """Unless the client has seen the beginning of an answer: then there is nothing else to be done."""
+    assert RULES[kind].rest is (Rest.SOFT if kind is Kind.FAILED_AFTER_OUTPUT else Rest.NONE)
     assert RULES[kind].standing is None
 
 
@@ -188,9 +226,16 @@ def test_no_sign_means_something_the_proxy_sees_for_itself() -> None:
     assert not CAUSED_BY_US & {sign.kind for sign in SIGNS}
 
 
-@pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 409, 422, 426, 429, 500, 502, 503, 504, 529, 599])
+@pytest.mark.parametrize("status", [0, 200, 400, 401, 402, 403, 404, 409, 422, 426, 429, 500, 502, 503, 504, 529, 599])
 def test_a_usage_limit_is_one_whatever_its_status(status: int) -> None:
     assert classify(Reply(status=status, error={"type": "usage_limit_reached"}), NOW).kind is Kind.USAGE_LIMIT
+
+
+@pytest.mark.parametrize(("status", "kind"), [(503, Kind.OVERLOADED), (500, Kind.SERVER_ERROR)])
+def test_upstreams_own_trouble_with_a_model_is_no_refusal_of_it(status: int, kind: Kind) -> None:
+    """A refusal is believed for a day, and of every account that is asked."""
+    reply = Reply(status=status, error={"message": "This model is not available right now. Please try again."})
+    assert classify(reply, NOW).kind is kind
 
 
 @pytest.mark.parametrize("status", range(400, 600))
@@ -239,22 +284,66 @@ def test_a_token_that_upstream_echoes_as_a_code_does_not_reach_the_detail(field:
 
 
 @given(
-    status=st.integers(),
+    status=st.integers() | st.integers(400, 599),
     headers=st.dictionaries(HEADERS | st.text(max_size=20), st.text(max_size=40), max_size=5),
-    error=st.dictionaries(NAMES | st.text(max_size=8), ANYTHING | SPOKEN, max_size=6),
+    body=ANYTHING | st.fixed_dictionaries({"error": st.dictionaries(NAMES, ANYTHING | SPOKEN | WORDS, max_size=6)}),
     now=st.floats(0, 4e9),
+    after_output=st.booleans(),
 )
-@settings(deadline=None)
-def test_classify_never_raises(status: int, headers: dict[str, str], error: dict[str, Any], now: float) -> None:
-    outcome = classify(Reply(status=status, headers=headers, error=error), now)
-    assert outcome.kind in Kind
-    assert outcome.until is None or outcome.until > now
+@settings(deadline=None, max_examples=300)
+def test_whatever_comes_means_something(
+    status: int, headers: dict[str, str], body: object, now: float, after_output: bool
+) -> None:
+    """Nothing raises, no time is in the past, and an event that says that something failed is never a success."""
+    reply = Reply(status=status, headers=headers, error=error_of(body))
+    outcome, failure = classify(reply, now), classify_failure(reply, now, after_output=after_output)
+    assert failure.kind is not Kind.OK
+    for each in (outcome, failure):
+        assert each.until is None or each.until > now
+        assert isinstance(each.plan, str)
 
 
 @pytest.mark.parametrize("unit", ["\u017f", "m\u017f", "day\u017f"])
 def test_a_unit_in_another_script_is_no_reason_to_raise(unit: str) -> None:
     """Without regard to case, a long s is an s to Unicode."""
     assert classify(Reply(status=429, error={"message": f"Please try again in 5{unit}."}), NOW).kind is Kind.BURST_LIMIT
+
+
+# --- events -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [0, 101, 200, 204, 302])
+def test_an_event_that_says_it_failed_is_a_failure_whatever_status_it_names(status: int) -> None:
+    outcome = classify_failure(Reply(status=status), NOW)
+    assert outcome.kind is Kind.FAILED_IN_STREAM
+
+
+@pytest.mark.parametrize(
+    ("error", "before", "after"),
+    [
+        ({}, Kind.FAILED_IN_STREAM, Kind.FAILED_AFTER_OUTPUT),
+        ({"code": "never_heard_of"}, Kind.FAILED_IN_STREAM, Kind.FAILED_AFTER_OUTPUT),
+        ({"code": "usage_limit_reached"}, Kind.USAGE_LIMIT, Kind.USAGE_LIMIT),
+        ({"code": "insufficient_quota"}, Kind.NO_CREDIT, Kind.NO_CREDIT),
+        ({"code": "server_is_overloaded"}, Kind.OVERLOADED, Kind.OVERLOADED),
+        ({"code": "context_length_exceeded"}, Kind.REQUEST_FAULT, Kind.REQUEST_FAULT),
+        ({"code": "invalid_encrypted_content"}, Kind.INVALID_SEALED, Kind.INVALID_SEALED),
+    ],
+)
+def test_output_changes_only_the_meaning_of_a_failure_without_a_name(
+    error: dict[str, str], before: Kind, after: Kind
+) -> None:
+    """An account at its limit is at its limit, however late it says so."""
+    reply = Reply(status=200, error=error)
+    assert classify_failure(reply, NOW).kind is before
+    assert classify_failure(reply, NOW, after_output=True).kind is after
+
+
+def test_an_event_brings_its_time_plan_and_words_with_it() -> None:
+    error = {"type": "usage_limit_reached", "plan_type": "plus", "resets_in_seconds": 77}
+    expected = Outcome(kind=Kind.USAGE_LIMIT, until=NOW + 77, plan="plus", detail="429 usage_limit_reached")
+    for after_output in (False, True):
+        assert classify_failure(Reply(status=429, error=error), NOW, after_output=after_output) == expected
 
 
 @pytest.mark.parametrize(

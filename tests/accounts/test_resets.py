@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from accounts.resets import LONGEST, reset_time
+from accounts.resets import LONGEST, WEEK, reset_time
 from tests.builders import DAY, HOUR, NOW
 
 DATE = format_datetime(datetime.fromtimestamp(NOW + 60, UTC), usegmt=True)
@@ -166,30 +166,100 @@ def test_a_source_that_names_the_past_leaves_the_word_to_the_next(first: int) ->
     ("error", "headers"),
     [
         ({"resets_at": NOW + 400 * DAY}, {}),
+        ({"resets_at": (NOW + 400 * DAY) * 1000}, {}),
+        ({"resets_at": 30 * DAY}, {}),
         ({"resets_in_seconds": 1e12}, {}),
         ({"message": "try again in 99999 days"}, {}),
         ({}, {"retry-after": "99999999999"}),
+        ({}, {"retry-after-ms": "99999999999999"}),
         ({}, {"retry-after": "Fri, 01 Jan 2999 00:00:00 GMT"}),
+        ({}, {"x-codex-primary-used-percent": "100", "x-codex-primary-reset-at": str(NOW + 20 * DAY)}),
     ],
 )
-def test_anything_beyond_a_month_is_cut(error: dict[str, Any], headers: dict[str, str]) -> None:
-    assert reset_time(error, headers, NOW) == NOW + LONGEST
+def test_every_source_is_cut_to_a_week(error: dict[str, Any], headers: dict[str, str]) -> None:
+    assert reset_time(error, headers, NOW) == NOW + WEEK
+
+
+def used_up(days: float, minutes: object = None, *, used: str = "100", window: str = "primary") -> dict[str, str]:
+    """The headers of a window that resets in so many days; without `minutes` it does not say how long it is."""
+    prefix = f"x-codex-{window}"
+    named = {f"{prefix}-used-percent": used, f"{prefix}-reset-at": str(NOW + days * DAY)}
+    return named if minutes is None else {**named, f"{prefix}-window-minutes": str(minutes)}
+
+
+FAR = {"resets_at": NOW + 20 * DAY}
+FAR_IN_MS = {"resets_at": (NOW + 20 * DAY) * 1000}
+ABSURD = {"resets_at": NOW + 400 * DAY}
+
+
+@pytest.mark.parametrize(
+    ("error", "headers", "days"),
+    [
+        # no window is named
+        ({"resets_at": NOW + 6 * DAY}, {}, 6),
+        ({"resets_at": NOW + 7 * DAY}, {}, 7),
+        ({"resets_at": NOW + 7 * DAY + 1}, {}, 7),
+        (FAR, {}, 7),
+        (FAR_IN_MS, {}, 7),
+        (ABSURD, {}, 7),
+        ({}, used_up(20), 7),
+        # a week or less
+        ({**FAR, "limit_window_minutes": 300}, {}, 7),
+        ({**FAR, "limit_window_minutes": 10_080}, {}, 7),
+        ({}, used_up(20, 300), 7),
+        ({}, used_up(20, 10_080), 7),
+        # longer than a week
+        ({**FAR, "limit_window_minutes": 10_081}, {}, 20),
+        ({**FAR, "limit_window_minutes": "43200"}, {}, 20),
+        ({**FAR_IN_MS, "limit_window_minutes": 43_800}, {}, 20),
+        ({**ABSURD, "limit_window_minutes": 43_800}, {}, 35),
+        ({**ABSURD, "limit_window_minutes": 10**9}, {}, 35),
+        ({}, used_up(20, 10_081), 20),
+        ({}, used_up(400, 43_800), 35),
+        ({"limit_window_minutes": 43_800}, {"retry-after": str(20 * DAY)}, 20),
+        # a longer window shortens nothing, and does not make the past a date
+        ({"resets_at": NOW + DAY, "limit_window_minutes": 43_800}, {}, 1),
+        ({"resets_at": NOW - DAY, "limit_window_minutes": 43_800}, {}, None),
+        # only the window that the time belongs to explains it
+        ({}, used_up(20, 43_800) | used_up(3, 300, window="secondary"), 20),
+        ({}, used_up(20, 300) | used_up(3, 43_800, window="secondary"), 7),
+        ({}, used_up(20, 300) | used_up(20, 43_800, used="99", window="secondary"), 7),
+        (FAR, used_up(20, 43_800), 20),
+        (FAR, used_up(20.0005, 43_800), 20),
+        (FAR, used_up(3, 43_800), 7),
+        # what cannot be a length names no window
+        ({**FAR, "limit_window_minutes": -1}, {}, 7),
+        ({**FAR, "limit_window_minutes": float("inf")}, {}, 7),
+        ({**FAR, "limit_window_minutes": True}, {}, 7),
+        ({**FAR, "limit_window_minutes": "a month"}, {}, 7),
+        ({**FAR, "limit_window_minutes": [43_800]}, {}, 7),
+        ({}, used_up(20, "a month"), 7),
+        ({}, used_up(20, "nan"), 7),
+    ],
+)
+def test_a_time_is_cut_to_a_week_unless_its_window_is_longer_and_then_to_35_days(
+    error: dict[str, Any], headers: dict[str, str], days: float | None
+) -> None:
+    assert reset_time(error, headers, NOW) == (None if days is None else NOW + days * DAY)
 
 
 NUMBERS = st.integers() | st.floats() | st.text(alphabet="0123456789.e-+ ", max_size=12)
 TEXTS = st.text(max_size=40) | st.from_regex(
     r"(?a)try again in [0-9.]{1,12} ?(days?|ms|d|h|m|s)[a-z0-9 .]{0,20}", fullmatch=True
 )
-NAMED = st.sampled_from(["x-a-used-percent", "x-a-reset-at", "x-b-used-percent", "x-b-reset-at"])
+NAMED = ["x-a-used-percent", "x-a-reset-at", "x-b-used-percent", "x-b-reset-at", "retry-after", "retry-after-ms"]
+LENGTHS = ["x-a-window-minutes", "x-b-window-minutes"]
+FIELDS: dict[str, st.SearchStrategy[Any]] = {
+    "resets_at": NUMBERS,
+    "resets_in_seconds": NUMBERS,
+    "message": TEXTS | st.none(),
+}
+VALUES = NUMBERS.map(str) | st.text(max_size=30)
 
 
 @given(
-    error=st.fixed_dictionaries(
-        {}, optional={"resets_at": NUMBERS, "resets_in_seconds": NUMBERS, "message": TEXTS | st.none()}
-    ),
-    headers=st.dictionaries(
-        NAMED | st.sampled_from(["retry-after", "retry-after-ms"]), NUMBERS.map(str) | st.text(max_size=30)
-    ),
+    error=st.fixed_dictionaries({}, optional={**FIELDS, "limit_window_minutes": NUMBERS}),
+    headers=st.dictionaries(st.sampled_from(NAMED + LENGTHS), VALUES),
     now=st.floats(0, 4e9),
 )
 @settings(deadline=None, max_examples=300)
@@ -198,5 +268,18 @@ def test_never_the_past_and_never_beyond_35_days(error: dict[str, Any], headers:
     assert moment is None or now < moment <= now + 35 * DAY
 
 
-def test_the_longest_rest_is_35_days() -> None:
-    assert LONGEST == 35 * DAY
+@given(
+    error=st.fixed_dictionaries({}, optional=FIELDS),
+    headers=st.dictionaries(st.sampled_from(NAMED), VALUES),
+    now=st.floats(0, 4e9),
+)
+@settings(deadline=None, max_examples=300)
+def test_never_beyond_a_week_when_no_window_is_named(
+    error: dict[str, Any], headers: dict[str, str], now: float
+) -> None:
+    moment = reset_time(error, headers, now)
+    assert moment is None or now < moment <= now + 7 * DAY
+
+
+def test_the_longest_rests_are_a_week_and_35_days() -> None:
+    assert (WEEK, LONGEST) == (7 * DAY, 35 * DAY)

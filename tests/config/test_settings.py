@@ -42,7 +42,7 @@ def test_settings_are_frozen() -> None:
     ("text", "said"),
     [
         ('chatgpt_base_uri = "x"', "config.toml: there is no setting chatgpt_base_uri. Did you mean chatgpt_base_url?"),
-        ("colour = 1", "config.toml: there is no setting colour. Remove it; the settings are: chatgpt_base_url."),
+        ("colour = 1", "config.toml: there is no setting colour. Remove it; the settings are: chatgpt_base_url,"),
         ("chatgpt_base_url = 5", "config.toml: chatgpt_base_url: input should be a valid string"),
         ('chatgpt_base_url = "chatgpt.com"', "config.toml: chatgpt_base_url: must be an address such as"),
         ('chatgpt_base_url = "http://chatgpt.com"', "must be https"),

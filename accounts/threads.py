@@ -1,0 +1,98 @@
+"""Where conversations live: each thread has a home account, whose prompt cache is warm, and at times a detour. Pure.
+
+A switch costs a cold cache, so a thread returns from a detour when its home is back, unless it was away for so long
+that the warm cache has moved along.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from accounts.model import Affinity
+
+MOST_THREADS: Final = 10_000
+THREAD_SECONDS: Final = 86_400.0
+DETOUR_SECONDS: Final = 1800.0
+"""After so long a detour the thread lives there."""
+REWRITE_SECONDS: Final = 60.0
+"""How stale a thread's stored time of use may get: a busy thread is not a disk write per turn."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Keys of accounts: where a thread lives, where it is meanwhile, and whose compaction its history holds."""
+
+    home: str = ""
+    detour: str = ""
+    owner: str = ""
+
+
+NOWHERE: Final = Place()
+
+
+class Threads:
+    """The most recently used threads; older ones are forgotten."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[str, Affinity] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def load(self, stored: Iterable[Affinity]) -> None:
+        """Take over what is stored, oldest first, unless a later use is known here."""
+        news = [each for each in stored if each.thread not in self._known or self._older(each)]
+        if news:
+            self._known.update({each.thread: each for each in news})
+            latest = sorted(self._known.values(), key=lambda each: each.used_at)[-MOST_THREADS:]
+            self._known = OrderedDict((each.thread, each) for each in latest)
+
+    def place(self, thread: str, now: float) -> Place:
+        """Where a thread belongs; nowhere for a new or long-forgotten one."""
+        known = self._fresh(thread, now)
+        if known is None:
+            return NOWHERE
+        if known.detour and now - known.detoured_at > DETOUR_SECONDS:
+            return Place(home=known.detour, owner=known.owner)
+        return Place(home=known.key, detour=known.detour, owner=known.owner)
+
+    def served(self, thread: str, key: str, *, home_may_return: bool, now: float) -> Affinity | None:
+        """A thread was served by an account. What has to be stored of that, None when the stored state will do."""
+        known, place = self._fresh(thread, now), self.place(thread, now)
+        if known is None or not home_may_return or key == place.home:
+            after = Affinity(thread=thread, key=key, used_at=now, owner=place.owner)
+        else:
+            since = known.detoured_at if place.detour else now
+            after = replace(known, key=place.home, used_at=now, detour=key, detoured_at=since)
+        self._remember(after)
+        if known is not None and _alike(known, after) and now - known.used_at <= REWRITE_SECONDS:
+            self._known[thread] = replace(after, used_at=known.used_at)  # the stored time is what it is compared with
+            return None
+        return after
+
+    def compacted(self, thread: str, key: str, now: float) -> Affinity | None:
+        """The history of a thread was summarised by an account, and only that one can read the summary."""
+        known = self._fresh(thread, now) or Affinity(thread=thread, key=key, used_at=now)
+        if known.owner == key:
+            return None
+        after = replace(known, owner=key, used_at=now)
+        self._remember(after)
+        return after
+
+    def _older(self, than: Affinity) -> bool:
+        return self._known[than.thread].used_at < than.used_at
+
+    def _fresh(self, thread: str, now: float) -> Affinity | None:
+        known = self._known.get(thread) if thread else None
+        return known if known is not None and now - known.used_at < THREAD_SECONDS else None
+
+    def _remember(self, affinity: Affinity) -> None:
+        self._known[affinity.thread] = affinity
+        self._known.move_to_end(affinity.thread)
+        while len(self._known) > MOST_THREADS:
+            self._known.popitem(last=False)
+
+
+def _alike(one: Affinity, other: Affinity) -> bool:
+    return replace(one, used_at=0.0) == replace(other, used_at=0.0)
