@@ -9,13 +9,20 @@ import json
 import logging
 import math
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from mitmproxy import http
 
-from accounts.selection import Exhausted
+from accounts.selection import Bar, Exhausted
+
+RULES: Final[Mapping[str, str]] = {
+    Bar.PIN: "The account that codex-rotate is pinned to cannot serve this request. Unset `pinned_account`, or wait",
+    Bar.RESERVED: "What is left of the quota is kept for the accounts' owners, as they reserved it. Lower it, or wait",
+    Bar.MODEL: "No account of the pool may use this model. Choose another one, or add an account of a larger plan",
+}
+"""What the pool's own rules are told as. A thread that waits for one account waits for that one's limit, upstream's."""
 
 logger = logging.getLogger(__name__)
 
@@ -57,6 +64,23 @@ def in_band_defect() -> bytes:
     return json.dumps({"type": "error", "status": 503, "error": described}).encode()
 
 
+def in_band(response: http.Response) -> bytes:
+    """An answer of ours as a message on a WebSocket."""
+    told = {"type": "error", "status": response.status_code, **json.loads(response.content or b"{}")}
+    wait = response.headers.get("retry-after")
+    return json.dumps(told | ({"headers": {"retry-after": wait}} if wait else {})).encode()
+
+
+def paced(event: bytes, seconds: int) -> bytes | None:
+    """Upstream's own error event, with the time to wait where the client looks for it. None for an event of another
+    shape, after which the client waits and asks again by itself."""
+    told = json.loads(event)
+    if told.get("type") != "error":
+        return None
+    headers = {**(told.get("headers") or {}), "retry-after": str(max(1, seconds))}
+    return json.dumps({**told, "headers": headers}).encode()
+
+
 def unreachable(detail: str) -> http.Response:
     """502: no attempt brought an answer. The client retries this by itself."""
     return error(502, "codex_rotate_upstream_unreachable", f"No account got an answer from upstream: {detail}")
@@ -82,24 +106,38 @@ def upgrade_refused() -> http.Response:
     return error(426, "codex_rotate_use_http", "codex-rotate asks the client to use HTTP for this request.")
 
 
-def nothing_usable(exhausted: Exhausted, now: float) -> http.Response:
-    """Every account is at its limit (429, upstream's own shape) or needs a person (400, ours).
+def nothing_usable(exhausted: Exhausted, now: float, park_seconds: float) -> http.Response:
+    """Nobody can serve. Somebody is back soon: 429 of ours, which the client waits out. Upstream's limits: 429 in its
+    own shape. A rule of the pool, or a person is needed: 400 with our text.
 
     400 is the one status whose text the client prints at once; it would retry a 5xx for half a minute first.
     """
+    reasons = ", ".join(f"{label}: {reason}" for label, reason in sorted(exhausted.reasons.items()))
+    if exhausted.resets_at is not None and exhausted.resets_at - now <= park_seconds:
+        seconds = limit_seconds(exhausted, now)
+        return try_again(seconds, f"No account can serve for {seconds} s ({reasons}).")
+    if exhausted.rule in RULES:
+        back = "" if exhausted.resets_at is None else f" The first one is back in {_spoken(exhausted.resets_at - now)}."
+        return error(400, f"codex_rotate_{exhausted.rule}", f"{RULES[exhausted.rule]} ({reasons}).{back}")
     if exhausted.limited and exhausted.resets_at is not None:
         return http.Response.make(
             429,
             json.dumps({"error": limit_error(exhausted, now)}),
             {"content-type": "application/json", "retry-after": str(limit_seconds(exhausted, now))},
         )
-    reasons = ", ".join(f"{label}: {reason}" for label, reason in sorted(exhausted.reasons.items()))
     return error(
         400,
         "codex_rotate_no_account",
         f"No account of the codex-rotate pool can serve this request ({reasons or 'the pool is empty'}). "
         "Run `codex-rotate list` to see what each needs.",
     )
+
+
+def _spoken(seconds: float) -> str:
+    minutes = max(1, math.ceil(seconds / 60))
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    return " ".join(f"{n} {unit}" for n, unit in ((days, "d"), (hours, "h"), (minutes, "min")) if n)
 
 
 def limit_seconds(exhausted: Exhausted, now: float) -> int:

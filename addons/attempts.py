@@ -11,7 +11,6 @@ What is leaned on, and why it is safe to: docs/mitmproxy.md. `selftest.py` drive
 import itertools
 import weakref
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
 from typing import Any, Final
 
 from mitmproxy import http
@@ -23,7 +22,8 @@ from mitmproxy.proxy.layers.http._base import HttpEvent
 
 from addons.answers import failed_closed, log_defect
 from addons.attempts_connections import GetAccountConnection, forget_closed
-from addons.steps import Answer, Exchange, Find, Loss, Send, Signal, Step
+from addons.local_socket import LocalSocket
+from addons.steps import Accept, Answer, Exchange, Find, Loss, Send, Signal, Step, Talk, UpstreamDecisionHook
 
 RESPONSE_EVENTS: Final = (
     h.ResponseHeaders,
@@ -33,16 +33,8 @@ RESPONSE_EVENTS: Final = (
     h.ResponseProtocolError,
 )
 
-
 _FRESH_IDS: Final = itertools.count(-1, -1)
 """Stream ids for further attempts: no client can use them, HTTP/2's are positive, and none is ever used twice."""
-
-
-@dataclass
-class UpstreamDecisionHook(commands.StartHook):
-    """An attempt needs something awaited, such as a refreshed token, before the next step is known."""
-
-    exchange: Exchange
 
 
 def _nothing() -> layer.CommandGenerator[None]:
@@ -67,6 +59,7 @@ class AttemptStream(h.HttpStream):
         """An attempt is under way and nothing of it has been delivered."""
         self.upstream_open = False
         self.hidden = False
+        self.talk: Talk | None = None
         self.timer: AttemptWakeup | None = None
 
     # What mitmproxy calls
@@ -124,6 +117,16 @@ class AttemptStream(h.HttpStream):
         if self.exchange is not None:
             self.exchange.finished()
         yield from super().send_response(already_streamed)
+
+    def flow_done(self) -> layer.CommandGenerator[None]:
+        """An upgrade that we have accepted ourselves has nobody behind it to relay to."""
+        if self.talk is None or self.flow.response is None or self.flow.response.status_code != 101:
+            yield from super().flow_done()
+            return
+        self.child_layer = LocalSocket(self.context, self.flow, self.talk)
+        self._handle_event = self.passthrough  # type: ignore[method-assign]
+        yield from self.child_layer.handle_event(events.Start())
+        yield h.SendHttp(h.ResponseEndOfMessage(self.stream_id), self.context.client)
 
     def handle_protocol_error(
         self, event: h.RequestProtocolError | h.ResponseProtocolError
@@ -191,6 +194,7 @@ class AttemptStream(h.HttpStream):
             elif isinstance(step, Answer):
                 yield from self._abandon()
                 self.flow.response = step.response
+                self.talk = step.talk if isinstance(step, Accept) else None
                 yield from self._respond()
                 return
             elif step is Signal.THINK:

@@ -4,18 +4,18 @@ This translates: mitmproxy's heads and chunks into the pool's outcomes, the pool
 an outcome is decided in `accounts/`.
 """
 
+import asyncio
 import logging
 from dataclasses import replace
 from typing import Final
 
 from mitmproxy import http
-from mitmproxy.net import encoding
 
-from accounts.affinity import thread_of
-from accounts.outcomes import Action, Kind, Outcome, Reply, classify, classify_failure, error_of
+from accounts.affinity import model_of, thread_in, thread_of
+from accounts.outcomes import Action, Kind, Outcome, classify, classify_failure
 from accounts.pool import Lease
-from accounts.selection import Exhausted
-from addons import answers, credentials, redact, streams
+from accounts.selection import Ask, Exhausted
+from addons import answers, credentials, learning, local_socket, messages, redact, streams
 from addons.routes import Route
 from addons.service import PoolService
 from addons.steps import Answer, Loss, Send, Signal, Step
@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 HOLD_BYTES: Final = 256 * 1024
 """An answer's beginning is held back up to this size: more is an answer, whatever it is. In time, it is held until the
 account's patience for the head is over."""
+MOST_CATALOGUE: Final = 4 * 1024 * 1024
 UPGRADE_SECONDS: Final = 6.0
 """What an account gets to accept a WebSocket: the client waits 15 s in all (docs/codex-wire.md section 3)."""
 STALL_SECONDS: Final = 280.0
@@ -104,12 +105,21 @@ class Pooled(Own):
         super().__init__(flow, shown)
         self.service = service
         # One steady account for the catalogue: its etag makes the client fetch anew whenever it changes.
-        self.turn = service.turn(thread_of(flow.request.headers.get), steady=route is Route.CATALOGUE)
-        self.upgrade = is_upgrade(flow.request)
+        self.turn = service.turn(
+            Ask(
+                thread=thread_of(flow.request.headers.get),
+                model=model_of(flow.request.headers.get),
+                steady=route is Route.CATALOGUE,
+            )
+        )
+        self.upgrade = messages.is_upgrade(flow.request)
+        self.catalogue = route is Route.CATALOGUE
         self.lease: Lease | None = None
         self.replayable = True
         self.renewing: Lease | None = None
+        self.paced: Lease | None = None
         self.served_by: Lease | None = None
+        self.closed = False
         self._begin()
 
     def _begin(self) -> None:
@@ -128,13 +138,17 @@ class Pooled(Own):
         logger.info("codex-rotate: the body of this request is too large to keep: sent once, never retried")
 
     def start(self) -> Step:
+        if not self.turn.ask.thread:
+            self.turn.ask = replace(self.turn.ask, thread=thread_in(messages.plain_body(self.flow.request)))
         return self._take(None)
 
     def head(self, response: http.Response) -> Step:
+        assert self.lease is not None
         self.response = response
+        learning.from_head(self.service, self.lease, response)
         if response.status_code >= 400:
             return Signal.WAIT
-        if _is_event_stream(response):
+        if messages.is_event_stream(response):
             self.events = streams.Events()
             return Signal.WAIT
         return self._deliver()
@@ -149,6 +163,9 @@ class Pooled(Own):
                         return self._failed(self._in_stream(event))
                     case Meaning.OUTPUT | Meaning.ENDING:
                         return self._deliver()
+                    case Meaning.PRELUDE:
+                        assert self.lease is not None
+                        learning.from_prelude(self.service, self.lease, kind, event)
         if len(self.collected) > HOLD_BYTES:
             return self._refused() if self.events is None else self._deliver()
         return Signal.WAIT
@@ -175,6 +192,7 @@ class Pooled(Own):
             if self.lease is None or self.outcome is not None or silent < STALL_SECONDS - 1:
                 return Signal.WAIT
             self._settle(Outcome(kind=Kind.STALLED, detail=f"silent for {silent:.0f} s"))
+            self._close("given up after a long silence")
             return Signal.ABORT
         if self.response is None:
             return self.lost(Loss.OVERDUE, "no answer in time")
@@ -182,12 +200,18 @@ class Pooled(Own):
 
     def gone(self) -> None:
         self._settle(Outcome(kind=Kind.CLIENT_GONE))
+        self._close("the client left")
 
     def broke(self, message: str) -> None:
         self._settle(Outcome(kind=Kind.TRUNCATED, detail=message[:200]))
+        self._close("broken off by upstream")
 
     async def think(self) -> Step:
-        """Renew the token of the account at hand, then go on: with it, or without it."""
+        """Wait a moment for an account, or renew its token; then go on: with it, or without it."""
+        if self.paced is not None:
+            again, self.paced = self.paced, None
+            await asyncio.sleep(self.turn.pause)
+            return self._take(again)
         lease = self.renewing
         assert lease is not None
         self.renewing = None
@@ -211,6 +235,14 @@ class Pooled(Own):
         super().delivering(response)
         if self.events is not None:
             response.stream = self._passing
+        elif self.catalogue and response.status_code == 200:
+            response.stream = self._collecting
+
+    def _collecting(self, data: bytes) -> bytes:
+        """Keeps a copy of a catalogue that passes."""
+        if len(self.collected) <= MOST_CATALOGUE:
+            self.collected += data
+        return data
 
     def _passing(self, data: bytes) -> bytes:
         """Sees every chunk on its way; never changes or delays one, and never raises."""
@@ -225,12 +257,17 @@ class Pooled(Own):
         return data
 
     def finished(self) -> None:
-        if not self.delivered:  # an answer of our own
-            self.gone()
+        if not self.delivered:
+            self._settle(Outcome(kind=Kind.CLIENT_GONE))
+            self._close("answered by the proxy")
             return
+        if self.catalogue and self.response is not None and self.lease is not None:
+            plain = messages.plain(self.response, bytes(self.collected))
+            learning.from_catalogue(self.service, self.lease, plain)
         if self.events is not None and self.outcome is None:
             self.outcome = Outcome(kind=Kind.TRUNCATED, detail="ended without response.completed")
-        self._settle(self.outcome or Outcome(kind=Kind.OK))
+        self._settle(self.outcome or Outcome(kind=Kind.UPGRADED if self.upgrade else Kind.OK))
+        self._close("delivered")
 
     # Inside
 
@@ -249,6 +286,13 @@ class Pooled(Own):
         assert self.lease is not None
         self._begin()
         request = credentials.managed(self.flow.request, self.shown, self.lease, self.service.turn_states)
+        reader = self.service.pool.reader(self.lease, self.service.clock())
+        if self.service.unsealing.concerns(reader) and self.replayable:
+            body = messages.plain_body(self.flow.request)
+            readable = self.service.unsealing.readable(body, reader)
+            if readable is not body:
+                request.headers.pop("content-encoding", None)
+                request.content = readable
         return Send(request, key=self.lease.key)
 
     def _deliver(self) -> Step:
@@ -266,10 +310,10 @@ class Pooled(Own):
         """An answer of 400 or more, as far as it came."""
         response = self.response
         assert response is not None
-        return self._failed(classify(read_reply(response, bytes(self.collected)), self.service.clock()))
+        return self._failed(classify(messages.read_reply(response, bytes(self.collected)), self.service.clock()))
 
     def _in_stream(self, event: bytes) -> Outcome:
-        return classify_failure(streams.reply_of(event), self.service.clock())
+        return classify_failure(streams.reply_of(event), self.service.clock(), after_output=self.delivered)
 
     def _failed(self, outcome: Outcome) -> Step:
         lease, now = self.lease, self.service.clock()
@@ -278,14 +322,21 @@ class Pooled(Own):
         action = self.turn.report(lease, outcome, now)
         if outcome.rule.action is not Action.DELIVER:
             logger.info("codex-rotate: %s: %s (%s)", lease.account.label, outcome.kind, outcome.detail)
-        if action is Action.REFRESH and self.replayable:
-            self.renewing = lease
-            return Signal.THINK
+        if self.replayable:
+            match action:
+                case Action.REFRESH:
+                    self.renewing = lease
+                    return Signal.THINK
+                case Action.RETRY_SAME:
+                    self.paced = lease
+                    return Signal.THINK
+                case Action.UNSEAL if self.service.unseal(messages.plain_body(self.flow.request), lease, now):
+                    return self._take(lease)
         return self._go_on(action, outcome, now)
 
     def _go_on(self, action: Action, outcome: Outcome, now: float) -> Step:
         """After an attempt that came to nothing: another account, or the end."""
-        if action is Action.DELIVER or not self.replayable:
+        if action is not Action.RETRY_OTHER or not self.replayable:
             return self._give_up(outcome, now)
         taken = self._take(None)
         if isinstance(taken, Answer) and not outcome.rule.bars:
@@ -297,9 +348,9 @@ class Pooled(Own):
         if self.replayable and (outcome.rule.bars or outcome.rule.private):
             left = self.turn.peek(now)
             if self.turn.alarmed:
-                return Answer(answers.signed_out())
+                return self._answer(answers.signed_out())
             if not isinstance(left, Exhausted):
-                return Answer(answers.try_again(1, "Several accounts in a row could not serve; others are left."))
+                return self._answer(answers.try_again(1, "Several accounts in a row could not serve; others are left."))
             if outcome.rule.bars:
                 return self._exhausted(left, now)
         if self.response is not None and not outcome.rule.private:
@@ -312,16 +363,25 @@ class Pooled(Own):
         return Signal.DELIVER
 
     def _exhausted(self, exhausted: Exhausted, now: float) -> Step:
-        if self.upgrade:  # an upgrade's refusal loses its body on the way; over HTTP the client reads it
-            return Answer(answers.upgrade_refused())
-        return Answer(answers.nothing_usable(exhausted, now))
+        if self.upgrade:  # the pool is asked once more when the client asks: an account may be back by then
+            return local_socket.while_exhausted(self.service, self.turn.ask, self.flow.request)
+        return Answer(self.service.nothing_usable(exhausted, now))
+
+    def _answer(self, response: http.Response) -> Step:
+        """An answer of ours. A refused upgrade loses its body on the way; inside a socket the client reads it."""
+        return local_socket.saying(response, self.flow.request) if self.upgrade else Answer(response)
 
     def _note(self, kind: str, event: bytes) -> None:
+        assert self.lease is not None
         match streams.meaning(kind):
             case Meaning.FAILURE:
                 self.outcome = self._in_stream(event)
             case Meaning.ENDING:
                 self.outcome = Outcome(kind=Kind.OK)
+            case Meaning.OUTPUT:
+                learning.from_output(self.service, self.lease, kind, event)
+            case Meaning.PRELUDE:
+                learning.from_prelude(self.service, self.lease, kind, event)
 
     def _settle(self, outcome: Outcome) -> None:
         """Give the lease back, once."""
@@ -329,26 +389,9 @@ class Pooled(Own):
         if lease is not None:
             self.turn.report(lease, outcome, self.service.clock())
 
-
-def read_reply(response: http.Response, body: bytes) -> Reply:
-    """A refusing HTTP answer as a value. A body that is not a JSON object has no error to read."""
-    try:
-        plain = encoding.decode(body, response.headers.get("content-encoding", "identity"))
-    except ValueError:  # cut short, or a coding nobody knows
-        plain = b""
-    return Reply(
-        status=response.status_code,
-        headers={name.lower(): response.headers[name] for name in response.headers},
-        error=error_of(streams.decoded(plain if isinstance(plain, bytes) else b"")),
-    )
-
-
-def is_upgrade(request: http.Request) -> bool:
-    upgrade: str = request.headers.get("upgrade", "")
-    return upgrade.lower() == "websocket"
-
-
-def _is_event_stream(response: http.Response) -> bool:
-    coding: str = response.headers.get("content-encoding", "identity")
-    kind: str = response.headers.get("content-type", "")
-    return coding == "identity" and kind.startswith("text/event-stream")
+    def _close(self, done: str) -> None:
+        """The request is over: its decision record is complete."""
+        minor = (self.upgrade or self.catalogue) and len(self.turn.trail) == 1 and done == "delivered"
+        if not self.closed and not minor:  # a socket's turns have records of their own
+            self.service.decided(self.turn.record(done, self.service.clock()))
+        self.closed = True

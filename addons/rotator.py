@@ -5,8 +5,9 @@ from collections.abc import Callable
 
 from mitmproxy import ctx, http
 from mitmproxy.proxy.layer import NextLayer
+from mitmproxy.websocket import WebSocketMessage
 
-from addons import answers, attempts, attempts_connections, exchange, redact, sockets
+from addons import answers, attempts, attempts_connections, exchange, messages, redact, sockets
 from addons.routes import Route, Target, route_of
 from addons.startup import Startup
 
@@ -24,7 +25,7 @@ def target_of(flow: http.HTTPFlow) -> Target:
         path=request.path,
         tls=flow.client_conn.tls_established,
         authorization=headers.get("authorization", ""),
-        upgrade=exchange.is_upgrade(request),
+        upgrade=messages.is_upgrade(request),
     )
 
 
@@ -52,7 +53,7 @@ class Rotator:
         shown = redact.hide(flow.request.headers, redact.REQUEST) if ctx.options.rotate_redact else redact.AS_IS
         if route is Route.OWN:
             self.exchanges[flow.id] = exchange.Own(flow, shown)
-        elif exchange.is_upgrade(flow.request) and ctx.options.rotate_transport == "sse":
+        elif messages.is_upgrade(flow.request) and ctx.options.rotate_transport == "sse":
             flow.response = answers.upgrade_refused()
         else:
             flow.request.stream = False  # kept, so that it can be sent again
@@ -90,14 +91,22 @@ class SocketRotator:
         message = flow.websocket.messages[-1]
         if socket is None or message.injected:
             return
-        if not message.from_client:
-            message.content = self._safely(socket.from_server, message.content) or message.content
+        if message.from_client:
+            self._from_client(flow, socket, message)
             return
-        instead = self._safely(socket.from_client, message.content)
+        instead = self._safely(socket.from_server, message.content)
         if instead is not None:
+            message.content = instead.content if isinstance(instead, sockets.Tell) else instead
+
+    def _from_client(self, flow: http.HTTPFlow, socket: sockets.Socket, message: WebSocketMessage) -> None:
+        passed = self._safely(socket.from_client, message.content)
+        if isinstance(passed, sockets.Tell):
             message.drop()
-            self._tell(flow, instead)
-        elif socket.active:
+            self._tell(flow, passed.content)
+            return
+        if passed is not message.content:
+            message.content = passed
+        if socket.active:
             seconds = ctx.options.rotate_head_timeout
             asyncio.get_running_loop().call_later(seconds, self._check_silence, flow, socket.heard)
 
@@ -119,10 +128,10 @@ class SocketRotator:
             socket.closed(by_client=bool(flow.websocket.closed_by_client))
 
     @staticmethod
-    def _safely(decide: Callable[[bytes], bytes | None], content: bytes) -> bytes | None:
+    def _safely[T](decide: Callable[[bytes], T], content: bytes) -> T | sockets.Tell:
         """Fail closed: a message we could not judge ends the turn with an error of ours."""
         try:
             return decide(content)
         except Exception as e:  # noqa: BLE001 - the border: whatever goes wrong, nothing leaves
             answers.log_defect("a message", e)
-            return answers.in_band_defect()
+            return sockets.Tell(answers.in_band_defect())

@@ -13,10 +13,14 @@ from mitmproxy.options import Options
 from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers.http import HttpLayer, HTTPMode
+from wsproto import ConnectionType
+from wsproto.connection import Connection as Wire
+from wsproto.events import TextMessage
 
 from accounts.errors import RotateError
 from addons import attempts
-from addons.steps import Answer, Exchange, Loss, Send, Signal, Step
+from addons.local_socket import accepting
+from addons.steps import Accept, Answer, Exchange, Loss, Send, Signal, Step
 
 KNOWN: Final = "12.2.0 to 12.2.3"
 
@@ -155,13 +159,39 @@ class Script:
         return self.start()
 
 
+class Hearing(Script):
+    """An exchange that accepts an upgrade by itself, and notes what it is told there."""
+
+    def start(self) -> Step:
+        request = http.Request.make("GET", "http://upstream.test/", b"", http.Headers(UPGRADE_HEADERS))
+        return Accept(accepting(request), self.talk)
+
+    def talk(self, message: bytes) -> tuple[bytes, ...]:
+        self.history.append(message.decode())
+        return (b"told",)
+
+
+UPGRADE_HEADERS: Final = (
+    (b"Host", b"upstream.test"),
+    (b"Upgrade", b"websocket"),
+    (b"Connection", b"Upgrade"),
+    (b"Sec-WebSocket-Version", b"13"),
+    (b"Sec-WebSocket-Key", b"dGhlIHNhbXBsZSBub25jZQ=="),
+)
+UPGRADE: Final = b"GET / HTTP/1.1\r\n" + b"".join(b"%b: %b\r\n" % pair for pair in UPGRADE_HEADERS) + b"\r\n"
 ASK: Final = b"POST / HTTP/1.1\r\nHost: upstream.test\r\nContent-Length: 4\r\n\r\nbody"
 LIMITED: Final = b"HTTP/1.1 429 Too Many Requests\r\nContent-Length: 7\r\n\r\nlimited"
 FINE: Final = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfine"
 
 
 def check(options: Options) -> None:
-    """Raises Incompatible when a refused attempt or a refused connection is not followed by a good one."""
+    """Raises Incompatible when attempts or sockets of our own do not work."""
+    _check_attempts(options)
+    _check_socket(options)
+
+
+def _check_attempts(options: Options) -> None:
+    """A refused attempt and a refused connection are followed by a good one."""
     try:
         script = Script("first", "unreachable", "second")
         rehearsal = Rehearsal(options, script, refuse=frozenset({1}))
@@ -176,3 +206,19 @@ def check(options: Options) -> None:
     tokens = (b"Bearer first" in rehearsal.sent[first], b"Bearer second" in rehearsal.sent[second])
     if not (seen.startswith(b"HTTP/1.1 200") and seen.endswith(b"fine") and b"limited" not in seen and all(tokens)):
         raise Incompatible(f"the client was sent {seen[:40]!r}")
+
+
+def _check_socket(options: Options) -> None:
+    """An upgrade that we accept ourselves becomes a socket in which we are heard, and nothing leaves."""
+    try:
+        hearing = Hearing()
+        rehearsal = Rehearsal(options, hearing)
+        rehearsal.says(rehearsal.client, UPGRADE)
+        rehearsal.says(rehearsal.client, Wire(ConnectionType.CLIENT).send(TextMessage(data="asked")))
+    except Exception as e:
+        raise Incompatible(f"{type(e).__name__}: {e}") from e
+    head, _, said = rehearsal.sent[rehearsal.client].partition(b"\r\n\r\n")
+    if not (head.startswith(b"HTTP/1.1 101") and b"told" in said and "asked" in hearing.history):
+        raise Incompatible(f"a socket of our own said {said[:40]!r}")
+    if rehearsal.servers:
+        raise Incompatible("a socket of our own opened a connection")

@@ -2,26 +2,30 @@
 
 import asyncio
 import logging
-import os
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from mitmproxy import http
 from mitmproxy.utils import asyncio_utils
 
-from accounts.codex_home import Watch, adopt
-from accounts.errors import RotateError
+from accounts.client_files import Writer, places
+from accounts.home_login import HomeLogin
 from accounts.keeping import next_due, next_look, retry_after
 from accounts.model import Event
 from accounts.oauth import Renewal
 from accounts.outcomes import Kind, Outcome
 from accounts.pool import Lease, Pool
 from accounts.refresh import Post, Refresher, post_json
+from accounts.selection import Ask, Exhausted, Policy, Strategy
 from accounts.store import Store
-from accounts.sync import switched_off
 from accounts.turn import Turn
+from accounts.unsealing import Unsealing
+from addons import answers
 from addons.credentials import TurnStates
+from config.clock import pause
+from config.settings import Settings
 
 logger = logging.getLogger(__name__)
 
@@ -32,16 +36,24 @@ PATIENCE: Final = 10.0
 class PoolService:
     """One per proxy. Raises StoreError on opening what is not a usable database."""
 
-    def __init__(self, database: Path, clock: Callable[[], float], post: Post = post_json) -> None:
+    def __init__(
+        self,
+        database: Path,
+        clock: Callable[[], float],
+        post: Post = post_json,
+        settings: Settings | None = None,
+    ) -> None:
         self.clock = clock
+        self.settings = settings or Settings()
         self.store = Store(database)
         self.pool = Pool(self.store)
-        self.pool.load(self.store)
+        self._load()
         self.turn_states = TurnStates()
-        self._watch = Watch()
+        self.unsealing = Unsealing()
         self._failures: Counter[str] = Counter()
         self._not_before: dict[str, float] = {}
-        self._refresher = Refresher(self.store, database.parent / "locks", clock, post)
+        self._home_login = HomeLogin(self.store, places(), Writer(pause=pause), clock)
+        self._refresher = Refresher(self.store, database.parent / "locks", clock, post, self._home_login)
 
     def close(self) -> None:
         self._refresher.close()
@@ -52,12 +64,31 @@ class PoolService:
         if self._refresher.unsaved:
             self._refresher.save_again()
         elif self.store.changed_by_others():
-            self.pool.load(self.store)
+            self._load()
 
-    def turn(self, thread: str, *, steady: bool = False) -> Turn:
+    def decided(self, record: Event) -> None:
+        """Keep a decision record, behind the answer."""
+        self.store.record(record)
+
+    def nothing_usable(self, exhausted: Exhausted, now: float) -> http.Response:
+        """What a client gets when no account can serve; the log names a rule of the pool that is to blame."""
+        if exhausted.rule:
+            logger.info("codex-rotate: nobody may serve this request: %s (%s)", exhausted.rule, exhausted.reasons)
+        return answers.nothing_usable(exhausted, now, self.settings.park_seconds)
+
+    def unseal(self, body: bytes, lease: Lease, now: float) -> bool:
+        """Upstream could not read what another account had sealed: whether there is something to leave out."""
+        drop = self.pool.policy.drop_compaction
+        dropped = self.unsealing.refused(body, self.pool.reader(lease, now), compactions=drop)
+        if dropped:
+            detail = f"{dropped} sealed items that this account cannot read are left out from now on"
+            self.store.record(Event(at=now, kind="unsealed", key=lease.key, thread=lease.thread, detail=detail))
+        return dropped > 0
+
+    def turn(self, ask: Ask) -> Turn:
         """A request begins: with the pool as it is now, whoever changed it."""
         self.sync()
-        return Turn(pool=self.pool, thread=thread, began=self.clock(), steady=steady)
+        return Turn(pool=self.pool, ask=ask, began=self.clock())
 
     async def renew(self, lease: Lease, reason: str) -> Renewal:
         """Newer tokens for the lease's account, if there are any to be had soon. What comes later is not lost."""
@@ -69,21 +100,12 @@ class PoolService:
         except TimeoutError:
             return Renewal(detail="the token endpoint has not answered yet")
 
-    async def adopt(self, file: Path) -> None:
-        """The official client may have renewed a login that the pool holds as well: whoever was first, we follow."""
-        stat = await asyncio.to_thread(_stat, file)
-        if switched_off(os.environ) or not self._watch.changed(stat):
-            return
-        self._watch = Watch.of(stat)
-        if stat is not None:
-            try:
-                renewed = await asyncio.to_thread(adopt, self.store, file, self.clock())
-            except RotateError as e:
-                logger.warning("codex-rotate: %s", e)
-                return
-            if renewed:
-                self.pool.load(self.store)  # our own writes are not news to us
-                logger.info("codex-rotate: took over %d renewed logins from the client", len(renewed))
+    async def look_at_client(self) -> None:
+        """The official client may hold a login of the pool as well: whoever was first, the other one follows."""
+        renewed = await asyncio.to_thread(self._home_login.look)
+        if renewed:
+            self._load()  # our own writes are not news to us
+            logger.info("codex-rotate: took over %d renewed logins from the client", len(renewed))
 
     async def keep(self, chance: float) -> bool:
         """Renew the one token that is due next, before a request needs it. True when there was one."""
@@ -104,6 +126,10 @@ class PoolService:
             self._not_before[lease.key] = now + retry_after(self._failures[lease.key], chance)
         return True
 
+    def _load(self) -> None:
+        self.pool.load(self.store)
+        self.pool.policy = policy_of(self.settings, self.pool)
+
     async def _renew(self, lease: Lease, reason: str) -> Renewal:
         renewal = await self._refresher.renew(lease.key, lease.credentials, reason)
         now = self.clock()
@@ -121,8 +147,12 @@ class PoolService:
         return renewal
 
 
-def _stat(file: Path) -> os.stat_result | None:
-    try:
-        return file.stat()
-    except OSError:
-        return None
+def policy_of(settings: Settings, pool: Pool) -> Policy:
+    """What the settings want of the pool. A pinned account that is not there bars everybody, and says so."""
+    pinned = settings.strategy == "pinned"
+    return Policy(
+        strategy=Strategy.BALANCED if pinned else Strategy(settings.strategy),
+        pin=pool.named(settings.pinned_account) if pinned else "",
+        defer_percent=settings.defer_percent,
+        drop_compaction=settings.on_foreign_compaction == "drop",
+    )

@@ -1,17 +1,22 @@
 """The in-band side of an open WebSocket: limits and refusals arrive as messages, long after the upgrade.
 
-A refusal before any output becomes the error that makes the client reconnect at once and in silence, with its whole
-history; the new upgrade gets another account (docs/codex-wire.md section 1.2).
+Each `response.create` is a request of its own: a turn on the account that the socket belongs to. What follows from its
+failure is decided as for any other; here "another account" is told to the client as the error on which it reconnects at
+once and in silence, with its whole history (docs/codex-wire.md section 1.2).
 """
 
 import json
 import logging
+import math
+from dataclasses import dataclass, replace
 from typing import Final
 
-from accounts.outcomes import Action, Kind, Outcome, Rest, classify_failure
+from accounts import affinity
+from accounts.outcomes import Action, Kind, Outcome, classify_failure
 from accounts.pool import Lease
 from accounts.selection import Ask, Exhausted
-from addons import answers, streams
+from accounts.turn import Turn
+from addons import answers, learning, streams
 from addons.service import PoolService
 from addons.streams import Meaning
 
@@ -32,74 +37,110 @@ RECONNECT: Final = json.dumps(
 ).encode()
 
 
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """The client gets this instead of having its message passed on."""
+
+    content: bytes
+
+
 class Socket:
     """One upgraded connection: which account it belongs to, and whether a turn on it has shown output yet."""
 
     def __init__(self, service: PoolService, lease: Lease) -> None:
         self.service = service
         self.lease = lease
-        self.active = False
+        self.turn: Turn | None = None
         self.output = False
+        self.asked = b""
+        """What the client has asked for, until there is output."""
         self.heard = 0
         """How many messages of turns have come from the server."""
 
+    @property
+    def active(self) -> bool:
+        return self.turn is not None
+
     def silent_since(self, heard: int) -> bytes | None:
         """Asked some time after a turn began, when `heard` was so many: what the client gets if nothing has come."""
-        if not self.active or self.heard != heard:
+        if self.turn is None or self.heard != heard:
             return None
         return self._failed(Outcome(kind=Kind.HEAD_TIMEOUT, detail="no word in time"))
 
-    def from_client(self, content: bytes) -> bytes | None:
-        """None to let the message pass; else what to tell the client instead of passing it."""
+    def from_client(self, content: bytes) -> bytes | Tell:
+        """What upstream gets: the message, or one without what the account cannot read; or what to tell instead."""
         if streams.event_type(content) != "response.create":
-            return None
+            return content
         now = self.service.clock()
-        self.service.sync()
-        if not self.service.pool.usable(self.lease.key, now):
-            others = self.service.pool.select(Ask(thread=self.lease.thread), now)
-            if not isinstance(others, Exhausted):
-                return RECONNECT
-        if not self.active:
-            self.active = True
-            self.service.pool.enter(self.lease.key)
+        if not self.lease.thread:
+            self.lease = replace(self.lease, thread=affinity.thread_in(content))
+        turn = self.service.turn(Ask(thread=self.lease.thread, model=self.lease.model))
+        if self.turn is None and not turn.stays(self.lease, now):
+            return Tell(RECONNECT)
+        if self.turn is None:
+            turn.go_on(self.lease, now)
+            self.turn = turn
         self.output = False
-        return None
+        self.asked = content
+        return self.service.unsealing.readable(content, self.service.pool.reader(self.lease, now))
 
     def from_server(self, content: bytes) -> bytes | None:
         """None to let the message pass; else what the client gets in its place."""
-        if not self.active:
+        if self.turn is None:
             return None
         self.heard += 1
-        match streams.meaning(streams.event_type(content)):
+        kind = streams.event_type(content)
+        match streams.meaning(kind):
             case Meaning.OUTPUT:
-                self.output = True
+                self.output, self.asked = True, b""
+                learning.from_output(self.service, self.lease, kind, content)
+            case Meaning.PRELUDE:
+                learning.from_prelude(self.service, self.lease, kind, content)
             case Meaning.ENDING:
-                self._end(Outcome(kind=Kind.OK))
+                self._over(Outcome(kind=Kind.OK), "delivered")
             case Meaning.FAILURE:
-                return self._failed(classify_failure(streams.reply_of(content), self.service.clock()))
+                reply, now = streams.reply_of(content), self.service.clock()
+                return self._failed(classify_failure(reply, now, after_output=self.output), content)
         return None
 
     def closed(self, *, by_client: bool) -> None:
         """The socket is gone; a turn that was under way has come to an early end."""
-        self._end(Outcome(kind=Kind.CLIENT_GONE if by_client else Kind.TRUNCATED, detail="socket closed"))
+        kind = Kind.CLIENT_GONE if by_client else Kind.TRUNCATED
+        self._over(Outcome(kind=kind, detail="socket closed"), "the socket was closed")
 
-    def _failed(self, outcome: Outcome) -> bytes | None:
-        output = self.output
-        self._end(outcome)
+    def _failed(self, outcome: Outcome, content: bytes = b"") -> bytes | None:
+        """The turn has failed: what the client gets, None for upstream's own words."""
+        output, turn = self.output, self.turn
+        assert turn is not None
+        action = self._end(outcome)
         logger.info("codex-rotate: %s: %s (%s)", self.lease.account.label, outcome.kind, outcome.detail)
-        if output or outcome.rule.action is Action.DELIVER:
-            return None
+        told = None if output else self._instead(turn, action, outcome, content)
+        done = "told to reconnect" if told is RECONNECT else "passed on" if told is None else "answered by the proxy"
+        self.service.decided(turn.record(done, self.service.clock()))
+        return told
+
+    def _instead(self, turn: Turn, action: Action | None, outcome: Outcome, content: bytes) -> bytes | None:
         now = self.service.clock()
-        if outcome.rule.action is Action.REFRESH:
-            self._distrust(outcome, now)
+        if action is Action.RETRY_SAME:
+            return answers.paced(content, math.ceil(turn.pause))
+        left = turn.peek(now)
+        if self._wants_reconnect(action, outcome, left, now):
             return RECONNECT
-        left = self.service.pool.select(Ask(thread=self.lease.thread, tried=frozenset({self.lease.key})), now)
-        if not isinstance(left, Exhausted):
-            return RECONNECT
-        if outcome.rule.rest is Rest.HARD and left.limited:
-            error = answers.limit_error(left, now)
-            return json.dumps({"type": "error", "status": 429, "error": error}).encode()
-        return None
+        if action is Action.RETRY_OTHER and outcome.rule.bars and isinstance(left, Exhausted):
+            return answers.in_band(self.service.nothing_usable(left, now))
+        if not outcome.rule.private:
+            return None
+        return answers.in_band(answers.signed_out() if turn.alarmed else answers.unreachable(outcome.detail))
+
+    def _wants_reconnect(self, action: Action | None, outcome: Outcome, left: Lease | Exhausted, now: float) -> bool:
+        """Whether a new upgrade can do better: with a new token, with less that is sealed, or on another account."""
+        match action:
+            case Action.REFRESH:
+                self._distrust(outcome, now)
+                return True
+            case Action.UNSEAL:
+                return self.service.unseal(self.asked, self.lease, now)
+        return action is Action.RETRY_OTHER and not isinstance(left, Exhausted)
 
     def _distrust(self, outcome: Outcome, now: float) -> None:
         """Have the token renewed before the next upgrade. One that is quite new and refused again rests the account."""
@@ -108,9 +149,17 @@ class Socket:
         else:
             self.service.pool.distrust(self.lease.key)
 
-    def _end(self, outcome: Outcome) -> None:
-        if self.active:
-            self.active = False
-            self.service.pool.leave(self.lease.key)
-            if outcome.rule.action is not Action.REFRESH:
-                self.service.pool.report(self.lease, outcome, self.service.clock())
+    def _end(self, outcome: Outcome) -> Action | None:
+        """Give the turn's lease back."""
+        turn, self.turn = self.turn, None
+        if turn is None:
+            return None
+        return turn.report(
+            replace(self.lease, at=turn.began, why="the socket's account"), outcome, self.service.clock()
+        )
+
+    def _over(self, outcome: Outcome, done: str) -> None:
+        turn = self.turn
+        if turn is not None:
+            self._end(outcome)
+            self.service.decided(turn.record(done, self.service.clock()))

@@ -11,7 +11,7 @@ from addons import redact, selftest
 from addons.exchange import Pooled
 from addons.routes import INTERCEPT, Route
 from addons.service import PoolService
-from config import clock, paths
+from config import clock, paths, settings
 
 logger = logging.getLogger(__name__)
 
@@ -57,10 +57,10 @@ class Startup:
         self._force_options()
         try:
             selftest.check(ctx.options)
-            self.service = PoolService(paths.pool_file(), clock.now)
+            self.service = PoolService(paths.pool_file(), clock.now, settings=settings.load())
             if not len(self.service.pool):
                 raise NoAccounts
-        except (RotateError, OSError) as e:
+        except (RotateError, settings.ConfigError, OSError) as e:
             # An error logged before the proxy runs makes mitmproxy exit with this line.
             logger.error("codex-rotate: %s", e)  # noqa: TRY400 - an expected failure has no traceback
             return

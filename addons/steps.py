@@ -1,11 +1,12 @@
 """What an exchange and the stream that serves it say to each other. Values only; what they do is in attempts.py."""
 
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from mitmproxy import http
+from mitmproxy.proxy import commands
 
 
 class Signal(enum.Enum):
@@ -33,6 +34,18 @@ class Answer:
     """Answer the client ourselves."""
 
     response: http.Response
+
+
+type Talk = Callable[[bytes], Sequence[bytes]]
+"""What a client is told in return for a message; nothing, and it may go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accept(Answer):
+    """Answer a WebSocket upgrade with a 101 of ours, and inside the socket with what `talk` says. Once it has said
+    something, the socket is closed."""
+
+    talk: Talk
 
 
 Step = Send | Answer | Signal
@@ -84,6 +97,13 @@ class Exchange(Protocol):
         """An answer that was being delivered came to an early end upstream."""
 
     async def think(self) -> Step: ...
+
+
+@dataclass
+class UpstreamDecisionHook(commands.StartHook):
+    """An attempt needs something awaited, such as a refreshed token, before the next step is known."""
+
+    exchange: Exchange
 
 
 Find = Callable[[http.HTTPFlow], Exchange | None]

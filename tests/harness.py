@@ -182,8 +182,8 @@ def options(**settings: object) -> list[str]:
 def put(store: Store, account: Account, folder: Path, order: int) -> str:
     """Import an account of the stand-in the way a user would: from its auth.json. Its key in the pool."""
     login = read_auth_file(write_login(account, folder / f"login-{account.account_id}.json"))
-    # accounts are preferred in the order they were added
-    seat = replace(login.account, label=account.account_id, added_at=float(order))
+    # accounts are preferred in this order, whatever is left of each
+    seat = replace(login.account, label=account.account_id, added_at=float(order), priority=-order)
     store.put_account(seat, login.credentials).result()
     return seat.key
 

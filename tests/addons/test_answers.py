@@ -2,6 +2,7 @@
 
 import json
 import logging
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,11 +12,13 @@ from mitmproxy import http
 from mitmproxy.test import tflow
 
 from accounts.outcomes import Kind, Reply, classify, error_of
-from accounts.selection import Exhausted
+from accounts.selection import Bar, Exhausted
 from addons import answers
 from tests.builders import NOW, credentials, planted
 
 LIMITED = Exhausted(resets_at=NOW + 90.2, limited=True, plan="plus", reasons={"a": "resting: usage_limit"})
+PARK = 60
+"""Seconds that a client waits by itself."""
 
 
 def body(response: http.Response) -> dict[str, Any]:
@@ -32,8 +35,8 @@ def body(response: http.Response) -> dict[str, Any]:
         (answers.unreachable("reset"), 502, "codex_rotate_upstream_unreachable", None),
         (answers.try_again(3, "wait"), 429, "codex_rotate_try_again", "3"),
         (answers.upgrade_refused(), 426, "codex_rotate_use_http", None),
-        (answers.nothing_usable(Exhausted(), NOW), 400, "codex_rotate_no_account", None),
-        (answers.nothing_usable(LIMITED, NOW), 429, "usage_limit_reached", "91"),
+        (answers.nothing_usable(Exhausted(), NOW, PARK), 400, "codex_rotate_no_account", None),
+        (answers.nothing_usable(LIMITED, NOW, PARK), 429, "usage_limit_reached", "91"),
     ],
     ids=["defect", "unreachable", "try again", "upgrade", "nobody", "limit"],
 )
@@ -44,7 +47,7 @@ def test_status_type_and_patience(response: http.Response, status: int, kind: st
 
 
 def test_a_limit_has_upstreams_own_shape_and_the_time_of_the_first_who_is_back() -> None:
-    assert body(answers.nothing_usable(LIMITED, NOW)) == {
+    assert body(answers.nothing_usable(LIMITED, NOW, PARK)) == {
         "type": "usage_limit_reached",
         "message": "The usage limit has been reached",
         "plan_type": "plus",
@@ -55,7 +58,7 @@ def test_a_limit_has_upstreams_own_shape_and_the_time_of_the_first_who_is_back()
 
 def test_a_limit_of_ours_reads_like_one_of_upstreams() -> None:
     """A second codex-rotate upstream of this one would draw the right conclusion."""
-    response = answers.nothing_usable(LIMITED, NOW)
+    response = answers.nothing_usable(LIMITED, NOW, PARK)
     outcome = classify(Reply(status=429, error=error_of(json.loads(response.text or ""))), NOW)
     assert (outcome.kind, outcome.until, outcome.plan) == (Kind.USAGE_LIMIT, NOW + 91, "plus")
 
@@ -81,16 +84,63 @@ def test_who_waits_as_told_does_not_come_too_early(delta: float) -> None:
     [
         (Exhausted(), "(the pool is empty)"),
         (Exhausted(reasons={"b": "needs login", "a": "paused"}), "(a: paused, b: needs login)"),
-        (Exhausted(limited=False, resets_at=NOW + 5, reasons={"a": "paused"}), "(a: paused)"),
         (Exhausted(limited=True, resets_at=None, reasons={"a": "paused"}), "(a: paused)"),
     ],
 )
 def test_when_only_a_person_can_help_the_client_says_so_at_once(exhausted: Exhausted, told: str) -> None:
-    response = answers.nothing_usable(exhausted, NOW)
+    response = answers.nothing_usable(exhausted, NOW, PARK)
     message = body(response)["message"]
     assert response.status_code == 400
     assert told in message
     assert message.endswith("Run `codex-rotate list` to see what each needs.")
+
+
+def exhausted_until(seconds: float) -> Exhausted:
+    return Exhausted(resets_at=NOW + seconds, limited=True, plan="plus", reasons={"a": "resting: usage_limit"})
+
+
+@pytest.mark.parametrize(("away", "seconds"), [(-5, 1), (0.5, 1), (59.5, 60), (PARK, PARK)])
+@pytest.mark.parametrize("rule", ["", Bar.PIN, Bar.RESERVED])
+def test_the_client_waits_for_an_account_that_is_back_soon(away: float, seconds: int, rule: str) -> None:
+    """Whatever keeps it: a moment's patience is better than a turn that ends."""
+    response = answers.nothing_usable(replace(exhausted_until(away), rule=rule), NOW, PARK)
+    assert (response.status_code, response.headers["retry-after"]) == (429, str(seconds))
+    assert body(response)["type"] == "codex_rotate_try_again"
+
+
+@pytest.mark.parametrize("rule", answers.RULES)
+def test_a_rule_of_ours_is_no_limit_of_upstreams(rule: str) -> None:
+    """The answer names the rule, says who is kept by what, and when that ends."""
+    told = body(answers.nothing_usable(replace(exhausted_until(7260), rule=rule), NOW, PARK))
+    assert told["type"] == told["code"] == f"codex_rotate_{rule}"
+    assert told["message"].endswith("(a: resting: usage_limit). The first one is back in 2 h 1 min.")
+    assert "back in" not in body(answers.nothing_usable(Exhausted(rule=rule), NOW, PARK))["message"]
+
+
+def test_a_thread_that_waits_for_one_account_is_told_that_ones_limit() -> None:
+    waiting = replace(exhausted_until(7260), rule=Bar.COMPACTION)
+    assert body(answers.nothing_usable(waiting, NOW, PARK))["type"] == "usage_limit_reached"
+
+
+@pytest.mark.parametrize("exhausted", [exhausted_until(60.1), exhausted_until(5), Exhausted()])
+def test_inside_a_socket_the_client_hears_what_it_would_hear_over_http(exhausted: Exhausted) -> None:
+    response = answers.nothing_usable(exhausted, NOW, PARK)
+    told = json.loads(answers.in_band(response))
+    assert (told["type"], told["status"], told["error"]) == ("error", response.status_code, body(response))
+    assert told.get("headers", {}).get("retry-after") == response.headers.get("retry-after")
+
+
+@pytest.mark.parametrize(
+    ("event", "headers"),
+    [
+        ({"type": "error", "status": 429}, {"retry-after": "3"}),
+        ({"type": "error", "headers": {"x": "y", "retry-after": "0.5"}}, {"x": "y", "retry-after": "3"}),
+    ],
+)
+def test_a_moment_to_wait_is_told_where_the_client_looks(event: dict[str, Any], headers: dict[str, str]) -> None:
+    told = json.loads(answers.paced(json.dumps(event).encode(), 3) or b"")
+    assert told == {**event, "headers": headers}
+    assert answers.paced(b'{"type": "response.failed"}', 3) is None
 
 
 @pytest.mark.parametrize(
@@ -100,7 +150,7 @@ def test_when_only_a_person_can_help_the_client_says_so_at_once(exhausted: Exhau
         answers.unreachable("x"),
         answers.try_again(1, "x"),
         answers.upgrade_refused(),
-        answers.nothing_usable(Exhausted(), NOW),
+        answers.nothing_usable(Exhausted(), NOW, PARK),
     ],
     ids=lambda response: str(response.status_code),
 )

@@ -12,11 +12,14 @@ from mitmproxy import http
 from mitmproxy.addons.proxyserver import Proxyserver
 from mitmproxy.connection import ConnectionState, Server
 from mitmproxy.options import Options
-from mitmproxy.proxy import events
+from mitmproxy.proxy import commands, events
 from mitmproxy.test import taddons
+from wsproto import ConnectionType
+from wsproto.connection import Connection
+from wsproto.events import TextMessage
 
 from addons import attempts_connections
-from addons.selftest import ASK, FINE, LIMITED, Rehearsal, Script
+from addons.selftest import ASK, FINE, LIMITED, UPGRADE, Hearing, Rehearsal, Script
 from addons.steps import Answer, Signal, Step
 
 
@@ -245,6 +248,52 @@ def test_an_answer_of_our_own_needs_no_upstream(options: Options):
     assert not rehearsal.servers
     assert rehearsal.sent[rehearsal.client].startswith(b"HTTP/1.1 418")
     assert rehearsal.hooks[-2:] == ["responseheaders", "response"]
+
+
+class HearingLast(Hearing):
+    """Asks one account first, and accepts the upgrade by itself when that has not answered."""
+
+    def start(self) -> Step:
+        return Script.start(self) if self.keys else Hearing.start(self)
+
+
+def frame(text: str) -> bytes:
+    return Connection(ConnectionType.CLIENT).send(TextMessage(data=text))
+
+
+@pytest.mark.parametrize("alpn", [None, b"h2"])
+def test_an_upgrade_accepted_after_an_attempt_is_a_socket_that_hears_nothing_of_upstream(
+    options: Options, alpn: bytes | None
+):
+    script = HearingLast("one")
+    rehearsal = Rehearsal(options, script)
+    rehearsal.alpn = alpn
+    rehearsal.says(rehearsal.client, UPGRADE)
+    (server,) = rehearsal.servers
+    rehearsal.wake()
+    assert rehearsal.sent[rehearsal.client].startswith(b"HTTP/1.1 101")
+    rehearsal.feed(events.DataReceived(server, FINE))
+    sent = rehearsal.sent[server]
+    rehearsal.says(rehearsal.client, frame("asked"))
+    assert "asked" in script.history
+    assert b"told" in rehearsal.sent[rehearsal.client]
+    assert b"fine" not in rehearsal.sent[rehearsal.client]
+    assert rehearsal.sent[server] == sent
+
+
+def test_an_addon_that_replaces_our_acceptance_by_another_answer_has_its_way(options: Options):
+    """Its answer is delivered as any other, and nobody waits for messages."""
+
+    class Replacing(Rehearsal):
+        def _obey(self, command: commands.Command) -> list[events.Event]:
+            if isinstance(command, commands.StartHook) and command.name == "responseheaders":
+                command.args()[0].response = http.Response.make(403, b"not here")
+            return super()._obey(command)
+
+    rehearsal = Replacing(options, Hearing())
+    rehearsal.says(rehearsal.client, UPGRADE)
+    assert rehearsal.sent[rehearsal.client].startswith(b"HTTP/1.1 403")
+    assert not rehearsal.layer.streams
 
 
 CHUNKED = b"POST / HTTP/1.1\r\nHost: upstream.test\r\nTransfer-Encoding: chunked\r\n\r\n"

@@ -10,10 +10,12 @@ import pytest
 
 from accounts.model import Cooldown, Standing
 from accounts.outcomes import RULES, Action, Kind, Rest
+from accounts.selection import Ask
 from accounts.store import Store
+from accounts.turn import DECISION
 from addons import streams
 from addons.service import PoolService
-from addons.sockets import RECONNECT, Socket
+from addons.sockets import RECONNECT, Socket, Tell
 from tests.builders import HOUR, NOW, Clock, account, credentials, key_of, lease_of, planted
 
 A, B = key_of("a"), key_of("b")
@@ -67,7 +69,7 @@ def socket(service: PoolService) -> Socket:
 @pytest.fixture
 def turn(socket: Socket) -> Socket:
     """The same, with a turn under way and no output yet."""
-    assert socket.from_client(CREATE) is None
+    assert socket.from_client(CREATE) == CREATE
     assert socket.from_server(CREATED) is None
     return socket
 
@@ -89,25 +91,25 @@ def change(service: PoolService, key: str, **changes: Any) -> None:
 
 def test_a_turn_counts_from_its_request_to_its_end(socket: Socket) -> None:
     pool = socket.service.pool
-    assert socket.from_client(CREATE) is None
+    assert socket.from_client(CREATE) == CREATE
     assert pool.in_flight(A) == 1
     for message in (CREATED, event("codex.rate_limits"), DELTA, COMPLETED):
         assert socket.from_server(message) is None
     assert pool.in_flight(A) == 0
-    assert pool.home("t", NOW) == A
+    assert pool.place("t", NOW).home == A
 
 
 @pytest.mark.parametrize("ending", [COMPLETED, event("response.incomplete")])
 def test_a_turn_that_ends_well_may_be_followed_by_another(socket: Socket, ending: bytes) -> None:
     for _ in range(3):
-        assert socket.from_client(CREATE) is None
+        assert socket.from_client(CREATE) == CREATE
         assert socket.from_server(DELTA) is None
         assert socket.from_server(ending) is None
         assert socket.service.pool.in_flight(A) == 0
 
 
 def test_a_second_request_within_a_turn_counts_once(turn: Socket) -> None:
-    assert turn.from_client(CREATE) is None
+    assert turn.from_client(CREATE) == CREATE
     assert turn.service.pool.in_flight(A) == 1
     turn.from_server(COMPLETED)
     assert turn.service.pool.in_flight(A) == 0
@@ -115,7 +117,7 @@ def test_a_second_request_within_a_turn_counts_once(turn: Socket) -> None:
 
 @pytest.mark.parametrize("message", [event("response.cancel"), b"{}", b"", b"not json", b"\xff", b"[]"])
 def test_other_messages_of_the_client_begin_nothing(socket: Socket, message: bytes) -> None:
-    assert socket.from_client(message) is None
+    assert socket.from_client(message) == message
     assert not socket.active
 
 
@@ -129,7 +131,7 @@ def test_between_two_turns_messages_are_not_even_decoded(
     monkeypatch.setattr(streams, "event_type", looked)
     monkeypatch.setattr(streams, "decoded", looked)
     assert socket.from_server(message) is None
-    assert socket.service.pool.usable(A, NOW)
+    assert socket.service.pool.can_serve(A, Ask(), NOW)
 
 
 # --- failures --------------------------------------------------------------------------------------------------------
@@ -138,7 +140,6 @@ BEFORE_OUTPUT: list[tuple[bytes, Kind]] = [
     (LIMIT, Kind.USAGE_LIMIT),
     (failed("usage_limit_reached"), Kind.USAGE_LIMIT),
     (refused(429, "insufficient_quota"), Kind.NO_CREDIT),
-    (refused(429, "rate_limit_exceeded"), Kind.BURST_LIMIT),
     (failed("server_is_overloaded"), Kind.OVERLOADED),
     (refused(500), Kind.SERVER_ERROR),
     (refused(402), Kind.DEACTIVATED),
@@ -181,7 +182,7 @@ def test_a_failure_after_output_is_the_clients_to_see(turn: Socket, message: byt
     turn.from_server(DELTA)
     assert turn.from_server(message) is None
     assert turn.service.pool.in_flight(A) == 0
-    assert turn.service.pool.usable(A, NOW) == (RULES[kind].rest is not Rest.HARD and RULES[kind].standing is None)
+    assert turn.service.pool.can_serve(A, Ask(), NOW) == (not RULES[kind].bars)
 
 
 @pytest.mark.parametrize(("message", "kind"), TO_THE_CLIENT)
@@ -189,7 +190,7 @@ def test_what_is_the_requests_fault_is_the_clients_to_see(turn: Socket, message:
     assert turn.from_server(message) is None
     assert turn.service.pool.seats[A].cooldown is None
     turn.service.store.flush()
-    assert turn.service.store.events(1)[0].kind == kind
+    assert [each.kind for each in turn.service.store.events(9)] == [DECISION, kind]
 
 
 @pytest.mark.parametrize("prelude", sorted(streams.PRELUDE))
@@ -214,12 +215,46 @@ def test_what_comes_after_a_failure_passes(turn: Socket) -> None:
 @pytest.mark.parametrize("status", [200, 302, 600])
 def test_a_failure_with_a_status_of_success_is_still_a_failure(turn: Socket, status: int) -> None:
     turn.from_server(event("error", status=status, error={"message": "?"}))
-    assert turn.service.pool.home("t", NOW) is None
+    assert turn.service.pool.place("t", NOW).home == ""
 
 
 def test_the_reconnect_is_the_one_that_the_client_does_in_silence() -> None:
-    told = json.loads(RECONNECT)
-    assert (told["type"], told["error"]["code"]) == ("error", "websocket_connection_limit_reached")
+    assert json.loads(RECONNECT)["error"]["code"] == "websocket_connection_limit_reached"
+
+
+# --- asked too often -------------------------------------------------------------------------------------------------
+
+BURST = refused(429, "rate_limit_exceeded")
+
+
+def test_an_account_that_is_asked_too_often_gets_a_moment(turn: Socket) -> None:
+    told = json.loads(turn.from_server(BURST) or b"{}")
+    assert told == {**json.loads(BURST), "headers": {"retry-after": "1"}}
+    assert turn.service.pool.seats[A].cooldown is None
+
+
+def test_after_its_moment_another_account_takes_over(turn: Socket) -> None:
+    turn.from_server(BURST)
+    assert turn.from_client(CREATE) == CREATE
+    assert turn.from_server(BURST) == RECONNECT
+    assert turn.service.pool.tired(A, NOW)
+
+
+def test_a_success_earns_the_next_moment(turn: Socket) -> None:
+    turn.from_server(BURST)
+    for message in (DELTA, COMPLETED):
+        turn.from_client(CREATE)
+        turn.from_server(message)
+    turn.from_client(CREATE)
+    assert turn.from_server(BURST) != RECONNECT
+
+
+def test_a_long_wait_means_another_account(turn: Socket) -> None:
+    assert turn.from_server(refused(429, "slow_down", resets_in_seconds=6)) == RECONNECT
+
+
+def test_a_failed_response_says_itself_when_to_ask_again(turn: Socket) -> None:
+    assert turn.from_server(failed("rate_limit_exceeded")) is None
 
 
 # --- nobody left -----------------------------------------------------------------------------------------------------
@@ -249,7 +284,7 @@ def test_when_the_others_need_a_person_the_own_reset_is_told(turn: Socket) -> No
     assert json.loads(instead)["error"]["resets_at"] == NOW + 900
 
 
-@pytest.mark.parametrize("message", [refused(500), refused(429, "rate_limit_exceeded"), failed("never_heard_of")])
+@pytest.mark.parametrize("message", [refused(500), failed("rate_limit_exceeded"), failed("never_heard_of")])
 def test_when_nobody_is_left_a_passing_trouble_is_told_in_upstreams_words(turn: Socket, message: bytes) -> None:
     rest(turn.service, B)
     turn.service.sync()
@@ -270,7 +305,7 @@ def test_an_account_that_cannot_serve_any_more_gets_no_further_turn(
     socket: Socket, happens: Callable[[PoolService], None]
 ) -> None:
     happens(socket.service)
-    assert socket.from_client(CREATE) == RECONNECT
+    assert socket.from_client(CREATE) == Tell(RECONNECT)
     assert (socket.active, socket.service.pool.in_flight(A)) == (False, 0)
 
 
@@ -284,26 +319,26 @@ def test_a_turn_under_way_is_not_disturbed(turn: Socket, happens: Callable[[Pool
 def test_a_removed_account_gets_no_further_turn(socket: Socket) -> None:
     with Store(socket.service.store.path) as other:
         other.remove_account(A).result()
-    assert socket.from_client(CREATE) == RECONNECT
+    assert socket.from_client(CREATE) == Tell(RECONNECT)
 
 
 def test_nobody_is_sent_away_when_nobody_else_could_serve(socket: Socket) -> None:
     for key in (A, B):
         change(socket.service, key, enabled=False)
-    assert socket.from_client(CREATE) is None
+    assert socket.from_client(CREATE) == CREATE
     assert socket.active
 
 
 def test_a_soft_rest_is_no_reason_to_reconnect(socket: Socket) -> None:
     rest(socket.service, A, Kind.SERVER_ERROR)
-    assert socket.from_client(CREATE) is None
+    assert socket.from_client(CREATE) == CREATE
 
 
 def test_after_its_rest_the_account_serves_again(socket: Socket, clock: Clock) -> None:
-    rest(socket.service, A, seconds=60)
-    assert socket.from_client(CREATE) == RECONNECT
+    rest(socket.service, A)
+    assert socket.from_client(CREATE) == Tell(RECONNECT)
     clock.advance(60)
-    assert socket.from_client(CREATE) is None
+    assert socket.from_client(CREATE) == CREATE
 
 
 # --- the end of a socket ---------------------------------------------------------------------------------------------
@@ -325,7 +360,7 @@ def test_a_socket_that_closes_between_two_turns_is_no_event(socket: Socket, by_c
     socket.closed(by_client=by_client)
     assert socket.service.pool.seats[A].cooldown is None
     socket.service.store.flush()
-    assert socket.service.store.events(9) == ()
+    assert [each.kind for each in socket.service.store.events(9)] == [DECISION]
 
 
 @pytest.mark.parametrize(("message", "kind"), BEFORE_OUTPUT)
@@ -347,7 +382,6 @@ def test_no_token_is_logged_recorded_or_sent(
 
 
 def test_a_turn_that_nothing_has_answered_in_time_goes_to_another_account(turn: Socket) -> None:
-    """The account rests a little, and the client reconnects to the other one."""
     assert turn.silent_since(turn.heard) == RECONNECT
     assert turn.service.pool.seats[A].cooldown is not None
     assert lease_of(turn.service.pool, "b").key == B

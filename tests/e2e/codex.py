@@ -30,6 +30,13 @@ class Ran:
     out: str
     err: str
 
+    @property
+    def session(self) -> str:
+        """The id by which `resume` finds it."""
+        found = re.search(r"session id: (\S+)", self.err)
+        assert found is not None, self.err
+        return found[1]
+
     def said_beside(self, *expected: str) -> list[str]:
         """The lines on stderr that are neither usual nor these (the prompt, the answer)."""
         banner, _, rest = self.err.partition(f"{_RULE}\n")

@@ -209,6 +209,8 @@ class Socket:
         self.socket = secure(tunnel(proxy, CHATGPT), proxy.trust(), CHATGPT)
         self.wire = WSConnection(ConnectionType.CLIENT)
         self.pending: list[Any] = []
+        self.closed_with: int | None = None
+        """The code of the proxy's close frame, once it has come."""
         self.upgrade = Got()
         extra = [(name.encode(), value.encode()) for name, value in headers.items()]
         self._send(Request(host=CHATGPT, target=RESPONSES, extra_headers=extra, extensions=[PerMessageDeflate()]))
@@ -240,12 +242,23 @@ class Socket:
     def messages(self) -> Iterator[Event]:
         """Messages as they come, up to the end of the socket."""
         text = ""
-        while (event := self._next()) is not None and not isinstance(event, CloseConnection):
+        while (event := self._next()) is not None:
+            if isinstance(event, CloseConnection):
+                self.closed_with = int(event.code)
+                self._send(event.response())
+                return
             if isinstance(event, TextMessage):
                 text += event.data
                 if event.message_finished:
                     yield dict(json.loads(text))
                     text = ""
+
+    def ending(self) -> int | None:
+        """Read to the end of the socket and of its connection: the code it was closed with, None when it was cut."""
+        assert list(self.messages()) == [], "more was said"
+        if self.closed_with is not None:
+            assert self._next() is None
+        return self.closed_with
 
     def _read_upgrade(self) -> None:
         first = self._next()

@@ -1,19 +1,22 @@
 """One proxy and one stand-in for a whole module; every test gets accounts of its own in their pool."""
 
 import itertools
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from accounts.model import Affinity, Cooldown, Event, Standing
 from accounts.store import Store
+from accounts.turn import DECISION
 from config import clock
 from standin import Account, Fault, FaultKind, SeenRequest, StandIn
 from tests.harness import Proxy, eventually, options, put
-from tests.proxy.clients import RESPONSES, Headers
+from tests.proxy.clients import RESPONSES, Headers, http1, turn1
 
 LOADED = re.compile(r"codex-rotate: \d+ accounts from")
 _numbers = itertools.count(1)
@@ -44,7 +47,13 @@ class Bench:
         for _ in range(seats):
             self.add()
         self.thread = f"thread-{next(_numbers)}"
+        self._calm()
         self.began = len(self.upstream.requests)
+
+    def _calm(self) -> None:
+        """Something goes well: what an earlier test's accounts suffered is no sign of upstream's trouble any more."""
+        with http1(self.proxy) as client:
+            assert turn1(client, self.headers(thread_id="calm")).completed
 
     def add(self) -> Account:
         """One more account, less preferred than the ones before."""
@@ -99,9 +108,14 @@ class Bench:
         return self.store.affinities(1000)
 
     def events(self) -> list[Event]:
-        """What happened to this test's accounts, oldest first."""
+        """What happened to this test's accounts, oldest first, without how requests were decided."""
         keys = set(self.keys.values())
-        return [event for event in reversed(self.store.events(200)) if event.key in keys]
+        return [e for e in reversed(self.store.events(300)) if e.key in keys and e.kind != DECISION]
+
+    def decisions(self) -> list[dict[str, Any]]:
+        """How this test's requests were served, oldest first."""
+        found = [e for e in reversed(self.store.events(300)) if e.kind == DECISION and e.thread == self.thread]
+        return [json.loads(each.detail) for each in found]
 
     def happened(self, account: Account, kind: str) -> bool:
         """Wait until something is in the pool's history; what went with it is on disk before."""

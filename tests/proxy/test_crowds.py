@@ -41,7 +41,9 @@ def test_seven_dead_accounts_of_eight_found_out_by_many_at_once(shared: Bench):
         asked = [client.ask(bench.headers(thread_id=f"{bench.thread}-{n}")) for n in range(20)]
         for answer in [client.answer(stream) for stream in asked]:
             assert told_to_try_again(answer) or answer.text == bench.accounts[7].answer
-        assert client.turn(bench.headers()).text == bench.accounts[7].answer
+        last = [client.turn(bench.headers()) for _ in range(2)]  # what is left to find out, and then the answer
+        assert told_to_try_again(last[0]) or last[0].completed
+        assert last[1].text == bench.accounts[7].answer
 
 
 def test_forty_requests_at_once_with_all_sorts_of_trouble(shared: Bench):
@@ -63,7 +65,8 @@ def test_forty_requests_at_once_with_all_sorts_of_trouble(shared: Bench):
         asked = [client.ask(bench.headers(thread_id=f"{bench.thread}-{n}")) for n in range(40)]
         answers = [client.answer(stream) for stream in asked]
     assert all(answer.ended for answer in answers)
-    assert all(answer.completed or answer.status in (429, 500, 502, 503) for answer in answers)
+    # what upstream broke off before any word of the model is repeated by the client itself
+    assert all(answer.completed or not answer.text for answer in answers)
     assert sum(answer.completed for answer in answers) >= 35
     assert bench.proxy.process.poll() is None
 

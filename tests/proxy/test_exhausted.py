@@ -5,7 +5,7 @@ import math
 import pytest
 
 from standin import Fault, FaultKind
-from tests.proxy.clients import Got, Http2, Socket, http1, turn1, turn_ws
+from tests.proxy.clients import RECONNECT, Got, Http2, Socket, http1, turn1, turn_ws
 from tests.proxy.conftest import Bench
 
 
@@ -39,10 +39,47 @@ def test_a_spent_pool_is_a_usage_limit_until_the_first_account_is_back(bench: Be
     assert bench.served_by() == ["first", "second"], "nobody is asked again"
 
 
-def test_a_spent_pool_sends_a_socket_to_http_where_errors_keep_their_body(bench: Bench):
+@pytest.mark.parametrize("warm_up", [True, False])
+def test_inside_a_socket_a_spent_pool_is_the_same_usage_limit(bench: Bench, warm_up: bool):
+    """The upgrade is accepted, because a refused one would lose its body; a warm-up is told what a turn is told."""
+    bench.fault(bench.first, FaultKind.USAGE_LIMIT, resets_in=7200)
+    bench.fault(bench.second, FaultKind.USAGE_LIMIT, resets_in=3600)
+    for _ in range(2):
+        with Socket(bench.proxy, bench.headers()) as client:
+            assert client.upgrade.status == 101
+            answer = client.turn(**({"generate": False} if warm_up else {}))
+            assert client.ending() == 1000
+        (told,) = answer.messages
+        assert (told["type"], told["status"]) == ("error", 429)
+        assert answer.error["type"] == "usage_limit_reached"
+        assert answer.error["plan_type"] == "plus"
+        assert answer.error["resets_at"] == pytest.approx(bench.now + 3600, abs=5)
+        assert told["headers"] == {"retry-after": str(answer.error["resets_in_seconds"])}
+    assert bench.served_by() == ["first", "second"], "nobody is asked again"
+
+
+def test_inside_a_socket_a_reset_that_is_near_is_the_clients_to_wait_for(bench: Bench):
+    """It waits as long as it is told, for any 429 that is not a usage limit."""
+    bench.fault(bench.first, FaultKind.USAGE_LIMIT, resets_in=7200)
+    bench.fault(bench.second, FaultKind.USAGE_LIMIT, resets_in=100)
+    answer = turn(bench, "ws")
+    (told,) = answer.messages
+    assert (told["status"], answer.error["type"]) == (429, "codex_rotate_try_again")
+    assert int(told["headers"]["retry-after"]) == pytest.approx(100, abs=5)
+
+
+def test_a_socket_of_ours_sends_the_client_on_when_an_account_is_back(bench: Bench):
+    """And while it waits for the client's request, everybody else is served."""
     both(bench, FaultKind.USAGE_LIMIT)
-    with Socket(bench.proxy, bench.headers()) as client:
-        assert client.upgrade.status == 426
+    with Socket(bench.proxy, bench.headers()) as waiting:
+        assert waiting.upgrade.status == 101
+        assert bench.happened(bench.second, "usage_limit")
+        bench.upstream.clear()
+        bench.store.clear_cooldown(bench.keys[bench.second.account_id]).result()
+        assert turn(bench, "h2").text == bench.second.answer
+        assert waiting.turn().error["code"] == RECONNECT
+        assert waiting.ending() == 1000
+    assert turn(bench, "ws").text == bench.second.answer
 
 
 def test_the_last_account_s_limit_inside_a_socket_names_the_pool_s_time(bench: Bench):
@@ -71,7 +108,9 @@ def test_a_managed_account_s_401_never_reaches_the_client(shared: Bench, version
     bench = shared
     bench.start_test(seats)
     both(bench, kind)
-    assert turn(bench, version).status not in (401, 101)
+    answer = turn(bench, version)
+    assert 401 not in (answer.status, *(told.get("status") for told in answer.messages))
+    assert not answer.completed
 
 
 @pytest.mark.parametrize("version", ["h1", "h2"])
@@ -91,11 +130,12 @@ def test_no_answer_from_anybody_is_a_502_in_json(bench: Bench, version: str, kin
     assert bench.served_by() == ["first", "second"]
 
 
-def test_accounts_that_only_a_person_can_help_are_named(bench: Bench):
+@pytest.mark.parametrize("version", ["h1", "ws"])
+def test_accounts_that_only_a_person_can_help_are_named(bench: Bench, version: str):
     """400 is the one status whose text the client prints at once."""
     bench.upstream.fault("*", Fault(FaultKind.DEACTIVATED))
-    answer = turn(bench, "h1")
-    assert answer.status == 400
+    answer = turn(bench, version)
+    assert (answer.messages[-1]["status"] if answer.messages else answer.status) == 400
     assert answer.error["type"] == "codex_rotate_no_account"
     for account in bench.accounts:
         assert f"{account.account_id}: deactivated" in answer.error["message"]

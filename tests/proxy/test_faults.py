@@ -44,6 +44,7 @@ class Row:
     kind: str
     rests: float = 0
     standing: Standing = Standing.GOOD
+    served: tuple[str, ...] = ("first", "second")
 
 
 UNNOTICED = [
@@ -51,7 +52,7 @@ UNNOTICED = [
     Row(Fault(FaultKind.USAGE_LIMIT_404, resets_in=7200), "usage_limit", 7200),
     Row(Fault(FaultKind.USAGE_NOT_INCLUDED), "no_credit", 3600),
     Row(Fault(FaultKind.BURST_LIMIT, retry_after=7), "burst_limit", 7),
-    Row(Fault(FaultKind.TOO_MANY), "burst_limit", 10),
+    Row(Fault(FaultKind.TOO_MANY), "burst_limit", 10, served=("first", "first", "second")),
     Row(Fault(FaultKind.OVERLOADED), "overloaded", 15),
     Row(Fault(FaultKind.OVERLOADED_529), "overloaded", 15),
     Row(Fault(FaultKind.SERVER_ERROR), "server_error", 10),
@@ -81,7 +82,7 @@ def test_another_account_answers_and_the_pool_remembers(bench: Bench, turn: Turn
     bench.upstream.fault(bench.first.account_id, row.fault)
     answer = turn()
     assert (answer.text, answer.completed) == (bench.second.answer, True)
-    assert bench.served_by() == ["first", "second"]
+    assert bench.served_by() == list(row.served)
     bench.settle()
     assert [(event.key, event.kind) for event in bench.events()] == [(bench.keys[bench.first.account_id], row.kind)]
     rest = bench.cooldown(bench.first)

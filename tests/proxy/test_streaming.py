@@ -43,7 +43,7 @@ def test_http1_has_the_first_words_while_upstream_still_thinks(bench: Bench):
 
 
 def test_http2_has_the_first_words_while_upstream_still_thinks(bench: Bench):
-    bench.fault(bench.first, FaultKind.STALL, after_output=True)
+    bench.fault(bench.first, FaultKind.STALL, times=1, after_output=True)
     with Http2(bench.proxy) as client:
         asked = client.ask(bench.headers())
         early = client.until(asked, lambda seen: b"response.output_text.delta" in seen.body)

@@ -1,0 +1,48 @@
+"""What the pool learns from answers on their way: quota windows, models, and who sealed a conversation's summary.
+
+Everything here is told by upstream in passing; nothing is asked for. Only the few events that carry it are decoded.
+"""
+
+from mitmproxy import http
+
+from accounts import quota, sealed
+from accounts.pool import Lease
+from addons import streams
+from addons.service import PoolService
+
+RATE_LIMITS = "codex.rate_limits"
+ITEM_DONE = "response.output_item.done"
+
+
+def from_head(service: PoolService, lease: Lease, response: http.Response) -> None:
+    """Quota windows in the headers of any answer (docs/codex-wire.md section 2.3)."""
+    fields = {
+        name.decode("ascii", "replace").lower(): value.decode("ascii", "replace")
+        for name, value in response.headers.fields
+    }
+    service.pool.observed(lease.key, quota.from_headers(fields, service.clock()))
+
+
+def from_prelude(service: PoolService, lease: Lease, kind: str, event: bytes) -> None:
+    """Quota windows in an event (docs/codex-wire.md section 3)."""
+    if kind == RATE_LIMITS:
+        service.pool.observed(lease.key, quota.from_event(streams.decoded(event), service.clock()))
+
+
+def from_output(service: PoolService, lease: Lease, kind: str, event: bytes) -> None:
+    """A compaction: only the account that made it can read it. And whatever it is, the history is read here now."""
+    if kind != ITEM_DONE:
+        return
+    now = service.clock()
+    service.unsealing.settled(service.pool.reader(lease, now))
+    if sealed.holds_compaction(event):
+        service.pool.compacted(lease, now)
+
+
+def from_catalogue(service: PoolService, lease: Lease, body: bytes) -> None:
+    """The models that an account's catalogue names (docs/codex-wire.md section 1)."""
+    models = streams.decoded(body).get("models")
+    if isinstance(models, list):
+        slugs = {each.get("slug") for each in models if isinstance(each, dict)}
+        named = frozenset(slug for slug in slugs if isinstance(slug, str))
+        service.pool.lists(lease.key, named, service.clock())

@@ -1,0 +1,41 @@
+"""HTTP messages of mitmproxy as values the pool's core understands. Pure."""
+
+from mitmproxy import http
+from mitmproxy.net import encoding
+
+from accounts.outcomes import Reply, error_of
+from addons import streams
+
+
+def read_reply(response: http.Response, body: bytes) -> Reply:
+    """A refusing HTTP answer as a value. A body that is not a JSON object has no error to read."""
+    return Reply(
+        status=response.status_code,
+        headers={name.lower(): response.headers[name] for name in response.headers},
+        error=error_of(streams.decoded(plain(response, body))),
+    )
+
+
+def plain_body(request: http.Request) -> bytes:
+    """The client's request body without its coding; empty when there is none, or none that can be read."""
+    return plain(request, request.raw_content or b"")
+
+
+def plain(message: http.Message, body: bytes) -> bytes:
+    """A body without the coding that the message names; empty when it is cut short, or in a coding nobody knows."""
+    try:
+        decoded = encoding.decode(body, message.headers.get("content-encoding", "identity"))
+    except ValueError:
+        return b""
+    return decoded if isinstance(decoded, bytes) else b""
+
+
+def is_upgrade(request: http.Request) -> bool:
+    upgrade: str = request.headers.get("upgrade", "")
+    return upgrade.lower() == "websocket"
+
+
+def is_event_stream(response: http.Response) -> bool:
+    coding: str = response.headers.get("content-encoding", "identity")
+    kind: str = response.headers.get("content-type", "")
+    return coding == "identity" and kind.startswith("text/event-stream")
