@@ -310,7 +310,10 @@ class Pool:
     # --- inside --------------------------------------------------------------------------------------------------
 
     def _situation(self, ask: Ask, now: float) -> Situation:
-        return Situation(now=now, ask=ask, place=self._threads.place(ask.thread, now), policy=self.policy)
+        place = self._threads.place(ask.thread, now)
+        if place.owner not in self._seats:  # nobody can read that summary any more; upstream says so
+            place = replace(place, owner="")
+        return Situation(now=now, ask=ask, place=place, policy=self.policy)
 
     def _current_seats(self, now: float) -> Mapping[str, Seat]:
         """The seats with what changes by the moment."""

@@ -22,6 +22,8 @@ RAMP_SECONDS: Final = 10.0
 RESIDENT_SECONDS: Final = 3.0
 """So long a thread keeps away from its own account when upstream stumbled there: enough for a client that comes back at
 once, in silence, to be led elsewhere."""
+SHORT_SECONDS: Final = 15.0
+"""A longer rest was named by upstream, or follows a silence that cost a whole timeout: it is not cut short."""
 LEAST_AHEAD: Final = 0.05
 """A window that is all but over is not a bargain without bounds."""
 
@@ -240,8 +242,8 @@ def _tired(seat: Seat, about: Situation) -> bool:
     if rest is None or resting(rest, about.now) is not Rest.SOFT:
         return False
     lives_here = seat.account.key in {place.home, place.detour}
-    may_be_over = RULES[Kind(rest.reason)].blame is Blame.UPSTREAM and about.now - rest.since > RESIDENT_SECONDS
-    return not (lives_here and may_be_over)
+    short = rest.until - rest.since <= SHORT_SECONDS and RULES[Kind(rest.reason)].blame is Blame.UPSTREAM
+    return not (lives_here and short and about.now - rest.since > RESIDENT_SECONDS)
 
 
 def score(seat: Seat, now: float) -> float:

@@ -51,8 +51,9 @@ class Threads:
     def place(self, thread: str, now: float) -> Place:
         """Where a thread belongs; nowhere for a new or long-forgotten one."""
         known = self._fresh(thread, now)
-        if known is None:
-            return NOWHERE
+        if known is None:  # where a summary can be read does not change with time
+            forgotten = self._known.get(thread) if thread else None
+            return Place(owner=forgotten.owner) if forgotten else NOWHERE
         if known.detour and now - known.detoured_at > DETOUR_SECONDS:
             return Place(home=known.detour, owner=known.owner)
         return Place(home=known.key, detour=known.detour, owner=known.owner)
@@ -73,7 +74,8 @@ class Threads:
 
     def compacted(self, thread: str, key: str, now: float) -> Affinity | None:
         """The history of a thread was summarised by an account, and only that one can read the summary."""
-        known = self._fresh(thread, now) or Affinity(thread=thread, key=key, used_at=now)
+        new = Affinity(thread=thread, key=key, used_at=now, owner=self.place(thread, now).owner)
+        known = self._fresh(thread, now) or new
         if known.owner == key:
             return None
         after = replace(known, owner=key, used_at=now)

@@ -188,6 +188,14 @@ def test_a_summarised_thread_waits_for_the_account_that_can_read_it() -> None:
     assert next_for(pool, "t", NOW + HOUR) == "a"
 
 
+def test_a_summary_of_an_account_that_was_removed_ties_nobody() -> None:
+    """Nobody can read it any more; upstream's answer says so, instead of a pool that bars everybody."""
+    pool = pool_of("a", "b")
+    pool.compacted(lease_of(pool, "a", thread="t"), NOW)
+    pool.load(Stored((account("b"),)))
+    assert isinstance(pool.select(Ask(thread="t"), NOW), Lease)
+
+
 def test_the_owner_of_the_pool_may_give_the_summary_up() -> None:
     assert next_for(summarised(Policy(drop_compaction=True)), "t") == "b"
 

@@ -15,6 +15,7 @@ from accounts.selection import (
     RAMP_THREADS,
     REASONS,
     RESIDENT_SECONDS,
+    SHORT_SECONDS,
     Bar,
     Barred,
     Policy,
@@ -228,7 +229,7 @@ def test_a_thread_whose_home_has_just_failed_returns_to_it_when_all_others_have_
     assert chosen(*(seat(name, cooldown=rest(60, SOFT)) for name in "ab"), about=about(Place(home=B))) == "b"
 
 
-STUMBLED = rest(60, SOFT, age=RESIDENT_SECONDS + 0.1)
+STUMBLED = rest(SHORT_SECONDS - RESIDENT_SECONDS - 0.1, SOFT, age=RESIDENT_SECONDS + 0.1)
 
 
 @pytest.mark.parametrize(
@@ -236,13 +237,25 @@ STUMBLED = rest(60, SOFT, age=RESIDENT_SECONDS + 0.1)
     [
         (Place(home=A), STUMBLED, "a"),
         (Place(home=key_of("c"), detour=A), STUMBLED, "a"),
-        (Place(home=A), rest(60, SOFT, age=RESIDENT_SECONDS), "b"),
+        (Place(home=A), rest(9, SOFT, age=RESIDENT_SECONDS), "b"),
+        (Place(home=A), rest(SHORT_SECONDS - 9, SOFT, age=9.1), "b"),
+        (Place(home=A), rest(20, Kind.HEAD_TIMEOUT, age=10), "b"),
         (Place(home=A), rest(60, Kind.FORBIDDEN, age=59), "b"),
         (Place(home=A), rest(60, Kind.BURST_LIMIT, age=59), "b"),
         (Place(home=B), STUMBLED, "b"),
         (NOWHERE, STUMBLED, "b"),
     ],
-    ids=["home", "detour", "just now", "its own failure", "asked too often", "another one's thread", "a new thread"],
+    ids=[
+        "home",
+        "detour",
+        "just now",
+        "for a named time",
+        "after a silence",
+        "its own failure",
+        "asked too often",
+        "another one's thread",
+        "a new thread",
+    ],
 )
 def test_a_thread_keeps_away_for_a_moment_only_from_where_it_lives_when_upstream_stumbled_there(
     place: Place, cooldown: Cooldown, best: str

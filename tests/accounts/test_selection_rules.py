@@ -122,6 +122,7 @@ def test_nobody_returns_before_the_time_that_is_told_and_then_somebody_does(
     if isinstance(answer, Exhausted):
         end = answer.resets_at if answer.resets_at is not None else NOW + 1000 * DAY
         assert end > NOW
+        assert not answer.limited or answer.resets_at is not None
         assert isinstance(choose(seats, replace(about, now=NOW + (end - NOW) * part)), Exhausted)
         assert isinstance(choose(seats, replace(about, now=end)), Exhausted if answer.resets_at is None else Chosen)
 

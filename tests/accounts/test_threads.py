@@ -144,8 +144,16 @@ def test_a_thread_may_begin_with_its_summary() -> None:
 @pytest.mark.parametrize(("hours", "known"), [(23.9, True), (24, False), (240, False)])
 def test_a_thread_is_forgotten_a_day_after_its_last_use(threads: Threads, hours: float, known: bool) -> None:
     assert THREAD_SECONDS == DAY
-    threads.compacted("t", "a", NOW)
+    served(threads, "a")
     assert (at(threads, hours * HOUR) != NOWHERE) is known
+
+
+def test_who_can_read_the_summary_is_not_forgotten_with_the_home(threads: Threads) -> None:
+    """The thread may go on after days, and its history still holds what only that account can read."""
+    threads.compacted("t", "a", NOW)
+    assert at(threads, 9 * DAY) == Place(owner="a")
+    served(threads, "a", 9 * DAY)
+    assert at(threads, 9 * DAY) == Place(home="a", owner="a")
 
 
 def test_a_use_puts_the_forgetting_off(threads: Threads) -> None:
@@ -154,7 +162,7 @@ def test_a_use_puts_the_forgetting_off(threads: Threads) -> None:
 
 
 def test_a_forgotten_thread_begins_anew(threads: Threads) -> None:
-    threads.compacted("t", "a", NOW)
+    served(threads, "a")
     served(threads, "b", 2 * DAY)
     assert at(threads, 2 * DAY) == Place(home="b")
 

@@ -58,12 +58,13 @@ def test_inside_a_socket_a_spent_pool_is_the_same_usage_limit(bench: Bench, warm
     assert bench.served_by() == ["first", "second"], "nobody is asked again"
 
 
-def test_inside_a_socket_a_reset_that_is_near_is_the_clients_to_wait_for(bench: Bench):
+@pytest.mark.parametrize("version", ["h1", "h2", "ws"])
+def test_a_reset_that_is_near_is_the_clients_to_wait_for(bench: Bench, version: str):
     """It waits as long as it is told, for any 429 that is not a usage limit."""
     bench.fault(bench.first, FaultKind.USAGE_LIMIT, resets_in=7200)
     bench.fault(bench.second, FaultKind.USAGE_LIMIT, resets_in=100)
-    answer = turn(bench, "ws")
-    (told,) = answer.messages
+    answer = turn(bench, version)
+    (told,) = answer.messages or [{"status": answer.status, "headers": answer.headers}]
     assert (told["status"], answer.error["type"]) == (429, "codex_rotate_try_again")
     assert int(told["headers"]["retry-after"]) == pytest.approx(100, abs=5)
 
