@@ -331,7 +331,9 @@ class Pooled(Own):
                     self.paced = lease
                     return Signal.THINK
                 case Action.UNSEAL if self.service.unseal(messages.plain_body(self.flow.request), lease, now):
-                    return self._take(lease)
+                    self.turn.pause = 0.0
+                    self.paced = lease  # not at once: its connection is still busy with the answer that has just ended
+                    return Signal.THINK
         return self._go_on(action, outcome, now)
 
     def _go_on(self, action: Action, outcome: Outcome, now: float) -> Step:

@@ -22,7 +22,8 @@ class Signal(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Make an attempt. Connections are shared only among attempts with the same `key`. The request is a copy that never
+    """Make an attempt. Not with the key of the attempt that has just ended, unless after THINK: its connection is not
+    free yet. Connections are shared only among attempts with the same `key`. The request is a copy that never
     becomes part of a flow; its host, port and scheme say where it goes."""
 
     request: http.Request = field(repr=False)
