@@ -24,6 +24,7 @@ TWO_OWNERS = (
     "From now on the client and the pool share one login, whose refresh token works only once. While a proxy runs, "
     "each side takes over what the other one refreshes. Restart a client that is running."
 )
+OWN_LOGIN = "A `codex-rotate login` with that account gives the pool a login of its own."
 NO_FILES = "The official client has no login: neither {accounts} nor {auth} is there. Nothing was changed."
 
 
@@ -127,12 +128,17 @@ def status(store: Store, files: Places, now: float) -> Result:
     found = {"accounts": (files.accounts, accounts), "auth": (files.auth, auth)}
     lines = [f"{path}  {'found' if read else 'not there'}" for path, read in found.values()]
     lines.append(_told(store, changes, dry_run=True))
+    held = {*changes.kept, *(each.account.key for each in changes.renewals)}
+    shared = sorted(labels[key] for key in held if key in labels and not state.credentials[key].own)
+    if shared:
+        lines.append(f"Shared with the client: {', '.join(shared)}. {OWN_LOGIN}")
     if last:
         lines.append(f"Last pushed: {labels.get(last.key, last.detail)}, {clock_time(last.at, now)}")
     data = {
         "enabled": True,
         "files": {name: {"path": str(path), "found": read is not None} for name, (path, read) in found.items()},
         **_as_data(store, changes, dry_run=True),
+        "shared": shared,
         "last_push": {"at": last.at, "account": labels.get(last.key)} if last else None,
         "counters": shown_counters(store.counters()),
     }

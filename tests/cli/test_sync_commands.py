@@ -4,6 +4,7 @@ import json
 import os
 import stat
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -105,12 +106,26 @@ def test_status(run: Run, write_login: WriteLogin, auth: Path) -> None:
     assert f"{auth}  found" in ran.out
     assert "To be renewed with the client's tokens: ann." in ran.out
     assert "Last pushed: ann" in ran.out
+    assert "Shared with the client: ann. A `codex-rotate login` with that account gives" in ran.out
     told = run("sync", "status", "--json").json
     assert (told["enabled"], told["renewed"], told["last_push"]["account"]) == (True, ["ann"], "ann")
+    assert told["shared"] == ["ann"]
     assert told["files"]["auth"] == {"path": str(auth), "found": True}
     assert tuple(told["counters"]) == COUNTERS
     assert (told["counters"]["write_successes"], told["counters"]["read_successes"]) == (1, 2)
     assert run("status", "--json").json["counters"] == told["counters"]
+
+
+def test_a_login_of_the_pools_own_is_not_shared(run: Run, write_login: WriteLogin, auth: Path, home: Path) -> None:
+    """Two logins of one seat are two."""
+    run("import", write_login("ann"))
+    with Store(home / "pool.db") as store:
+        (account,) = store.accounts()
+        tokens = store.credentials(account.key)
+        assert tokens is not None
+        store.put_account(account, replace(tokens, own=True)).result()
+    write_login("ann", turn=2).rename(auth)
+    assert run("sync", "status", "--json").json["shared"] == []
 
 
 @pytest.mark.parametrize("name", SWITCHES)

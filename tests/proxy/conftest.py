@@ -138,28 +138,26 @@ class Bench:
         return clock.now()
 
 
-def open_bench(
-    folder: Path, confdir: Path, flags: list[str], *, http2: bool = True, env: dict[str, str] | None = None
-) -> Iterator[Bench]:
-    """A bench with one account, so that the proxy starts."""
+def open_bench(folder: Path, confdir: Path, flags: list[str], module: object = None) -> Iterator[Bench]:
+    """A bench with one account, so that the proxy starts. What `shared` says of a module holds for `module`."""
+    http2, env, scripts = (getattr(module, *each) for each in (("HTTP2", True), ("ENV", {}), ("SCRIPTS", ())))
     home = folder / "rotate"
     home.mkdir(mode=0o700)
     with StandIn(http2=http2) as upstream, Store(home / "pool.db") as store:
         own = upstream.add_account("acc-own")
         put(store, upstream.add_account("acc-0"), folder, 0)
-        with Proxy(upstream, home, confdir, flags, env=env or {}) as proxy:
+        with Proxy(upstream, home, confdir, flags, scripts, env=env) as proxy:
             proxy.output.wait_for(LOADED, seconds=20)  # it listens first; the tests change the pool at once
             yield Bench(upstream, proxy, store, own, folder)
 
 
 @pytest.fixture(scope="module")
 def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, confdir: Path) -> Iterator[Bench]:
-    """The module's bench. A module may set `OPTIONS`, `FLAGS`, `ENV` of its proxy, and `HTTP2 = False` for upstream."""
+    """The module's bench. A module may set `OPTIONS`, `FLAGS`, `ENV` and `SCRIPTS` of its proxy, and `HTTP2 = False`
+    for upstream."""
     settings = {"rotate_head_timeout": 1, **getattr(request.module, "OPTIONS", {})}
     flags = [*options(**settings), *getattr(request.module, "FLAGS", ())]
-    http2 = getattr(request.module, "HTTP2", True)
-    env = getattr(request.module, "ENV", {})
-    yield from open_bench(tmp_path_factory.mktemp("bench"), confdir, flags, http2=http2, env=env)
+    yield from open_bench(tmp_path_factory.mktemp("bench"), confdir, flags, request.module)
 
 
 @pytest.fixture

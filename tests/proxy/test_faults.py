@@ -5,6 +5,7 @@ The columns: what the client saw, whom upstream saw, and what the pool says of t
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 import pytest
@@ -12,9 +13,12 @@ import pytest
 from accounts.model import Standing
 from standin import Fault, FaultKind
 from tests.proxy.clients import Got, Http2, http1, turn1, turn_ws
+from tests.proxy.closed import CLOSED
 from tests.proxy.conftest import Bench
 
 type Turn = Callable[[], Got]
+
+SCRIPTS = [Path(__file__).with_name("closed.py")]
 
 
 @pytest.fixture(scope="module")
@@ -193,3 +197,43 @@ def test_after_output_there_is_no_second_attempt(bench: Bench, turn: Turn):
     assert answer.text
     assert bench.served_by() == ["first"]
     assert bench.happened(bench.first, "truncated")
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"), [("server_error", "server_error"), ("never_heard_of", "failed_after_output")]
+)
+def test_a_failure_after_output_passes_and_tires_the_account(bench: Bench, turn: Turn, code: str, kind: str):
+    """The client repeats the turn by itself, and is led to another account."""
+    bench.fault(bench.first, FaultKind.FAILED_EVENT, after_output=True, code=code)
+    answer = turn()
+    assert answer.text
+    assert "response.failed" in [event["type"] for event in answer.events or answer.messages]
+    assert bench.served_by() == ["first"]
+    assert bench.happened(bench.first, kind)
+    rest = bench.cooldown(bench.first)
+    assert rest is not None
+    assert rest.reason == kind
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [("context_length_exceeded", "request_fault"), ("previous_response_not_found", "previous_response_not_found")],
+)
+@pytest.mark.parametrize("fault", [FaultKind.FAILED_EVENT, FaultKind.ERROR_EVENT])
+def test_an_event_that_blames_the_request_passes_and_punishes_nobody(
+    bench: Bench, turn: Turn, fault: FaultKind, code: str, kind: str
+):
+    bench.fault(bench.first, fault, code=code)
+    answer = turn()
+    assert code in str(answer.events or answer.messages)
+    assert set(bench.served_by()) == {"first"}
+    assert bench.happened(bench.first, kind)
+    assert bench.unpunished()
+
+
+def test_a_host_that_cannot_be_reached_is_that_accounts_trouble_alone(bench: Bench, turn: Turn):
+    """Its workspace is bound to a region whose host refuses connections; the other one answers."""
+    bench.store.update_account(bench.keys[bench.first.account_id], backend_origin=f"https://{CLOSED}").result()
+    assert turn().text == bench.second.answer
+    assert bench.served_by() == ["second"]
+    assert bench.happened(bench.first, "connect_failed")

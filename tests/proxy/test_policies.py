@@ -56,4 +56,3 @@ def asked(bench: Bench, version: str) -> dict[str, object]:
     with http1(bench.proxy) as client:
         answer: Got = turn1(client, bench.headers())
         return dict(answer.error)
-
