@@ -148,12 +148,6 @@ def deferred_until(windows: Iterable[Window], *, limit_percent: float, now: floa
     return max((end for end in ends if end > now), default=None)
 
 
-def tightest(windows: Iterable[Window], now: float) -> Window | None:
-    """The window of the account's own limit with the least left, of two alike the longer; None when none is known."""
-    own = [window for window in windows if window.family == MAIN]
-    return min(own, key=lambda window: (left(window, now), -window.minutes), default=None)
-
-
 def worth_writing(old: tuple[Window, ...], new: tuple[Window, ...]) -> bool:
     """Whether the store, which holds `old`, should be told of `new`: every answer brings numbers, and few matter."""
     before, after = ({_name(window): window for window in windows} for windows in (old, new))

@@ -32,7 +32,7 @@ class Strategy(StrEnum):
     """Where new threads go."""
 
     BALANCED = "balanced"
-    """To the account with the most left of its tightest window, for the time until that resets and for its size."""
+    """To the account with the most left of its scarcest window, for the time until that resets and for its size."""
     DRAIN = "drain"
     """To the one whose longest window resets soonest: what is not used until then is lost."""
     ROUND_ROBIN = "round_robin"

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accounts import quota
-from accounts.quota import MAIN, Window, capacity, deferred_until, left, merged, tightest, worth_writing
+from accounts.quota import MAIN, Window, capacity, deferred_until, left, merged, worth_writing
 from standin.accounts import Window as Told
 from tests.builders import DAY, HOUR, NOW
 
@@ -273,24 +273,6 @@ def test_a_window_is_free_again_when_its_reset_has_passed(each: Window, share: f
 def test_what_is_used_up_defers_to_its_last_reset(windows: list[Window], limit: float, seconds: float | None) -> None:
     until = deferred_until(windows, limit_percent=limit, now=NOW)
     assert until == (None if seconds is None else NOW + seconds)
-
-
-@pytest.mark.parametrize(
-    ("windows", "minutes"),
-    [
-        ([], None),
-        ([window(90, family="codex-bengalfox")], None),
-        ([window(90), window(10, WEEKLY)], 300),
-        ([window(10), window(90, WEEKLY)], WEEKLY),
-        ([window(50), window(50, WEEKLY)], WEEKLY),
-        ([window(50, WEEKLY), window(50)], WEEKLY),
-        ([window(90, resets_at=NOW - 1), window(10, WEEKLY)], WEEKLY),
-        ([window(10), window(99, WEEKLY, family="codex-bengalfox")], 300),
-    ],
-)
-def test_the_tightest_has_the_least_left_and_is_the_longer_of_two_alike(windows: list[Window], minutes: int) -> None:
-    found = tightest(windows, NOW)
-    assert (found and found.minutes) == minutes
 
 
 @pytest.mark.parametrize(
