@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Final
 
 from accounts.model import Event
 from accounts.outcomes import Action, Blame, Kind, Outcome
@@ -32,6 +32,37 @@ class Attempt:
     kind: str
     detail: str
     seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """How a request was served: what became of it, for which model, in how many seconds, and each attempt."""
+
+    done: str
+    model: str = ""
+    seconds: float = 0.0
+    attempts: tuple[Attempt, ...] = ()
+
+
+def read_record(event: Event) -> Record:
+    """The decision record in an event of the history. One of another version, which says other things, is empty."""
+    try:
+        told = json.loads(event.detail)
+        attempts = tuple(
+            Attempt(
+                account=str(each["account"]),
+                why=str(each["why"]),
+                kind=str(each["kind"]),
+                detail=str(each["detail"]),
+                seconds=float(each["seconds"]),
+            )
+            for each in told["attempts"]
+        )
+        return Record(
+            done=str(told["done"]), model=str(told["model"]), seconds=float(told["seconds"]), attempts=attempts
+        )
+    except (ValueError, TypeError, KeyError):
+        return Record(done="told in words of another version")
 
 
 @dataclass(slots=True)
@@ -132,7 +163,7 @@ class Turn:
     def record(self, done: str, now: float) -> Event:
         """The decision record: why each account, what upstream said, how long it took, and how it ended."""
         last = self.trail[-1] if self.trail else None
-        told: dict[str, Any] = {
+        told = {
             "done": done,
             "model": self.ask.model,
             "seconds": round(now - self.began, 3),

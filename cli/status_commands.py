@@ -11,6 +11,7 @@ from accounts.errors import RotateError
 from accounts.model import Account, Event
 from accounts.store import Store
 from accounts.sync import shown_counters
+from accounts.turn import DECISION, read_record
 from cli.accounts_commands import EMPTY
 from cli.options import AsJson
 from cli.result import Result
@@ -79,8 +80,18 @@ def script(root: Path) -> Result:
 
 
 def _event(event: Event, labels: Mapping[str, str], now: float) -> str:
+    if event.kind == DECISION:
+        return f"{clock_time(event.at, now)}  {_decision(event)}"
     parts = (clock_time(event.at, now), event.kind.replace("_", " "), labels.get(event.key, ""), event.detail)
     return "  ".join(filter(None, parts))
+
+
+def _decision(event: Event) -> str:
+    """How a request was served, from account to account."""
+    told = read_record(event)
+    went = " → ".join(f"{each.account} {each.kind.replace('_', ' ')}" for each in told.attempts) or "nobody was asked"
+    model = f" for {told.model}" if told.model else ""
+    return f"request{model}: {went}; {told.done} after {told.seconds:.1f} s"
 
 
 def _way_out(accounts: Sequence[Account], resting: bool) -> str:

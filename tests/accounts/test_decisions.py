@@ -9,7 +9,7 @@ import pytest
 from accounts.model import Event
 from accounts.outcomes import Kind, Outcome, Reply, classify
 from accounts.store import Store
-from accounts.turn import DECISION, Turn
+from accounts.turn import DECISION, Turn, read_record
 from tests.builders import NOW, Stored, account, credentials, key_of, lease_of, planted, pool_of, taken, turn_on
 
 A, B = key_of("a"), key_of("b")
@@ -149,3 +149,19 @@ def test_a_token_that_upstream_says_aloud_is_not_in_the_record_either(tmp_path: 
         (stored,) = store.events(9)
     assert not [secret for secret in secrets if secret in stored.detail]
     assert [row["kind"] for row in told(stored)["attempts"]] == ["forbidden", "reset"]
+
+
+def test_what_is_recorded_can_be_read() -> None:
+    turn = turn_on("ab", thread="t", model="m")
+    attempt(turn, Outcome(kind=Kind.USAGE_LIMIT, detail="429 usage_limit_reached"), 0.0, 0.5)
+    attempt(turn, Outcome(kind=Kind.OK), 0.5, 2.0)
+    record = read_record(turn.record("delivered", NOW + 2.0))
+    assert (record.done, record.model, record.seconds, record.attempts) == ("delivered", "m", 2.0, tuple(turn.trail))
+
+
+ODD = ("", "{}", "[]", "null", "x", '{"done": "x", "model": "", "seconds": 1, "attempts": [{}]}')
+
+
+@pytest.mark.parametrize("detail", ODD)
+def test_a_record_of_another_version_has_no_attempts(detail: str) -> None:
+    assert read_record(Event(at=NOW, kind=DECISION, detail=detail)).attempts == ()

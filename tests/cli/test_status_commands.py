@@ -1,5 +1,6 @@
 """`status` says in a few lines whether the pool can serve; `script` says where the proxy lies."""
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 from accounts.errors import RotateError
 from accounts.model import Cooldown, Event, Standing
 from accounts.store import Store
+from accounts.turn import DECISION
 from cli.status_commands import EVENTS_SHOWN, script, status
 
 type Run = Callable[..., Any]
@@ -29,6 +31,17 @@ def test_an_empty_pool_is_nothing_usable(run: Run, home: Path) -> None:
     assert "codex-rotate import" in ran.out
     ran = run("status", "--json")
     assert (ran.code, ran.json["accounts"]["ready"]) == (3, 0)
+
+
+def test_a_request_is_told_from_account_to_account(store: Store, fill: Fill, home: Path) -> None:
+    """In words; the record itself is for programs."""
+    (account,) = fill("ann")
+    tries = [{"account": "ann", "why": "w", "kind": "usage_limit", "detail": "429", "seconds": 0.2},
+             {"account": "bob", "why": "w", "kind": "ok", "detail": "", "seconds": 1.1}]  # fmt: skip
+    told = {"done": "delivered", "model": "gpt", "seconds": 1.31, "attempts": tries}
+    store.record(Event(at=9.0, kind=DECISION, key=account.key, detail=json.dumps(told))).result()
+    lines = status(store, home, "https://chatgpt.com/backend-api", now=10.0).message.splitlines()
+    assert lines[-1].endswith("request for gpt: ann usage limit → bob ok; delivered after 1.3 s")
 
 
 def test_counts_next_reset_and_events(store: Store, fill: Fill, home: Path) -> None:
