@@ -8,12 +8,17 @@ from typing import Annotated, Final
 import typer
 
 from accounts.errors import RotateError
+from certs.errors import CaError
 from cli import (
     accounts_commands,
     backup_commands,
+    bind_commands,
+    ca_commands,
     demo_entry,
+    env_commands,
     login_commands,
     logout_commands,
+    serve_commands,
     status_commands,
     sync_commands,
     transfer_commands,
@@ -47,6 +52,10 @@ def build() -> typer.Typer:
         verify_commands,
         status_commands,
         sync_commands,
+        ca_commands,
+        serve_commands,
+        env_commands,
+        bind_commands,
         demo_entry,
     ):
         group.add_to(app)
@@ -102,7 +111,7 @@ def _run(arguments: list[str], *, as_json: bool) -> int:
 
 def _as_expected(error: Exception) -> tuple[str, int] | None:
     """Message and exit code of an expected error, None for a bug."""
-    if isinstance(error, RotateError):
+    if isinstance(error, RotateError | CaError):
         return str(error), error.exit_code
     if isinstance(error, _PARSING_ERROR):
         context = getattr(error, "ctx", None)

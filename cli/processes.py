@@ -1,9 +1,12 @@
 """The only module that starts programs: argument lists, never a shell; only what we started is ended."""
 
+import signal
 import subprocess
+import sys
 import threading
 from collections import deque
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -48,6 +51,25 @@ def run(argv: Sequence[str], env: Mapping[str, str], folder: Path, seconds: floa
     except subprocess.TimeoutExpired as e:
         return Finished(None, _text(e.stdout), _text(e.stderr))
     return Finished(done.returncode, done.stdout, done.stderr)
+
+
+def foreground(argv: Sequence[str], env: Mapping[str, str], *, quiet: bool = False) -> int:
+    """Run a program in our place: with our input and output, and with the signals we get. Its exit code.
+
+    `quiet` leads its output to ours for errors, so that stdout holds nothing else.
+    """
+    process = subprocess.Popen(list(argv), env=dict(env), stdout=sys.stderr if quiet else None)
+
+    def forward(number: int, _: object) -> None:
+        with suppress(ProcessLookupError):
+            process.send_signal(number)
+
+    before = {number: signal.signal(number, forward) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        return process.wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _text(output: bytes | str | None) -> str:

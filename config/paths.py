@@ -32,6 +32,11 @@ def locks_folder(environ: Mapping[str, str] = os.environ) -> Path:
     return home(environ) / "locks"
 
 
+def ca_folder(environ: Mapping[str, str] = os.environ) -> Path:
+    """The certificate authority: mitmproxy's `confdir`."""
+    return home(environ) / "ca"
+
+
 def config_file(environ: Mapping[str, str] = os.environ) -> Path:
     """The user's settings."""
     return home(environ) / "config.toml"
@@ -41,6 +46,11 @@ def codex_home(environ: Mapping[str, str] = os.environ) -> Path:
     """The official client's own folder: `CODEX_HOME`, else `~/.codex`."""
     chosen = environ.get("CODEX_HOME")
     return Path(chosen).expanduser() if chosen else Path.home() / ".codex"
+
+
+def codex_dotenv_file(environ: Mapping[str, str] = os.environ) -> Path:
+    """Variables that the official client sets for itself at its start."""
+    return codex_home(environ) / ".env"
 
 
 def codex_auth_file(environ: Mapping[str, str] = os.environ) -> Path:

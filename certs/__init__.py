@@ -1,0 +1,1 @@
+"""The certificate authority that lets the proxy answer for the provider's hosts, and for no other."""

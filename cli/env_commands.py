@@ -1,0 +1,116 @@
+"""`env`: the lines that lead the clients of one shell through the proxy."""
+
+import os
+import re
+import shlex
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from pathlib import Path, PurePath
+from typing import Annotated, Final
+
+import typer
+
+from accounts.errors import UsageError
+from certs.environment import DEFAULT_PROXY, bypasses, client_environment, no_proxy_of, read_certificate
+from cli.options import AsJson
+from cli.result import Result
+from config import paths
+
+CA_CERTIFICATE: Final = "mitmproxy-ca-cert.pem"
+"""What mitmproxy calls it, in the folder of the authority."""
+
+ProxyOption = Annotated[str, typer.Option("--proxy", metavar="URL", help="Where the proxy listens: http://HOST:PORT.")]
+
+
+class Shell(StrEnum):
+    BASH = "bash"
+    ZSH = "zsh"
+    FISH = "fish"
+    POWERSHELL = "powershell"
+
+
+_PROGRAMS: Final = {
+    "sh": Shell.BASH,
+    "dash": Shell.BASH,
+    "ash": Shell.BASH,
+    "ksh": Shell.BASH,
+    "bash": Shell.BASH,
+    "zsh": Shell.ZSH,
+    "fish": Shell.FISH,
+    "pwsh": Shell.POWERSHELL,
+    "powershell": Shell.POWERSHELL,
+}
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command("env")(env_command)
+
+
+# --- parsing ---------------------------------------------------------------------------------------------------------
+
+
+def env_command(
+    *,
+    shell: Annotated[Shell | None, typer.Option("--shell", help="Whose syntax. Default: that of $SHELL.")] = None,
+    proxy: ProxyOption = DEFAULT_PROXY,
+    as_json: AsJson = False,
+) -> Result:
+    """Print what a shell has to evaluate before `codex`: eval "$(codex-rotate env)", in fish codex-rotate env | source,
+    in PowerShell codex-rotate env | Out-String | Invoke-Expression.
+    """
+    chosen = Shell.BASH if as_json else shell or shell_of(os.environ, os.name)
+    return env(chosen, proxy, paths.ca_folder() / CA_CERTIFICATE, os.environ)
+
+
+# --- working ---------------------------------------------------------------------------------------------------------
+
+
+def env(shell: Shell, proxy: str, ca_certificate: Path, environ: Mapping[str, str]) -> Result:
+    """The lines for one shell."""
+    read_certificate(ca_certificate)  # a client with a wrong path only says, after 22 s, that something failed
+    variables = client_environment(proxy, ca_certificate, environ)
+    write = _WRITERS[shell]
+    lines = "\n".join(write(name, value) for name, value in variables.items())
+    return Result(lines, variables, notes=bypass_notes(no_proxy_of(environ)))
+
+
+def shell_of(environ: Mapping[str, str], system: str) -> Shell:
+    """The shell that the user logs in with; on a system without such a thing, PowerShell on Windows and else bash."""
+    login = environ.get("SHELL", "")
+    if not login:
+        return Shell.POWERSHELL if system == "nt" else Shell.BASH
+    name = PurePath(login).name.lower().removesuffix(".exe")
+    if name not in _PROGRAMS:
+        raise UsageError(
+            f"$SHELL is {login!r}, whose syntax is not known here. Add --shell and the nearest of: {', '.join(Shell)}."
+        )
+    return _PROGRAMS[name]
+
+
+def bypass_notes(no_proxy: str) -> tuple[str, ...]:
+    """One sentence if the user's own NO_PROXY undoes all of this."""
+    names = ", ".join(bypasses(no_proxy))
+    if not names:
+        return ()
+    return (f"NO_PROXY has {names}, so the client goes past the proxy. Take that out of NO_PROXY.",)
+
+
+def _posix(name: str, value: str) -> str:
+    return f"export {name}={shlex.quote(value)}"
+
+
+def _fish(name: str, value: str) -> str:
+    return f"set -gx {name} '" + re.sub(r"([\\'])", r"\\\1", value) + "'"
+
+
+def _powershell(name: str, value: str) -> str:
+    """To PowerShell the typographic quotes are single quotes as well; any of them, doubled, stands for itself."""
+    return f"$env:{name} = '" + re.sub("(['‘’‚‛])", r"\1\1", value) + "'"
+
+
+_WRITERS: Final[Mapping[Shell, Callable[[str, str], str]]] = {
+    Shell.BASH: _posix,
+    Shell.ZSH: _posix,
+    Shell.FISH: _fish,
+    Shell.POWERSHELL: _powershell,
+}
