@@ -5,7 +5,8 @@ CaError                          exit code 1
 ├── CaMissing                there is none
 ├── CaUnfit                  there is one that cannot be used: which file, what is wrong with it
 ├── CaUnreachable            the folder refuses: permissions, space
-└── CaBusy                   another process is making or renewing it
+├── CaBusy                   another process is making or renewing it
+└── in certs/environment.py: BadProxyAddress, NoCaCertificate, NoRoots, BundleUnwritable
 
 Every message says what happened and ends with what to do next. None carries key material.
 """
