@@ -9,11 +9,11 @@ because a reused token can cost every login of its family. Marks hold a digest, 
 import contextlib
 import hashlib
 import os
-import tempfile
 from pathlib import Path
 
 from accounts.model import fingerprint
 from config import paths
+from config.files import write_private
 
 
 class SentMarks:
@@ -32,17 +32,7 @@ class SentMarks:
     def set(self, key: str, refresh: str) -> None:
         """To be called before sending; back only when it is on the disk."""
         paths.make_private_folder(self.folder)
-        handle, name = tempfile.mkstemp(dir=self.folder, prefix="mark-")  # 0600 by itself
-        try:
-            with os.fdopen(handle, "w", encoding="ascii") as file:
-                file.write(fingerprint(refresh))
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).replace(self._file(key))
-        except OSError:
-            with contextlib.suppress(OSError):
-                Path(name).unlink()
-            raise
+        write_private(self._file(key), fingerprint(refresh).encode())
         _flush_folder(self.folder)
 
     def clear(self, key: str) -> None:

@@ -82,6 +82,7 @@ class Turn:
     _refreshed: set[str] = field(default_factory=set)
     _unsealed: set[str] = field(default_factory=set)
     _invalidated: int = 0
+    _last: str = ""
 
     def take(self, now: float, *, again: Lease | None = None) -> Lease | Exhausted:
         """The account for the next attempt: the same one `again` with the tokens it has now, or the pool's choice."""
@@ -162,18 +163,18 @@ class Turn:
 
     def record(self, done: str, now: float) -> Event:
         """The decision record: why each account, what upstream said, how long it took, and how it ended."""
-        last = self.trail[-1] if self.trail else None
         told = {
             "done": done,
             "model": self.ask.model,
             "seconds": round(now - self.began, 3),
             "attempts": [{name: getattr(each, name) for name in Attempt.__dataclass_fields__} for each in self.trail],
         }
-        key = next((key for key, seat in self.pool.seats.items() if last and seat.account.label == last.account), "")
+        key = self._last if self._last in self.pool.seats else ""
         return Event(at=now, kind=DECISION, key=key, thread=self.ask.thread, detail=json.dumps(told))
 
     def _note(self, lease: Lease, outcome: Outcome, now: float) -> None:
         self.outcomes.append(outcome)
+        self._last = lease.key
         self._invalidated += outcome.kind is Kind.TOKEN_INVALIDATED
         seconds = round(now - lease.at, 3)
         self.trail.append(

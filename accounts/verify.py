@@ -3,7 +3,6 @@
 The question is GET `/wham/usage` with the account's own token (docs/codex-wire.md section 8).
 """
 
-import ipaddress
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from accounts.model import Account, Credentials, Standing
 from accounts.oauth import Renewal
 from accounts.outcomes import Kind, Reply, classify, error_of
 from accounts.quota import Window
+from config.hosts import is_loopback
 
 AHEAD: Final = 60.0
 """Seconds before its end at which a token counts as expired: it has to last for the question."""
@@ -62,7 +62,7 @@ class Finding:
 def usage_url(base_url: str) -> str:
     """Where to ask. Raises UnsafeBackend for a backend that a token must not go to."""
     url = urlsplit(base_url)
-    if not url.hostname or not (url.scheme == "https" or (url.scheme == "http" and _is_loopback(url.hostname))):
+    if not url.hostname or not (url.scheme == "https" or (url.scheme == "http" and is_loopback(url.hostname))):
         raise UnsafeBackend(base_url)
     return f"{base_url.rstrip('/')}/wham/usage"
 
@@ -111,10 +111,3 @@ def _usage(payload: object, now: float) -> Finding:
     limit = payload.get("rate_limit") or {}
     at_limit = limit.get("limit_reached") is True or limit.get("allowed") is False
     return Finding(verdict=Verdict.USABLE, at_limit=at_limit, windows=quota.from_usage(payload, now))
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -7,7 +7,7 @@ from mitmproxy import http
 
 from accounts import quota, sealed
 from accounts.pool import Lease
-from addons import streams
+from addons import messages, streams
 from addons.service import PoolService
 
 RATE_LIMITS = "codex.rate_limits"
@@ -16,11 +16,7 @@ ITEM_DONE = "response.output_item.done"
 
 def from_head(service: PoolService, lease: Lease, response: http.Response) -> None:
     """Quota windows in the headers of any answer (docs/codex-wire.md section 2.3)."""
-    fields = {
-        name.decode("ascii", "replace").lower(): value.decode("ascii", "replace")
-        for name, value in response.headers.fields
-    }
-    service.pool.observed(lease.key, quota.from_headers(fields, service.clock()))
+    service.pool.observed(lease.key, quota.from_headers(messages.fields(response), service.clock()))
 
 
 def from_prelude(service: PoolService, lease: Lease, kind: str, event: bytes) -> None:

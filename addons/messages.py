@@ -11,9 +11,18 @@ def read_reply(response: http.Response, body: bytes) -> Reply:
     """A refusing HTTP answer as a value. A body that is not a JSON object has no error to read."""
     return Reply(
         status=response.status_code,
-        headers={name.lower(): response.headers[name] for name in response.headers},
+        headers=fields(response),
         error=error_of(streams.decoded(plain(response, body))),
     )
+
+
+def fields(message: http.Message) -> dict[str, str]:
+    """The headers with names in lower case; those of one name are joined."""
+    found: dict[str, str] = {}
+    for name, value in message.headers.fields:
+        key, text = name.decode("utf-8", "surrogateescape").lower(), value.decode("utf-8", "surrogateescape")
+        found[key] = f"{found[key]}, {text}" if key in found else text
+    return found
 
 
 def plain_body(request: http.Request) -> bytes:

@@ -12,9 +12,8 @@ import datetime as dt
 import ipaddress
 import os
 import stat
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -28,6 +27,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from certs.errors import CaBusy, CaMissing, CaThere, CaUnfit, CaUnreachable
 from config import paths
+from config.files import write_private
 
 KEY_FILE: Final = "mitmproxy-ca.pem"
 CERTIFICATE_FILE: Final = "mitmproxy-ca-cert.pem"
@@ -289,7 +289,7 @@ def _new(folder: Path, now: float, action: Action) -> Done:
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     with _explained(folder):
-        _write(folder / KEY_FILE, secret + _pem(certificate))
+        write_private(folder / KEY_FILE, secret + _pem(certificate))
         _publish(folder, certificate)
     return Done(action=action, folder=folder, certificate=certificate)
 
@@ -339,7 +339,7 @@ def _publish(folder: Path, certificate: x509.Certificate) -> Path | None:
     file = folder / CERTIFICATE_FILE
     before = _certificate_in(file)
     old = _keep(folder, before) if before is not None and before != certificate else None
-    _write(file, _pem(certificate))
+    write_private(file, _pem(certificate))
     return old
 
 
@@ -347,23 +347,8 @@ def _keep(folder: Path, certificate: x509.Certificate) -> Path:
     """Put an old certificate, never its key, under a name of its own."""
     file = folder / f"old-{certificate.fingerprint(hashes.SHA256()).hex()[:16]}.pem"
     with _explained(folder):
-        _write(file, _pem(certificate))
+        write_private(file, _pem(certificate))
     return file
-
-
-def _write(path: Path, content: bytes) -> None:
-    """As a whole or not at all, and never readable by others, not even for a moment."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".unfinished-")  # 0600 by itself
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except OSError:
-        with suppress(OSError):
-            Path(name).unlink()
-        raise
 
 
 def _pem(certificate: x509.Certificate) -> bytes:

@@ -6,7 +6,6 @@ section 6). Other tools take `SSL_CERT_FILE` *instead* of the system's roots, so
 
 import os
 import re
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from urllib.parse import urlsplit
 
 from certs.errors import CaError
 from config import paths
+from config.files import write_private
 
 DEFAULT_PROXY: Final = "http://127.0.0.1:8118"
 LOCAL: Final = ("localhost", "127.0.0.1", "::1")
@@ -203,17 +203,7 @@ def write_bundle(file: Path, content: bytes) -> bool:
         if file.is_file() and file.read_bytes() == content:
             return False
         paths.make_private_folder(file.parent)
-        handle, name = tempfile.mkstemp(dir=file.parent, prefix=".unfinished-")  # 0600 by itself
-        try:
-            with os.fdopen(handle, "wb") as written:
-                written.write(content)
-                written.flush()
-                os.fsync(written.fileno())
-            Path(name).replace(file)
-        except OSError:
-            with suppress(OSError):
-                Path(name).unlink()
-            raise
+        write_private(file, content)
     except OSError as e:
         raise BundleUnwritable(file, e.strerror or str(e)) from e
     return True

@@ -5,7 +5,6 @@ import os
 import shutil
 import socket
 import stat
-import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -30,6 +29,7 @@ from cli.env_commands import CA_CERTIFICATE, ProxyOption, bypass_notes
 from cli.options import AsJson
 from cli.result import Result
 from config import dotenv, paths
+from config.files import write_private
 
 ANSWER_SECONDS: Final = 1.0
 OURS_ALONE: Final = frozenset({"HTTPS_PROXY", "SSL_CERT_FILE"})
@@ -264,19 +264,13 @@ def write(file: Path, before: bytes | None, after: bytes | None) -> None:
             target.unlink()
             return
         target.parent.mkdir(mode=paths.PRIVATE_FOLDER, parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=".unfinished-")  # 0600 by itself
-        try:
-            with os.fdopen(handle, "wb") as written:
-                written.write(after)
-                written.flush()
-                os.fsync(written.fileno())
+
+        def last(written: Path) -> None:
             if before is not None:
-                shutil.copymode(target, name)
+                shutil.copymode(target, written)
             _unchanged(file, before)
-            Path(name).replace(target)
-        finally:
-            with suppress(OSError):
-                Path(name).unlink()
+
+        write_private(target, after, last)
     except OSError as e:
         raise FileUnusable(file, e.strerror or str(e)) from e
 

@@ -1,6 +1,5 @@
 """`serve`: the proxy in the foreground, on this machine only, with a certificate authority of its own."""
 
-import ipaddress
 import os
 import socket
 import sys
@@ -19,6 +18,7 @@ from cli.options import AsJson
 from cli.result import Result
 from cli.status_commands import SCRIPT
 from config import clock, paths
+from config.hosts import is_loopback
 
 LISTEN: Final = "127.0.0.1:8118"
 ROOT: Final = Path(__file__).resolve().parent.parent
@@ -70,19 +70,12 @@ def parse_listen(listen: str) -> tuple[str, int]:
     host = host.removeprefix("[").removesuffix("]")
     if not host or not number.isascii() or not number.isdigit() or not 0 < int(number) < 65536:
         raise UsageError(f"--listen needs an address and a port, such as {LISTEN}; {listen!r} is none.")
-    if not _is_loopback(host):
+    if not is_loopback(host):
         raise UsageError(
             f"{host} can be reached by others, who could use your accounts. "
             f"Listen on this machine only, such as {LISTEN}."
         )
     return host, int(number)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 # --- working ---------------------------------------------------------------------------------------------------------

@@ -41,6 +41,12 @@ def test_reading_never_raises(body: bytes, coding: str, status: int) -> None:
     messages.read_reply(answer(status, content_encoding=coding), body)
 
 
+def test_headers_have_one_spelling_and_those_of_one_name_are_joined() -> None:
+    response = http.Response.make(200, b"", ((b"X-A", b"1"), (b"x-a", b"2"), (b"Y", b"\xff")))
+    found = messages.fields(response)
+    assert (found["x-a"], found["y"]) == ("1, 2", "\udcff")
+
+
 def request(**settings: Any) -> http.Request:
     return http.Request.make("POST", "https://chatgpt.com/", **settings)
 

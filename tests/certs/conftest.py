@@ -84,8 +84,8 @@ def trusting(file: Path) -> ssl.SSLContext:
     return context
 
 
-def handshake(client: ssl.SSLContext, server: ssl.SSLContext, name: str) -> None:
-    """TLS in memory. Raises what the client thinks of the server."""
+def handshake(client: ssl.SSLContext, server: ssl.SSLContext, name: str) -> str | None:
+    """TLS in memory: the version it came to. Raises what the client thinks of the server."""
     to_client, to_server = ssl.MemoryBIO(), ssl.MemoryBIO()
     ours = client.wrap_bio(to_client, to_server, server_hostname=name)
     theirs = server.wrap_bio(to_server, to_client, server_side=True)
@@ -98,7 +98,7 @@ def handshake(client: ssl.SSLContext, server: ssl.SSLContext, name: str) -> None
                 continue
             waiting.remove(side)
         if not waiting:
-            return
+            return ours.version()
     raise AssertionError("the handshake went nowhere")
 
 

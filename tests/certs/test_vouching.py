@@ -83,7 +83,8 @@ def forged(folder: Path, now: float, host: str, *others: str) -> ssl.SSLContext:
 def test_a_stolen_key_is_good_for_the_provider_s_hosts(folder: Path, now: float) -> None:
     """The control of the tests below: what they try is refused for its names."""
     done = ca.create(folder, now)
-    handshake(trusting(done.certificate_file), forged(folder, now, "chatgpt.com"), "chatgpt.com")
+    version = handshake(trusting(done.certificate_file), forged(folder, now, "chatgpt.com"), "chatgpt.com")
+    assert version == "TLSv1.3"
 
 
 @pytest.mark.parametrize(("host", "why"), FOREIGN)

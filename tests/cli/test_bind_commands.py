@@ -223,11 +223,13 @@ def test_a_damaged_block_is_left_to_its_owner(places: Places, *, force: bool) ->
 def test_a_quote_that_hides_the_block(places: Places) -> None:
     places.file.write_bytes(b"A=1\nB='x\n")
     refused(places, OpenQuote, "line 2: a quote is never closed")
+    assert places.file.read_bytes() == b"A=1\nB='x\n"
 
 
 def test_no_authority(places: Places) -> None:
     places.ca_certificate.unlink()
     refused(places, NoCaCertificate, "codex-rotate ca create")
+    assert not places.file.exists()
 
 
 def test_something_else_under_that_name(places: Places) -> None:

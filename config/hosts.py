@@ -1,0 +1,11 @@
+"""Which hosts are this machine itself."""
+
+import ipaddress
+
+
+def is_loopback(host: str) -> bool:
+    """Whether nobody but this machine can be meant."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
