@@ -45,6 +45,11 @@ class Account:
         """What identifies the seat everywhere: in the store, in a lease, in a lock's name."""
         return f"{self.account_id}:{self.user_id}"
 
+    @property
+    def handle(self) -> str:
+        """A name for the seat that needs no escaping anywhere, an address's user name included."""
+        return f"account-{fingerprint(self.key)[:16]}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:

@@ -29,6 +29,8 @@ class Kind(StrEnum):
     SERVER_ERROR = "server_error"
     HEAD_TIMEOUT = "head_timeout"
     CONNECT_FAILED = "connect_failed"
+    PROXY_FAILED = "proxy_failed"
+    """The proxy between us and the internet (`upstream_proxy`) gave no connection."""
     RESET = "reset"
     STALLED = "stalled"
     TRUNCATED = "truncated"
@@ -116,6 +118,7 @@ RULES: Final[Mapping[Kind, Rule]] = {
     Kind.SERVER_ERROR: Rule(_OTHER, _THEIRS, Rest.SOFT, 10),
     Kind.HEAD_TIMEOUT: Rule(_OTHER, _THEIRS, Rest.SOFT, 30),
     Kind.CONNECT_FAILED: Rule(_OTHER, _THEIRS, Rest.SOFT, 10),
+    Kind.PROXY_FAILED: Rule(_DELIVER, Blame.NOBODY),
     Kind.RESET: Rule(_OTHER, _THEIRS, Rest.SOFT, 10),
     Kind.STALLED: Rule(_OTHER, _THEIRS, Rest.SOFT, 30),
     Kind.TRUNCATED: Rule(_OTHER, _THEIRS, Rest.SOFT, 10),

@@ -72,13 +72,15 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
-    """One account, for one attempt. `at` is when it was given (seconds since the epoch), `why` what decided for it."""
+    """One account, for one attempt. `at` is when it was given (seconds since the epoch), `why` what decided for it,
+    `pin` the account that the request was for ("": any)."""
 
     account: Account
     credentials: Credentials = field(repr=False)
     thread: str
     at: float
     model: str = ""
+    pin: str = ""
     why: str = ""
 
     @property
@@ -157,12 +159,14 @@ class Pool:
         return self._credentials
 
     def named(self, name: str) -> str:
-        """The key of the account that a label, e-mail, account id or key means; for none or several the name itself."""
+        """The key of the account that a label, e-mail, account id, key or handle means; for none or several the name
+        itself."""
         wanted = name.strip().casefold()
 
         def names(seat: Seat) -> set[str]:
             account = seat.account
-            return {each.casefold() for each in (account.label, account.email, account.account_id, account.key)}
+            known = (account.label, account.email, account.account_id, account.key, account.handle)
+            return {each.casefold() for each in known}
 
         found = [key for key, seat in self._seats.items() if wanted in names(seat)]
         return found[0] if len(found) == 1 else name
@@ -189,6 +193,7 @@ class Pool:
             thread=ask.thread,
             at=now,
             model=ask.model,
+            pin=ask.pin,
             why=chosen.why,
         )
 

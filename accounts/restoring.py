@@ -109,7 +109,8 @@ def _replace_rows(db: sqlite3.Connection) -> tuple[tuple[str, ...], tuple[str, .
     db.executemany("INSERT INTO temp.staying VALUES (?)", ((row["key"],) for row in staying))
     tables = db.execute(
         "SELECT name FROM main.sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite!_%' ESCAPE '!' "
-        "AND name NOT IN ('change', 'spent')"  # neither is about what the pool was, but about what happened
+        # What happened since has happened: a key of a client that was taken back, too, is good for nothing.
+        "AND name NOT IN ('change', 'spent', 'client_key')"
     ).fetchall()
     for table in tables:
         _replace_table(db, table["name"])

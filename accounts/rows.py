@@ -78,6 +78,11 @@ def save_credentials(db: sqlite3.Connection, key: str, credentials: Credentials)
     _upsert(db, "credential", {"key": key, **asdict(credentials)})
 
 
+def put_client_key(db: sqlite3.Connection, row: tuple[str, str, float]) -> None:
+    """Insert a key, in the place of one of the same name."""
+    db.execute("INSERT OR REPLACE INTO client_key (digest, name, created_at) VALUES (?, ?, ?)", row)
+
+
 def _upsert(db: sqlite3.Connection, table: str, values: dict[str, Any]) -> None:
     names = ", ".join(values)
     marks = ", ".join(f":{name}" for name in values)

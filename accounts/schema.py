@@ -65,7 +65,9 @@ CREATE TABLE refused_model (
 );
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _COUNTERS, _OWNERS, _SELECTION)
+_CLIENTS = "CREATE TABLE client_key (digest TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, created_at REAL NOT NULL);"
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _COUNTERS, _OWNERS, _SELECTION, _CLIENTS)
 """Script n leads from schema n to n + 1; the number of scripts is the schema this program knows."""
 
 

@@ -57,12 +57,14 @@ class Policy:
 class Ask:
     """What a request wants: its thread (empty: none), its model, and the accounts it has already been to.
 
-    `steady` asks for the same account again and again, whatever is in flight: answers that the client compares.
+    `steady` asks for the same account again and again, whatever is in flight: answers that the client compares. `pin`
+    is the only account that may serve it, as the policy's is for every request, and goes before that one.
     """
 
     thread: str = ""
     model: str = ""
     steady: bool = False
+    pin: str = ""
     tried: frozenset[str] = frozenset()
 
 
@@ -142,7 +144,7 @@ def _no_tokens(seat: Seat, _: Situation) -> Barred | None:
 
 
 def _not_the_pin(seat: Seat, about: Situation) -> Barred | None:
-    pin = about.policy.pin
+    pin = about.ask.pin or about.policy.pin
     return None if pin in {"", seat.account.key} else Barred(bar=Bar.PIN, text="another account is pinned")
 
 
@@ -366,12 +368,14 @@ def _exhausted(seats: Mapping[str, Seat], about: Situation) -> Exhausted:
     returns = [(until, key) for key, found in bars.items() if (until := _return(found)) is not None]
     first = min(returns, default=None)
     limited = any(each.bar is Bar.RESTING for _, key in returns for each in bars[key])
+    pin = about.ask.pin or about.policy.pin
+    stranger = {pin: "there is no such account"} if pin and pin not in seats else {}
     return Exhausted(
         resets_at=first[0] if first else None,
         limited=limited,
         plan=seats[first[1]].account.plan if first else "",
         rule=_rule(bars.values(), limited=limited),
-        reasons={seats[key].account.label: found[0].text for key, found in bars.items()},
+        reasons={seats[key].account.label: found[0].text for key, found in bars.items()} | stranger,
     )
 
 

@@ -119,6 +119,10 @@ class Store:
         found = self._read(f"SELECT digest, key FROM spent WHERE digest IN ({marks})", *asked)  # noqa: S608 - only marks
         return {asked[row["digest"]]: row["key"] for row in found}
 
+    def client_keys(self) -> dict[str, str]:
+        """The name of each client's key, by the key's digest; oldest first."""
+        return {row["digest"]: row["name"] for row in self._read("SELECT * FROM client_key ORDER BY created_at, name")}
+
     def counters(self) -> dict[str, int]:
         """Everything that was ever counted."""
         return {row["name"]: row["value"] for row in self._read("SELECT name, value FROM counter ORDER BY name")}
@@ -222,6 +226,15 @@ class Store:
             db.execute("UPDATE credential SET own = 0 WHERE key = ?", (key,))
 
         return self._write(work)
+
+    def put_client_key(self, name: str, secret: str, now: float) -> Future[None]:
+        """Let whoever has this key use the proxy. One of the same name is no longer good for anything."""
+        row = (fingerprint(secret), name, now)
+        return self._write(lambda db: rows.put_client_key(db, row))
+
+    def remove_client_key(self, name: str) -> Future[bool]:
+        """Forget a key; False when there was none of that name."""
+        return self._write(lambda db: db.execute("DELETE FROM client_key WHERE name = ?", (name,)).rowcount > 0)
 
     def set_cooldown(self, key: str, cooldown: Cooldown) -> Future[None]:
         """Let an account rest; a stored rest that is firmer, or as firm and longer, stays. Nothing when it is gone."""

@@ -1,9 +1,12 @@
 """The mitmproxy side. The order of this list is the order of the hooks."""
 
+from addons.clients import Clients
 from addons.keeper import Keeper
+from addons.presence import Presence
 from addons.rotator import Rotator, SocketRotator
 from addons.startup import Startup
 
 startup = Startup()
-rotator = Rotator(startup)
-addons = [startup, Keeper(startup), rotator, SocketRotator(rotator)]
+clients = Clients(startup)
+rotator = Rotator(startup, clients)
+addons = [startup, clients, Presence(startup), Keeper(startup), rotator, SocketRotator(rotator)]

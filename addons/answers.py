@@ -18,7 +18,8 @@ from mitmproxy import http
 from accounts.selection import Bar, Exhausted
 
 RULES: Final[Mapping[str, str]] = {
-    Bar.PIN: "The account that codex-rotate is pinned to cannot serve this request. Unset `pinned_account`, or wait",
+    Bar.PIN: "The account that codex-rotate is pinned to cannot serve this request. Unset `pinned_account`, start "
+    "the client without --account, or wait",
     Bar.RESERVED: "What is left of the quota is kept for the accounts' owners, as they reserved it. Lower it, or wait",
     Bar.MODEL: "No account of the pool may use this model. Choose another one, or add an account of a larger plan",
 }
@@ -99,6 +100,19 @@ def signed_out() -> http.Response:
         "The provider signed out several accounts within one request, so codex-rotate stopped asking more of them. "
         "Run `codex-rotate list` to see which; send the request again to go on with the others.",
     )
+
+
+def key_needed(*, given: bool) -> http.Response:
+    """407: this proxy is for clients with a key only."""
+    wrong = "does not know that key" if given else "needs a client key"
+    response = error(
+        407,
+        "codex_rotate_key_needed",
+        f"This proxy {wrong}. Ask its owner for one (`codex-rotate keys add NAME`) and set "
+        "HTTPS_PROXY=http://-:KEY@HOST:PORT.",
+    )
+    response.headers["proxy-authenticate"] = 'Basic realm="codex-rotate"'
+    return response
 
 
 def upgrade_refused() -> http.Response:

@@ -16,6 +16,7 @@ from accounts.outcomes import Action, Kind, Outcome, classify, classify_failure
 from accounts.pool import Lease
 from accounts.selection import Ask, Exhausted
 from addons import answers, credentials, learning, local_socket, messages, redact, streams
+from addons.own import Own
 from addons.routes import Route
 from addons.service import PoolService
 from addons.steps import Answer, Loss, Send, Signal, Step
@@ -34,65 +35,20 @@ STALL_SECONDS: Final = 280.0
 
 LOSSES: Final = {
     Loss.CONNECT: Kind.CONNECT_FAILED,
+    Loss.PROXY: Kind.PROXY_FAILED,
     Loss.BROKEN: Kind.RESET,
     Loss.OVERDUE: Kind.HEAD_TIMEOUT,
 }
 
 
-class Own:
-    """A request that is the client's own: sent once, unchanged, delivered as it comes."""
-
-    def __init__(self, flow: http.HTTPFlow, shown: redact.Shown) -> None:
-        self.flow = flow
-        self.shown = shown
-        self.step: Step | None = None
-        self._cookies: redact.Shown | None = None
-
-    def streaming(self) -> None: ...
-
-    def start(self) -> Step:
-        return Send(credentials.own(self.flow.request, self.shown), key="")
-
-    def head(self, response: http.Response) -> Step:
-        return Signal.DELIVER
-
-    def body(self, data: bytes) -> Step:
-        return Signal.DELIVER
-
-    def end(self) -> Step:
-        return Signal.DELIVER
-
-    def lost(self, loss: Loss, message: str) -> Step:
-        return Signal.DELIVER
-
-    def patience(self) -> float:
-        return 0
-
-    def overdue(self) -> Step:
-        return Signal.WAIT
-
-    def delivering(self, response: http.Response) -> None:
-        if self.shown.redacted:
-            self._cookies = redact.hide(response.headers, redact.RESPONSE)
-
-    def reveal(self, response: http.Response) -> http.Response:
-        if self._cookies is None or not self._cookies.secrets:
-            return response
-        data = response.data
-        headers = self._cookies.reveal(response.headers)
-        # the body follows in events of its own
-        return http.Response(
-            data.http_version, data.status_code, data.reason, headers, None, None, data.timestamp_start, None
-        )
-
-    def gone(self) -> None: ...
-
-    def broke(self, message: str) -> None: ...
-
-    def finished(self) -> None: ...
-
-    async def think(self) -> Step:
-        return Answer(answers.failed_closed())
+def ask_of(request: http.Request, route: Route, pin: str) -> Ask:
+    """What a request wants of the pool; `pin` is the key of the only account that may serve it ("": any)."""
+    return Ask(
+        thread=thread_of(request.headers.get),
+        model=model_of(request.headers.get),
+        steady=route is Route.CATALOGUE,  # its etag makes the client fetch anew whenever it changes
+        pin=pin,
+    )
 
 
 class Pooled(Own):
@@ -101,19 +57,12 @@ class Pooled(Own):
     head_seconds: float = 45.0
     """How long an account gets to begin its answer."""
 
-    def __init__(self, service: PoolService, route: Route, flow: http.HTTPFlow, shown: redact.Shown) -> None:
+    def __init__(self, service: PoolService, flow: http.HTTPFlow, shown: redact.Shown, ask: Ask) -> None:
         super().__init__(flow, shown)
         self.service = service
-        # One steady account for the catalogue: its etag makes the client fetch anew whenever it changes.
-        self.turn = service.turn(
-            Ask(
-                thread=thread_of(flow.request.headers.get),
-                model=model_of(flow.request.headers.get),
-                steady=route is Route.CATALOGUE,
-            )
-        )
+        self.turn = service.turn(ask)
         self.upgrade = messages.is_upgrade(flow.request)
-        self.catalogue = route is Route.CATALOGUE
+        self.catalogue = ask.steady
         self.lease: Lease | None = None
         self.replayable = True
         self.renewing: Lease | None = None
@@ -320,7 +269,7 @@ class Pooled(Own):
         assert lease is not None
         self.lease = None
         action = self.turn.report(lease, outcome, now)
-        if outcome.rule.action is not Action.DELIVER:
+        if outcome.rule.action is not Action.DELIVER or self.response is None:
             logger.info("codex-rotate: %s: %s (%s)", lease.account.label, outcome.kind, outcome.detail)
         if self.replayable:
             match action:

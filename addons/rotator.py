@@ -7,7 +7,8 @@ from mitmproxy import ctx, http
 from mitmproxy.proxy.layer import NextLayer
 from mitmproxy.websocket import WebSocketMessage
 
-from addons import answers, attempts, attempts_connections, exchange, messages, redact, sockets
+from addons import answers, attempts, attempts_connections, exchange, messages, own, redact, sockets
+from addons.clients import Clients
 from addons.routes import Route, Target, route_of
 from addons.startup import Startup
 
@@ -32,16 +33,17 @@ def target_of(flow: http.HTTPFlow) -> Target:
 class Rotator:
     """Puts every intercepted request in the hands of an exchange."""
 
-    def __init__(self, startup: Startup) -> None:
+    def __init__(self, startup: Startup, clients: Clients) -> None:
         self.startup = startup
-        self.exchanges: dict[str, exchange.Own] = {}
+        self.clients = clients
+        self.exchanges: dict[str, own.Own] = {}
 
     def next_layer(self, nextlayer: NextLayer) -> None:
         ctx.master.addons.get("nextlayer").next_layer(nextlayer)
         attempts.install(nextlayer.layer, self.find)
         attempts_connections.lift_connection_limit(ctx.master.addons.get("proxyserver"), nextlayer.context.client)
 
-    def find(self, flow: http.HTTPFlow) -> exchange.Own | None:
+    def find(self, flow: http.HTTPFlow) -> own.Own | None:
         """The exchange of a flow; none means that a hook failed, and the request is refused."""
         return self.exchanges.get(flow.id)
 
@@ -52,14 +54,15 @@ class Rotator:
         route = route_of(target_of(flow))
         shown = redact.hide(flow.request.headers, redact.REQUEST) if ctx.options.rotate_redact else redact.AS_IS
         if route is Route.OWN:
-            self.exchanges[flow.id] = exchange.Own(flow, shown)
+            self.exchanges[flow.id] = own.Own(flow, shown)
         elif messages.is_upgrade(flow.request) and ctx.options.rotate_transport == "sse":
             flow.response = answers.upgrade_refused()
         else:
             flow.request.stream = False  # kept, so that it can be sent again
-            self.exchanges[flow.id] = self.startup.pooled(route, flow, shown)
+            ask = exchange.ask_of(flow.request, route, self.clients.account_for(flow.client_conn))
+            self.exchanges[flow.id] = self.startup.pooled(flow, shown, ask)
 
-    async def upstream_decision(self, deciding: exchange.Own) -> None:
+    async def upstream_decision(self, deciding: own.Own) -> None:
         try:
             deciding.step = await deciding.think()
         except Exception as e:  # noqa: BLE001 - the border: whatever goes wrong, nothing leaves

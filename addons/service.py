@@ -129,6 +129,7 @@ class PoolService:
     def _load(self) -> None:
         self.pool.load(self.store)
         self.pool.policy = policy_of(self.settings, self.pool)
+        self.client_keys = self.store.client_keys()
 
     async def _renew(self, lease: Lease, reason: str) -> Renewal:
         renewal = await self._refresher.renew(lease.key, lease.credentials, reason)

@@ -74,7 +74,7 @@ class Socket:
         now = self.service.clock()
         if not self.lease.thread:
             self.lease = replace(self.lease, thread=affinity.thread_in(content))
-        turn = self.service.turn(Ask(thread=self.lease.thread, model=self.lease.model))
+        turn = self.service.turn(Ask(thread=self.lease.thread, model=self.lease.model, pin=self.lease.pin))
         if self.turn is None and not turn.stays(self.lease, now):
             return Tell(RECONNECT)
         if self.turn is None:

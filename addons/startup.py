@@ -1,15 +1,19 @@
 """Options, and what has to hold before the first request: a pool, and a mitmproxy that is set up for it."""
 
 import logging
+import re
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 from mitmproxy import ctx, http
 from mitmproxy.addonmanager import Loader
 
 from accounts.errors import NoAccounts, RotateError
+from accounts.selection import Ask
 from addons import redact, selftest
 from addons.exchange import Pooled
-from addons.routes import INTERCEPT, Route
+from addons.routes import INTERCEPT
 from addons.service import PoolService
 from config import clock, paths, settings
 
@@ -22,6 +26,17 @@ FORCED: Final = {
 }
 """What mitmproxy must be set to. Eager connections and copied certificates break a name-constrained CA and open
 connections that no account owns; proxy_debug prints what goes over the wire, managed tokens included."""
+
+CANNOT_VOUCH: Final = (
+    "the CA of codex-rotate can vouch for chatgpt.com and openai.com only, so clients refuse every other host that is "
+    "opened. To look into other hosts run `codex-rotate serve --intercept-all`."
+)
+
+
+def opens_others(allow_hosts: Sequence[str]) -> bool:
+    """Whether hosts beside the provider's are opened, as far as patterns tell. None at all means every host."""
+    widely = (not re.search("chatgpt|openai", each) or re.search(each, "example.com:443") for each in allow_hosts)
+    return not allow_hosts or any(widely)
 
 
 class Startup:
@@ -66,11 +81,15 @@ class Startup:
             return
         logger.info("codex-rotate: %d accounts from %s", len(self.service.pool), paths.pool_file())
 
-    def pooled(self, route: Route, flow: http.HTTPFlow, shown: redact.Shown) -> Pooled:
-        """The exchange of a request that the pool serves. Raises when there is no pool: the request is refused."""
+    def opened(self) -> PoolService:
+        """The pool. Raises when there is none: what was asked is then refused."""
         if self.service is None:
             raise RuntimeError("the pool is not open")
-        exchange = Pooled(self.service, route, flow, shown)
+        return self.service
+
+    def pooled(self, flow: http.HTTPFlow, shown: redact.Shown, ask: Ask) -> Pooled:
+        """The exchange of a request that the pool serves."""
+        exchange = Pooled(self.opened(), flow, shown, ask)
         exchange.head_seconds = ctx.options.rotate_head_timeout
         return exchange
 
@@ -89,5 +108,7 @@ class Startup:
             ctx.options.update(**wrong)
             said = ", ".join(f"{name}={value}" for name, value in sorted(wrong.items()))
             logger.info("codex-rotate: set what it needs: %s", said)
+        if opens_others(ctx.options.allow_hosts) and Path(ctx.options.confdir).expanduser() == paths.ca_folder():
+            logger.warning("codex-rotate: %s", CANNOT_VOUCH)
         if ctx.options.ssl_insecure:
             logger.warning("codex-rotate: ssl_insecure is on: managed tokens go to servers nobody has verified.")

@@ -56,6 +56,8 @@ class Loss(enum.Enum):
     """How an attempt can end without an answer."""
 
     CONNECT = enum.auto()
+    PROXY = enum.auto()
+    """The proxy between us and the internet gave no connection: no account's trouble, and none would fare better."""
     BROKEN = enum.auto()
     OVERDUE = enum.auto()
 

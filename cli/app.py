@@ -16,6 +16,7 @@ from cli import (
     ca_commands,
     demo_entry,
     env_commands,
+    keys_commands,
     login_commands,
     logout_commands,
     serve_commands,
@@ -53,10 +54,11 @@ def build() -> typer.Typer:
         status_commands,
         sync_commands,
         ca_commands,
-        serve_commands,
+            serve_commands,
         env_commands,
         bind_commands,
-        demo_entry,
+        keys_commands,
+            demo_entry,
     ):
         group.add_to(app)
     return app
@@ -78,7 +80,7 @@ def _root(
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Returns its exit code; a bug keeps its traceback."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    as_json = "--json" in arguments
+    as_json = "--json" in _own(arguments)
     tolerate_any_text()
     try:
         return _run(arguments, as_json=as_json)
@@ -95,6 +97,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         message, exit_code = expected
         render_error(message, exit_code, as_json=as_json)
         return exit_code
+
+
+def _own(arguments: list[str]) -> list[str]:
+    """The arguments that are for us: of `run`, those before the client's command."""
+    if "run" not in arguments[:1]:
+        return arguments
+    after = [
+        at for at, word in enumerate(arguments) if at and not word.startswith("-") and arguments[at - 1] != "--account"
+    ]
+    return arguments[: min([*after, *(at for at, word in enumerate(arguments) if word == "--")], default=None)]
 
 
 def _run(arguments: list[str], *, as_json: bool) -> int:

@@ -1,5 +1,6 @@
 """The only module that starts programs: argument lists, never a shell; only what we started is ended."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -10,12 +11,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from accounts.errors import RotateError
+from config.paths import PRIVATE_FILE
 
 LAST_LINES: Final = 20
 STOP_SECONDS: Final = 10.0
+PASSED_ON: Final = ("SIGINT", "SIGQUIT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")
 
 
 class ProgramFailed(RotateError):
@@ -45,6 +48,7 @@ def run(argv: Sequence[str], env: Mapping[str, str], folder: Path, seconds: floa
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
+            errors="replace",  # what a foreign program says need not be in our encoding
             timeout=seconds,
             check=False,
         )
@@ -70,6 +74,72 @@ def foreground(argv: Sequence[str], env: Mapping[str, str], *, quiet: bool = Fal
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def detached(argv: Sequence[str], env: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
+    """Start a program that outlives us and gets none of our terminal's signals. Its output goes to a private file."""
+    own_group: dict[str, Any] = {"start_new_session": True}
+    if sys.platform == "win32":
+        own_group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
+    handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, PRIVATE_FILE)
+    try:
+        return subprocess.Popen(
+            list(argv), env=dict(env), stdin=subprocess.DEVNULL, stdout=handle, stderr=handle, **own_group
+        )
+    finally:
+        os.close(handle)
+
+
+def child(argv: Sequence[str], env: Mapping[str, str]) -> int:
+    """Run a program as if it had been started in our place. Its exit code, as a shell gives it. Raises OSError.
+
+    It has our terminal. What the terminal sends goes to both of us, and is for the program; what only we are sent is
+    passed on. A signal that was being ignored stays so.
+    """
+    started: list[subprocess.Popen[bytes]] = []
+    early: list[int] = []
+    for_both = _sent_by_terminal()
+
+    def pass_on(number: int, _: object) -> None:
+        if number in for_both:
+            return
+        if not started:
+            early.append(number)
+        else:
+            with suppress(ProcessLookupError):
+                started[0].send_signal(number)
+
+    numbers = [signal.Signals[name] for name in PASSED_ON if hasattr(signal, name)]
+    before = {number: signal.getsignal(number) for number in numbers}
+    try:
+        for number, handler in before.items():
+            if handler is not signal.SIG_IGN:
+                signal.signal(number, pass_on)  # a handler, unlike SIG_IGN, is not inherited
+        started.append(subprocess.Popen(list(argv), env=dict(env)))
+        for missed in early:
+            started[0].send_signal(missed)
+        code = started[0].wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    return 128 - code if code < 0 else code
+
+
+def _sent_by_terminal() -> frozenset[int]:
+    """The signals that our terminal sends to us and our children alike."""
+    if os.name != "posix":
+        return frozenset({signal.SIGINT})
+    try:
+        terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)
+    except OSError:
+        return frozenset()
+    try:
+        ours = os.tcgetpgrp(terminal) == os.getpgrp()
+    except OSError:
+        ours = False
+    finally:
+        os.close(terminal)
+    return frozenset({signal.SIGINT, signal.SIGQUIT}) if ours else frozenset()
 
 
 def _text(output: bytes | str | None) -> str:

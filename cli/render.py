@@ -15,7 +15,8 @@ def render(result: Result, *, as_json: bool) -> None:
     for note in result.notes:
         print(f"codex-rotate: {note}", file=sys.stderr)
     if as_json:
-        print(json.dumps(result.data, indent=2))
+        if result.data is not None:
+            print(json.dumps(result.data, indent=2))
         return
     if result.table is not None:
         _print_table(result.table)

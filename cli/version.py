@@ -1,29 +1,10 @@
-"""Which codex-rotate this is."""
-
-import tomllib
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
+"""`--version`."""
 
 from cli.result import Result
+from config.version import current
 
 
 def show_version() -> Result:
-    """The version, from the clone this runs in, else from the installed package."""
-    found = _of_clone(Path(__file__).resolve().parent.parent / "pyproject.toml") or _of_package()
+    """The version, alone."""
+    found = current()
     return Result(f"codex-rotate {found}", data={"version": found})
-
-
-def _of_clone(file: Path) -> str | None:
-    """None for a folder that is not our clone: an installed package lies beside other people's files."""
-    try:
-        project = tomllib.loads(file.read_text("utf-8")).get("project", {})
-    except (OSError, ValueError):
-        return None
-    return str(project["version"]) if project.get("name") == "codex-rotate" else None
-
-
-def _of_package() -> str:
-    try:
-        return version("codex-rotate")
-    except PackageNotFoundError:
-        return "unknown"

@@ -37,6 +37,16 @@ def ca_folder(environ: Mapping[str, str] = os.environ) -> Path:
     return home(environ) / "ca"
 
 
+def debug_ca_folder(environ: Mapping[str, str] = os.environ) -> Path:
+    """The certificate authority of `serve --intercept-all`, which can vouch for any host."""
+    return home(environ) / "debug-ca"
+
+
+def client_key_file(environ: Mapping[str, str] = os.environ) -> Path:
+    """The client key that the owner's own commands use, once clients need one."""
+    return home(environ) / "client.key"
+
+
 def config_file(environ: Mapping[str, str] = os.environ) -> Path:
     """The user's settings."""
     return home(environ) / "config.toml"
@@ -66,7 +76,10 @@ def codex_accounts_file(environ: Mapping[str, str] = os.environ) -> Path:
 
 
 def make_private_folder(path: Path) -> None:
-    """Create `path` for its owner only; a folder that others can read is closed to them."""
+    """Create `path` for its owner only, and what it is in where that is missing; a folder that others can read is
+    closed to them."""
+    for missing in reversed([each for each in path.parents if not each.exists()]):
+        missing.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
     path.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
     if os.name == "posix" and stat.S_IMODE(path.stat().st_mode) != PRIVATE_FOLDER:
         path.chmod(PRIVATE_FOLDER)

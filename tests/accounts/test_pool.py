@@ -385,6 +385,7 @@ def test_newer_tokens_are_used_by_the_next_lease_and_end_the_distrust() -> None:
         ("WORK@example.com", A),
         (A, A),
         (account("a").account_id, A),
+        (account("a").handle, A),
         ("b", B),
         ("both@example.com", "both@example.com"),
         ("nobody", "nobody"),

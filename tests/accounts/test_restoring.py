@@ -308,6 +308,17 @@ def test_what_was_spent_stays_spent(store: Store, tmp_path: Path) -> None:
     assert store.spent([tokens("ann", 1).refresh]) == {tokens("ann", 1).refresh: key}
 
 
+def test_who_may_use_the_proxy_is_not_restored(copies: Backups, store: Store) -> None:
+    """A key that was taken back must not be good again, nor a new one lost."""
+    put(store, "a")
+    store.put_client_key("taken back", "secret-1", 1.0).result()
+    copies.create("before", NOON)
+    store.remove_client_key("taken back").result()
+    store.put_client_key("new", "secret-2", 2.0).result()
+    restore(copies, "before", NOON)
+    assert list(store.client_keys().values()) == ["new"]
+
+
 def test_what_a_backup_knows_as_spent_comes_with_it(copies: Backups, store: Store) -> None:
     """A pool that was lost knows nothing: without this, an old file could bring a dead token back."""
     key = put(store, "ann").key

@@ -76,6 +76,7 @@ ASKS = st.builds(
     Ask,
     model=MODELS,
     steady=st.booleans(),
+    pin=OR_NOBODY,
     tried=st.frozensets(st.sampled_from([key_of(name) for name in NAMES]), max_size=3),
 )
 SITUATIONS = st.builds(
@@ -104,8 +105,10 @@ def test_a_barred_account_is_never_chosen_and_a_free_one_never_passed_over(
         assert bars[answer.account.label] is None
         assert answer.account == seats[answer.account.key].account
     else:
-        assert {label: bar.text for label, bar in bars.items() if bar is not None} == answer.reasons
-        assert answer.reasons.keys() == bars.keys()
+        pin = about.ask.pin or about.policy.pin
+        stranger = {pin: "there is no such account"} if pin not in {"", *seats} else {}
+        assert {label: bar.text for label, bar in bars.items() if bar is not None} | stranger == answer.reasons
+        assert answer.reasons.keys() == bars.keys() | stranger.keys()
 
 
 def untried(about: Situation) -> Situation:
@@ -139,7 +142,12 @@ def test_a_rule_is_named_when_the_pools_rules_are_all_that_stands_in_the_way(
             key: replace(each, account=replace(each.account, reserve_percent=0), refuses=frozenset())
             for key, each in seats.items()
         }
-        anarchy = replace(about, policy=replace(about.policy, pin=""), place=replace(about.place, owner=""))
+        anarchy = replace(
+            about,
+            ask=replace(about.ask, pin=""),
+            policy=replace(about.policy, pin=""),
+            place=replace(about.place, owner=""),
+        )
         found = choose(lawless, anarchy)
         assert answer.rule in {"", *OURS}
         assert not answer.rule or isinstance(found, Chosen)

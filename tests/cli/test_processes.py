@@ -18,6 +18,13 @@ def test_a_program_that_ends_gives_its_code_and_its_words(tmp_path: Path) -> Non
     assert run(python(code), os.environ, tmp_path, 30) == Finished(3, "out\n", "err\n")
 
 
+def test_what_a_program_says_in_another_encoding_is_no_trouble(tmp_path: Path) -> None:
+    code = r"import sys; sys.stdout.buffer.write(b'caf\xe9'); sys.stderr.buffer.write(b'\xff')"
+    assert run(python(code), os.environ, tmp_path, 30) == Finished(
+        0, "caf\N{REPLACEMENT CHARACTER}", "\N{REPLACEMENT CHARACTER}"
+    )
+
+
 def test_a_program_gets_no_input(tmp_path: Path) -> None:
     assert run(python("import sys; print(repr(sys.stdin.read()))"), os.environ, tmp_path, 30).out == "''\n"
 

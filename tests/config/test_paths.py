@@ -17,6 +17,8 @@ def test_one_variable_moves_everything(tmp_path: Path) -> None:
     assert paths.pool_file(environ) == tmp_path / "pool.db"
     assert paths.backups_folder(environ) == tmp_path / "backups"
     assert paths.config_file(environ) == tmp_path / "config.toml"
+    assert paths.ca_folder(environ) == tmp_path / "ca"
+    assert paths.debug_ca_folder(environ) == tmp_path / "debug-ca"
 
 
 def test_without_it_the_platform_says_where() -> None:

@@ -7,6 +7,7 @@ import contextlib
 import json
 import socket
 import ssl
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
@@ -66,10 +67,11 @@ class Got:
         return dict(described.get("error") or {})
 
 
-def tunnel(proxy: Proxy, host: str, port: int = 443) -> socket.socket:
-    """A connection to the proxy that has asked for this host and been let through."""
+def tunnel(proxy: Proxy, host: str, port: int = 443, *, says: str = "") -> socket.socket:
+    """A connection to the proxy that has asked for this host and been let through; `says` is `user:password`."""
     raw = socket.create_connection(("127.0.0.1", proxy.port), timeout=PATIENCE)
-    raw.sendall(f"CONNECT {host}:{port} HTTP/1.1\r\nhost: {host}:{port}\r\n\r\n".encode())
+    more = f"proxy-authorization: Basic {b64encode(says.encode()).decode()}\r\n" if says else ""
+    raw.sendall(f"CONNECT {host}:{port} HTTP/1.1\r\nhost: {host}:{port}\r\n{more}\r\n".encode())
     answer = b""
     while b"\r\n\r\n" not in answer:
         chunk = raw.recv(1)  # not one byte of what follows the head
@@ -86,10 +88,12 @@ def secure(raw: socket.socket, trust: ssl.SSLContext, name: str, *alpn: str) -> 
     return trust.wrap_socket(raw, server_hostname=name)
 
 
-def http1(proxy: Proxy, **settings: Any) -> httpx.Client:
-    """An HTTP/1.1 client of chatgpt.com behind the proxy."""
+def http1(proxy: Proxy, *, says: str = "", **settings: Any) -> httpx.Client:
+    """An HTTP/1.1 client of chatgpt.com behind the proxy; `says` is `user:password`."""
+    user, _, password = says.partition(":")
+    led = httpx.Proxy(proxy.url, auth=(user, password) if says else None)
     known = {"timeout": PATIENCE, "trust_env": False, "base_url": f"https://{CHATGPT}"}
-    return httpx.Client(proxy=proxy.url, verify=proxy.trust(), **(known | settings))
+    return httpx.Client(proxy=led, verify=proxy.trust(), **(known | settings))
 
 
 def got(answer: httpx.Response) -> Got:
@@ -114,8 +118,8 @@ def turn1(client: httpx.Client, headers: Headers, body: bytes = ASK) -> Got:
 class Http2:
     """An HTTP/2 connection to one host through the proxy; requests run side by side."""
 
-    def __init__(self, proxy: Proxy, host: str = CHATGPT) -> None:
-        self.socket = secure(tunnel(proxy, host), proxy.trust(), host, "h2")
+    def __init__(self, proxy: Proxy, host: str = CHATGPT, *, says: str = "") -> None:
+        self.socket = secure(tunnel(proxy, host, says=says), proxy.trust(), host, "h2")
         assert self.socket.selected_alpn_protocol() == "h2"
         self.host = host
         # what is sent is sent as it stands: a client need not be well-behaved
@@ -205,8 +209,8 @@ class Http2:
 class Socket:
     """One WebSocket through the proxy. `upgrade` is what came of the upgrade, unless nobody waits for it."""
 
-    def __init__(self, proxy: Proxy, headers: Headers, *, wait: bool = True) -> None:
-        self.socket = secure(tunnel(proxy, CHATGPT), proxy.trust(), CHATGPT)
+    def __init__(self, proxy: Proxy, headers: Headers, *, wait: bool = True, says: str = "") -> None:
+        self.socket = secure(tunnel(proxy, CHATGPT, says=says), proxy.trust(), CHATGPT)
         self.wire = WSConnection(ConnectionType.CLIENT)
         self.pending: list[Any] = []
         self.closed_with: int | None = None
@@ -292,10 +296,10 @@ class Socket:
         return self.pending.pop(0)
 
 
-def turn_ws(proxy: Proxy, headers: Headers) -> Got:
+def turn_ws(proxy: Proxy, headers: Headers, *, says: str = "") -> Got:
     """One turn as the official client takes it: told to reconnect, or cut before any output, it does so."""
     for _ in range(3):
-        with Socket(proxy, headers) as client:
+        with Socket(proxy, headers, says=says) as client:
             if client.upgrade.status != 101:
                 return client.upgrade
             seen = client.turn()

@@ -1,0 +1,231 @@
+"""The proxies that run on this machine: found, asked, started, and kept alive while a client of ours needs one."""
+
+import http.client
+import os
+import socket
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+from urllib.parse import quote, urlsplit
+
+from accounts.client_keys import NOBODY
+from accounts.errors import RotateError
+from cli import processes
+from config import clock, paths, proxy_files
+from config.proxy_files import Presence
+
+ASK_SECONDS: Final = 3.0
+START_SECONDS: Final = 30.0
+LOOK_SECONDS: Final = 0.05
+UNUSED_SECONDS: Final = 5
+"""How long a proxy that `run` has started stays when the last client is gone; the next one finds it running."""
+LOGS_KEPT: Final = 5
+
+
+class ProxyDidNotStart(RotateError):
+    def __init__(self, log: Path, said: Sequence[str]) -> None:
+        words = " / ".join(said) or "nothing"
+        super().__init__(
+            f"The proxy did not start. Its last words: {words}. Mend that and try again; the log is {log}."
+        )
+
+
+class ProxiesBusy(RotateError):
+    def __init__(self, folder: Path) -> None:
+        super().__init__(
+            f"Another `codex-rotate run` has been starting a proxy for more than {START_SECONDS:.0f} s (lock in "
+            f"{folder}). Try again, and end that process if it hangs."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What came back from an address: the proxy of ours that is there, or the status of something else (0: nothing)."""
+
+    presence: Presence | None = None
+    status: int = 0
+
+
+def ask(url: str, key: str = "") -> Answer:
+    """What listens at http://HOST:PORT, asked with a client key if there is one. A minute's silence is no answer."""
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 0, timeout=ASK_SECONDS)
+    headers = {"proxy-authorization": http_basic(NOBODY, key)} if key else {}
+    with closing(connection):
+        try:
+            connection.request("GET", f"http://{proxy_files.HOST}/", headers=headers)
+            answer = connection.getresponse()
+            told = answer.read(64 * 1024)
+        except (OSError, http.client.HTTPException, ValueError):
+            return Answer()
+    return Answer(presence=proxy_files.from_json(told) if answer.status == 200 else None, status=answer.status or 1)
+
+
+def http_basic(user: str, secret: str) -> str:
+    """A Basic credential."""
+    import base64
+
+    return "Basic " + base64.b64encode(f"{user}:{secret}".encode()).decode()
+
+
+def address(url: str, key: str = "", account: str = "") -> str:
+    """The address as a client is to have it, with its key and the handle of the only account that it wants."""
+    if not key and not account:
+        return url
+    password = f":{quote(key, safe='')}" if key else ""
+    return url.replace("://", f"://{quote(account or NOBODY, safe='-')}{password}@", 1)
+
+
+def keyed(url: str, environ: Mapping[str, str] = os.environ) -> str:
+    """The address with the key that clients of the owner use, if one is needed and none is in it."""
+    key = local_key(environ)
+    return address(url, key) if key and "@" not in url and "://" in url else url
+
+
+def local_key(environ: Mapping[str, str] = os.environ) -> str:
+    """The key for commands of the pool's owner; "" when this proxy needs none."""
+    with suppress(OSError):
+        return paths.client_key_file(environ).read_text("utf-8").strip()
+    return ""
+
+
+def running(environ: Mapping[str, str] = os.environ) -> list[Presence]:
+    """The proxies that work with our folder and answer, the newest first."""
+    home, key = paths.home(environ), local_key(environ)
+    found = []
+    for told in proxy_files.announced(proxy_files.folder(environ)):
+        answered = ask(told.url, key).presence
+        if answered is not None and answered.pid == told.pid and Path(answered.home) == home:
+            found.append(answered)
+    return found
+
+
+# --- starting --------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Two that look for a proxy at once must not start two. Raises ProxiesBusy."""
+    from filelock import FileLock, Timeout
+
+    paths.make_private_folder(folder)
+    lock = FileLock(folder / ".lock", timeout=START_SECONDS, mode=paths.PRIVATE_FILE)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise ProxiesBusy(folder) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def start(argv: Sequence[str], environ: Mapping[str, str]) -> Presence:
+    """Start a proxy in the background, which ends by itself when nobody uses it, and wait until it can be used.
+
+    Raises ProxyDidNotStart.
+    """
+    folder = proxy_files.folder(environ)
+    _forget_gone(folder, local_key(environ))
+    before = {told.pid for told in proxy_files.announced(folder)}
+    log = _new_log(folder)
+    process = processes.detached(argv, environ, log)
+    end = clock.monotonic() + START_SECONDS
+    while clock.monotonic() < end and process.poll() is None:
+        if any(told.pid not in before for told in proxy_files.announced(folder)):
+            fresh = [told for told in running(environ) if told.pid not in before]
+            if fresh:  # not told by the process's own number: on Windows the interpreter may run in a child of it
+                with suppress(OSError):
+                    log.replace(log_of(fresh[0], environ))
+                return fresh[0]
+        clock.pause(LOOK_SECONDS)
+    process.terminate()
+    raise ProxyDidNotStart(log, last_words(log))
+
+
+def last_words(log: Path) -> list[str]:
+    """The end of a log, without empty lines."""
+    with suppress(OSError):
+        lines = log.read_text("utf-8", "replace").splitlines()
+        return [line.strip() for line in lines if line.strip()][-3:]
+    return []
+
+
+def log_of(presence: Presence, environ: Mapping[str, str] = os.environ) -> Path:
+    """Where a proxy that `start` has started writes."""
+    return proxy_files.folder(environ) / f"{presence.pid}.log"
+
+
+def _forget_gone(folder: Path, key: str) -> None:
+    """Take away what proxies have left that were killed."""
+    for told in proxy_files.announced(folder):
+        if not ask(told.url, key).status:
+            with suppress(OSError):
+                (folder / f"{told.pid}.json").unlink()
+
+
+def _new_log(folder: Path) -> Path:
+    with suppress(OSError):
+        for old in sorted(folder.glob("*.log"), key=lambda file: file.stat().st_mtime)[: -(LOGS_KEPT - 1)]:
+            old.unlink()
+    return folder / f"started-{int(clock.now() * 1000)}.log"
+
+
+# --- keeping ---------------------------------------------------------------------------------------------------------
+
+
+class Hold:
+    """A connection that tells a proxy that somebody still needs it, and tells us when the proxy is gone.
+
+    It says nothing, so it shows up nowhere; one that the proxy closes for being idle is made anew.
+    """
+
+    def __init__(self, presence: Presence, key: str = "") -> None:
+        self._presence = presence
+        self._key = key
+        parts = urlsplit(presence.url)
+        self._address = (parts.hostname or "", parts.port or 0)
+        self._socket = socket.create_connection(self._address, timeout=ASK_SECONDS)
+        self._socket.settimeout(None)
+        self._closing = threading.Event()
+        self.gone = threading.Event()
+        """Set when the proxy has gone while it was needed."""
+        self._watcher = threading.Thread(target=self._watch, name="proxy watcher", daemon=True)
+        self._watcher.start()
+
+    def lost(self) -> bool:
+        """Whether the proxy has gone, noticed or not yet."""
+        answered = None if self.gone.is_set() else ask(self._presence.url, self._key).presence
+        return answered is None or answered.pid != self._presence.pid
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._closing.set()
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+        self._watcher.join(ASK_SECONDS)
+
+    def _watch(self) -> None:
+        while not self._closing.is_set():
+            with suppress(OSError):
+                if self._socket.recv(1):
+                    continue
+            if self._closing.is_set():
+                return
+            try:
+                again = socket.create_connection(self._address, timeout=ASK_SECONDS)
+            except OSError:
+                self.gone.set()
+                return
+            again.settimeout(None)
+            self._socket.close()
+            self._socket = again
+            if self.lost():  # somebody else has the port now
+                self.gone.set()
+                return

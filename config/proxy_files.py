@@ -1,0 +1,74 @@
+"""What running proxies leave for commands to find: a file each, and the name under which each tells about itself."""
+
+import json
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+from config import paths
+from config.files import write_private
+
+HOST: Final = "codex-rotate.invalid"
+"""Asked for over plain http through a proxy of ours, the proxy itself answers. No such host can exist (RFC 6761)."""
+PRODUCT: Final = "codex-rotate"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Presence:
+    """A proxy that runs. `certificate` is that of its authority, `home` our folder that it works with, `url`
+    where it listens, `everything` whether it opens the connections to all hosts, for debugging."""
+
+    url: str
+    pid: int
+    home: str
+    certificate: str
+    version: str
+    everything: bool = False
+
+
+def folder(environ: Mapping[str, str] = os.environ) -> Path:
+    """Where the files are."""
+    return paths.home(environ) / "proxies"
+
+
+def as_json(presence: Presence) -> str:
+    return json.dumps({"product": PRODUCT, **asdict(presence)})
+
+
+def from_json(text: str | bytes) -> Presence | None:
+    """None for what no proxy of ours has written."""
+    try:
+        told = json.loads(text)
+        if told.pop("product") != PRODUCT:
+            return None
+        known = {name: told[name] for name in Presence.__dataclass_fields__ if name in told}
+        found = Presence(**known)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None
+    sound = isinstance(found.url, str) and isinstance(found.pid, int) and isinstance(found.certificate, str)
+    return found if sound else None
+
+
+def announce(presence: Presence, place: Path) -> Path:
+    """Leave the file of this proxy. Raises OSError when the disk refuses."""
+    paths.make_private_folder(place)
+    file = place / f"{presence.pid}.json"
+    write_private(file, as_json(presence).encode())
+    return file
+
+
+def announced(place: Path) -> list[Presence]:
+    """Every file that is there, the newest first. A proxy that was killed could not take its file away."""
+    files = []
+    with suppress(OSError):
+        files = sorted(place.glob("*.json"), key=lambda file: file.stat().st_mtime, reverse=True)
+    found = []
+    for file in files:
+        with suppress(OSError):
+            told = from_json(file.read_bytes())
+            if told is not None:
+                found.append(told)
+    return found
