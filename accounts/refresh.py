@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from accounts import oauth
 from accounts.errors import AccountBusy, StoreError
@@ -18,6 +18,8 @@ from accounts.locks import AccountLocks
 from accounts.marks import SentMarks
 from accounts.model import Credentials
 from accounts.oauth import Renewal
+from config.outbound import way_to
+from config.settings import ConfigError
 
 CONNECT_SECONDS: Final = 10.0
 ANSWER_SECONDS: Final = 60.0
@@ -69,19 +71,27 @@ def post_json(url: str, body: dict[str, str], leaving: Callable[[], None]) -> tu
     """The real way out. Every failure to get an answer is an OSError, without the address's query or the body."""
     import httpx
 
-    def trace(event: str, _: object) -> None:
-        if event.endswith("send_request_headers.started"):
+    def trace(event: str, info: Mapping[str, Any]) -> None:
+        if event.endswith("send_request_headers.started") and not _is_for_a_proxy(info):
             leaving()
 
     # No connection is kept: on one that has gone stale a token would be sent to nobody.
-    limits = httpx.Limits(max_keepalive_connections=0)
     timeout = httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS)
     try:
-        with httpx.Client(timeout=timeout, limits=limits, follow_redirects=False) as client:
+        way = way_to(url)
+    except ConfigError as e:
+        raise OSError(str(e)) from None
+    try:
+        with way.client(timeout) as client:
             answer = client.post(url, json=body, extensions={"trace": trace})
     except (httpx.HTTPError, httpx.InvalidURL) as e:
-        raise OSError(f"{type(e).__name__} at the token endpoint") from None
+        raise OSError(f"{way.failure(e)} at the token endpoint") from None
     return answer.status_code, answer.content
+
+
+def _is_for_a_proxy(info: Mapping[str, Any]) -> bool:
+    """Whether it is the CONNECT, which bears no token, that is about to be sent."""
+    return getattr(info.get("request"), "method", b"") == b"CONNECT"
 
 
 class Refresher:

@@ -5,8 +5,9 @@ from addons.keeper import Keeper
 from addons.presence import Presence
 from addons.rotator import Rotator, SocketRotator
 from addons.startup import Startup
+from addons.upstream_proxy import UpstreamProxy
 
 startup = Startup()
 clients = Clients(startup)
 rotator = Rotator(startup, clients)
-addons = [startup, clients, Presence(startup), Keeper(startup), rotator, SocketRotator(rotator)]
+addons = [startup, clients, Presence(startup), Keeper(startup), rotator, SocketRotator(rotator), UpstreamProxy()]

@@ -190,7 +190,7 @@ class AttemptStream(h.HttpStream):
                 if error is None:
                     return
                 lost = h.ResponseProtocolError(self.stream_id, error, h.ErrorCode.CONNECT_FAILED)
-                step = self._loss(Loss.CONNECT, lost)
+                step = self._loss(Loss.PROXY if self.flow.server_conn.via else Loss.CONNECT, lost)
             elif isinstance(step, Answer):
                 yield from self._abandon()
                 self.flow.response = step.response
@@ -219,20 +219,15 @@ class AttemptStream(h.HttpStream):
         self.held.clear()
         self.server_state = self.state_attempt
         forget_closed(self.http_layer)
-        wanted = GetAccountConnection(
-            address=(attempt.request.host, attempt.request.port),
-            tls=attempt.request.scheme == "https",
-            via=self.flow.server_conn.via,
-            transport_protocol=self.flow.server_conn.transport_protocol,
-            key=attempt.key,
-            http_layer=self.http_layer,
-        )
+        wanted = GetAccountConnection.for_attempt(attempt, self.flow.server_conn, self.http_layer)
+        if wanted.via and self.exchange is not None:
+            yield from wanted.hurried(self.exchange.patience())
         connection, error = yield wanted
         if (yield from self._client_gone()):
             return None
         if connection is None:
-            return str(error)
-        wanted.took(connection)
+            return wanted.explained(str(error))
+        wanted.took(connection, attempt.request)
         self.context.server = self.flow.server_conn = connection
         if self.wire_id != self.stream_id:
             self.http_layer.streams[self.wire_id] = self

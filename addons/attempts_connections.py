@@ -1,17 +1,29 @@
-"""Upstream connections for attempts: never shared between accounts, never too few, forgotten when closed.
+"""Upstream connections for attempts: never shared between accounts, never too few, forgotten when closed, and led
+through another proxy where one is in between.
 
 Leans on mitmproxy's internals as attempts.py does; see there and docs/mitmproxy.md.
 """
 
 import asyncio
 import collections
+import re
 import weakref
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Self
 
-from mitmproxy.connection import Connection, ConnectionState, Server
-from mitmproxy.proxy import events, layer
+from mitmproxy import http
+from mitmproxy.connection import Client, Connection, ConnectionState, Server
+from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.layers import http as h
+from mitmproxy.proxy.mode_specs import UpstreamMode
+from mitmproxy.utils import human
+
+from addons.steps import Send
+from config import outbound
+
+TUNNEL_SECONDS: Final = 10.0
+"""How long at most another proxy gets to connect us; a WebSocket's client gives up at 15."""
+_REFUSED: Final = re.compile(r"refused HTTP CONNECT request: (\d{3})")
 
 
 @dataclass(eq=False)
@@ -20,16 +32,54 @@ class GetAccountConnection(h.GetHttpConnection):
 
     key: str = ""
     http_layer: h.HttpLayer = field(default=None, repr=False)  # type: ignore[assignment]
+    overdue: float = 0.0
+    """After how many seconds it was given up."""
 
     __hash__ = h.GetHttpConnection.__hash__
+
+    @classmethod
+    def for_attempt(cls, attempt: Send, server: Server, http_layer: h.HttpLayer) -> Self:
+        """To where the attempt goes, by the way that `server` would take."""
+        request = attempt.request
+        return cls(
+            address=(request.host, request.port),
+            tls=request.scheme == "https",
+            via=server.via,
+            transport_protocol=server.transport_protocol,
+            key=attempt.key,
+            http_layer=http_layer,
+        )
 
     @property
     def spec(self) -> tuple[object, ...]:
         return self.key, self.address, self.tls, self.via
 
-    def took(self, connection: Server) -> None:
-        """This connection belongs to the account from now on."""
+    def took(self, connection: Server, request: http.Request) -> None:
+        """This connection belongs to the account from now on, and `request` is the first to be sent on it."""
         _OWNERS[connection] = self.spec
+        if self.via and not self.tls:
+            way = _WAYS.get(self.http_layer)
+            authorization = way.proxy.authorization if way and way.proxy else ""
+            if authorization:  # no tunnel: the request itself goes to the proxy
+                request.headers["proxy-authorization"] = authorization
+
+    def hurried(self, seconds: float) -> layer.CommandGenerator[None]:
+        """Give up a connection that takes longer, or than a sensible time: nobody else would."""
+        wakeup = commands.RequestWakeup(min(seconds or TUNNEL_SECONDS, TUNNEL_SECONDS))
+        yield wakeup
+        self.http_layer.command_sources[wakeup] = _Watch(self)  # type: ignore[assignment]
+
+    def explained(self, error: str) -> str:
+        """The error in words that tell whose trouble it is."""
+        if self.via is None:
+            return error
+        refused = _REFUSED.search(error)
+        what = f"no connection within {self.overdue:.0f} s" if self.overdue else error
+        way = _WAYS.get(self.http_layer)
+        named_by = way.named_by if way else outbound.SETTING
+        return outbound.trouble(
+            human.format_address(self.via[1]), what, refused[1] if refused else "", named_by=named_by
+        )
 
     def connection_spec_matches(self, connection: Connection) -> bool:
         # The address a connection has now says little: an addon may have redirected it before it was opened.
@@ -43,6 +93,24 @@ class GetAccountConnection(h.GetHttpConnection):
 
 
 _OWNERS: Final[weakref.WeakKeyDictionary[Connection, tuple[object, ...]]] = weakref.WeakKeyDictionary()
+
+
+class _Watch:
+    """Is there when the time for a connection is up; the stream itself sleeps until there is a reply."""
+
+    def __init__(self, wanted: GetAccountConnection) -> None:
+        self.wanted = wanted
+
+    def handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
+        http_layer = self.wanted.http_layer
+        for connection, waiting in tuple(http_layer.waiting_for_establishment.items()):
+            if isinstance(event, events.Wakeup) and any(each is self.wanted for each in waiting):
+                for each in waiting:
+                    if isinstance(each, GetAccountConnection):
+                        each.overdue = event.command.delay
+                # what has to be closed is the connection to the proxy, not the one inside the tunnel
+                outer = getattr(http_layer.connections[connection], "tunnel_connection", connection)
+                yield commands.CloseConnection(outer)
 
 
 class _Inert:
@@ -75,3 +143,22 @@ def lift_connection_limit(proxyserver: Any, client: Connection) -> None:
 
 class _ManyConnections(collections.defaultdict[Any, asyncio.Semaphore]):
     """Marks a handler whose limit was lifted."""
+
+
+_WAYS: Final[weakref.WeakKeyDictionary[h.HttpLayer, outbound.Way]] = weakref.WeakKeyDictionary()
+"""The other proxy of a layer: what it wants to see with plain http requests, and who named it."""
+
+
+def lead_through(top: layer.Layer | None, client: Client, mode: UpstreamMode, way: outbound.Way) -> None:
+    """Have what a client asks of a regular proxy go on through the other proxy of `way`, which `mode` names.
+
+    `top` must not have started. From then on it is as if the listener had that mode, which cannot be given to it: it
+    listens before scripts are loaded, and to change its mode is to close its port.
+    """
+    current: Any = top
+    while current is not None:
+        if type(current) is h.HttpLayer and current.mode is not h.HTTPMode.transparent:
+            current.mode = h.HTTPMode.upstream
+            client.proxy_mode = mode
+            _WAYS[current] = way
+        current = getattr(current, "child_layer", None)

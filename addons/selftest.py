@@ -12,17 +12,23 @@ from mitmproxy.connection import Client, Connection, ConnectionState, Server
 from mitmproxy.options import Options
 from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.context import Context
+from mitmproxy.proxy.layer import NextLayerHook
 from mitmproxy.proxy.layers.http import HttpLayer, HTTPMode
+from mitmproxy.proxy.mode_specs import UpstreamMode
 from wsproto import ConnectionType
 from wsproto.connection import Connection as Wire
 from wsproto.events import TextMessage
 
 from accounts.errors import RotateError
-from addons import attempts
+from addons import attempts, attempts_connections
 from addons.local_socket import accepting
 from addons.steps import Accept, Answer, Exchange, Loss, Send, Signal, Step
+from config.outbound import Way
+from config.proxy_address import ProxyAddress
 
 KNOWN: Final = "12.2.0 to 12.2.3"
+US: Final = ProxyAddress(scheme="http", host="proxy.test", port=3128, username="us")
+WAY: Final = Way(proxy=US, named_by="upstream_proxy")
 
 
 class Incompatible(RotateError):
@@ -39,23 +45,38 @@ class Rehearsal:
     """One HTTP layer with a client and upstream servers that are only values. Hooks complete at once.
 
     `refuse` holds the numbers of upstream connections (from 0) that fail to open; `alpn` is what further ones agree on.
+    With `through` the client's layer is the one of an explicit proxy, led through another proxy.
     """
 
-    def __init__(self, options: Options, exchange: Exchange | None, refuse: frozenset[int] = frozenset()) -> None:
+    def __init__(
+        self,
+        options: Options,
+        exchange: Exchange | None,
+        refuse: frozenset[int] = frozenset(),
+        through: UpstreamMode | None = None,
+    ) -> None:
         self.client = Client(
             peername=("client", 1), sockname=("proxy", 2), timestamp_start=0, state=ConnectionState.OPEN
         )
         context = Context(self.client, options)
-        context.server.address = ("upstream.test", 80)
+        if through is None:
+            context.server.address = ("upstream.test", 80)
         self.refuse = refuse
         self.alpn: bytes | None = None
         self.servers: list[Server] = []
         self.sent: defaultdict[Connection, bytes] = defaultdict(bytes)
         self.hooks: list[str] = []
         self.wakeups: list[commands.RequestWakeup] = []
-        self.layer = HttpLayer(context, HTTPMode.transparent)
-        attempts.install(self.layer, lambda _: exchange)
+        self.exchange = exchange
+        self.layer = self._new_layer(context, HTTPMode.transparent if through is None else HTTPMode.regular)
+        if through is not None:
+            attempts_connections.lead_through(self.layer, self.client, through, WAY)
         self.feed(events.Start())
+
+    def _new_layer(self, context: Context, mode: HTTPMode) -> HttpLayer:
+        made = HttpLayer(context, mode)
+        attempts.install(made, lambda _: self.exchange)
+        return made
 
     def feed(self, event: events.Event) -> None:
         """Let an event happen, and everything that follows from it."""
@@ -83,6 +104,8 @@ class Rehearsal:
             command.connection.alpn = self.alpn
             command.connection.state = ConnectionState.CLOSED if error else ConnectionState.OPEN
             return [events.OpenConnectionCompleted(command, error)]
+        if isinstance(command, NextLayerHook):
+            command.data.layer = self._new_layer(command.data.context, HTTPMode.transparent)
         if isinstance(command, commands.StartHook):
             self.hooks.append(command.name)
             return [events.HookCompleted(command)] if command.blocking else []
@@ -184,6 +207,12 @@ LIMITED: Final = b"HTTP/1.1 429 Too Many Requests\r\nContent-Length: 7\r\n\r\nli
 FINE: Final = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfine"
 
 
+TUNNEL: Final = b"CONNECT upstream.test:80 HTTP/1.1\r\nHost: upstream.test\r\n\r\n"
+CONNECTED: Final = b"HTTP/1.1 200 Connected\r\n\r\n"
+PLAIN: Final = b"GET http://upstream.test/ HTTP/1.1\r\nHost: upstream.test\r\n\r\n"
+THROUGH: Final = UpstreamMode.parse("upstream:http://proxy.test:3128")
+
+
 def check(options: Options) -> None:
     """Raises Incompatible when attempts or sockets of our own do not work."""
     _check_attempts(options)
@@ -222,3 +251,28 @@ def _check_socket(options: Options) -> None:
         raise Incompatible(f"a socket of our own said {said[:40]!r}")
     if rehearsal.servers:
         raise Incompatible("a socket of our own opened a connection")
+
+
+def check_tunnel(options: Options) -> None:
+    """Raises Incompatible when attempts do not go through another proxy, each with a tunnel of its own."""
+    try:
+        rehearsal = Rehearsal(options, Script("first", "refused", "second"), through=THROUGH)
+        for said in (TUNNEL, ASK):
+            rehearsal.says(rehearsal.client, said)
+        for number, answers in enumerate(((CONNECTED, LIMITED), (b"HTTP/1.1 503 No\r\n\r\n",), (CONNECTED, FINE))):
+            for each in answers:
+                rehearsal.says(rehearsal.servers[number], each)
+        plain = Rehearsal(options, Script("plain"), through=THROUGH)
+        plain.says(plain.client, PLAIN)
+    except Exception as e:
+        raise Incompatible(f"{type(e).__name__}: {e}") from e
+    asked = [rehearsal.sent[server] for server in rehearsal.servers]
+    tunnels = all(sent.startswith(b"CONNECT upstream.test:80") for sent in asked)
+    tokens = (b"Bearer first" in asked[0], b"Bearer" not in asked[1], b"Bearer second" in asked[2])
+    if not (tunnels and all(tokens) and rehearsal.sent[rehearsal.client].endswith(b"fine")):
+        raise Incompatible("attempts do not go through another proxy")
+    ours = US.authorization.encode()
+    if any(ours in sent for sent in asked) or ours not in plain.sent[plain.servers[0]]:
+        raise Incompatible("another proxy's credentials go astray")
+    if {server.address for server in (*rehearsal.servers, *plain.servers)} != {THROUGH.address}:
+        raise Incompatible("a connection went past the other proxy")

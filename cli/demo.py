@@ -71,7 +71,7 @@ def play(folder: Path, transport: str, option: str, client: Sequence[str]) -> Pl
         home_login = upstream.add_account("home", user_id="user-home", email="you@example.com").auth_json()
         fill_pool(folder / "rotate", upstream)
         environ = {
-            **os.environ,
+            **{name: value for name, value in os.environ.items() if not name.startswith("CODEX_ROTATE_")},
             "CODEX_ROTATE_HOME": str(folder / "rotate"),
             "CODEX_REFRESH_TOKEN_URL_OVERRIDE": upstream.token_url,
             PORT: str(upstream.port),

@@ -5,6 +5,7 @@ from typing import Final
 
 from accounts.login import Answer, Post
 from cli.verify_commands import get_over_http
+from config.outbound import way_to
 
 ANSWER_SECONDS: Final = 30.0
 
@@ -13,11 +14,10 @@ def send(post: Post) -> Answer:
     """Send it now, whatever its `after` says. No answer is an answer too: status 0."""
     import httpx  # late: only a login needs it
 
+    form, document = (dict(post.body), None) if post.form else (None, dict(post.body))
     try:
-        if post.form:
-            answer = httpx.post(post.url, data=dict(post.body), timeout=ANSWER_SECONDS, follow_redirects=False)
-        else:
-            answer = httpx.post(post.url, json=dict(post.body), timeout=ANSWER_SECONDS, follow_redirects=False)
+        with way_to(post.url).client(ANSWER_SECONDS) as client:
+            answer = client.post(post.url, data=form, json=document)
     except (httpx.HTTPError, httpx.InvalidURL):
         return Answer(0)
     return Answer(answer.status_code, answer.content)

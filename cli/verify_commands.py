@@ -1,10 +1,8 @@
 """`verify`: ask the provider whether accounts can be used, and put right what the pool thinks of them."""
 
-import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Final
-from urllib.parse import urlsplit
 
 import typer
 
@@ -18,12 +16,12 @@ from cli.naming import find_account
 from cli.options import AsJson
 from cli.result import Result, Table
 from config import clock, paths
+from config.outbound import way_to
 
 ANSWER_SECONDS: Final = 15.0
 MOST_REFRESHES: Final = 2
 """The second one is only for tokens that another process had renewed, and that turn out to be refused as well."""
 
-LOCAL: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 UNSAVED: Final = (
     "The new tokens of {label} could not be stored and are lost with this command. Mend the disk, then run "
     "`codex-rotate login` for that account."
@@ -126,32 +124,15 @@ def verify_accounts(checker: Checker, accounts: Sequence[Account]) -> Result:
 
 
 def get_over_http(url: str, headers: Mapping[str, str]) -> Answer:
-    """The real way out. Every failure to get an answer is an OSError that holds neither address nor header.
-
-    A proxy in the environment may well be our own, whose certificate nobody here trusts: nothing was sent then, and the
-    question is asked without it.
-    """
+    """The real way out. Every failure to get an answer is an OSError that holds neither address nor header."""
     import httpx
 
+    way = way_to(url)
     try:
-        return _get(url, headers, through_proxy=True)
-    except httpx.ConnectError as e:
-        if not any((urlsplit(each).hostname or "") in LOCAL for each in urllib.request.getproxies().values()):
-            raise OSError(type(e).__name__) from None
+        with way.client(ANSWER_SECONDS) as client:
+            answer = client.get(url, headers=dict(headers))
     except httpx.HTTPError as e:
-        raise OSError(type(e).__name__) from None
-    try:
-        return _get(url, headers, through_proxy=False)
-    except httpx.HTTPError as e:
-        raise OSError(type(e).__name__) from None
-
-
-def _get(url: str, headers: Mapping[str, str], *, through_proxy: bool) -> Answer:
-    import httpx
-
-    answer = httpx.get(
-        url, headers=dict(headers), timeout=ANSWER_SECONDS, follow_redirects=False, trust_env=through_proxy
-    )
+        raise OSError(way.failure(e)) from None
     fields = {name.lower(): value for name, value in answer.headers.items()}
     return Answer(status=answer.status_code, headers=fields, body=answer.content)
 

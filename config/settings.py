@@ -10,9 +10,20 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    InstanceOf,
+    PlainSerializer,
+    ValidationError,
+    model_validator,
+)
 
 from config import paths
+from config.proxy_address import EXAMPLE, ProxyAddress, read_proxy
 
 PREFIX: Final = "CODEX_ROTATE_"
 NOT_KEYS: Final = frozenset({"HOME", "SYNC"})
@@ -38,10 +49,18 @@ def _base_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _proxy(value: object) -> ProxyAddress | None:
+    if value is None or isinstance(value, ProxyAddress):
+        return value
+    if not isinstance(value, str):
+        raise ValueError(f"must be an address such as {EXAMPLE}")  # noqa: TRY004 - what pydantic turns into its own
+    return read_proxy(value) if value.strip() else None
+
+
 class Settings(BaseModel):
     """What the user may choose; the description of each is what `config explain` says."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     chatgpt_base_url: Annotated[
         str,
@@ -69,6 +88,17 @@ class Settings(BaseModel):
             "drop: go on elsewhere without the summary."
         ),
     ] = "pin"
+
+    upstream_proxy: Annotated[
+        InstanceOf[ProxyAddress] | None,
+        BeforeValidator(_proxy),
+        PlainSerializer(lambda proxy: None if proxy is None else str(proxy)),
+        Field(
+            description="The proxy between this machine and the internet, for all that codex-rotate sends: "
+            "http://host:port or http://user:password@host:port, percent-encoded. What is on this machine is reached "
+            "directly."
+        ),
+    ] = None
 
     @model_validator(mode="after")
     def _pinned_needs_an_account(self) -> Self:

@@ -17,11 +17,10 @@ import pytest
 
 from accounts import locks, refresh, schema
 from accounts.model import Credentials
-from accounts.oauth import Renewal, refresh_body
-from accounts.refresh import Refresher, post_json
+from accounts.oauth import Renewal
+from accounts.refresh import Refresher
 from accounts.store import Store
-from standin import StandIn
-from tests.builders import NOW, account, credentials, key_of, planted, token
+from tests.builders import NOW, account, credentials, key_of, planted
 
 A, B = key_of("a"), key_of("b")
 WAIT = 10.0
@@ -339,52 +338,3 @@ def test_two_processes_never_send_a_token_twice(store: Store, endpoint: Endpoint
     assert len(endpoint.sent) == rounds
     assert one == two
     assert stored(store).refresh in endpoint.valid
-
-
-# --- the way out -----------------------------------------------------------------------------------------------------
-
-
-def never() -> None:
-    raise AssertionError("nothing may leave")
-
-
-def test_a_lost_connection_is_told_without_address_or_body() -> None:
-    secret = token(sub="nobody")
-    with pytest.raises(OSError, match=r"^ConnectError at the token endpoint$") as told:
-        post_json(f"http://127.0.0.1:1/?{secret}", {"refresh_token": secret}, never)
-    assert told.value.__cause__ is None
-    assert told.value.__suppress_context__
-
-
-@pytest.mark.parametrize("url", ["127.0.0.1/token", "ftp://127.0.0.1/token", ""])
-def test_an_address_that_is_none_is_told_like_a_lost_connection(url: str) -> None:
-    with pytest.raises(OSError, match="UnsupportedProtocol"):
-        post_json(url, {}, never)
-
-
-def test_an_address_that_cannot_be_read_is_told_like_a_lost_connection() -> None:
-    with pytest.raises(OSError, match="InvalidURL"):
-        post_json("http://127.0.0.1:port/token", {}, never)
-
-
-@pytest.fixture
-def upstream() -> Iterator[StandIn]:
-    with StandIn() as standin:
-        yield standin
-
-
-def test_it_is_said_that_a_token_leaves_before_it_arrives_anywhere(upstream: StandIn) -> None:
-    seen = []
-    login = upstream.add_account("acc-1")
-    body = refresh_body(credentials("a", refresh=login.refresh_token), "proactive_expiry")
-    status, _ = post_json(upstream.token_url, body, lambda: seen.append(len(upstream.refreshes)))
-    assert (status, seen, len(upstream.refreshes)) == (200, [0], 1)
-
-
-def test_a_mark_that_cannot_be_written_keeps_the_token_here(upstream: StandIn) -> None:
-    def disk_full() -> None:
-        raise OSError("no space")
-
-    with pytest.raises(OSError, match="no space"):
-        post_json(upstream.token_url, {"refresh_token": "x"}, disk_full)
-    assert not upstream.requests_to("/oauth/token")

@@ -3,7 +3,7 @@
 import pytest
 from mitmproxy import hooks
 from mitmproxy.addons.proxyserver import Proxyserver
-from mitmproxy.proxy.layers.http import HttpStream
+from mitmproxy.proxy.layers.http import HttpLayer, HttpStream
 from mitmproxy.test import taddons
 
 from addons import selftest
@@ -34,3 +34,38 @@ def test_a_mitmproxy_that_moved_something_is_refused_by_name(monkeypatch, move):
         pytest.raises(selftest.Incompatible, match=r"mitmproxy .* Known to work"),
     ):
         selftest.check(context.options)
+
+
+def test_the_installed_mitmproxy_leads_through_another_proxy():
+    with taddons.context(Proxyserver()) as context:
+        assert selftest.check_tunnel(context.options) is None
+
+
+def straight_on(monkeypatch):
+    """A layer that forgets about the other proxy."""
+    monkeypatch.setattr(selftest.attempts_connections, "lead_through", lambda *_: None)
+
+
+def without_connect(monkeypatch):
+    """A layer that connects without asking for a tunnel."""
+    plain = HttpLayer.get_connection
+
+    def get_connection(self, event, **more):
+        event.via = None
+        yield from plain(self, event, **more)
+
+    monkeypatch.setattr(HttpLayer, "get_connection", get_connection)
+
+
+def without_a_password(monkeypatch):
+    monkeypatch.setattr(selftest.attempts_connections.GetAccountConnection, "took", lambda *_: None)
+
+
+@pytest.mark.parametrize("move", [straight_on, without_connect, without_a_password])
+def test_a_mitmproxy_that_goes_past_another_proxy_is_refused(monkeypatch, move):
+    move(monkeypatch)
+    with (
+        taddons.context(Proxyserver()) as context,
+        pytest.raises(selftest.Incompatible, match=r"mitmproxy .* Known to work"),
+    ):
+        selftest.check_tunnel(context.options)

@@ -8,7 +8,9 @@ import pytest
 
 from accounts.login import Answer, Post
 from cli.login_http import get, send
+from config.settings import ConfigError
 from standin import Fault, FaultKind, StandIn
+from tests.corporate import Corporate, Trouble
 
 
 def test_a_form_and_json() -> None:
@@ -46,3 +48,30 @@ def test_a_question_with_a_token() -> None:
         upstream.fault("acct-ann", Fault(FaultKind.REDIRECT, path="/backend-api/wham/usage"))
         assert 300 <= get(asked, headers).status < 400
         assert [seen.authorization for seen in upstream.requests] == [headers["authorization"]] * 2
+
+
+def test_through_the_company_s_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is sent and what is asked goes through its tunnel; when it lets nobody through there is no answer."""
+    body = {"grant_type": "authorization_code", "code": "x"}
+    post = Post(url="https://auth.openai.com/oauth/token", body=body, form=True)
+    usage = "https://chatgpt.com/backend-api/wham/usage"
+    with StandIn() as upstream, Corporate({443: upstream.port}, "ann", "right") as corporate:
+        account = upstream.add_account("acct-ann")
+        headers = {"authorization": f"Bearer {account.access_token}", "chatgpt-account-id": "acct-ann"}
+        monkeypatch.setenv("SSL_CERT_FILE", str(upstream.ca_file))
+        monkeypatch.setenv("CODEX_ROTATE_UPSTREAM_PROXY", corporate.url("ann", "right"))
+        assert (send(post).status, get(usage, headers).status) == (400, 200)
+        assert corporate.targets() == ["auth.openai.com:443", "chatgpt.com:443"]
+        assert {seen.header("proxy-authorization") for seen in upstream.requests} == {None}
+        corporate.trouble = Trouble.REFUSE
+        assert (send(post), get(usage, headers)) == (Answer(0), Answer(0))
+        monkeypatch.setenv("CODEX_ROTATE_UPSTREAM_PROXY", corporate.url("ann", "wrong"))
+        corporate.trouble = None
+        assert (send(post), get(usage, headers)) == (Answer(0), Answer(0))
+
+
+def test_a_proxy_that_cannot_be_used_is_told_instead_of_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CODEX_ROTATE_UPSTREAM_PROXY", "s3cret")
+    for ask in (lambda url: send(Post(url=url, body={})), lambda url: get(url, {})):
+        with pytest.raises(ConfigError, match="CODEX_ROTATE_UPSTREAM_PROXY: must be"):
+            ask("https://auth.openai.com/oauth/token")

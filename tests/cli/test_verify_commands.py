@@ -14,6 +14,7 @@ from accounts.store import Store
 from accounts.verify import Answer
 from cli.verify_commands import Checker, get_over_http, verify_accounts
 from standin import Account, Fault, FaultKind, StandIn, Window
+from tests.corporate import Corporate
 from tests.harness import put, secrets_of
 
 type Run = Callable[..., Any]
@@ -229,13 +230,35 @@ def test_tokens_go_nowhere_else(run: Run, add: Callable[..., Account], monkeypat
 def test_a_proxy_of_this_machine_that_is_in_the_way(
     run: Run, add: Callable[..., Account], upstream: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever works behind our proxy has it in the environment; when it cannot be used the question goes directly."""
+    """Whoever works behind our proxy has it in the environment: the question goes directly."""
     add("ann")
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     monkeypatch.setenv("NO_PROXY", "")
     monkeypatch.setenv("no_proxy", "")
     assert verdicts(run("verify", "--all", "--json")) == {"ann": "usable"}
+
+
+def test_through_the_company_s_proxy(
+    run: Run, add: Callable[..., Account], store: Store, upstream: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Usage and a refresh go through it; when it lets nobody through, that is said and no account is marked."""
+    account = add("ann", expires_in=10)
+    before = tokens(store, account)
+    monkeypatch.setenv("CODEX_ROTATE_CHATGPT_BASE_URL", "https://chatgpt.com/backend-api")
+    monkeypatch.setenv("CODEX_REFRESH_TOKEN_URL_OVERRIDE", "https://auth.openai.com/oauth/token")
+    monkeypatch.setenv("SSL_CERT_FILE", str(upstream.ca_file))
+    with Corporate({443: upstream.port}, "ann", "right") as corporate:
+        monkeypatch.setenv("CODEX_ROTATE_UPSTREAM_PROXY", corporate.url("ann", "s3cret"))
+        ran = run("verify", "--all", "--json")
+        assert verdicts(ran) == {"ann": "unknown"}
+        assert "(407), correct upstream_proxy" in ran.json[0]["detail"]
+        assert "s3cret" not in ran.out + ran.err
+        assert (standing(store, "ann"), tokens(store, account)) == (Standing.GOOD, before)
+        monkeypatch.setenv("CODEX_ROTATE_UPSTREAM_PROXY", corporate.url("ann", "right"))
+        assert verdicts(run("verify", "--all", "--json")) == {"ann": "usable"}
+    assert corporate.targets()[-2:] == ["auth.openai.com:443", "chatgpt.com:443"]
+    assert tokens(store, account) != before
 
 
 def test_no_answer_is_an_oserror() -> None:

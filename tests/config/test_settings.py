@@ -49,6 +49,19 @@ def test_settings_are_frozen() -> None:
         ('chatgpt_base_url = "https://u:secret@chatgpt.com"', "must have no user name"),
         ('chatgpt_base_url = "https://["', "chatgpt_base_url"),
         ("chatgpt_base_url =", "config.toml is not valid TOML"),
+        (
+            'upstream_proxy = "proxy.example:3128"',
+            "config.toml: upstream_proxy: must be an address such as http://user",
+        ),
+        (
+            'upstream_proxy = "http://ann:secret@proxy.example"',
+            "config.toml: upstream_proxy: must be an address such as",
+        ),
+        ('upstream_proxy = "http://ann:secret/1@proxy.example:1"', "config.toml: upstream_proxy: must be an address"),
+        ("upstream_proxy = 3128", "config.toml: upstream_proxy: must be an address such as"),
+        ('[upstream_proxy]\nhost = "h"\npassword = "secret"', "config.toml: upstream_proxy: must be an address"),
+        ('upstream_proxy = "http://ann:secret@h:1', "config.toml is not valid TOML"),
+        ('upstream_proxy = "http://ann:secret\\q@h:1"', "config.toml is not valid TOML"),
         ("[chatgpt_base_url]\na = 1", "config.toml: chatgpt_base_url: input should be a valid string"),
     ],
 )
@@ -61,9 +74,30 @@ def test_a_mistake_in_the_file(tmp_path: Path, text: str, said: str) -> None:
     assert caught.value.exit_code == 2
 
 
+def test_a_proxy_is_shown_without_its_user_and_password(tmp_path: Path) -> None:
+    """Whatever prints, dumps or logs settings."""
+    found = settings(tmp_path, 'upstream_proxy = "http://u53r:s3cret%40@proxy.example:3128"')
+    assert found.upstream_proxy is not None
+    assert found.upstream_proxy.password == "s3cret@"
+    for text in (repr(found), str(found), repr(found.model_dump()), found.model_dump_json()):
+        assert "proxy.example" in text
+        assert "s3cret" not in text
+        assert "u53r" not in text
+    with pytest.raises(ValidationError) as refused:
+        Settings(upstream_proxy="s3cret")  # type: ignore[arg-type]
+    assert "s3cret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("nothing", ["", "  "])
+def test_a_proxy_of_the_file_can_be_left_out_for_one_run(tmp_path: Path, nothing: str) -> None:
+    text = 'upstream_proxy = "http://proxy.example:3128"'
+    assert settings(tmp_path, text, CODEX_ROTATE_UPSTREAM_PROXY=nothing).upstream_proxy is None
+
+
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
+        ("CODEX_ROTATE_UPSTREAM_PROXY", "http://secret", "the environment: CODEX_ROTATE_UPSTREAM_PROXY: must be"),
         ("CODEX_ROTATE_CHATGPT_BASEURL", "x", "Did you mean CODEX_ROTATE_CHATGPT_BASE_URL?"),
         ("CODEX_ROTATE_CHATGPT_BASE_URL", "ftp://x", "the environment: CODEX_ROTATE_CHATGPT_BASE_URL: must be"),
     ],
@@ -73,6 +107,7 @@ def test_a_mistake_in_the_environment(tmp_path: Path, name: str, value: str, sai
     with pytest.raises(ConfigError) as caught:
         settings(tmp_path, **{name: value})
     assert said in str(caught.value)
+    assert "secret" not in str(caught.value)
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
