@@ -1,4 +1,4 @@
-"""What a client of the proxy needs in its environment, and the bundle of certificates for tools that need all of them.
+"""What a client of the proxy, and other tools of the same shell, need in their environment.
 
 The official client adds `CODEX_CA_CERTIFICATE`, else `SSL_CERT_FILE`, to the roots of the system (docs/codex-wire.md
 section 6). Other tools take `SSL_CERT_FILE` *instead* of the system's roots, so it only ever names a full bundle.
@@ -6,34 +6,33 @@ section 6). Other tools take `SSL_CERT_FILE` *instead* of the system's roots, so
 
 import os
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from certs.bundles import bundle, certificates, find_roots, write_bundle
 from certs.errors import CaError
-from config import paths
-from config.files import write_private
+from certs.folder import CERTIFICATE_FILE, TOOLS_FILE, TRUSTED_FILE
 
 DEFAULT_PROXY: Final = "http://127.0.0.1:8118"
 LOCAL: Final = ("localhost", "127.0.0.1", "::1")
 """What never goes through the proxy: servers of the user's own, such as MCP servers."""
 INTERCEPTED: Final = "chatgpt.com"
 
-_CERTIFICATE: Final = re.compile(rb"-----BEGIN CERTIFICATE-----[\sA-Za-z0-9+/=]+-----END CERTIFICATE-----")
-_HASHED: Final = re.compile(r"[0-9a-f]{8}\.\d+")
-_KNOWN_FILES: Final = tuple(
-    Path(name)
-    for name in (
-        "/etc/ssl/certs/ca-certificates.crt",
-        "/etc/pki/tls/certs/ca-bundle.crt",
-        "/etc/ssl/ca-bundle.pem",
-        "/etc/ssl/cert.pem",
-    )
+TOOL_VARIABLES: Final = (
+    "SSL_CERT_FILE",
+    "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+    "GIT_SSL_CAINFO",
+    "NODE_EXTRA_CA_CERTS",
+    "PIP_CERT",
+    "AWS_CA_BUNDLE",
+    "CARGO_HTTP_CAINFO",
+    "DENO_CERT",
 )
-"""Where Debian, Fedora, openSUSE and macOS keep the roots, for a Python that was built to look elsewhere."""
+"""Where tools that do not look at the system's roots, or not at them alone, look for a file with all certificates."""
 
 
 class BadProxyAddress(CaError):
@@ -54,32 +53,24 @@ class NoCaCertificate(CaError):
         )
 
 
-class NoRoots(CaError):
-    def __init__(self) -> None:
-        super().__init__(
-            "No root certificates of this system were found, so there is nothing to make a full bundle from. Install "
-            "them (the package ca-certificates on most systems), or set SSL_CERT_FILE to the file that has them."
-        )
-
-
-class BundleUnwritable(CaError):
-    def __init__(self, file: Path, trouble: str) -> None:
-        super().__init__(
-            f"{file} cannot be written ({trouble}). Check who may write to its folder and that the disk has room, "
-            "or set CODEX_ROTATE_HOME to another folder."
-        )
-
-
 # --- variables -------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """Where the proxy listens; `url` is what the variable gets."""
+    """Where the proxy listens; `url` is what the variable gets. It may hold a client key, `shown` does not."""
 
     host: str
     port: int
-    url: str
+    url: str = field(repr=False)
+
+    @property
+    def shown(self) -> str:
+        return f"http://{self.url.rpartition('@')[2].removeprefix('http://')}"
+
+    @property
+    def has_key(self) -> bool:
+        return "@" in self.url
 
 
 def proxy_at(url: str) -> Proxy:
@@ -108,6 +99,23 @@ def client_environment(proxy_url: str, ca_certificate: Path, environ: Mapping[st
         "NO_PROXY": merged_no_proxy(no_proxy_of(environ)),
         "CODEX_CA_CERTIFICATE": str(ca_certificate),
     }
+
+
+def full_environment(
+    proxy_url: str, folder: Path, environ: Mapping[str, str] = os.environ, *, all_tools: bool = False
+) -> dict[str, str]:
+    """The variables for a client of the authority in `folder`; with `all_tools` for every other tool as well.
+
+    Their bundle is written for that. Raises BadProxyAddress, NoCaCertificate, NoRoots or BundleUnwritable.
+    """
+    file = trusted_file(folder)
+    ours = read_trusted(file)  # a client with a wrong path only says, after 22 s, that something failed
+    variables = client_environment(proxy_url, file, environ)
+    if all_tools:
+        together = folder / TOOLS_FILE
+        write_bundle(together, bundle(ours, find_roots(environ, TOOL_VARIABLES)))
+        variables |= dict.fromkeys(TOOL_VARIABLES, str(together))
+    return variables
 
 
 def durable_environment(proxy_url: str, bundle_file: Path, no_proxy: str) -> dict[str, str]:
@@ -147,8 +155,17 @@ def _covers(entry: str, host: str) -> bool:
 # --- certificates ----------------------------------------------------------------------------------------------------
 
 
-def read_certificate(file: Path) -> bytes:
-    """The CA's certificate alone, even if the file holds more. Raises NoCaCertificate."""
+def trusted_file(folder: Path) -> Path:
+    """What a client of the authority in this folder is to trust.
+
+    The certificate alone where nothing else was written: by mitmproxy itself, or for the debug CA.
+    """
+    file = folder / TRUSTED_FILE
+    return file if file.exists() else folder / CERTIFICATE_FILE
+
+
+def read_trusted(file: Path) -> bytes:
+    """The certificates in it as PEM, even if the file holds more. Raises NoCaCertificate."""
     try:
         found = certificates(file.read_bytes())
     except FileNotFoundError:
@@ -157,86 +174,4 @@ def read_certificate(file: Path) -> bytes:
         raise NoCaCertificate(file, f"cannot be read ({e.strerror or e})") from e
     if not found:
         raise NoCaCertificate(file, "holds no certificate")
-    return found[0]
-
-
-def bundle(ca_certificate: bytes, roots: bytes) -> bytes:
-    """All certificates of both as one PEM, each once, ours last; private keys and remarks are left out.
-
-    Raises NoRoots.
-    """
-    ours, others = certificates(ca_certificate), certificates(roots)
-    kept = [each for each in others if each not in ours]
-    if not kept:
-        raise NoRoots
-    return b"".join(each + b"\n" for each in (*kept, *ours))
-
-
-def certificates(pem: bytes) -> list[bytes]:
-    """The certificates in a PEM file, each once and spelled in the same way."""
-    found = (b"\n".join(line.strip() for line in each.split(b"\n")) for each in _CERTIFICATE.findall(pem))
-    return list(dict.fromkeys(found))
-
-
-def find_roots(ours: Path, environ: Mapping[str, str] = os.environ) -> bytes:
-    """The root certificates that programs of this system trust, as PEM. Raises NoRoots.
-
-    `ours` is our own bundle: when SSL_CERT_FILE names it already, what is in it is not the system's.
-    """
-    import ssl
-
-    known = ssl.get_default_verify_paths()
-    users = environ.get("SSL_CERT_FILE", "")
-    extra = _read(Path(users)) if users and not _same(users, ours) else b""
-    for source in (_files(Path(known.openssl_cafile), *_KNOWN_FILES), _folder(Path(known.openssl_capath)), _others()):
-        for content in source:
-            if certificates(content):
-                return extra + b"\n" + content
-    if certificates(extra):
-        return extra
-    raise NoRoots
-
-
-def write_bundle(file: Path, content: bytes) -> bool:
-    """Put the bundle there, as a whole or not at all. Whether that changed anything. Raises BundleUnwritable."""
-    try:
-        if file.is_file() and file.read_bytes() == content:
-            return False
-        paths.make_private_folder(file.parent)
-        write_private(file, content)
-    except OSError as e:
-        raise BundleUnwritable(file, e.strerror or str(e)) from e
-    return True
-
-
-def _files(*candidates: Path) -> Iterator[bytes]:
-    yield from (_read(file) for file in candidates)
-
-
-def _folder(folder: Path) -> Iterator[bytes]:
-    """A folder with a file per certificate, under the names that OpenSSL looks for."""
-    with suppress(OSError):
-        yield b"\n".join(_read(file) for file in sorted(folder.iterdir()) if _HASHED.fullmatch(file.name))
-
-
-def _others() -> Iterator[bytes]:
-    """The certificate stores of Windows and, last, the roots that came with our own HTTP client."""
-    import ssl
-
-    loaded = ssl.create_default_context().get_ca_certs(binary_form=True)
-    yield b"\n".join(ssl.DER_cert_to_PEM_cert(each).encode() for each in loaded)
-    with suppress(ImportError):
-        import certifi
-
-        yield _read(Path(certifi.where()))
-
-
-def _read(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError:  # a place that is not there on this system
-        return b""
-
-
-def _same(name: str, ours: Path) -> bool:
-    return os.path.realpath(name) == os.path.realpath(ours)
+    return b"\n".join(found)

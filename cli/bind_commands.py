@@ -2,34 +2,39 @@
 
 import itertools
 import os
+import re
 import shutil
 import socket
 import stat
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
 from accounts.errors import RotateError, UsageError
+from certs.bundles import bundle, find_roots, write_bundle
 from certs.environment import (
     DEFAULT_PROXY,
+    BadProxyAddress,
     Proxy,
-    bundle,
     durable_environment,
-    find_roots,
     no_proxy_of,
     proxy_at,
-    read_certificate,
-    write_bundle,
+    read_trusted,
+    trusted_file,
 )
-from cli.env_commands import CA_CERTIFICATE, ProxyOption, bypass_notes
+from certs.folder import BUNDLE_FILE
+from cli import proxies
+from cli.env_commands import ProxyOption, bypass_notes
 from cli.options import AsJson
 from cli.result import Result
 from config import dotenv, paths
 from config.files import write_private
+from config.hosts import is_loopback
 
 ANSWER_SECONDS: Final = 1.0
 OURS_ALONE: Final = frozenset({"HTTPS_PROXY", "SSL_CERT_FILE"})
@@ -55,7 +60,7 @@ class ProxyDoesNotAnswer(CannotBind):
     def __init__(self, proxy: Proxy) -> None:
         super().__init__(
             f"No proxy answers at {proxy.host} port {proxy.port}, and bound to it the client could not reach anything. "
-            "Nothing was changed. Start the proxy, or add --force."
+            "Nothing was changed. Start the proxy (`codex-rotate serve`), or add --force."
         )
 
 
@@ -94,7 +99,7 @@ class FileUnusable(CannotBind):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Places:
-    """Which files this is about: the client's, the authority's certificate, and the bundle that is made of it."""
+    """Which files this is about: the client's, what is trusted of the authority, and the bundle that is made of it."""
 
     file: Path
     ca_certificate: Path
@@ -127,11 +132,9 @@ def bind_command(
     as_json: AsJson = False,
 ) -> Result:
     """Lead every Codex of this user through the proxy, the IDE and the desktop app too. Writes $CODEX_HOME/.env."""
-    wanted = proxy_at(proxy)
+    wanted = proxy_at(proxies.keyed(proxy))
     folder = paths.ca_folder()
-    places = Places(
-        file=paths.codex_dotenv_file(), ca_certificate=folder / CA_CERTIFICATE, bundle=folder / "bundle.pem"
-    )
+    places = Places(file=paths.codex_dotenv_file(), ca_certificate=trusted_file(folder), bundle=folder / BUNDLE_FILE)
     return bind(places, wanted, os.environ, answers, Mode(dry_run=dry_run, force=force))
 
 
@@ -155,7 +158,7 @@ def answers(proxy: Proxy) -> bool:
 def bind(places: Places, proxy: Proxy, environ: Mapping[str, str], answers: Answers, mode: Mode = Mode()) -> Result:
     """Put the block in, or renew it."""
     file = places.file
-    certificate = read_certificate(places.ca_certificate)
+    trusted = read_trusted(places.ca_certificate)
     before = read(file)
     own = _own_part(file, before)
     taken = [each for each in own if each.name.upper() in OURS_ALONE]
@@ -169,22 +172,22 @@ def bind(places: Places, proxy: Proxy, environ: Mapping[str, str], answers: Answ
         raise UsageError(f"{e}. Nothing was changed. Use another folder, or another NO_PROXY.") from e
     if not mode.force and not answers(proxy):
         raise ProxyDoesNotAnswer(proxy)
-    together = bundle(certificate, find_roots(places.bundle, environ))
+    together = bundle(trusted, find_roots(environ))
     backup = None
     if not mode.dry_run:
         write_bundle(places.bundle, together)
         if after != before:
             backup = _copy_beside(file, before) if not dotenv.block(before) else None
-            write(file, before, after)
+            write(file, before, after, private=proxy.has_key)
     notes = bypass_notes(no_proxy)
     data = _as_data(file, before, after, mode)
-    data |= {"proxy": proxy.url, "bundle": str(places.bundle), "backup": str(backup) if backup else None}
+    data |= {"proxy": proxy.shown, "bundle": str(places.bundle), "backup": str(backup) if backup else None}
     if mode.dry_run:
         return Result(_difference(file, before, after), data, notes=notes)
     if after == before:
-        return Result(f"Codex goes through {proxy.url} already: {file} was left as it is.", data, notes=notes)
+        return Result(f"Codex goes through {proxy.shown} already: {file} was left as it is.", data, notes=notes)
     kept = f" A copy of it as it was: {backup}." if backup else ""
-    message = f"Codex goes through {proxy.url} from its next start on: {file}.{kept} {RESTART} {NEEDED_FROM_NOW_ON}"
+    message = f"Codex goes through {proxy.shown} from its next start on: {file}.{kept} {RESTART} {NEEDED_FROM_NOW_ON}"
     return Result(message, data, notes=notes)
 
 
@@ -206,6 +209,34 @@ def unbind(file: Path, *, dry_run: bool = False) -> Result:
     return Result(f"Codex is no longer bound: {file} {what}. {RESTART}", data)
 
 
+def bound_to(file: Path) -> Proxy | None:
+    """Where the block in the client's file leads; None without a block that the client would follow."""
+    try:
+        lines = dotenv.block(read(file))
+        given = [line.removeprefix("HTTPS_PROXY=") for line in lines if line.startswith("HTTPS_PROXY=")]
+        return proxy_at(given[0].strip('"')) if given else None
+    except (dotenv.DamagedBlock, FileUnusable, BadProxyAddress):
+        return None
+
+
+def stranded_notes(file: Path, host: str, port: int, answers: Answers) -> tuple[str, ...]:
+    """One sentence if clients are bound to the proxy that has just ended there, and nothing took its place."""
+    proxy = bound_to(file)
+    if proxy is None or proxy.port != port or not _same_host(proxy.host, host) or answers(proxy):
+        return ()
+    note = (
+        f"{file} leads every Codex of this user to {proxy.host} port {port}, where no proxy is now: none of them can "
+        "reach anything until one runs there again. Run `codex-rotate serve` again, or `codex-rotate unbind`."
+    )
+    return (note,)
+
+
+def _same_host(named: str, listened: str) -> bool:
+    """Whether whoever goes to the one comes to the other, which may be every address of this machine."""
+    everywhere = listened in {"::", str(IPv4Address(0))}
+    return named == listened or (is_loopback(named) and (everywhere or is_loopback(listened)))
+
+
 def _own_part(file: Path, content: bytes | None) -> list[dotenv.Assignment]:
     try:
         line = dotenv.open_quote(content)
@@ -224,7 +255,7 @@ def _difference(file: Path, before: bytes | None, after: bytes | None) -> str:
     """Only lines of ours: the user's may be secrets, and stay as they are."""
     if before == after:
         return f"{file} would stay as it is."
-    gone, come = dotenv.block(before), dotenv.block(after)
+    gone, come = _shown(before), _shown(after)
     head = f"{file} would be {'made' if before is None else 'removed' if after is None else 'changed'}:"
     return "\n".join([head, *(f"- {line}" for line in gone), *(f"+ {line}" for line in come)])
 
@@ -235,9 +266,14 @@ def _as_data(file: Path, before: bytes | None, after: bytes | None, mode: Mode) 
         "file": str(file),
         "dry_run": mode.dry_run,
         "changed": changed,
-        "removed": list(dotenv.block(before)) if changed else [],
-        "added": list(dotenv.block(after)) if changed else [],
+        "removed": _shown(before) if changed else [],
+        "added": _shown(after) if changed else [],
     }
+
+
+def _shown(content: bytes | None) -> list[str]:
+    """The lines of our block, without the client key that may be in them."""
+    return [re.sub(r"(//[^/@]*:)[^/@]*@", r"\1…@", line) for line in dotenv.block(content)]
 
 
 # --- files -----------------------------------------------------------------------------------------------------------
@@ -255,8 +291,11 @@ def read(file: Path) -> bytes | None:
         raise FileUnusable(file, e.strerror or str(e)) from e
 
 
-def write(file: Path, before: bytes | None, after: bytes | None) -> None:
-    """Replace what was read as `before`, as a whole or not at all; a link stays one. Raises FileUnusable."""
+def write(file: Path, before: bytes | None, after: bytes | None, *, private: bool = False) -> None:
+    """Replace what was read as `before`, as a whole or not at all; a link stays one. `private` closes it to others.
+
+    Raises FileUnusable.
+    """
     target = Path(os.path.realpath(file))
     try:
         if after is None:
@@ -266,7 +305,7 @@ def write(file: Path, before: bytes | None, after: bytes | None) -> None:
         target.parent.mkdir(mode=paths.PRIVATE_FOLDER, parents=True, exist_ok=True)
 
         def last(written: Path) -> None:
-            if before is not None:
+            if before is not None and not private:
                 shutil.copymode(target, written)
             _unchanged(file, before)
 

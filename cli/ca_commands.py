@@ -1,14 +1,20 @@
-"""`ca create`, `status`, `path` and `renew`: the certificate authority that clients of the proxy trust."""
+"""`ca create`, `status`, `path` and `renew`: the certificate authority that clients of the proxy trust.
+
+`install` and `uninstall`, in the same group, are in cli/trust_commands.py.
+"""
 
 import os
 import stat
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from certs.environment import trusted_file
 from certs.errors import CaUnfit
+from cli import trust_commands
 from cli.options import AsJson
 from cli.result import Result
 from config import clock, paths
@@ -17,11 +23,13 @@ if TYPE_CHECKING:  # what makes and reads certificates takes a while to load: on
     from cryptography import x509
 
     from certs import ca
+    from certs.stores_base import TrustStore
 
 RESTART = (
-    "Proxies that run go on with the old one until they are restarted; clients started from now on trust the new one. "
-    "Restart both."
+    "Proxies that run go on with the old one until they are restarted, and clients started from now on trust both, "
+    "bound ones included. A client that runs already has to be restarted once its proxy was."
 )
+RESTART_ALL = "Clients started from now on trust nothing but this one: restart every proxy and every client."
 
 
 def add_to(app: typer.Typer) -> None:
@@ -30,6 +38,7 @@ def add_to(app: typer.Typer) -> None:
     group.command("status")(status_command)
     group.command("path")(path_command)
     group.command("renew")(renew_command)
+    trust_commands.add_to(group)
     app.add_typer(group, name="ca")
 
 
@@ -42,8 +51,8 @@ def create_command(*, as_json: AsJson = False) -> Result:
 
 
 def status_command(*, as_json: AsJson = False) -> Result:
-    """Show what it is and whether it can be used: exit code 0 if so, 1 if not."""
-    return ca_status(paths.ca_folder(), clock.now())
+    """Show what it is, whether it can be used (exit code 0 if so, 1 if not), and which trust stores trust it."""
+    return ca_status(paths.ca_folder(), clock.now(), trust_commands.stores_here())
 
 
 def path_command(*, as_json: AsJson = False) -> Result:
@@ -56,10 +65,13 @@ def renew_command(
     force: Annotated[
         bool, typer.Option("--force", help="Now, even if it has more than 30 days to go or is damaged.")
     ] = False,
+    leaked: Annotated[
+        bool, typer.Option("--leaked", help="Now, and no client is to trust an old one any more: its key got about.")
+    ] = False,
     as_json: AsJson = False,
 ) -> Result:
-    """Make a new key and certificate when 30 days or less are left. The old certificate is kept beside them."""
-    return renew_ca(paths.ca_folder(), clock.now(), force=force)
+    """Make a new key and certificate when 30 days or less are left. The old certificate stays trusted until it ends."""
+    return renew_ca(paths.ca_folder(), clock.now(), force=force, leaked=leaked)
 
 
 # --- working ---------------------------------------------------------------------------------------------------------
@@ -73,13 +85,13 @@ def create_ca(folder: Path, now: float) -> Result:
     name, end = ca.common_name(done.certificate), _day(done.certificate.not_valid_after_utc)
     message = (
         f"{name} was made, valid until {end}. It can vouch for {' and '.join(ca.DOMAINS)} only.\n"
-        f"Clients trust it with CODEX_CA_CERTIFICATE={done.certificate_file}"
+        f"Clients trust it with CODEX_CA_CERTIFICATE={done.trusted_file}"
     )
     return Result(message, _did(done, now), notes=done.repairs)
 
 
-def ca_status(folder: Path, now: float) -> Result:
-    """Everything about the CA but its key."""
+def ca_status(folder: Path, now: float, stores: Sequence["TrustStore"] = ()) -> Result:
+    """Everything about the CA but its key. What some store trusts is no question of whether it can be used."""
     from certs import ca
 
     found = ca.examine(folder, now)
@@ -93,32 +105,33 @@ def ca_status(folder: Path, now: float) -> Result:
         lines += _lines(found.certificate, now)
         lines.append(f"key: {folder / ca.KEY_FILE}, mode {_mode(folder / ca.KEY_FILE) or 'unknown'}")
         lines += [f"replaced, and perhaps still trusted: {ca.common_name(each)}, {file}" for file, each in old]
-    return Result("\n".join(lines), data, 0 if usable else 1, notes=found.repairs)
+    told, data["trusted_by"] = trust_commands.trusted_by(stores, found.certificate)
+    return Result("\n".join([*lines, *told]), data, 0 if usable else 1, notes=found.repairs)
 
 
 def ca_path(folder: Path, now: float) -> Result:
-    """The certificate's file, if a client that trusts it could talk to the proxy."""
+    """The file of what to trust, if a client that trusts it could talk to the proxy."""
     from certs import ca
 
     found = ca.examine(folder, now)
     if found.condition is not ca.Condition.USABLE:
         raise CaUnfit(found.trouble)
-    trusted = str(folder / ca.CERTIFICATE_FILE)
+    trusted = str(trusted_file(folder))
     return Result(trusted, {"certificate": trusted}, notes=found.repairs)
 
 
-def renew_ca(folder: Path, now: float, *, force: bool) -> Result:
+def renew_ca(folder: Path, now: float, *, force: bool, leaked: bool = False) -> Result:
     """Replace the CA when that is due, or asked for."""
     from certs import ca
 
-    done = ca.renew(folder, now, force=force)
+    done = ca.renew(folder, now, force=force, leaked=leaked)
     name, end = ca.common_name(done.certificate), _day(done.certificate.not_valid_after_utc)
     if done.action is ca.Action.RENEWED:
-        message = f"{name} was made, valid until {end}. {RESTART}"
+        message = f"{name} was made, valid until {end}. {RESTART if done.overlap else RESTART_ALL}"
         if done.old is not None:
             message += f"\nThe old certificate is kept: {done.old}"
     elif done.action is ca.Action.MENDED:
-        message = f"{done.certificate_file} was written again: it is {name}, valid until {end}. Restart clients."
+        message = f"{done.trusted_file} was written again: it begins with {name}, valid until {end}. Restart clients."
     else:
         days = ca.days_left(done.certificate, now)
         message = f"Nothing was renewed: {name} is valid for {days} more days. Add --force to renew it all the same."

@@ -4,6 +4,7 @@ import os
 import re
 import shlex
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path, PurePath
 from typing import Annotated, Final
@@ -11,13 +12,11 @@ from typing import Annotated, Final
 import typer
 
 from accounts.errors import UsageError
-from certs.environment import DEFAULT_PROXY, bypasses, client_environment, no_proxy_of, read_certificate
+from certs.environment import DEFAULT_PROXY, bypasses, full_environment, no_proxy_of
+from cli import proxies
 from cli.options import AsJson
 from cli.result import Result
-from config import paths
-
-CA_CERTIFICATE: Final = "mitmproxy-ca-cert.pem"
-"""What mitmproxy calls it, in the folder of the authority."""
+from config import clock, paths
 
 ProxyOption = Annotated[str, typer.Option("--proxy", metavar="URL", help="Where the proxy listens: http://HOST:PORT.")]
 
@@ -53,25 +52,47 @@ def env_command(
     *,
     shell: Annotated[Shell | None, typer.Option("--shell", help="Whose syntax. Default: that of $SHELL.")] = None,
     proxy: ProxyOption = DEFAULT_PROXY,
+    all_tools: Annotated[
+        bool,
+        typer.Option("--all-tools", help="Let the shell's other tools trust the proxy too: git, curl, npm, Python..."),
+    ] = False,
+    intercept_all: Annotated[
+        bool, typer.Option("--intercept-all", help="For `serve --intercept-all`: trust its debug CA, for any host.")
+    ] = False,
     as_json: AsJson = False,
 ) -> Result:
     """Print what a shell has to evaluate before `codex`: eval "$(codex-rotate env)", in fish codex-rotate env | source,
     in PowerShell codex-rotate env | Out-String | Invoke-Expression.
     """
     chosen = Shell.BASH if as_json else shell or shell_of(os.environ, os.name)
-    return env(chosen, proxy, paths.ca_folder() / CA_CERTIFICATE, os.environ)
+    proxy = proxies.keyed(proxy)
+    if intercept_all:
+        return debug_env(chosen, proxy, paths.debug_ca_folder(), os.environ, clock.now())
+    return env(chosen, proxy, paths.ca_folder(), os.environ, all_tools=all_tools)
 
 
 # --- working ---------------------------------------------------------------------------------------------------------
 
 
-def env(shell: Shell, proxy: str, ca_certificate: Path, environ: Mapping[str, str]) -> Result:
-    """The lines for one shell."""
-    read_certificate(ca_certificate)  # a client with a wrong path only says, after 22 s, that something failed
-    variables = client_environment(proxy, ca_certificate, environ)
+def env(shell: Shell, proxy: str, folder: Path, environ: Mapping[str, str], *, all_tools: bool = False) -> Result:
+    """The lines for one shell whose tools are to trust the authority in `folder`."""
+    variables = full_environment(proxy, folder, environ, all_tools=all_tools)
     write = _WRITERS[shell]
     lines = "\n".join(write(name, value) for name, value in variables.items())
     return Result(lines, variables, notes=bypass_notes(no_proxy_of(environ)))
+
+
+def debug_env(shell: Shell, proxy: str, folder: Path, environ: Mapping[str, str], now: float) -> Result:
+    """The same for the debug CA. All tools get it: what they send through this proxy is intercepted too."""
+    from certs import debug_ca  # late: cryptography
+
+    authority = debug_ca.require(folder, now)
+    result = env(shell, proxy, folder, environ, all_tools=True)
+    note = (
+        f"what starts in this shell trusts {authority.name} for any host, until {authority.end:%Y-%m-%d %H:%M} UTC. "
+        "Close the shell when you have seen what you wanted."
+    )
+    return replace(result, notes=(*result.notes, note))
 
 
 def shell_of(environ: Mapping[str, str], system: str) -> Shell:

@@ -3,9 +3,8 @@
 import os
 import socket
 import sys
-from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -14,7 +13,9 @@ import typer
 from accounts.errors import NoAccounts, RotateError, UsageError
 from accounts.store import Store
 from cli import processes
+from cli.bind_commands import answers, stranded_notes
 from cli.options import AsJson
+from cli.render import say
 from cli.result import Result
 from cli.status_commands import SCRIPT
 from config import clock, paths
@@ -22,10 +23,11 @@ from config.hosts import is_loopback
 
 LISTEN: Final = "127.0.0.1:8118"
 ROOT: Final = Path(__file__).resolve().parent.parent
+EVERYTHING: Final = ".*"
+"""For mitmproxy's `allow_hosts`."""
+RESTART: Final = "Restart clients that run already: they do not know it."
 _START: Final = "import sys; from mitmproxy.tools.main import {tool}; sys.exit({tool}())"
 """By this interpreter: the script of that name on the PATH may be another installation's."""
-
-type Foreground = Callable[[Sequence[str]], int]
 
 
 class PortTaken(RotateError):
@@ -47,38 +49,80 @@ def serve_command(
     *,
     listen: Annotated[str, typer.Option(metavar="HOST:PORT", help="Where clients find the proxy.")] = LISTEN,
     web: Annotated[bool, typer.Option("--web", help="With mitmweb, to look at the traffic in a browser.")] = False,
+    intercept_all: Annotated[
+        bool,
+        typer.Option("--intercept-all", help="For debugging: open the TLS of every host, with a CA of its own."),
+    ] = False,
     as_json: AsJson = False,
 ) -> Result:
     """Run the proxy until it is stopped with Ctrl-C."""
-    from certs import ca  # late: cryptography
-
-    host, port = parse_listen(listen)
     with Store(paths.pool_file()) as store:
+        host, port = parse_listen(listen, keyed=bool(store.client_keys()))
         if not store.accounts():
             raise NoAccounts
     check_free(host, port)
-    folder = paths.ca_folder()
-    done = ca.ensure(folder, clock.now())
-    argv = command(host, port, folder, web=web)
-    code = processes.foreground(argv, os.environ, quiet=as_json)
-    return replace(ended(code, f"http://{listen}", folder / ca.CERTIFICATE_FILE), notes=done.repairs)
+    authority = (debug_authority if intercept_all else own_authority)(listen, clock.now())
+    for line in authority.told:
+        say(f"codex-rotate: {line}")
+    argv = command(host, port, authority.certificate.parent, web=web)
+    code = processes.foreground([*argv, *authority.flags], os.environ, quiet=as_json)
+    notes = stranded_notes(paths.codex_dotenv_file(), host, port, answers)
+    return replace(ended(code, f"http://{listen}", authority.certificate), notes=notes)
 
 
-def parse_listen(listen: str) -> tuple[str, int]:
-    """Host and port. Raises UsageError for what is neither, and for an address that others could reach."""
+def parse_listen(listen: str, *, keyed: bool = False) -> tuple[str, int]:
+    """Host and port. Raises UsageError for what is neither; without client keys, for an address that others could
+    reach."""
     host, _, number = listen.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
     if not host or not number.isascii() or not number.isdigit() or not 0 < int(number) < 65536:
         raise UsageError(f"--listen needs an address and a port, such as {LISTEN}; {listen!r} is none.")
-    if not is_loopback(host):
+    if not keyed and not is_loopback(host):
         raise UsageError(
-            f"{host} can be reached by others, who could use your accounts. "
-            f"Listen on this machine only, such as {LISTEN}."
+            f"{host} can be reached by others, who could use your accounts. Make a key for each client first "
+            f"(`codex-rotate keys add NAME`), or listen on this machine only, such as {LISTEN}."
         )
     return host, int(number)
 
 
 # --- working ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Authority:
+    """What clients have to trust, what the proxy is told for it, and what a person has to know before it starts."""
+
+    certificate: Path
+    flags: tuple[str, ...] = ()
+    told: tuple[str, ...] = ()
+
+
+def own_authority(_: str, now: float) -> Authority:
+    """The constrained CA, made or renewed if need be."""
+    from certs import ca  # late: cryptography
+
+    done = ca.ensure(paths.ca_folder(), now)
+    told = done.repairs
+    if done.action is ca.Action.RENEWED:
+        told += (f"{ca.common_name(done.certificate)} was made, because the CA before it was due. {RESTART}",)
+    return Authority(certificate=done.trusted_file, told=told)
+
+
+def debug_authority(listen: str, now: float) -> Authority:
+    """The debug CA, and in plain words what it can do."""
+    from certs import debug_ca  # late: cryptography
+
+    made = debug_ca.ensure(paths.debug_ca_folder(), now)
+    place = "" if listen == LISTEN else f" --proxy http://{listen}"
+    meaning = (
+        "--intercept-all: this proxy can read every TLS connection, to any host, that a client which trusts its debug "
+        "CA sends through it. Managed accounts still go to the provider's model endpoints only."
+    )
+    use = (
+        f"The debug CA is {made.name}, valid until {made.end:%Y-%m-%d %H:%M} UTC. Install it nowhere. Let one client "
+        f'trust it, in a shell that you close afterwards: eval "$(codex-rotate env --intercept-all{place})"'
+    )
+    return Authority(certificate=made.file, flags=("--set", f"allow_hosts={EVERYTHING}"), told=(meaning, use))
 
 
 def check_free(host: str, port: int) -> None:

@@ -2,7 +2,6 @@
 
 import datetime as dt
 import ssl
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,8 @@ from certs import ca
 from config import clock
 
 type Key = ec.EllipticCurvePrivateKey
-type Forge = Callable[..., x509.Certificate]
+
+DAY = 86_400.0
 
 
 @pytest.fixture
@@ -28,6 +28,11 @@ def folder(tmp_path: Path) -> Path:
 def now() -> float:
     """Real time: TLS libraries look at the clock by themselves."""
     return float(int(clock.now()))
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """What is in the folder beside the lock."""
+    return {file.name: file.read_bytes() for file in folder.iterdir() if file.name != ".lock"}
 
 
 def key_in(file: Path) -> Key:

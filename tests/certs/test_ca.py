@@ -1,4 +1,4 @@
-"""The CA: what is made, what is found, when it is renewed, and that nothing is lost or shown on the way."""
+"""The CA: what is made, when it is renewed, what clients trust meanwhile, and that nothing is lost or shown."""
 
 import os
 import stat
@@ -7,65 +7,27 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID
-from filelock import FileLock
 
 from certs import ca
-from certs.ca import CERTIFICATE_FILE, KEY_FILE, Action, Condition
-from certs.errors import CaBusy, CaMissing, CaThere, CaUnfit, CaUnreachable
-from tests.certs.conftest import key_in, pem, plain, secrets_in, sign
+from certs.bundles import certificates
+from certs.ca import CERTIFICATE_FILE, KEY_FILE, TRUSTED_FILE, Action, Condition
+from certs.errors import CaMissing, CaThere, CaUnreachable
+from tests.certs.conftest import DAY, contents, key_in, pem, plain, secrets_in, sign
 
-DAY = 86_400.0
 posix = pytest.mark.skipif(os.name != "posix", reason="modes are a POSIX matter")
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {file.name: file.read_bytes() for file in folder.iterdir() if file.name != ".lock"}
+ROOT = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
 
 
 # --- what is made ----------------------------------------------------------------------------------------------------
 
 
-def test_it_can_vouch_for_the_provider_and_for_nothing_else(folder: Path, now: float) -> None:
-    """The extensions, each with whether a client that does not know it must refuse the certificate."""
-    made = ca.create(folder, now).certificate
-    found = {type(each.value): each for each in made.extensions}
-    names = found[x509.NameConstraints]
-    assert names.critical
-    assert ca.constraints(made) == (("chatgpt.com", "openai.com"), ("0.0.0.0/0", "::/0"))
-    assert all(isinstance(name, x509.DNSName) for name in names.value.permitted_subtrees)
-    basic = found[x509.BasicConstraints]
-    assert (basic.critical, basic.value.ca, basic.value.path_length) == (True, True, 0)
-    usage = found[x509.KeyUsage]
-    assert usage.critical
-    assert (usage.value.key_cert_sign, usage.value.crl_sign) == (True, True)
-    assert not usage.value.digital_signature
-    assert list(found[x509.ExtendedKeyUsage].value) == [ExtendedKeyUsageOID.SERVER_AUTH]
-
-
-def test_it_is_valid_for_a_year_and_from_the_day_before(folder: Path, now: float) -> None:
-    """The day before is for clients whose clock is behind."""
-    made = ca.create(folder, now).certificate
-    assert made.not_valid_after_utc.timestamp() == now + 365 * DAY
-    assert made.not_valid_before_utc.timestamp() == now - DAY
-    assert ca.days_left(made, now) == 365
-
-
-def test_no_two_have_the_same_name(tmp_path: Path, now: float) -> None:
-    """In a list of trusted authorities it is clear whose each one is and which."""
-    names = {ca.common_name(ca.create(tmp_path / name, now).certificate) for name in ("a", "b")}
-    assert len(names) == 2
-    assert all(name.startswith("codex-rotate CA ") for name in names)
-
-
-def test_mitmproxy_s_files_and_no_other(folder: Path, now: float) -> None:
+def test_mitmproxy_s_files_and_what_clients_trust(folder: Path, now: float) -> None:
     """The key is in one file; what it holds first is the key, then the certificate."""
     done = ca.create(folder, now)
-    assert set(contents(folder)) == {KEY_FILE, CERTIFICATE_FILE}
+    assert set(contents(folder)) == {KEY_FILE, CERTIFICATE_FILE, TRUSTED_FILE}
     assert done.certificate_file == folder / CERTIFICATE_FILE
-    assert done.certificate_file.read_bytes() == pem(done.certificate)
+    assert done.certificate_file.read_bytes() == done.trusted_file.read_bytes() == pem(done.certificate)
     assert (folder / KEY_FILE).read_bytes() == plain(key_in(folder / KEY_FILE)) + pem(done.certificate)
 
 
@@ -102,135 +64,7 @@ def test_create_leaves_what_it_cannot_read_alone(folder: Path, now: float, name:
     assert contents(folder) == {name: b"not PEM"}
 
 
-# --- what is found ---------------------------------------------------------------------------------------------------
-
-
-def test_a_new_one_is_usable(folder: Path, now: float) -> None:
-    made = ca.create(folder, now).certificate
-    assert ca.examine(folder, now) == ca.Found(condition=Condition.USABLE, certificate=made)
-
-
-def test_looking_makes_nothing(folder: Path, now: float) -> None:
-    assert ca.examine(folder, now).condition is Condition.MISSING
-    assert not folder.exists()
-
-
-def another_key(folder: Path) -> bytes:
-    raw = (folder / KEY_FILE).read_bytes()
-    return plain(ec.generate_private_key(ec.SECP256R1())) + raw[raw.index(b"-----BEGIN CERT") :]
-
-
-def encrypted(folder: Path) -> bytes:
-    key, raw = key_in(folder / KEY_FILE), (folder / KEY_FILE).read_bytes()
-    secret = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.BestAvailableEncryption(b"word")
-    )
-    return secret + raw[raw.index(b"-----BEGIN CERT") :]
-
-
-DAMAGE = {
-    "empty": lambda folder: b"",
-    "not PEM": lambda folder: b"\xff\x00 no",
-    "cut in the key": lambda folder: (folder / KEY_FILE).read_bytes()[:100],
-    "cut in the certificate": lambda folder: (folder / KEY_FILE).read_bytes()[:-100],
-    "only a key": lambda folder: plain(key_in(folder / KEY_FILE)),
-    "only a certificate": lambda folder: (folder / CERTIFICATE_FILE).read_bytes(),
-    "another key": another_key,
-    "a passphrase": encrypted,
-}
-
-
-@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
-def test_a_damaged_key_file_is_named_and_only_force_replaces_it(folder: Path, now: float, damage) -> None:  # type: ignore[no-untyped-def]
-    """Nothing happens by itself to what a person may still want to look at."""
-    made = ca.create(folder, now).certificate
-    secrets = secrets_in(folder / KEY_FILE)
-    (folder / KEY_FILE).write_bytes(damage(folder))
-    before = contents(folder)
-    found = ca.examine(folder, now)
-    assert found.condition is Condition.DAMAGED
-    assert str(folder / KEY_FILE) in found.trouble
-    assert "renew --force" in found.trouble
-    for attempt in (ca.renew, ca.ensure):
-        with pytest.raises(CaUnfit) as said:
-            attempt(folder, now)
-        assert not [line for line in secrets if line in str(said.value)]
-    assert contents(folder) == before
-    done = ca.renew(folder, now, force=True)
-    assert ca.examine(folder, now).condition is Condition.USABLE
-    assert done.old is not None
-    assert done.old.read_bytes() == pem(made)
-
-
-def test_a_certificate_without_its_key_is_not_taken_for_nothing(folder: Path, now: float) -> None:
-    """mitmproxy would quietly make an authority for the whole internet there."""
-    ca.create(folder, now)
-    (folder / KEY_FILE).unlink()
-    assert ca.examine(folder, now).condition is Condition.DAMAGED
-    with pytest.raises(CaUnfit, match="gone"):
-        ca.ensure(folder, now)
-
-
-CA = x509.BasicConstraints(ca=True, path_length=0)
-
-
-@pytest.mark.parametrize(
-    "extensions",
-    [
-        (),
-        (CA,),
-        (CA, x509.NameConstraints([x509.DNSName("chatgpt.com")], [x509.IPAddress(net) for net in ca.NO_ADDRESS])),
-    ],
-    ids=["nothing", "no names", "names that a client may ignore"],
-)
-def test_an_authority_for_everything_is_not_used(
-    folder: Path, now: float, extensions: tuple[x509.ExtensionType, ...]
-) -> None:
-    """Such as one that mitmproxy made before: it is told apart, and replaced only on demand."""
-    folder.mkdir(parents=True)
-    key = ec.generate_private_key(ec.SECP256R1())
-    wide = sign((x509.Name([]), key), "mitmproxy", key, now, *extensions)
-    (folder / KEY_FILE).write_bytes(plain(key) + pem(wide))
-    (folder / CERTIFICATE_FILE).write_bytes(pem(wide))
-    assert ca.examine(folder, now).condition is Condition.UNCONSTRAINED
-    with pytest.raises(CaUnfit, match="could vouch for other hosts"):
-        ca.ensure(folder, now)
-    assert ca.renew(folder, now, force=True).old is not None
-    assert ca.examine(folder, now).condition is Condition.USABLE
-
-
-def test_outside_its_time_it_is_not_usable(folder: Path, now: float) -> None:
-    """Both ends: a clock that is wrong is not a reason to renew."""
-    ca.create(folder, now)
-    assert ca.examine(folder, now + 365 * DAY).condition is Condition.USABLE
-    assert ca.examine(folder, now + 365 * DAY + 1).condition is Condition.EXPIRED
-    assert ca.examine(folder, now - DAY - 1).condition is Condition.NOT_YET_VALID
-    with pytest.raises(CaUnfit, match="clock"):
-        ca.ensure(folder, now - DAY - 1)
-
-
-@posix
-def test_a_key_that_others_could_read_is_closed_and_that_is_said(folder: Path, now: float) -> None:
-    """Once: the second look finds nothing to say."""
-    ca.create(folder, now)
-    folder.chmod(0o755)
-    (folder / KEY_FILE).chmod(0o640)
-    repairs = ca.examine(folder, now).repairs
-    assert [str(path) in said for path, said in zip((folder, folder / KEY_FILE), repairs, strict=True)] == [True, True]
-    assert "0640" in repairs[1]
-    assert "renew --force" in repairs[1]
-    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    assert stat.S_IMODE((folder / KEY_FILE).stat().st_mode) == 0o600
-    assert ca.examine(folder, now).repairs == ()
-
-
 # --- renewing --------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("left", "expected"), [(31 * DAY, False), (30 * DAY + 1, False), (30 * DAY, True), (-1, True)])
-def test_it_is_due_thirty_days_before_the_end(folder: Path, now: float, left: float, *, expected: bool) -> None:
-    made = ca.create(folder, now).certificate
-    assert ca.due(made, made.not_valid_after_utc.timestamp() - left) is expected
 
 
 def test_nothing_is_renewed_before_it_is_due(folder: Path, now: float) -> None:
@@ -255,15 +89,6 @@ def test_renewing_makes_a_new_key_and_keeps_the_old_certificate(folder: Path, no
     assert secrets
     assert not [line for line in secrets if line in everything]
     assert ca.examine(folder, now + later).certificate == done.certificate
-
-
-def test_those_replaced_before_their_end_are_told(folder: Path, now: float) -> None:
-    """Somebody may still trust them; once they have expired that does no harm."""
-    first = ca.create(folder, now).certificate
-    second = ca.renew(folder, now + DAY, force=True).certificate
-    ca.renew(folder, now + 2 * DAY, force=True)
-    assert {each for _, each in ca.kept(folder, now + 3 * DAY)} == {first, second}
-    assert [each for _, each in ca.kept(folder, now + 365 * DAY + 1)] == [second]
 
 
 def test_there_is_nothing_to_renew_where_nothing_is(folder: Path, now: float) -> None:
@@ -324,16 +149,6 @@ def test_two_that_start_at_once_get_the_same_one(folder: Path, now: float) -> No
 # --- troubles --------------------------------------------------------------------------------------------------------
 
 
-def test_a_process_that_hangs_does_not_hang_the_others(
-    folder: Path, now: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(ca, "LOCK_SECONDS", 0.05)
-    folder.mkdir(parents=True)
-    with FileLock(folder / ".lock"), pytest.raises(CaBusy):
-        ca.ensure(folder, now)
-    assert contents(folder) == {}
-
-
 @pytest.mark.parametrize("work", [ca.create, ca.ensure, ca.renew])
 def test_a_file_in_the_way_of_the_folder_is_told(folder: Path, now: float, work) -> None:  # type: ignore[no-untyped-def]
     folder.parent.write_text("a file")
@@ -353,3 +168,146 @@ def test_a_folder_in_the_way_of_a_file_is_told_and_leaves_no_half_file(folder: P
     with pytest.raises(CaUnreachable):
         ca.renew(folder, now, force=True)
     assert not list(folder.glob(".unfinished-*"))
+
+
+# --- the overlap -----------------------------------------------------------------------------------------------------
+
+
+def trusted_of(folder: Path) -> bytes:
+    return (folder / TRUSTED_FILE).read_bytes()
+
+
+def test_after_a_renewal_clients_trust_both(folder: Path, now: float) -> None:
+    """A proxy that was started before still signs with the old one."""
+    old = ca.create(folder, now).certificate
+    assert trusted_of(folder) == pem(old)
+    done = ca.renew(folder, now + 340 * DAY)
+    assert done.overlap
+    assert done.trusted_file.read_bytes() == pem(done.certificate, old)
+    assert (folder / CERTIFICATE_FILE).read_bytes() == pem(done.certificate)
+
+
+def test_what_a_proxy_signs_with_is_trusted_at_every_moment(folder: Path, now: float) -> None:
+    """Also in the middle of a renewal: a client or a proxy that starts then finds both."""
+    ca.create(folder, now)
+    seen = set()
+    with ThreadPoolExecutor(1) as pool:
+        renewals = pool.submit(lambda: [ca.renew(folder, now, force=True) for _ in range(20)])
+        while not renewals.done():
+            signs = certificates((folder / KEY_FILE).read_bytes())[0]
+            assert signs in certificates(trusted_of(folder))
+            seen.add(signs)
+    assert len(renewals.result()) == 20
+    assert seen
+
+
+def test_a_renewal_that_wrote_only_what_is_trusted_is_taken_back(folder: Path, now: float) -> None:
+    """The key of that certificate is lost: nobody is to trust it."""
+    made = ca.create(folder, now).certificate
+    lost = ca.create(folder.with_name("other"), now).certificate
+    (folder / TRUSTED_FILE).write_bytes(pem(lost, made))
+    assert ca.ensure(folder, now).certificate == made
+    assert trusted_of(folder) == pem(made)
+
+
+def test_an_expired_one_is_dropped_by_the_next_start(folder: Path, now: float) -> None:
+    """From the bundle as well. That is no event: nothing is said about it."""
+    ca.create(folder, now)
+    new = ca.renew(folder, now + 340 * DAY).certificate
+    (folder / "bundle.pem").write_bytes(ROOT + trusted_of(folder))
+    assert ca.ensure(folder, now + 365 * DAY).action is Action.NOTHING
+    assert len(certificates(trusted_of(folder))) == 2
+    assert ca.ensure(folder, now + 365 * DAY + 1).action is Action.NOTHING
+    assert trusted_of(folder) == pem(new)
+    assert (folder / "bundle.pem").read_bytes() == ROOT + pem(new)
+
+
+def test_an_authority_of_an_older_version_gets_its_file_at_the_next_start(folder: Path, now: float) -> None:
+    made = ca.create(folder, now).certificate
+    (folder / TRUSTED_FILE).unlink()
+    assert ca.ensure(folder, now).action is Action.NOTHING
+    assert trusted_of(folder) == pem(made)
+
+
+@pytest.mark.parametrize("name", ["bundle.pem", "all-tools.pem"])
+def test_a_bundle_that_is_there_follows_every_renewal(folder: Path, now: float, name: str) -> None:
+    """Its other certificates and their order stay. One that is not there is not made."""
+    first = ca.create(folder, now).certificate
+    assert not (folder / name).exists()
+    (folder / name).write_bytes(ROOT + pem(first))
+    second = ca.renew(folder, now, force=True).certificate
+    assert (folder / name).read_bytes() == ROOT + pem(second, first)
+    third = ca.renew(folder, now, force=True).certificate
+    found = certificates((folder / name).read_bytes())
+    assert found[:2] == certificates(ROOT + pem(third))
+    assert set(found[2:]) == set(certificates(pem(first, second)))
+    (folder / name).write_bytes(ROOT + pem(first))
+    ca.ensure(folder, now)
+    assert certificates((folder / name).read_bytes()) == found
+
+
+@posix
+def test_a_bundle_stays_its_owner_s_only(folder: Path, now: float) -> None:
+    ca.create(folder, now)
+    (folder / "bundle.pem").write_bytes(ROOT)
+    (folder / "bundle.pem").chmod(0o644)
+    ca.renew(folder, now, force=True)
+    assert stat.S_IMODE((folder / "bundle.pem").stat().st_mode) == 0o600
+
+
+def test_a_bundle_that_is_a_link_becomes_a_file_and_its_target_stays(folder: Path, now: float, tmp_path: Path) -> None:
+    """Nothing outside the folder is written."""
+    ca.create(folder, now)
+    target = tmp_path / "somebody else's.pem"
+    target.write_bytes(ROOT)
+    (folder / "bundle.pem").symlink_to(target)
+    ca.renew(folder, now, force=True)
+    assert target.read_bytes() == ROOT
+    assert (folder / "bundle.pem").read_bytes() == ROOT + trusted_of(folder)
+
+
+def test_when_the_key_leaked_nothing_old_is_trusted(folder: Path, now: float) -> None:
+    """Not now and not after later renewals; the certificates are still told, for those who installed them."""
+    first = ca.create(folder, now).certificate
+    second = ca.renew(folder, now, force=True).certificate
+    (folder / "bundle.pem").write_bytes(ROOT + trusted_of(folder))
+    done = ca.renew(folder, now, leaked=True)
+    assert (done.action, done.overlap) == (Action.RENEWED, False)
+    assert trusted_of(folder) == pem(done.certificate)
+    assert (folder / "bundle.pem").read_bytes() == ROOT + pem(done.certificate)
+    assert {each for _, each in ca.kept(folder, now)} == {first, second}
+    assert done.old is not None
+    assert done.old.read_bytes() == pem(second)
+    last = ca.renew(folder, now, force=True).certificate
+    assert trusted_of(folder) == pem(last, done.certificate)
+
+
+def test_a_leaked_one_in_the_copy_is_not_trusted_again(folder: Path, now: float) -> None:
+    """As after a renewal that was cut off before its last file."""
+    leaked = ca.create(folder, now).certificate
+    new = ca.renew(folder, now, leaked=True).certificate
+    (folder / CERTIFICATE_FILE).write_bytes(pem(leaked))
+    assert ca.ensure(folder, now).action is Action.MENDED
+    assert trusted_of(folder) == pem(new)
+
+
+def test_a_damaged_one_can_be_renewed_as_leaked_and_nothing_cannot(folder: Path, now: float) -> None:
+    with pytest.raises(CaMissing):
+        ca.renew(folder, now, leaked=True)
+    ca.create(folder, now)
+    (folder / KEY_FILE).write_bytes(b"damaged")
+    ca.renew(folder, now, leaked=True)
+    assert ca.examine(folder, now).condition is Condition.USABLE
+
+
+def test_a_wide_one_is_replaced_without_an_overlap(folder: Path, now: float) -> None:
+    """In a bundle it is not taken for one of the system's roots either."""
+    folder.mkdir(parents=True)
+    key = ec.generate_private_key(ec.SECP256R1())
+    wide = sign((x509.Name([]), key), "mitmproxy", key, now, x509.BasicConstraints(ca=True, path_length=0))
+    (folder / KEY_FILE).write_bytes(plain(key) + pem(wide))
+    (folder / CERTIFICATE_FILE).write_bytes(pem(wide))
+    (folder / "bundle.pem").write_bytes(ROOT + pem(wide))
+    done = ca.renew(folder, now, force=True)
+    assert not done.overlap
+    assert (folder / "bundle.pem").read_bytes() == ROOT + pem(done.certificate)

@@ -1,31 +1,27 @@
-"""What clients get to see of the proxy: an address that all of the client takes, and bundles that are complete."""
+"""What clients get to see of the proxy: an address that all of the client takes, and what they are to trust."""
 
 import os
 import ssl
-import stat
 from pathlib import Path
 
 import pytest
 
+from certs import ca
+from certs.bundles import certificates
 from certs.environment import (
+    TOOL_VARIABLES,
     BadProxyAddress,
-    BundleUnwritable,
     NoCaCertificate,
-    NoRoots,
     Proxy,
-    bundle,
     bypasses,
-    certificates,
     client_environment,
     durable_environment,
-    find_roots,
+    full_environment,
     merged_no_proxy,
     proxy_at,
-    read_certificate,
-    write_bundle,
+    read_trusted,
+    trusted_file,
 )
-
-posix = pytest.mark.skipif(os.name != "posix", reason="modes are a POSIX matter")
 
 KEY = b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"
 
@@ -34,7 +30,8 @@ def pem(body: str) -> bytes:
     return f"-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n".encode()
 
 
-OURS, ROOT_A, ROOT_B = pem("OURS"), pem("ROOTA"), pem("ROOTB")
+OURS, ROOT_A = pem("OURS"), pem("ROOTA")
+PROXY = "http://127.0.0.1:8118"
 
 
 # --- variables -------------------------------------------------------------------------------------------------------
@@ -122,23 +119,10 @@ def test_a_refused_address_does_not_show_its_password() -> None:
 # --- certificates ----------------------------------------------------------------------------------------------------
 
 
-def test_a_bundle_is_all_roots_and_then_ours_each_once() -> None:
-    """Line ends, remarks and doubles do not matter, and no private key comes along."""
-    roots = b"# A root\r\n" + ROOT_A.replace(b"\n", b"\r\n") + KEY + ROOT_B + ROOT_A + OURS
-    assert bundle(KEY + OURS, roots) == ROOT_A + ROOT_B + OURS
-
-
-def test_a_bundle_without_roots_is_refused() -> None:
-    """It would cut other tools off from everything else."""
-    for roots in (b"", b"rubbish", OURS):
-        with pytest.raises(NoRoots, match="ca-certificates"):
-            bundle(OURS, roots)
-
-
-def test_only_the_certificate_is_read(tmp_path: Path) -> None:
+def test_only_certificates_are_read_and_all_of_them(tmp_path: Path) -> None:
     file = tmp_path / "ca.pem"
-    file.write_bytes(KEY + OURS)
-    assert read_certificate(file) == OURS.rstrip()
+    file.write_bytes(KEY + OURS + b"a remark\r\n" + ROOT_A)
+    assert read_trusted(file) + b"\n" == OURS + ROOT_A
 
 
 @pytest.mark.parametrize(("content", "said"), [(None, "is not there"), (KEY, "holds no certificate")])
@@ -147,53 +131,58 @@ def test_a_missing_authority_names_the_command_to_run(tmp_path: Path, content: b
     if content is not None:
         file.write_bytes(content)
     with pytest.raises(NoCaCertificate, match=f"{said}.*codex-rotate ca create"):
-        read_certificate(file)
+        read_trusted(file)
 
 
-def test_the_roots_of_this_system_can_be_used(tmp_path: Path) -> None:
-    """What is found loads into a TLS library, without any variable."""
-    found = find_roots(tmp_path / "bundle.pem", {})
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.load_verify_locations(cadata=bundle(OURS, found).removesuffix(OURS).decode())
-    assert context.cert_store_stats()["x509_ca"] > 10
+def test_a_folder_in_its_place_is_told(tmp_path: Path) -> None:
+    with pytest.raises(NoCaCertificate, match="cannot be read"):
+        read_trusted(tmp_path)
 
 
-def test_the_users_own_bundle_is_taken_too(tmp_path: Path) -> None:
-    """A company's roots are needed by the same tools."""
-    users = tmp_path / "company.pem"
-    users.write_bytes(ROOT_A)
-    found = certificates(find_roots(tmp_path / "bundle.pem", {"SSL_CERT_FILE": str(users)}))
-    assert found[0] == ROOT_A.rstrip()
-    assert len(found) > 10
+def test_an_authority_of_mitmproxy_s_own_has_its_certificate_alone(tmp_path: Path) -> None:
+    """There is no file with replaced ones."""
+    assert trusted_file(tmp_path) == tmp_path / "mitmproxy-ca-cert.pem"
 
 
-def test_our_own_bundle_is_not_the_users(tmp_path: Path) -> None:
-    """Else a replaced authority would stay trusted for ever."""
-    ours = tmp_path / "bundle.pem"
-    ours.write_bytes(ROOT_A)
-    assert ROOT_A.rstrip() not in certificates(find_roots(ours, {"SSL_CERT_FILE": str(ours)}))
+def test_a_client_is_led_to_the_file_with_the_replaced_ones(tmp_path: Path, now: float) -> None:
+    """Whoever starts a client after a renewal gets through to a proxy from before it."""
+    folder = tmp_path / "a folder ü"
+    old = ca.create(folder, now).certificate
+    new = ca.renew(folder, now, force=True).certificate
+    variables = full_environment(PROXY, folder, {})
+    assert variables == client_environment(PROXY, folder / "trusted.pem", {})
+    context = ssl.create_default_context(cafile=variables["CODEX_CA_CERTIFICATE"])
+    assert len(context.get_ca_certs()) == 2
+    assert new != old
 
 
-def test_a_bundle_is_written_once(tmp_path: Path) -> None:
-    file = tmp_path / "made" / "bundle.pem"
-    assert write_bundle(file, b"one")
-    assert not write_bundle(file, b"one")
-    assert write_bundle(file, b"two")
-    assert file.read_bytes() == b"two"
-    assert [each.name for each in file.parent.iterdir()] == ["bundle.pem"]
+def test_all_tools_get_a_full_bundle_with_what_the_client_trusts(tmp_path: Path, now: float) -> None:
+    """One file under every name; a tool that takes it instead of the system's roots loses none."""
+    ca.create(tmp_path, now)
+    ca.renew(tmp_path, now, force=True)
+    variables = full_environment(PROXY, tmp_path, {}, all_tools=True)
+    assert {variables[name] for name in TOOL_VARIABLES} == {str(tmp_path / "all-tools.pem")}
+    assert variables["CODEX_CA_CERTIFICATE"] == str(tmp_path / "trusted.pem")
+    found = certificates((tmp_path / "all-tools.pem").read_bytes())
+    assert found[-2:] == certificates((tmp_path / "trusted.pem").read_bytes())
+    assert ssl.create_default_context(cafile=variables["SSL_CERT_FILE"]).cert_store_stats()["x509_ca"] > 12
+    assert not (tmp_path / "bundle.pem").exists()
 
 
-@posix
-def test_a_bundle_is_its_owners_only(tmp_path: Path) -> None:
-    """Whoever could write it could add an authority."""
-    file = tmp_path / "made" / "bundle.pem"
-    write_bundle(file, b"one")
-    assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
+@pytest.mark.parametrize("name", ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"])
+def test_the_roots_that_the_user_gave_to_any_tool_stay(tmp_path: Path, now: float, name: str) -> None:
+    """A company's, for instance; also in a shell within a shell, where the variables name our own bundle."""
+    ca.create(tmp_path, now)
+    company = tmp_path / "company.pem"
+    company.write_bytes(ROOT_A)
+    for _ in range(2):
+        variables = full_environment(PROXY, tmp_path, {name: str(company)}, all_tools=True)
+        company = Path(variables[name])
+        assert ROOT_A.rstrip() in certificates(company.read_bytes())
 
 
-def test_a_bundle_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> None:
-    (tmp_path / "bundle.pem").mkdir()
-    with pytest.raises(BundleUnwritable, match="CODEX_ROTATE_HOME"):
-        write_bundle(tmp_path / "bundle.pem", b"one")
-    assert [each.name for each in tmp_path.iterdir() if each.name.startswith(".unfinished")] == []
+@pytest.mark.skipif(os.name != "posix", reason="modes are a POSIX matter")
+def test_without_an_authority_no_bundle_is_written(tmp_path: Path) -> None:
+    with pytest.raises(NoCaCertificate):
+        full_environment(PROXY, tmp_path, {}, all_tools=True)
+    assert list(tmp_path.iterdir()) == []

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
-from certs.environment import NoCaCertificate, certificates, proxy_at
+from certs import ca
+from certs.bundles import certificates
+from certs.environment import NoCaCertificate, proxy_at
 from cli.bind_commands import (
     Damaged,
     FileUnusable,
@@ -21,10 +23,12 @@ from cli.bind_commands import (
     UsersOwn,
     answers,
     bind,
+    bound_to,
+    stranded_notes,
     unbind,
     write,
 )
-from config import dotenv
+from config import clock, dotenv
 
 type Run = Callable[..., Any]
 
@@ -97,6 +101,23 @@ def test_what_the_client_is_told(places: Places) -> None:
     inside = certificates(places.bundle.read_bytes())
     assert len(inside) > 10
     assert inside[-1].decode() == CERTIFICATE.rstrip()
+
+
+def test_after_a_renewal_the_bundle_has_both_and_the_client_is_bound_as_before(run: Run, home: Path) -> None:
+    """Nothing has to be bound again: the file that the block names follows the authority."""
+    folder = home / "ca"
+    ca.create(folder, clock.now())
+    assert run("bind", "--force").code == 0
+    block = (home.parent / ".env").read_bytes()
+    before = certificates((folder / "bundle.pem").read_bytes())
+    new = ca.renew(folder, clock.now(), force=True)
+    both = certificates(new.trusted_file.read_bytes())
+    assert certificates((folder / "bundle.pem").read_bytes()) == [*before[:-1], *both]
+    assert (len(both), both[-1]) == (2, before[-1])
+    ran = run("bind", "--force")
+    assert "already" in ran.out
+    assert certificates((folder / "bundle.pem").read_bytes()) == [*before[:-1], *both]
+    assert (home.parent / ".env").read_bytes() == block
 
 
 def test_binding_again_changes_nothing(places: Places) -> None:
@@ -300,3 +321,53 @@ def test_wrong_usage_and_refusals_are_one_line(run: Run, places: Places) -> None
     assert (ran.code, ran.out, ran.err.count("\n")) == (1, "", 1)
     assert run("bind", "--proxy", closed, "--json").json["exit_code"] == 1
     assert run("bind", "--proxy", closed, "--force").code == 0
+
+
+# --- a proxy that ends -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("bound", "host", "port", "expected"),
+    [
+        ("http://127.0.0.1:8118", "127.0.0.1", 8118, True),
+        ("http://localhost:8118", "127.0.0.1", 8118, True),
+        ("http://[::1]:8118", "::1", 8118, True),
+        ("http://127.0.0.1:8118", "0.0.0.0", 8118, True),
+        ("http://127.0.0.1:8118", "::", 8118, True),
+        ("http://192.168.1.5:8118", "192.168.1.5", 8118, True),
+        ("http://who:secret@127.0.0.1:8118", "127.0.0.1", 8118, True),
+        ("http://127.0.0.1:8118", "127.0.0.1", 9000, False),
+        ("http://proxy.example:8118", "127.0.0.1", 8118, False),
+    ],
+)
+def test_whoever_is_bound_to_a_proxy_that_ended_is_told(
+    places: Places, bound: str, host: str, port: int, *, expected: bool
+) -> None:
+    """With both ways out, and without the password. A block that leads elsewhere is no concern of this proxy."""
+    bind(places, proxy_at(bound), {}, there)
+    notes = stranded_notes(places.file, host, port, not_there)
+    assert bool(notes) is expected
+    for note in notes:
+        assert str(places.file) in note
+        assert note.endswith("Run `codex-rotate serve` again, or `codex-rotate unbind`.")
+        assert "secret" not in note
+
+
+def test_where_another_proxy_has_taken_over_nobody_is_told_anything(places: Places) -> None:
+    bind(places, PROXY, {}, there)
+    assert stranded_notes(places.file, "127.0.0.1", 8118, there) == ()
+
+
+def test_without_a_block_that_the_client_follows_nobody_is_bound(places: Places) -> None:
+    """No file, the user's own settings, a damaged block, something that is no file."""
+    assert bound_to(places.file) is None
+    places.file.write_bytes(b"HTTPS_PROXY=http://127.0.0.1:8118\n")
+    assert bound_to(places.file) is None
+    places.file.write_bytes(dotenv.bind(b"A=1\n", {"HTTPS_PROXY": "http://a:1"}).replace(b"a:1", b"a:2"))
+    assert bound_to(places.file) is None
+    places.file.write_bytes(dotenv.bind(None, {"HTTPS_PROXY": "nonsense"}))
+    assert bound_to(places.file) is None
+    places.file.unlink()
+    places.file.mkdir()
+    assert bound_to(places.file) is None
+    assert stranded_notes(places.file, "127.0.0.1", 8118, not_there) == ()

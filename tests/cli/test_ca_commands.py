@@ -37,7 +37,7 @@ def test_create(run: Run, folder: Path) -> None:
     """It says what it can vouch for and what to do with it; with --json, the same for programs."""
     ran = run("ca", "create")
     assert (ran.code, ran.err) == (0, "")
-    assert f"CODEX_CA_CERTIFICATE={folder / 'mitmproxy-ca-cert.pem'}" in ran.out
+    assert f"CODEX_CA_CERTIFICATE={folder / 'trusted.pem'}" in ran.out
     assert "chatgpt.com and openai.com only" in ran.out
     assert ca.examine(folder, clock.now()).condition is ca.Condition.USABLE
 
@@ -133,8 +133,8 @@ def test_path(run: Run, folder: Path) -> None:
     """The file name and nothing else, for the shell."""
     run("ca", "create")
     ran = run("ca", "path")
-    assert (ran.code, ran.out, ran.err) == (0, f"{folder / ca.CERTIFICATE_FILE}\n", "")
-    assert run("ca", "path", "--json").json == {"certificate": str(folder / ca.CERTIFICATE_FILE)}
+    assert (ran.code, ran.out, ran.err) == (0, f"{folder / ca.TRUSTED_FILE}\n", "")
+    assert run("ca", "path", "--json").json == {"certificate": str(folder / ca.TRUSTED_FILE)}
 
 
 def test_path_of_what_cannot_be_used(run: Run, folder: Path) -> None:
@@ -168,8 +168,32 @@ def test_renew(folder: Path, later: float, *, force: bool) -> None:
     assert said.data["action"] == "renewed"
     assert Path(str(said.data["old"])).read_bytes() == before
     assert str(said.data["old"]) in said.message
-    assert "Restart both." in said.message
+    assert "clients started from now on trust both" in said.message
     assert str(said.data["old"]) in ca_status(folder, NOON + later).message
+
+
+def test_renew_when_the_key_leaked(folder: Path) -> None:
+    """Nobody goes on trusting the old one, so everything has to be restarted; where it was installed it is told."""
+    create_ca(folder, NOON)
+    said = renew_ca(folder, NOON + DAY, force=False, leaked=True)
+    assert "restart every proxy and every client" in said.message
+    assert isinstance(said.data, dict)
+    assert str(said.data["old"]) in ca_status(folder, NOON + DAY).message
+
+
+def test_renew_says_that_the_key_leaked(run: Run, folder: Path) -> None:
+    """One word is enough: it needs no --force beside it."""
+    run("ca", "create")
+    run("ca", "renew", "--force")
+    assert (folder / ca.TRUSTED_FILE).read_bytes().count(b"BEGIN") == 2
+    assert run("ca", "renew", "--leaked").code == 0
+    assert (folder / ca.TRUSTED_FILE).read_bytes() == (folder / ca.CERTIFICATE_FILE).read_bytes()
+
+
+def test_renew_of_an_expired_one(folder: Path) -> None:
+    """It is no use to anybody: nothing is said of going on with it."""
+    create_ca(folder, NOON)
+    assert "restart every proxy and every client" in renew_ca(folder, NOON + 400 * DAY, force=False).message
 
 
 def test_renew_of_nothing(run: Run, home: Path) -> None:

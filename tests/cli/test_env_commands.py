@@ -10,7 +10,11 @@ from typing import Any
 import pytest
 
 from accounts.errors import UsageError
+from certs import ca, debug_ca
+from certs.bundles import certificates
+from certs.environment import TOOL_VARIABLES
 from cli.env_commands import Shell, env, shell_of
+from config import clock
 
 type Run = Callable[..., Any]
 
@@ -34,7 +38,7 @@ PROGRAMS = {
 
 @pytest.fixture(autouse=True)
 def plain(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("NO_PROXY", "no_proxy", "CODEX_CA_CERTIFICATE"):
+    for name in ("NO_PROXY", "no_proxy", "CODEX_CA_CERTIFICATE", *TOOL_VARIABLES):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("SHELL", "/bin/bash")
 
@@ -57,11 +61,11 @@ def test_a_shell_reads_back_what_was_written(shell: Shell, name: str, tmp_path: 
     found = shutil.which(program)
     if found is None:
         pytest.skip(f"{program} is not installed")
-    file = tmp_path / name / "ca.pem"
+    file = tmp_path / name / "mitmproxy-ca-cert.pem"
     file.parent.mkdir()
     file.write_text(CERTIFICATE)
     users = {"NO_PROXY": f"{name},b"}
-    result = env(shell, PROXY, file, users)
+    result = env(shell, PROXY, file.parent, users)
     script = f"{result.message}\nenv -0"
     done = subprocess.run(
         [found, *flags, script],
@@ -86,12 +90,12 @@ def test_a_shell_reads_back_what_was_written(shell: Shell, name: str, tmp_path: 
 )
 def test_each_shell_has_its_own_way_to_quote(shell: str, line: str, authority: Path) -> None:
     """Where a shell is not installed, this is what shows how it is written."""
-    lines = env(Shell(shell), PROXY, authority, {"NO_PROXY": "it's"}).message.splitlines()
+    lines = env(Shell(shell), PROXY, authority.parent, {"NO_PROXY": "it's"}).message.splitlines()
     assert line == lines[1].replace("localhost,127.0.0.1,::1,", "")
 
 
 def test_typographic_quotes_end_a_string_in_powershell(authority: Path) -> None:
-    lines = env(Shell.POWERSHELL, PROXY, authority, {"NO_PROXY": "a’b"}).message
+    lines = env(Shell.POWERSHELL, PROXY, authority.parent, {"NO_PROXY": "a’b"}).message
     assert "a’’b" in lines
 
 
@@ -158,3 +162,89 @@ def test_a_no_proxy_that_undoes_it_is_told(run: Run, authority: Path, monkeypatc
     ran = run("env")
     assert (ran.code, ran.err.count("\n")) == (0, 1)
     assert ".chatgpt.com" in ran.err
+
+
+# --- other tools -----------------------------------------------------------------------------------------------------
+
+
+def test_after_a_renewal_the_client_gets_both(run: Run, home: Path) -> None:
+    """The one that a proxy from before still signs with too."""
+    ca.create(home / "ca", clock.now())
+    ca.renew(home / "ca", clock.now(), force=True)
+    named = Path(run("env", "--json").json["CODEX_CA_CERTIFICATE"])
+    assert len(certificates(named.read_bytes())) == 2
+
+
+def test_other_tools_get_nothing_unless_asked(run: Run, authority: Path) -> None:
+    """They need no certificate of ours for hosts that the proxy does not open."""
+    data = run("env", "--json").json
+    assert not set(data) & set(TOOL_VARIABLES)
+    assert list(authority.parent.iterdir()) == [authority]
+
+
+def test_all_tools_get_a_full_bundle(run: Run, home: Path) -> None:
+    """With the roots of the system, since most of them take it instead."""
+    ca.create(home / "ca", clock.now())
+    data = run("env", "--all-tools", "--json").json
+    assert {data[name] for name in TOOL_VARIABLES} == {str(home / "ca" / "all-tools.pem")}
+    found = certificates(Path(data["SSL_CERT_FILE"]).read_bytes())
+    assert len(found) > 10
+    assert found[-1:] == certificates(Path(data["CODEX_CA_CERTIFICATE"]).read_bytes())
+    ran = run("env", "--all-tools")
+    assert f"export GIT_SSL_CAINFO='{home / 'ca' / 'all-tools.pem'}'" in ran.out.splitlines()
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+def test_curl_takes_the_bundle_for_its_roots(run: Run, home: Path, tmp_path: Path) -> None:
+    """It reads the file; that nothing listens is its only complaint, not the file (exit codes 7 and 77)."""
+    ca.create(home / "ca", clock.now())
+    data = run("env", "--all-tools", "--json").json
+    done = subprocess.run(
+        ["curl", "-sS", "--noproxy", "*", "https://127.0.0.1:1/"],
+        env={"PATH": os.environ["PATH"], "CURL_CA_BUNDLE": data["CURL_CA_BUNDLE"]},
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 7, done.stderr
+
+
+# --- debugging -------------------------------------------------------------------------------------------------------
+
+
+def test_to_intercept_all_the_debug_certificate_is_trusted(run: Run, home: Path) -> None:
+    """By every tool of that shell, since what any of them sends is opened; and the person is told for how long."""
+    made = debug_ca.ensure(home / "debug-ca", clock.now())
+    ran = run("env", "--intercept-all", "--json")
+    assert ran.json["CODEX_CA_CERTIFICATE"] == str(home / "debug-ca" / "mitmproxy-ca-cert.pem")
+    assert {ran.json[name] for name in TOOL_VARIABLES} == {str(home / "debug-ca" / "all-tools.pem")}
+    found = certificates(Path(ran.json["SSL_CERT_FILE"]).read_bytes())
+    assert found[-1:] == certificates(made.file.read_bytes())
+    assert (ran.err.count("\n"), made.name in ran.err) == (1, True)
+    assert not (home / "ca").exists()
+
+
+def test_without_a_debug_ca_it_names_the_command_that_makes_one(run: Run, home: Path) -> None:
+    """Also when there is one that has expired, or only the other one."""
+    ca.create(home / "ca", clock.now())
+    debug_ca.ensure(home / "debug-ca", clock.now() - 8 * 86_400)
+    ran = run("env", "--intercept-all")
+    assert (ran.code, ran.out, ran.err.count("\n")) == (1, "", 1)
+    assert "codex-rotate serve --intercept-all" in ran.err
+
+
+def test_the_debug_certificate_never_gets_into_the_other_bundles(
+    run: Run, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even when they are made in a shell that trusts it."""
+    ca.create(home / "ca", clock.now())
+    debug = debug_ca.ensure(home / "debug-ca", clock.now())
+    for name, value in run("env", "--intercept-all", "--json").json.items():
+        monkeypatch.setenv(name, value)
+    assert run("env", "--all-tools").code == 0
+    assert run("bind", "--force").code == 0
+    (shown,) = certificates(debug.file.read_bytes())
+    for name in ("all-tools.pem", "bundle.pem"):
+        found = certificates((home / "ca" / name).read_bytes())
+        assert shown not in found
+        assert len(found) > 10

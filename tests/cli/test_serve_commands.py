@@ -1,5 +1,6 @@
 """`serve` runs the real proxy in our place: for this machine only, and as long as it is wanted."""
 
+import json
 import os
 import re
 import signal
@@ -10,12 +11,24 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 
 from accounts.errors import UsageError
-from cli.serve_commands import PortTaken, check_free, parse_listen
+from certs import ca
+from certs.bundles import certificates
+from cli.serve_commands import LISTEN, PortTaken, check_free, debug_authority, own_authority, parse_listen
+from config import clock, paths
+from standin import StandIn
 from tests.cli.conftest import Fill, Run
-from tests.harness import MITMDUMP, ROOT, Output, plain_environment
+from tests.harness import MITMDUMP, PATIENCE, ROOT, Output, plain_environment
+from tests.harness import fill as fill_pool
+from tests.proxy.clients import turn1
+
+
+@pytest.fixture
+def now() -> float:
+    return clock.now()
 
 
 @pytest.mark.parametrize(
@@ -66,10 +79,15 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(home: Path, *flags: str) -> Iterator[tuple[subprocess.Popen[str], Output, int]]:
+def serving(
+    home: Path, *flags: str, upstream: StandIn | None = None
+) -> Iterator[tuple[subprocess.Popen[str], Output, int]]:
     """The console script as a process of its own; ended by pid."""
     port = free_port()
     env = {**plain_environment(), "HOME": str(home.parent), "CODEX_ROTATE_HOME": str(home), "PYTHONUNBUFFERED": "1"}
+    env["CODEX_HOME"] = str(home.parent)
+    if upstream is not None:
+        env["STANDIN_PORT"] = str(upstream.port)
     process = subprocess.Popen(
         [str(MITMDUMP.with_name("codex-rotate")), "serve", "--listen", f"127.0.0.1:{port}", *flags],
         env=env, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -89,19 +107,85 @@ def serving(home: Path, *flags: str) -> Iterator[tuple[subprocess.Popen[str], Ou
         process.stderr.close()
 
 
+@contextmanager
+def through(port: int, host: str, trust: Path) -> Iterator[ssl.SSLSocket]:
+    """A client's connection through the proxy, with nothing trusted but that file."""
+    with closing(socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)) as raw:
+        raw.sendall(f"CONNECT {host}:443 HTTP/1.1\r\nhost: {host}:443\r\n\r\n".encode())
+        assert raw.recv(4096).startswith(b"HTTP/1.1 200")
+        with ssl.create_default_context(cafile=str(trust)).wrap_socket(raw, server_hostname=host) as secure:
+            yield secure
+
+
+def ask(port: int, trust: Path) -> str:
+    """A turn: what the model said, or all that came instead."""
+    address, context = f"http://127.0.0.1:{port}", ssl.create_default_context(cafile=str(trust))
+    with httpx.Client(proxy=address, verify=context, trust_env=False, base_url="https://chatgpt.com") as client:
+        seen = turn1(client, {"authorization": "Bearer of-the-client", "content-type": "application/json"})
+    return seen.text or seen.body.decode()
+
+
+LEADS_TO_STANDIN = """
+import asyncio, os
+
+_open = asyncio.open_connection
+
+def open_connection(host, port, **options):
+    return _open("127.0.0.1", int(os.environ["STANDIN_PORT"]), **options)
+
+asyncio.open_connection = open_connection
+"""
+"""For the interpreter's own start: what a hosts file would do, were the stand-in at port 443."""
+
+
+@pytest.fixture
+def upstream(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
+    """The stand-in, to which every `serve` of the test goes, and whose certificate it knows; and a pool for it."""
+    start = tmp_path / "start"
+    start.mkdir()
+    (start / "sitecustomize.py").write_text(LEADS_TO_STANDIN)
+    with StandIn() as upstream:
+        monkeypatch.setenv("PYTHONPATH", str(start))
+        fill_pool(home, [upstream.add_account("acc-1")], tmp_path)
+        for confdir in (paths.ca_folder(), paths.debug_ca_folder()):
+            paths.make_private_folder(confdir)
+            (confdir / "config.yaml").write_text(json.dumps({"ssl_verify_upstream_trusted_ca": str(upstream.ca_file)}))
+        yield upstream
+
+
+def stopped(process: subprocess.Popen[str], number: int = signal.SIGTERM) -> str:
+    """End it as a person or a service manager does; what it said on stderr."""
+    process.send_signal(number)
+    assert process.wait(20) == 0
+    assert process.stderr is not None
+    return process.stderr.read()
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_serves_with_its_own_certificate_until_it_is_told_to_stop(fill: Fill, home: Path, number: int) -> None:
     fill("ann")
     with serving(home) as (process, output, port):
-        trust = ssl.create_default_context(cafile=str(home / "ca" / "mitmproxy-ca-cert.pem"))
-        with closing(socket.create_connection(("127.0.0.1", port), timeout=10)) as raw:
-            raw.sendall(b"CONNECT chatgpt.com:443 HTTP/1.1\r\nhost: chatgpt.com:443\r\n\r\n")
-            assert raw.recv(4096).startswith(b"HTTP/1.1 200")
-            with trust.wrap_socket(raw, server_hostname="chatgpt.com") as secure:
+        for name in ("mitmproxy-ca-cert.pem", "trusted.pem"):
+            with through(port, "chatgpt.com", home / "ca" / name) as secure:
                 assert secure.version() == "TLSv1.3"
-        process.send_signal(number)
-        assert process.wait(20) == 0
+        assert stopped(process, number) == ""
         assert "The proxy has stopped" in output.text()
+
+
+def test_two_on_one_pool_serve_side_by_side(upstream: StandIn, home: Path) -> None:
+    """At two ports, with one CA and one account; both stop cleanly, and the end of one is no matter to the other."""
+    trust = home / "ca" / "trusted.pem"
+    with (
+        serving(home, upstream=upstream) as (first, one, port),
+        serving(home, upstream=upstream) as (second, two, other),
+    ):
+        assert [ask(each, trust) for each in (port, other, port)] == ["Hello from acc-1."] * 3
+        assert stopped(first) == ""
+        assert ask(other, trust) == "Hello from acc-1."
+        assert stopped(second, signal.SIGINT) == ""
+        assert ["The proxy has stopped" in each.text() for each in (one, two)] == [True, True]
+    asked = upstream.requests_to("/backend-api/codex/responses")
+    assert [seen.account_id for seen in asked] == ["acc-1"] * 4
 
 
 def test_with_json_stdout_holds_one_value(fill: Fill, home: Path) -> None:
@@ -113,6 +197,102 @@ def test_with_json_stdout_holds_one_value(fill: Fill, home: Path) -> None:
         assert process.wait(20) == 0
     assert re.fullmatch(r"\{.*\}\n", said, re.DOTALL)
     assert f'"http://127.0.0.1:{port}"' in said
+
+
+# --- its start -------------------------------------------------------------------------------------------------------
+
+
+def test_a_key_that_was_open_is_told_before_it_serves(now: float) -> None:
+    """A person is to hear of it now, not when the proxy ends."""
+    ca.create(paths.ca_folder(), now)
+    (paths.ca_folder() / ca.KEY_FILE).chmod(0o644)
+    authority = own_authority(LISTEN, now)
+    assert authority.certificate == paths.ca_folder() / "trusted.pem"
+    assert [("0644" in line, "ca renew --leaked" in line) for line in authority.told] == [(True, True)]
+    assert own_authority(LISTEN, now).told == ()
+
+
+def test_a_renewal_is_told_and_bound_clients_follow_it(now: float) -> None:
+    """The file that a `.env` names holds both from the moment the new one is used."""
+    old = ca.create(paths.ca_folder(), now).certificate
+    root = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+    (paths.ca_folder() / "bundle.pem").write_bytes(root)
+    authority = own_authority(LISTEN, now + 340 * 86_400)
+    (told,) = authority.told
+    assert "Restart clients that run already" in told
+    assert ca.common_name(old) not in told
+    assert (paths.ca_folder() / "bundle.pem").read_bytes() == root + authority.certificate.read_bytes()
+    assert len(certificates(authority.certificate.read_bytes())) == 2
+
+
+# --- debugging -------------------------------------------------------------------------------------------------------
+
+
+def test_all_hosts_are_opened_with_a_ca_of_its_own(upstream: StandIn, home: Path, run: Run) -> None:
+    """It says what that means and what to set; the constrained CA is not even made."""
+    with serving(home, "--intercept-all", upstream=upstream) as (process, _, port):
+        debug = Path(run("env", "--intercept-all", "--json").json["CODEX_CA_CERTIFICATE"])
+        for host in ("example.com", "chatgpt.com"):
+            with through(port, host, debug) as secure:
+                assert secure.version() == "TLSv1.3"
+        assert ask(port, debug) == "Hello from acc-1."
+        said = stopped(process)
+    assert "can read every TLS connection" in said
+    assert f'eval "$(codex-rotate env --intercept-all --proxy http://127.0.0.1:{port})"' in said
+    assert "codex-rotate DEBUG CA (any host)" in said
+    assert not (home / "ca" / ca.KEY_FILE).exists()
+
+
+def test_with_all_hosts_open_managed_credentials_go_where_they_always_go(upstream: StandIn, home: Path) -> None:
+    """The same request to another host is the client's own, from its first byte to its last."""
+    own = {"authorization": "Bearer of-the-client", "content-type": "application/json"}
+    with serving(home, "--intercept-all", upstream=upstream) as (process, _, port):
+        trust = ssl.create_default_context(cafile=str(paths.debug_ca_folder() / ca.CERTIFICATE_FILE))
+        proxy, base = f"http://127.0.0.1:{port}", "https://api.openai.com"
+        with httpx.Client(proxy=proxy, verify=trust, trust_env=False, base_url=base) as client:
+            turn1(client, own)
+        stopped(process)
+    (seen,) = upstream.requests_to("/backend-api/codex/responses")
+    assert seen.authorization == "Bearer of-the-client"
+
+
+def test_whoever_trusts_the_other_ca_does_not_believe_it(fill: Fill, home: Path, now: float) -> None:
+    """A client that was not told to take part is not listened to, whichever host it wants."""
+    fill("ann")
+    trusted = ca.create(home / "ca", now).trusted_file
+    with serving(home, "--intercept-all") as (process, _, port):
+        for host in ("example.com", "chatgpt.com"):
+            with pytest.raises(ssl.SSLCertVerificationError), through(port, host, trusted):
+                pass
+        stopped(process)
+
+
+def test_at_the_usual_address_no_address_has_to_be_given(now: float) -> None:
+    authority = debug_authority(LISTEN, now)
+    assert any('eval "$(codex-rotate env --intercept-all)"' in line for line in authority.told)
+
+
+# --- its end ---------------------------------------------------------------------------------------------------------
+
+
+def test_at_its_end_whoever_is_bound_to_it_is_told(fill: Fill, home: Path, run: Run) -> None:
+    """Once, on stderr; the block is the user's to keep."""
+    fill("ann")
+    with serving(home) as (process, _, port):
+        assert run("bind", "--proxy", f"http://127.0.0.1:{port}").code == 0
+        block = (home.parent / ".env").read_bytes()
+        said = stopped(process)
+    assert said.count("\n") == 1
+    assert str(home.parent / ".env") in said
+    assert "codex-rotate unbind" in said
+    assert (home.parent / ".env").read_bytes() == block
+
+
+def test_a_block_that_leads_elsewhere_is_no_concern_of_it(fill: Fill, home: Path, run: Run) -> None:
+    fill("ann")
+    with serving(home) as (process, _, _):
+        assert run("bind", "--proxy", f"http://127.0.0.1:{free_port()}", "--force").code == 0
+        assert stopped(process) == ""
 
 
 def test_a_proxy_that_ends_by_itself_is_a_failure(

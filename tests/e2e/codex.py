@@ -48,18 +48,23 @@ class Ran:
 
 @dataclass(frozen=True)
 class Codex:
-    """The CLI with its own home, led through a proxy."""
+    """The CLI with its own home, led through a proxy. `inside` comes before its command line.
+
+    `told` is whether a variable says which CA to trust; without it the client has the system's trust store only.
+    """
 
     binary: Path
     proxy: Proxy
     home: Path
     folder: Path
+    inside: tuple[str, ...] = ()
+    told: bool = True
 
     def start(self, *args: str) -> subprocess.Popen[str]:
         """`codex exec`, left running."""
         flags = [part for setting in QUIET for part in ("-c", setting)]
         return subprocess.Popen(
-            [str(self.binary), "exec", *args[:-1], "--skip-git-repo-check", *flags, args[-1]],
+            [*self.inside, str(self.binary), "exec", *args[:-1], "--skip-git-repo-check", *flags, args[-1]],
             env=self._environment(),
             cwd=self.folder,
             stdin=subprocess.DEVNULL,
@@ -73,14 +78,15 @@ class Codex:
         return finish(self.start(*args))
 
     def _environment(self) -> dict[str, str]:
+        told = {"CODEX_CA_CERTIFICATE": str(self.proxy.ca_file)} if self.told else {}
         return {
             **plain_environment(),
+            **told,
             "TZ": "UTC",
             "HOME": str(self.home),
             "CODEX_HOME": str(self.home),
             "HTTPS_PROXY": self.proxy.url,
             "NO_PROXY": "localhost,127.0.0.1,::1",
-            "CODEX_CA_CERTIFICATE": str(self.proxy.ca_file),
             "CODEX_REFRESH_TOKEN_URL_OVERRIDE": self.proxy.upstream.token_url,
         }
 

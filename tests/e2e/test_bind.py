@@ -5,15 +5,25 @@ from pathlib import Path
 
 import pytest
 
-from certs.environment import durable_environment, proxy_at
+from certs import ca
+from certs.environment import durable_environment, proxy_at, trusted_file
 from cli.bind_commands import Mode, Places, answers, bind, unbind
-from config import dotenv
+from config import clock, dotenv
 from tests.e2e.codex import Codex
 from tests.e2e.conftest import Scene, SetUp
 from tests.e2e.test_rotation import SAY_HI, unnoticed
+from tests.harness import Proxy
 
 DEAD_PROXY = "http://127.0.0.1:1"
 OF_OURS = ("HTTPS_PROXY", "NO_PROXY", "CODEX_CA_CERTIFICATE")
+
+
+@pytest.fixture
+def confdir(tmp_path: Path) -> Path:
+    """Our CA, as `serve` has it."""
+    folder = tmp_path / "authority"
+    ca.create(folder, clock.now())
+    return folder
 
 
 @dataclass(frozen=True)
@@ -29,7 +39,7 @@ class Unled(Codex):
 
 def unled(scene: Scene, **others: str) -> Unled:
     led = scene.codex
-    return Unled(led.binary, led.proxy, led.home, led.folder, others)
+    return Unled(led.binary, led.proxy, led.home, led.folder, others=others)
 
 
 def bound(scene: Scene, folder: Path, before: bytes | None = None, bundle: str = "bundle.pem") -> Path:
@@ -37,7 +47,7 @@ def bound(scene: Scene, folder: Path, before: bytes | None = None, bundle: str =
     file = scene.codex.home / ".env"
     if before is not None:
         file.write_bytes(before)
-    places = Places(file=file, ca_certificate=scene.proxy.ca_file, bundle=folder / bundle)
+    places = Places(file=file, ca_certificate=trusted_file(scene.proxy.confdir), bundle=folder / bundle)
     assert bind(places, proxy_at(scene.proxy.url), {}, answers, Mode()).exit_code == 0
     return file
 
@@ -50,6 +60,23 @@ def test_a_bound_client_needs_nothing_else(set_up: SetUp, transport: str, tmp_pa
     assert set(scene.served_by()) == {"acc-1"}
     checks = scene.upstream.requests_to("/backend-api/wham/accounts/check")
     assert {seen.account_id for seen in checks} == {"acc-home"}
+
+
+def test_a_bound_client_goes_on_after_a_renewal(set_up: SetUp, transport: str, confdir: Path):
+    """It is not bound again: first its proxy still runs with the old key, then a new one has taken its port."""
+    scene = set_up()
+    scene.proxy.output.wait_for("accounts from", seconds=20)
+    file = bound(scene, confdir)
+    block, port = file.read_bytes(), scene.proxy.port
+    done = ca.renew(confdir, clock.now(), force=True)
+    assert unnoticed(unled(scene).run(SAY_HI), "Hello from acc-1.", transport)
+    scene.proxy.stop()
+    flags = [*scene.proxy.flags, "--listen-port", str(port)]
+    with Proxy(scene.upstream, scene.proxy.home, confdir, flags, env=scene.proxy.env) as newer:
+        assert newer.port == port
+        assert unnoticed(unled(scene).run(SAY_HI), "Hello from acc-1.", transport)
+    assert ca.examine(confdir, clock.now()).certificate == done.certificate
+    assert file.read_bytes() == block
 
 
 @pytest.mark.parametrize(

@@ -1,16 +1,17 @@
 """The official CLI trusts our CA for its provider's hosts, and for no other host."""
 
 import re
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from certs import ca
 from config import clock
-from tests.e2e.codex import finish
+from tests.e2e.codex import Codex, finish
 from tests.e2e.conftest import Scene, SetUp
 from tests.e2e.test_rotation import SAY_HI, unnoticed
-from tests.harness import eventually
+from tests.harness import Proxy, eventually
 
 
 @pytest.fixture
@@ -36,6 +37,29 @@ def test_a_turn_after_a_renewal(set_up: SetUp, transport: str, confdir: Path):
     scene = set_up()
     assert unnoticed(scene.codex.run(SAY_HI), "Hello from acc-1.", transport)
     assert ca.examine(confdir, clock.now()).certificate == done.certificate
+
+
+@dataclass(frozen=True)
+class Trusting(Codex):
+    """The CLI with the file that `env` names, whichever proxy it is led through."""
+
+    file: Path = field(kw_only=True)
+
+    def _environment(self) -> dict[str, str]:
+        return super()._environment() | {"CODEX_CA_CERTIFICATE": str(self.file)}
+
+
+def test_a_client_gets_through_to_proxies_from_before_and_after_a_renewal(set_up: SetUp, transport: str, confdir: Path):
+    """One that starts after it, with the file that `env` names: the older proxy still signs with the old key."""
+    scene = set_up()
+    scene.proxy.output.wait_for("accounts from", seconds=20)
+    done = ca.renew(confdir, clock.now(), force=True)
+    led = scene.codex
+    with Proxy(scene.upstream, scene.proxy.home, confdir, scene.proxy.flags, env=scene.proxy.env) as newer:
+        for proxy in (scene.proxy, newer):
+            client = Trusting(led.binary, proxy, led.home, led.folder, file=done.trusted_file)
+            assert unnoticed(client.run(SAY_HI), "Hello from acc-1.", transport)
+    assert set(scene.served_by()) == {"acc-1"}
 
 
 def elsewhere(host: str) -> list[str]:
