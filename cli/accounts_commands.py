@@ -19,7 +19,7 @@ from cli.result import Result, Table
 from cli.states import State, in_words, tell
 from config import clock, paths
 
-NEXT_STEP = 'mitmdump -s "$(codex-rotate script)"'
+NEXT_STEP = "codex-rotate run codex"
 EMPTY = "The pool has no accounts yet. Run `codex-rotate login` or `codex-rotate import FILE` to add one."
 
 
@@ -90,7 +90,7 @@ def import_login(store: Store, login: Login, wishes: Wishes, now: float) -> Resu
     store.record(Event(at=now, kind=kind, key=key))  # not waited for: the account is in the pool without it too
     numbers = {account.key: (number, account) for number, account in enumerate(store.accounts(), 1)}
     number, stored = numbers[key]
-    message = f"{named(stored)} {outcome}. Start the proxy: {NEXT_STEP}"
+    message = f"{named(stored)} {outcome}. Use it: {NEXT_STEP}"
     data = {"result": kind, "account": _as_data(number, stored, store.cooldowns(), now), "next": NEXT_STEP}
     return Result(message, data)
 

@@ -108,7 +108,7 @@ def import_logins(store: Store, imported: Imported, wishes: Wishes, now: float) 
         rows.append((account["label"], account["email"], each["result"], state))
     columns = ("label", "e-mail", "result", "state")
     return Result(
-        f"Start the proxy: {NEXT_STEP}",
+        f"Use them: {NEXT_STEP}",
         data={"results": results, "problems": list(imported.problems)},
         table=Table(columns=columns, rows=tuple(rows), clipped=frozenset({"label", "e-mail"})),
         notes=imported.problems,

@@ -32,9 +32,7 @@ def test_import_and_what_to_do_next(run: Run, write_login: WriteLogin, home: Pat
     """A new seat is named after its e-mail, and the next command is printed."""
     ran = run("import", write_login("ann"))
     assert (ran.code, ran.err) == (0, "")
-    assert ran.out == (
-        'ann (ann@example.com) was added to the pool. Start the proxy: mitmdump -s "$(codex-rotate script)"\n'
-    )
+    assert ran.out == ("ann (ann@example.com) was added to the pool. Use it: codex-rotate run codex\n")
     with Store(home / "pool.db") as store:
         (account,) = store.accounts()
         assert account.added_at > 1_600_000_000
@@ -47,7 +45,7 @@ def test_import_as_json(run: Run, write_login: WriteLogin) -> None:
     origin = ("--backend-origin", "https://EU.chatgpt.com/", "--routing-override", "us_cr")
     data = run("import", write_login("ann"), "--label", "work", *origin, "--json").json
     assert data["result"] == "imported"
-    assert data["next"].startswith("mitmdump")
+    assert data["next"] == "codex-rotate run codex"
     account = data["account"]
     assert (account["number"], account["label"], account["email"]) == (1, "work", "ann@example.com")
     assert (account["backend_origin"], account["routing_override"]) == ("https://eu.chatgpt.com", "us_cr")

@@ -59,7 +59,7 @@ def test_many_accounts(run: Run, write: Callable[..., Path]) -> None:
         ["bob", "bob@example.com", "imported", "needs", "login"],
         ["cy", "cy@example.com", "imported", "paused"],
     ]
-    assert "Start the proxy" in ran.out
+    assert "codex-rotate run codex" in ran.out
     data = run("import", path, "--json").json
     assert data["problems"] == []
     assert [each["result"] for each in data["results"]] == ["renewed"] * 3

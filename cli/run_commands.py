@@ -1,0 +1,205 @@
+"""`run`: one client behind the proxy, which is started if none is there, and nothing else changed."""
+
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import Annotated, Final
+
+import typer
+
+from accounts.errors import NoAccounts, RotateError, UsageError
+from accounts.model import Account
+from accounts.store import Store
+from certs.environment import bypasses, client_environment, no_proxy_of, proxy_at, trusted_file
+from cli import processes, proxies, serve_commands
+from cli.naming import find_account
+from cli.options import AsJson
+from cli.result import Result
+from config import clock, dotenv, paths, proxy_files
+from config.proxy_files import Presence
+
+CLIENT: Final = "codex"
+INSTALL: Final = "npm install -g @openai/codex"
+NOT_FOUND: Final = 127
+"""What a shell gives for a command that is not there."""
+WITHOUT_DAEMON: Final = ("-c", "features.daemon_auto_start=false")
+"""Keeps the client from handing its work to a server in the background, which has the environment of whoever started it
+first and would outlive us (docs/codex-wire.md section 6)."""
+REPLACED: Final = frozenset({"https_proxy", "no_proxy", "all_proxy"})
+"""Other spellings of what we set, without regard to case: the client must find one proxy only."""
+
+
+class ClientMissing(RotateError):
+    exit_code = NOT_FOUND
+
+    def __init__(self, command: str) -> None:
+        install = (
+            f"Install it with `{INSTALL}`, or give" if PurePath(command).name == CLIENT else "Check the name, or give"
+        )
+        super().__init__(f"{command} was not found on the PATH. {install} its path: `codex-rotate run -- /path/to/it`.")
+
+
+class ClientUnusable(RotateError):
+    exit_code = 126
+
+    def __init__(self, command: str, trouble: str) -> None:
+        super().__init__(f"{command} cannot be started ({trouble}). Check the file and its permissions.")
+
+
+class OwnProxyInDotenv(RotateError):
+    def __init__(self, file: Path, line: int, name: str) -> None:
+        super().__init__(
+            f"{file}, line {line}, sets {name}, which goes before what `run` gives the client. Take that line out, or "
+            "start the client without codex-rotate."
+        )
+
+
+class PinnedThroughDotenv(UsageError):
+    def __init__(self, file: Path) -> None:
+        super().__init__(
+            f"--account has no effect while {file} leads the client by itself (`codex-rotate bind`). Run "
+            "`codex-rotate unbind` first, or leave --account out."
+        )
+
+
+class ProxyGone(RotateError):
+    def __init__(self, code: int, log: Sequence[str]) -> None:
+        self.exit_code = code or 1
+        words = f" Its last words: {' / '.join(log)}." if log else ""
+        super().__init__(
+            f"The proxy ended while the client was using it.{words} The conversation is not lost: start it again with "
+            "`codex-rotate run codex resume --last`."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bound:
+    """What the client's own `.env` makes of the environment: the proxy it is led to (None: it is not)."""
+
+    file: Path
+    url: str | None = None
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command("run", context_settings={"allow_interspersed_args": False})(run_command)
+
+
+# --- parsing ---------------------------------------------------------------------------------------------------------
+
+
+def run_command(
+    *,
+    command: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[--] COMMAND...", help="The client. Default: codex.", show_default=False),
+    ] = None,
+    account: Annotated[
+        str, typer.Option("--account", help="Only this account serves: its label, e-mail or number in `list`.")
+    ] = "",
+    as_json: AsJson = False,
+) -> Result:
+    """Start a client behind the proxy, and the proxy too if none runs. Exit code: the client's.
+
+    Only this one process gets the environment; its input, output and signals are its own. With --json, errors of
+    codex-rotate are JSON; otherwise nothing is printed beside what the client says.
+    """
+    argv = client_command(command or [CLIENT], os.environ)
+    with Store(paths.pool_file()) as store:
+        accounts = store.accounts()
+    if not accounts:
+        raise NoAccounts
+    pinned = find_account(accounts, account) if account else None
+    bound = led_by_dotenv(paths.codex_dotenv_file())
+    if pinned is not None and bound.url is not None:
+        raise PinnedThroughDotenv(bound.file)
+    return run(argv, pinned, bound, os.environ)
+
+
+# --- working ---------------------------------------------------------------------------------------------------------
+
+
+def run(argv: Sequence[str], pinned: Account | None, bound: Bound, environ: Mapping[str, str]) -> Result:
+    """The client, from its start to its end."""
+    key = proxies.local_key(environ)
+    with proxies.alone(proxy_files.folder(environ)):
+        presence = find_proxy(bound, environ) or start_proxy(bound, environ)
+        hold = proxies.Hold(presence, key)
+    with hold:
+        led = proxies.address(presence.url, key, pinned.handle if pinned else "")
+        try:
+            code = processes.child(argv, environment(led, presence, environ))
+        except OSError as e:
+            raise ClientUnusable(argv[0], e.strerror or str(e)) from e
+        if hold.lost():
+            raise ProxyGone(code, proxies.last_words(proxies.log_of(presence, environ)))
+    return Result("", data=None, exit_code=code)
+
+
+def client_command(command: Sequence[str], environ: Mapping[str, str]) -> list[str]:
+    """What to start; of the official client, in a way that it does its work itself. Raises ClientMissing."""
+    program = shutil.which(command[0], path=environ.get("PATH"))
+    if program is None:
+        raise ClientMissing(command[0])
+    rest = list(command[1:])
+    if PurePath(command[0]).stem == CLIENT and not any("daemon_auto_start" in word for word in rest):
+        rest = [*WITHOUT_DAEMON, *rest]
+    return [program, *rest]
+
+
+def led_by_dotenv(file: Path) -> Bound:
+    """Whether the client's `.env`, which goes before any environment, leads it somewhere. Raises OwnProxyInDotenv."""
+    try:
+        content = file.read_bytes()
+    except OSError:  # the client cannot read it either
+        return Bound(file=file)
+    try:
+        for each in dotenv.assignments(content):
+            name = each.name.upper()
+            if name == "HTTPS_PROXY" or (name == "NO_PROXY" and bypasses(each.value)):
+                raise OwnProxyInDotenv(file, each.line, each.name)
+        lines = dotenv.block(content)
+    except dotenv.DamagedBlock as e:
+        raise RotateError(
+            f"{file}, line {e.line}: {e.trouble}. Take the lines of codex-rotate out by hand; `codex-rotate bind` "
+            "puts them in again."
+        ) from e
+    led = [line.removeprefix("HTTPS_PROXY=").strip("'\"") for line in lines if line.startswith("HTTPS_PROXY=")]
+    return Bound(file=file, url=led[0] if led else None)
+
+
+def find_proxy(bound: Bound, environ: Mapping[str, str]) -> Presence | None:
+    """A proxy of ours that runs: where the client is led anyway, else any that opens the provider's hosts only."""
+    running = proxies.running(environ)
+    if bound.url is None:
+        return next((each for each in running if not each.everything), None)
+    wanted = proxy_at(bound.url)
+    return next((each for each in running if proxy_at(each.url).port == wanted.port), None)
+
+
+def start_proxy(bound: Bound, environ: Mapping[str, str]) -> Presence:
+    """A new one: at the address that the client is led to, else at a free port."""
+    from certs import ca  # late: cryptography
+
+    host, port = serve_commands.parse_listen(serve_commands.LISTEN)[0], 0
+    if bound.url is not None:
+        at = proxy_at(bound.url)
+        host, port = at.host, at.port
+        serve_commands.check_free(host, port)
+    folder = paths.ca_folder(environ)
+    ca.ensure(folder, clock.now())
+    argv = serve_commands.command(host, port, folder, web=False)
+    flags = {"rotate_stop_when_unused": proxies.UNUSED_SECONDS, "flow_detail": 0, "termlog_verbosity": "warn"}
+    return proxies.start(
+        [*argv, *(part for item in flags.items() for part in ("--set", "=".join(map(str, item))))], environ
+    )
+
+
+def environment(url: str, presence: Presence, environ: Mapping[str, str]) -> dict[str, str]:
+    """The client's environment: ours, led through the proxy."""
+    kept = {name: value for name, value in environ.items() if name.lower() not in REPLACED}
+    past = bypasses(no_proxy_of(environ))  # this client was asked to go through the proxy
+    names = [name for name in no_proxy_of(environ).split(",") if name.strip() not in past]
+    trusted = trusted_file(Path(presence.certificate).parent)
+    return kept | client_environment(url, trusted, {"NO_PROXY": ",".join(names)})
