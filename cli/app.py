@@ -15,6 +15,7 @@ from cli import (
     bind_commands,
     ca_commands,
     demo_entry,
+    doctor_commands,
     env_commands,
     keys_commands,
     login_commands,
@@ -60,7 +61,8 @@ def build() -> typer.Typer:
         env_commands,
         bind_commands,
         keys_commands,
-            demo_entry,
+        doctor_commands,
+        demo_entry,
     ):
         group.add_to(app)
     return app

@@ -1,0 +1,157 @@
+"""`doctor`: the accounts of the pool, their tokens, and logins that the official client has too."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from accounts import codex_home
+from accounts.client_files import Places, places, read_client, read_file
+from accounts.errors import BadClientFile, LoginNeeded, NoAccounts
+from accounts.model import Credentials
+from accounts.store import Store
+from accounts.sync import reconcile, switched_off
+from cli.doctor_finding import Findings, note, ok, problem, told, warning
+from cli.doctor_finding import State as Severity
+from cli.states import State, Told, clock_time, tell
+from cli.sync_commands import OWN_LOGIN
+
+LIST: Final = "`codex-rotate list` shows each account."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seat:
+    """An account as far as it matters here: no token is in it. `expires_at` is None for one that does not say."""
+
+    label: str
+    told: Told
+    has_login: bool = True
+    expires_at: float | None = None
+    can_renew: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pool:
+    """`shared` are the accounts whose login the client has too, `sync_off` the variable that keeps both from telling
+    each other what they renew, `client_trouble` why the client's files could not be read."""
+
+    seats: tuple[Seat, ...] = ()
+    shared: tuple[str, ...] = ()
+    sync_off: str = ""
+    client_trouble: str = ""
+
+
+# --- facts -----------------------------------------------------------------------------------------------------------
+
+
+def gather(store: Store, environ: Mapping[str, str], now: float) -> Pool:
+    """What the pool holds. Changes nothing."""
+    accounts, rests, tokens = store.accounts(), store.cooldowns(), store.all_credentials()
+    seats = tuple(_seat(each.label, tell(each, rests.get(each.key), now), tokens.get(each.key)) for each in accounts)
+    found, trouble = tuple[str, ...](), ""
+    try:
+        found = _shared(store, places(environ), now)
+    except BadClientFile as e:
+        trouble = str(e)
+    return Pool(seats=seats, shared=found, sync_off=switched_off(environ), client_trouble=trouble)
+
+
+def _seat(label: str, told: Told, login: Credentials | None) -> Seat:
+    if login is None:
+        return Seat(label=label, told=told, has_login=False, can_renew=False)
+    return Seat(label=label, told=told, expires_at=login.expires_at, can_renew=bool(login.refresh))
+
+
+def _shared(store: Store, files: Places, now: float) -> tuple[str, ...]:
+    """As `sync status` finds them, without counting the look."""
+    auth = read_file(files.auth)
+    holding = auth if auth and isinstance(auth.document.get("tokens"), dict) else None  # else there is nothing to share
+    client = read_client(read_file(files.accounts), holding)
+    if client is None:
+        return ()
+    state = codex_home.pool_state(store)
+    changes = reconcile(state, client, now)
+    held = {*changes.kept, *(each.account.key for each in changes.renewals)}
+    return tuple(
+        each.label
+        for each in state.accounts
+        if each.key in held and each.key in state.credentials and not state.credentials[each.key].own
+    )
+
+
+# --- judgement -------------------------------------------------------------------------------------------------------
+
+
+def accounts(pool: Pool | None, now: float) -> Findings:
+    """None for a pool that cannot be opened, of which nothing more is said here."""
+    if pool is None:
+        return
+    if not pool.seats:
+        yield told("accounts.any", str(NoAccounts()))
+        return
+    for seat in pool.seats:
+        match seat.told.state:
+            case State.NEEDS_LOGIN:
+                yield told("accounts.login", str(LoginNeeded(seat.label)), Severity.WARNING)
+            case State.CLOSED:
+                what = f"The provider has closed {seat.label}, and no login opens it again."
+                yield warning(
+                    "accounts.closed", what, f"Run `codex-rotate remove {seat.label}` if it will not come back."
+                )
+    yield from _usable(pool.seats, now)
+
+
+def _usable(seats: Sequence[Seat], now: float) -> Findings:
+    by_state = {state: [seat for seat in seats if seat.told.state is state] for state in State}
+    ready, resting, paused = by_state[State.READY], by_state[State.RESTING], by_state[State.PAUSED]
+    if paused:
+        yield note("accounts.paused", f"Paused, so that they serve nothing: {_labels(paused)}.", LIST)
+    if resting and ready:
+        yield note("accounts.resting", f"At a limit at the moment: {_labels(resting)}.")
+    if ready:
+        yield ok("accounts.ready", f"{len(ready)} of {len(seats)} accounts can serve now: {_labels(ready)}.")
+    elif resting:
+        first = min(seat.told.until or now for seat in resting)
+        what = f"Every account is resting; the first one is back at {clock_time(first, now)}."
+        yield problem("accounts.ready", what, "Wait, or add an account with `codex-rotate login`.")
+    else:
+        yield problem("accounts.ready", "No account can serve, and none will by itself.", LIST)
+
+
+def tokens(pool: Pool | None, now: float) -> Findings:
+    live = [seat for seat in (pool.seats if pool else ()) if seat.told.state in {State.READY, State.RESTING}]
+    for seat in live:
+        if not seat.has_login:
+            yield problem("tokens.login", f"No login is stored for {seat.label}.", "Run `codex-rotate login` with it.")
+        elif not seat.can_renew:
+            over = seat.expires_at is not None and seat.expires_at <= now
+            judge, when = (problem, "has ended") if over else (warning, "will end and cannot be renewed")
+            what = f"The login of {seat.label} has no refresh token and {when}."
+            yield judge("tokens.refresh", what, "Run `codex-rotate login` with that account.")
+    old = [seat for seat in live if seat.can_renew and seat.expires_at is not None and seat.expires_at <= now]
+    if old:
+        yield note("tokens.expired", f"Expired, and renewed at the next use: the access tokens of {_labels(old)}.")
+    elif live and all(seat.can_renew for seat in live):
+        yield ok("tokens.fresh", "Every login can be renewed, and no access token has expired.")
+
+
+def shared(pool: Pool | None) -> Findings:
+    if pool is None:
+        return
+    if pool.client_trouble:
+        yield told("accounts.shared", pool.client_trouble, Severity.WARNING)
+    if not pool.shared:
+        return
+    names = ", ".join(pool.shared)
+    if pool.sync_off:
+        what = (
+            f"The client has the login of {names} too, whose refresh token works only once, and {pool.sync_off} keeps "
+            "the two from telling each other what they renew."
+        )
+        yield warning("accounts.shared", what, f"Unset {pool.sync_off}. {OWN_LOGIN}")
+    else:
+        what = f"The client has the login of {names} too; the two follow each other while a proxy runs."
+        yield note("accounts.shared", what, f"A login of the pool's own is safer. {OWN_LOGIN}")
+
+
+def _labels(seats: Sequence[Seat]) -> str:
+    return ", ".join(seat.label for seat in seats)
