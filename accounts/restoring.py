@@ -109,8 +109,9 @@ def _replace_rows(db: sqlite3.Connection) -> tuple[tuple[str, ...], tuple[str, .
     db.executemany("INSERT INTO temp.staying VALUES (?)", ((row["key"],) for row in staying))
     tables = db.execute(
         "SELECT name FROM main.sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite!_%' ESCAPE '!' "
-        # What happened since has happened: a key of a client that was taken back, too, is good for nothing.
-        "AND name NOT IN ('change', 'spent', 'client_key')"
+        # What happened since has happened, and what was decided holds: a client's key that was taken back, the
+        # account that was chosen for everybody.
+        "AND name NOT IN ('change', 'spent', 'client_key', 'choice')"
     ).fetchall()
     for table in tables:
         _replace_table(db, table["name"])

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, replace
 from typing import Any
 
-from accounts.model import Account, Credentials, Standing
+from accounts.model import Account, Affinity, Credentials, Standing
+from accounts.quota import Window
 
 
 def account_of(row: sqlite3.Row) -> Account:
@@ -81,6 +82,41 @@ def save_credentials(db: sqlite3.Connection, key: str, credentials: Credentials)
 def put_client_key(db: sqlite3.Connection, row: tuple[str, str, float]) -> None:
     """Insert a key, in the place of one of the same name."""
     db.execute("INSERT OR REPLACE INTO client_key (digest, name, created_at) VALUES (?, ?, ?)", row)
+
+
+def put_choice(db: sqlite3.Connection, name: str, value: str) -> None:
+    """What the owner has chosen; "" takes it back."""
+    if value:
+        _upsert(db, "choice", {"name": name, "value": value})
+    else:
+        db.execute("DELETE FROM choice WHERE name = ?", (name,))
+
+
+def save_affinity(db: sqlite3.Connection, affinity: Affinity, most: int) -> None:
+    """Remember where a thread belongs, unless a later use is stored; of so many threads."""
+    db.execute(
+        "INSERT INTO affinity (thread, key, used_at, detour, detoured_at, owner) "
+        "SELECT :thread, key, :used_at, :detour, :detoured_at, :owner FROM account WHERE key = :key "
+        "ON CONFLICT (thread) DO UPDATE SET key = excluded.key, used_at = excluded.used_at, "
+        "detour = excluded.detour, detoured_at = excluded.detoured_at, owner = excluded.owner "
+        "WHERE excluded.used_at >= affinity.used_at",
+        asdict(affinity),
+    )
+    db.execute(
+        "DELETE FROM affinity WHERE thread IN (SELECT thread FROM affinity ORDER BY used_at DESC LIMIT -1 OFFSET ?)",
+        (most,),
+    )
+
+
+def save_windows(db: sqlite3.Connection, key: str, windows: Iterable[Window]) -> None:
+    """What is known of an account's quota windows, unless something was seen later."""
+    db.executemany(
+        "INSERT INTO quota_window (key, family, minutes, used_percent, resets_at, seen_at) "
+        "SELECT key, :family, :minutes, :used_percent, :resets_at, :seen_at FROM account WHERE key = :key "
+        "ON CONFLICT (key, family, minutes) DO UPDATE SET used_percent = excluded.used_percent, "
+        "resets_at = excluded.resets_at, seen_at = excluded.seen_at WHERE excluded.seen_at >= seen_at",
+        [{"key": key, **asdict(window)} for window in windows],
+    )
 
 
 def _upsert(db: sqlite3.Connection, table: str, values: dict[str, Any]) -> None:

@@ -67,7 +67,9 @@ CREATE TABLE refused_model (
 
 _CLIENTS = "CREATE TABLE client_key (digest TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, created_at REAL NOT NULL);"
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _COUNTERS, _OWNERS, _SELECTION, _CLIENTS)
+_CHOICES = "CREATE TABLE choice (name TEXT PRIMARY KEY, value TEXT NOT NULL);"
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _COUNTERS, _OWNERS, _SELECTION, _CLIENTS, _CHOICES)
 """Script n leads from schema n to n + 1; the number of scripts is the schema this program knows."""
 
 

@@ -123,6 +123,11 @@ class Store:
         """The name of each client's key, by the key's digest; oldest first."""
         return {row["digest"]: row["name"] for row in self._read("SELECT * FROM client_key ORDER BY created_at, name")}
 
+    def chosen_account(self) -> str:
+        """The key of the account that was chosen for everybody, "" for none."""
+        found = self._read("SELECT value FROM choice WHERE name = 'account'")
+        return str(found[0]["value"]) if found else ""
+
     def counters(self) -> dict[str, int]:
         """Everything that was ever counted."""
         return {row["name"]: row["value"] for row in self._read("SELECT name, value FROM counter ORDER BY name")}
@@ -193,6 +198,7 @@ class Store:
         """Forget an account and everything stored about it but its events; False when it was not there."""
 
         def work(db: sqlite3.Connection) -> bool:
+            db.execute("DELETE FROM choice WHERE name = 'account' AND value = ?", (key,))
             for table in ("credential", "cooldown", "quota_window", "affinity", "refused_model"):
                 db.execute(f"DELETE FROM {table} WHERE key = ?", (key,))  # noqa: S608 - names from the line above
             return db.execute("DELETE FROM account WHERE key = ?", (key,)).rowcount > 0
@@ -226,6 +232,10 @@ class Store:
             db.execute("UPDATE credential SET own = 0 WHERE key = ?", (key,))
 
         return self._write(work)
+
+    def choose_account(self, key: str) -> Future[None]:
+        """From now on only this account serves, for every client of every proxy; "" lets the pool choose again."""
+        return self._write(lambda db: rows.put_choice(db, "account", key))
 
     def put_client_key(self, name: str, secret: str, now: float) -> Future[None]:
         """Let whoever has this key use the proxy. One of the same name is no longer good for anything."""
@@ -263,36 +273,12 @@ class Store:
     def save_affinity(self, affinity: Affinity) -> Future[None]:
         """Remember where a thread belongs, unless a later use is stored. Nothing when the account is gone."""
 
-        def work(db: sqlite3.Connection) -> None:
-            db.execute(
-                "INSERT INTO affinity (thread, key, used_at, detour, detoured_at, owner) "
-                "SELECT :thread, key, :used_at, :detour, :detoured_at, :owner FROM account WHERE key = :key "
-                "ON CONFLICT (thread) DO UPDATE SET key = excluded.key, used_at = excluded.used_at, "
-                "detour = excluded.detour, detoured_at = excluded.detoured_at, owner = excluded.owner "
-                "WHERE excluded.used_at >= affinity.used_at",
-                asdict(affinity),
-            )
-            db.execute(
-                "DELETE FROM affinity WHERE thread IN (SELECT thread FROM affinity ORDER BY used_at DESC "
-                "LIMIT -1 OFFSET ?)",
-                (AFFINITIES_KEPT,),
-            )
-
-        return self._write(work)
+        return self._write(lambda db: rows.save_affinity(db, affinity, AFFINITIES_KEPT))
 
     def set_windows(self, key: str, windows: tuple[Window, ...]) -> Future[None]:
         """What is known of an account's quota windows now; what was seen later by somebody else stays."""
 
-        def work(db: sqlite3.Connection) -> None:
-            db.executemany(
-                "INSERT INTO quota_window (key, family, minutes, used_percent, resets_at, seen_at) "
-                "SELECT key, :family, :minutes, :used_percent, :resets_at, :seen_at FROM account WHERE key = :key "
-                "ON CONFLICT (key, family, minutes) DO UPDATE SET used_percent = excluded.used_percent, "
-                "resets_at = excluded.resets_at, seen_at = excluded.seen_at WHERE excluded.seen_at >= seen_at",
-                [{"key": key, **asdict(window)} for window in windows],
-            )
-
-        return self._write(work)
+        return self._write(lambda db: rows.save_windows(db, key, windows))
 
     def refuse_model(self, key: str, model: str, until: float, now: float) -> Future[None]:
         """Upstream does not let this account use a model; that is believed until then."""

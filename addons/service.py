@@ -128,7 +128,7 @@ class PoolService:
 
     def _load(self) -> None:
         self.pool.load(self.store)
-        self.pool.policy = policy_of(self.settings, self.pool)
+        self.pool.policy = policy_of(self.settings, self.pool, self.store.chosen_account())
         self.client_keys = self.store.client_keys()
 
     async def _renew(self, lease: Lease, reason: str) -> Renewal:
@@ -148,12 +148,15 @@ class PoolService:
         return renewal
 
 
-def policy_of(settings: Settings, pool: Pool) -> Policy:
-    """What the settings want of the pool. A pinned account that is not there bars everybody, and says so."""
+def policy_of(settings: Settings, pool: Pool, chosen: str = "") -> Policy:
+    """What the owner wants of the pool: `chosen`, the key of an account (`codex-rotate use`), goes before the settings.
+
+    An account that the settings pin and that is not there bars everybody, and says so.
+    """
     pinned = settings.strategy == "pinned"
     return Policy(
         strategy=Strategy.BALANCED if pinned else Strategy(settings.strategy),
-        pin=pool.named(settings.pinned_account) if pinned else "",
+        pin=chosen if chosen in pool.seats else pool.named(settings.pinned_account) if pinned else "",
         defer_percent=settings.defer_percent,
         drop_compaction=settings.on_foreign_compaction == "drop",
     )

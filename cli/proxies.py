@@ -131,7 +131,7 @@ def start(argv: Sequence[str], environ: Mapping[str, str]) -> Presence:
     folder = proxy_files.folder(environ)
     _forget_gone(folder, local_key(environ))
     before = {told.pid for told in proxy_files.announced(folder)}
-    log = _new_log(folder)
+    log = _new_log(paths.logs_folder(environ))
     process = processes.detached(argv, environ, log)
     end = clock.monotonic() + START_SECONDS
     while clock.monotonic() < end and process.poll() is None:
@@ -156,7 +156,7 @@ def last_words(log: Path) -> list[str]:
 
 def log_of(presence: Presence, environ: Mapping[str, str] = os.environ) -> Path:
     """Where a proxy that `start` has started writes."""
-    return proxy_files.folder(environ) / f"{presence.pid}.log"
+    return paths.logs_folder(environ) / f"{presence.pid}.log"
 
 
 def _forget_gone(folder: Path, key: str) -> None:
@@ -168,6 +168,7 @@ def _forget_gone(folder: Path, key: str) -> None:
 
 
 def _new_log(folder: Path) -> Path:
+    paths.make_private_folder(folder)
     with suppress(OSError):
         for old in sorted(folder.glob("*.log"), key=lambda file: file.stat().st_mtime)[: -(LOGS_KEPT - 1)]:
             old.unlink()

@@ -32,6 +32,11 @@ def locks_folder(environ: Mapping[str, str] = os.environ) -> Path:
     return home(environ) / "locks"
 
 
+def logs_folder(environ: Mapping[str, str] = os.environ) -> Path:
+    """What proxies in the background have to say."""
+    return home(environ) / "logs"
+
+
 def ca_folder(environ: Mapping[str, str] = os.environ) -> Path:
     """The certificate authority: mitmproxy's `confdir`."""
     return home(environ) / "ca"

@@ -97,7 +97,7 @@ def test_the_environment_of_the_client() -> None:
         "PATH": "/bin",
         "HTTPS_PROXY": "http://led:1",
         "NO_PROXY": "localhost,127.0.0.1,::1,a.test",
-        "CODEX_CA_CERTIFICATE": "/h/ca/trusted.pem",
+        "CODEX_CA_CERTIFICATE": "/h/ca/mitmproxy-ca-cert.pem",
     }
 
 
