@@ -209,24 +209,27 @@ class Hold:
         self._closing.set()
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
-        self._socket.close()
-        self._watcher.join(ASK_SECONDS)
+        self._watcher.join(2 * ASK_SECONDS)
 
     def _watch(self) -> None:
-        while not self._closing.is_set():
+        """Belongs to the watcher, which closes what it has opened."""
+        while True:
             with suppress(OSError):
-                if self._socket.recv(1):
-                    continue
+                while self._socket.recv(1):
+                    pass
+            self._socket.close()
             if self._closing.is_set():
                 return
             try:
-                again = socket.create_connection(self._address, timeout=ASK_SECONDS)
+                self._socket = socket.create_connection(self._address, timeout=ASK_SECONDS)
             except OSError:
                 self.gone.set()
                 return
-            again.settimeout(None)
-            self._socket.close()
-            self._socket = again
+            self._socket.settimeout(None)
+            if self._closing.is_set():  # and whoever is closing has shut the old one down
+                self._socket.close()
+                return
             if self.lost():  # somebody else has the port now
+                self._socket.close()
                 self.gone.set()
                 return
