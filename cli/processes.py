@@ -96,18 +96,12 @@ def child(argv: Sequence[str], env: Mapping[str, str]) -> int:
     It has our terminal. What the terminal sends goes to both of us, and is for the program; what only we are sent is
     passed on. A signal that was being ignored stays so.
     """
-    started: list[subprocess.Popen[bytes]] = []
-    early: list[int] = []
     for_both = _sent_by_terminal()
+    passing = _Passing()
 
     def pass_on(number: int, _: object) -> None:
-        if number in for_both:
-            return
-        if not started:
-            early.append(number)
-        else:
-            with suppress(ProcessLookupError):
-                started[0].send_signal(number)
+        if number not in for_both:
+            passing.add(number)
 
     numbers = [signal.Signals[name] for name in PASSED_ON if hasattr(signal, name)]
     before = {number: signal.getsignal(number) for number in numbers}
@@ -115,14 +109,35 @@ def child(argv: Sequence[str], env: Mapping[str, str]) -> int:
         for number, handler in before.items():
             if handler is not signal.SIG_IGN:
                 signal.signal(number, pass_on)  # a handler, unlike SIG_IGN, is not inherited
-        started.append(subprocess.Popen(list(argv), env=dict(env)))
-        for missed in early:
-            started[0].send_signal(missed)
-        code = started[0].wait()
+        passing.process = process = subprocess.Popen(list(argv), env=dict(env))
+        passing.deliver()
+        code = process.wait()
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
     return 128 - code if code < 0 else code
+
+
+class _Passing:
+    """Signals on their way to a program, in their order, also those that come before it has started."""
+
+    def __init__(self) -> None:
+        self.process: subprocess.Popen[bytes] | None = None
+        self._waiting: deque[int] = deque()
+        self._delivering = False
+
+    def add(self, number: int) -> None:
+        self._waiting.append(number)
+        self.deliver()
+
+    def deliver(self) -> None:
+        if self.process is None or self._delivering:  # a handler may come in the middle of another one
+            return
+        self._delivering = True
+        while self._waiting:
+            with suppress(ProcessLookupError):
+                self.process.send_signal(self._waiting.popleft())
+        self._delivering = False
 
 
 def _sent_by_terminal() -> frozenset[int]:

@@ -2,7 +2,9 @@
 
 import http.client
 import os
+import signal
 import socket
+import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -213,6 +215,8 @@ class Hold:
 
     def _watch(self) -> None:
         """Belongs to the watcher, which closes what it has opened."""
+        if sys.platform != "win32":  # one that this thread took would wait until the main one wakes for another reason
+            signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         while True:
             with suppress(OSError):
                 while self._socket.recv(1):

@@ -186,6 +186,7 @@ class World:
             out, err = process.communicate(stdin, timeout=60)
         except subprocess.TimeoutExpired:
             process.kill()
+            process.communicate()
             raise
         return process.returncode, out, err
 
