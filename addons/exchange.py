@@ -15,7 +15,7 @@ from accounts.affinity import model_of, thread_in, thread_of
 from accounts.outcomes import Action, Kind, Outcome, classify, classify_failure
 from accounts.pool import Lease
 from accounts.selection import Ask, Exhausted
-from addons import answers, credentials, learning, local_socket, messages, redact, streams
+from addons import answers, credentials, learning, local_socket, messages, redact, streams, trail
 from addons.own import Own
 from addons.routes import Route
 from addons.service import PoolService
@@ -62,6 +62,7 @@ class Pooled(Own):
         self.service = service
         self.turn = service.turn(ask)
         self.upgrade = messages.is_upgrade(flow.request)
+        self.trail = trail.Trail(flow, self.turn, upgrade=self.upgrade)
         self.catalogue = ask.steady
         self.lease: Lease | None = None
         self.replayable = True
@@ -171,7 +172,9 @@ class Pooled(Own):
         if not held:
             if renewal.credentials is not None:
                 return self._take(lease)
-            return self._go_on(self.turn.refresh_failed(lease, refused, now), refused, now)
+            action = self.turn.refresh_failed(lease, refused, now)
+            self.trail.follow(None, b"", delivered=False)
+            return self._go_on(action, refused, now)
         if renewal.credentials is not None:
             self.lease = replace(lease, credentials=renewal.credentials)
         elif lease.expired(now):
@@ -269,6 +272,7 @@ class Pooled(Own):
         assert lease is not None
         self.lease = None
         action = self.turn.report(lease, outcome, now)
+        self.trail.follow(self.response, bytes(self.collected), delivered=False)
         if outcome.rule.action is not Action.DELIVER or self.response is None:
             logger.info("codex-rotate: %s: %s (%s)", lease.account.label, outcome.kind, outcome.detail)
         if self.replayable:
@@ -339,10 +343,13 @@ class Pooled(Own):
         lease, self.lease = self.lease, None
         if lease is not None:
             self.turn.report(lease, outcome, self.service.clock())
+            self.trail.follow(self.response, b"", delivered=self.delivered)
 
     def _close(self, done: str) -> None:
         """The request is over: its decision record is complete."""
         minor = (self.upgrade or self.catalogue) and len(self.turn.trail) == 1 and done == "delivered"
         if not self.closed and not minor:  # a socket's turns have records of their own
             self.service.decided(self.turn.record(done, self.service.clock()))
+        if not self.closed:
+            self.trail.over(done, self.service.clock())
         self.closed = True

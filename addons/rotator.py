@@ -1,13 +1,14 @@
 """The addon's hooks. Each translates and hands on; what to do is decided in `accounts/`, how in `attempts.py`."""
 
 import asyncio
+import functools
 from collections.abc import Callable
 
 from mitmproxy import ctx, http
 from mitmproxy.proxy.layer import NextLayer
 from mitmproxy.websocket import WebSocketMessage
 
-from addons import answers, attempts, attempts_connections, exchange, messages, own, redact, sockets
+from addons import answers, attempts, attempts_connections, exchange, messages, own, redact, sockets, trail
 from addons.clients import Clients
 from addons.routes import Route, Target, route_of
 from addons.startup import Startup
@@ -86,7 +87,8 @@ class SocketRotator:
     def websocket_start(self, flow: http.HTTPFlow) -> None:
         served = self.rotator.exchanges.pop(flow.id, None)
         if isinstance(served, exchange.Pooled) and served.served_by is not None:
-            self.sockets[flow.id] = sockets.Socket(served.service, served.served_by)
+            noted = functools.partial(trail.turn_over, flow)
+            self.sockets[flow.id] = sockets.Socket(served.service, served.served_by, noted)
 
     def websocket_message(self, flow: http.HTTPFlow) -> None:
         assert flow.websocket is not None

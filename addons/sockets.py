@@ -8,10 +8,12 @@ once and in silence, with its whole history (docs/codex-wire.md section 1.2).
 import json
 import logging
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
 from accounts import affinity
+from accounts.model import Event
 from accounts.outcomes import Action, Kind, Outcome, classify_failure
 from accounts.pool import Lease
 from accounts.selection import Ask, Exhausted
@@ -47,8 +49,10 @@ class Tell:
 class Socket:
     """One upgraded connection: which account it belongs to, and whether a turn on it has shown output yet."""
 
-    def __init__(self, service: PoolService, lease: Lease) -> None:
+    def __init__(self, service: PoolService, lease: Lease, noted: Callable[[Event], object] = lambda _: None) -> None:
         self.service = service
+        self.noted = noted
+        """Gets the decision record of every turn that is over."""
         self.lease = lease
         self.turn: Turn | None = None
         self.output = False
@@ -116,7 +120,7 @@ class Socket:
         logger.info("codex-rotate: %s: %s (%s)", self.lease.account.label, outcome.kind, outcome.detail)
         told = None if output else self._instead(turn, action, outcome, content)
         done = "told to reconnect" if told is RECONNECT else "passed on" if told is None else "answered by the proxy"
-        self.service.decided(turn.record(done, self.service.clock()))
+        self._decided(turn, done)
         return told
 
     def _instead(self, turn: Turn, action: Action | None, outcome: Outcome, content: bytes) -> bytes | None:
@@ -162,4 +166,9 @@ class Socket:
         turn = self.turn
         if turn is not None:
             self._end(outcome)
-            self.service.decided(turn.record(done, self.service.clock()))
+            self._decided(turn, done)
+
+    def _decided(self, turn: Turn, done: str) -> None:
+        record = turn.record(done, self.service.clock())
+        self.service.decided(record)
+        self.noted(record)

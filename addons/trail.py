@@ -1,0 +1,132 @@
+"""What a flow shows of the attempts made for it: a comment, a marker, and the failed answers as metadata.
+
+| key of `flow.metadata` | meaning |
+| --- | --- |
+| `codex_rotate.thread` | the conversation's id, "" for none |
+| `codex_rotate.model` | the model that was asked for |
+| `codex_rotate.transport` | `http` or `websocket` |
+| `codex_rotate.done` | what became of it, in words |
+| `codex_rotate.attempts` | `account`, `why`, `kind`, `detail`, `seconds`, `status`; of a failed one `headers`, `body` |
+| `codex_rotate.turns` | of a WebSocket, the last 100 turns: `at`, `done`, `seconds`, and `attempts` without answers |
+
+All are ours, none holds a credential; flows keep them when they are saved.
+"""
+
+import math
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import Any, Final
+
+from mitmproxy import http
+
+from accounts.model import Event
+from accounts.outcomes import Kind, Outcome
+from accounts.turn import Turn, read_record
+from addons import messages, redact
+
+PREFIX: Final = "codex_rotate."
+MOST_BODY: Final = 16 * 1024
+MOST_TURNS: Final = 100
+FINE: Final = frozenset({Kind.OK, Kind.UPGRADED})
+ROTATED: Final = ":twisted_rightwards_arrows:"
+FAILED: Final = ":no_entry:"
+
+
+class Trail:
+    """The attempts for one request, as its flow shows them."""
+
+    def __init__(self, flow: http.HTTPFlow, turn: Turn, *, upgrade: bool) -> None:
+        self.flow = flow
+        self.turn = turn
+        self._attempts: list[dict[str, Any]] = []
+        self._words: list[str] = []
+        flow.metadata[f"{PREFIX}transport"] = "websocket" if upgrade else "http"
+        flow.metadata[f"{PREFIX}attempts"] = self._attempts
+
+    def follow(self, response: http.Response | None, body: bytes, *, delivered: bool) -> None:
+        """Show what the turn has learned since. `response` and `body` are of the attempt that is over."""
+        for place in range(len(self._attempts), len(self.turn.trail)):
+            row, outcome = self.turn.trail[place], self.turn.outcomes[place]
+            shown: dict[str, Any] = {
+                "account": row.account,
+                "why": row.why,
+                "kind": str(row.kind),
+                "detail": row.detail,
+                "seconds": row.seconds,
+                "status": response.status_code if response is not None else 0,
+            }
+            if response is not None and not delivered:
+                shown |= {"headers": _headers(response), "body": _text(response, body)}
+            self._attempts.append(shown)
+            self._words.append(in_words(row.account, shown["status"], outcome))
+        self._tell("")
+
+    def over(self, done: str, now: float) -> None:
+        """The request has come to its end."""
+        self.flow.metadata |= {
+            f"{PREFIX}thread": self.turn.ask.thread,
+            f"{PREFIX}model": self.turn.ask.model,
+            f"{PREFIX}done": done,
+        }
+        self._tell(f", {max(0.0, now - self.turn.began):.1f} s{_rotations(self._attempts)}")
+        if self._attempts and not self.flow.marked:
+            failed = self.turn.outcomes[-1].kind not in FINE
+            self.flow.marked = FAILED if failed else ROTATED if len(self._attempts) > 1 else ""
+
+    def _tell(self, ending: str) -> None:
+        self.flow.comment = " → ".join(self._words) + ending
+
+
+def in_words(account: str, status: int, outcome: Outcome) -> str:
+    """One attempt: `work 429 usage limit until 14:05`."""
+    said = [account, str(status) if status else ""]
+    if outcome.kind not in FINE:
+        said.append(str(outcome.kind).replace("_", " "))
+        said.append(f"until {_clock(outcome.until)}" if outcome.until is not None else "")
+    return " ".join(filter(None, said))
+
+
+def turn_over(flow: http.HTTPFlow, event: Event) -> None:
+    """A turn on an open socket is over; `event` is its decision record."""
+    record = read_record(event)
+    attempts = [
+        {"account": each.account, "why": each.why, "kind": each.kind, "detail": each.detail, "seconds": each.seconds}
+        for each in record.attempts
+    ]
+    turns = flow.metadata.setdefault(f"{PREFIX}turns", [])
+    turns.append({"at": event.at, "done": record.done, "seconds": record.seconds, "attempts": attempts})
+    del turns[:-MOST_TURNS]
+    trouble = [str(each["kind"]) for each in attempts if each["kind"] not in FINE]
+    last = "".join(f"{kind.replace('_', ' ')}, " for kind in trouble[-1:])
+    number = "" if len(turns) == 1 else f"{len(turns)} turns, the last: "
+    upgrade = flow.comment.partition(" | ")[0]
+    flow.comment = f"{upgrade} | {number}{last}{record.done}, {record.seconds:.1f} s"
+    if trouble:
+        flow.marked = FAILED
+
+
+def _rotations(attempts: Sequence[dict[str, Any]]) -> str:
+    accounts = [each["account"] for each in attempts]
+    switched = sum(one != other for one, other in pairwise(accounts))
+    return "" if not switched else ", 1 rotation" if switched == 1 else f", {switched} rotations"
+
+
+def _headers(response: http.Response) -> list[list[str]]:
+    kept = response.headers.copy()
+    redact.hide(kept, redact.RESPONSE)
+    return [[name.decode("utf-8", "replace"), value.decode("utf-8", "replace")] for name, value in kept.fields]
+
+
+def _text(response: http.Response, body: bytes) -> str:
+    plain = messages.plain(response, body)
+    cut = f"… ({len(plain)} bytes)" if len(plain) > MOST_BODY else ""
+    return plain[:MOST_BODY].decode("utf-8", "replace") + cut
+
+
+def _clock(moment: float) -> str:
+    """Local time, to the minute after."""
+    try:
+        return f"{datetime.fromtimestamp(math.ceil(moment / 60) * 60, UTC).astimezone():%H:%M}"
+    except (ValueError, OverflowError, OSError):
+        return "some day"
