@@ -15,7 +15,7 @@ from accounts.affinity import model_of, thread_in, thread_of
 from accounts.outcomes import Action, Kind, Outcome, classify, classify_failure
 from accounts.pool import Lease
 from accounts.selection import Ask, Exhausted
-from addons import answers, credentials, learning, local_socket, messages, redact, streams, trail
+from addons import answers, capture, credentials, learning, local_socket, messages, redact, streams, trail
 from addons.own import Own
 from addons.routes import Route
 from addons.service import PoolService
@@ -63,6 +63,7 @@ class Pooled(Own):
         self.turn = service.turn(ask)
         self.upgrade = messages.is_upgrade(flow.request)
         self.trail = trail.Trail(flow, self.turn, upgrade=self.upgrade)
+        self.capture = capture.Capture(0)
         self.catalogue = ask.steady
         self.lease: Lease | None = None
         self.replayable = True
@@ -151,10 +152,12 @@ class Pooled(Own):
     def gone(self) -> None:
         self._settle(Outcome(kind=Kind.CLIENT_GONE))
         self._close("the client left")
+        self.capture.into(self.flow)
 
     def broke(self, message: str) -> None:
         self._settle(Outcome(kind=Kind.TRUNCATED, detail=message[:200]))
         self._close("broken off by upstream")
+        self.capture.into(self.flow)
 
     async def think(self) -> Step:
         """Wait a moment for an account, or renew its token; then go on: with it, or without it."""
@@ -194,11 +197,13 @@ class Pooled(Own):
         """Keeps a copy of a catalogue that passes."""
         if len(self.collected) <= MOST_CATALOGUE:
             self.collected += data
+        self.capture.keep(data)
         return data
 
     def _passing(self, data: bytes) -> bytes:
         """Sees every chunk on its way; never changes or delays one, and never raises."""
         self.heard_at = self.service.clock()
+        self.capture.keep(data)
         if self.outcome is None and self.events is not None:
             try:
                 for kind, event in self.events.feed(data):
@@ -220,6 +225,8 @@ class Pooled(Own):
             self.outcome = Outcome(kind=Kind.TRUNCATED, detail="ended without response.completed")
         self._settle(self.outcome or Outcome(kind=Kind.UPGRADED if self.upgrade else Kind.OK))
         self._close("delivered")
+        if self.flow.response is not None and callable(self.flow.response.stream):
+            self.capture.into(self.flow)
 
     # Inside
 

@@ -8,7 +8,7 @@ from mitmproxy import ctx, http
 from mitmproxy.proxy.layer import NextLayer
 from mitmproxy.websocket import WebSocketMessage
 
-from addons import answers, attempts, attempts_connections, exchange, messages, own, redact, sockets, trail
+from addons import answers, attempts, attempts_connections, capture, exchange, messages, own, redact, sockets, trail
 from addons.clients import Clients
 from addons.routes import Route, Target, route_of
 from addons.startup import Startup
@@ -83,6 +83,7 @@ class SocketRotator:
     def __init__(self, rotator: Rotator) -> None:
         self.rotator = rotator
         self.sockets: dict[str, sockets.Socket] = {}
+        self.kept: dict[str, capture.Messages] = {}
 
     def websocket_start(self, flow: http.HTTPFlow) -> None:
         served = self.rotator.exchanges.pop(flow.id, None)
@@ -91,6 +92,12 @@ class SocketRotator:
             self.sockets[flow.id] = sockets.Socket(served.service, served.served_by, noted)
 
     def websocket_message(self, flow: http.HTTPFlow) -> None:
+        self._judge(flow)
+        if flow.id not in self.kept:
+            self.kept[flow.id] = capture.Messages(ctx.options.rotate_capture_limit)
+        self.kept[flow.id].trim(flow)
+
+    def _judge(self, flow: http.HTTPFlow) -> None:
         assert flow.websocket is not None
         socket = self.sockets.get(flow.id)
         message = flow.websocket.messages[-1]
@@ -127,6 +134,7 @@ class SocketRotator:
         ctx.master.commands.call("inject.websocket", flow, True, content, True)
 
     def websocket_end(self, flow: http.HTTPFlow) -> None:
+        self.kept.pop(flow.id, None)
         socket = self.sockets.pop(flow.id, None)
         if socket is not None:
             assert flow.websocket is not None

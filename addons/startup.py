@@ -12,6 +12,7 @@ from mitmproxy.addonmanager import Loader
 from accounts.errors import NoAccounts, RotateError
 from accounts.selection import Ask
 from addons import redact, selftest
+from addons.capture import Capture
 from addons.exchange import Pooled
 from addons.routes import INTERCEPT
 from addons.service import PoolService
@@ -67,6 +68,12 @@ class Startup:
             45,
             "Seconds an account gets to begin its answer before another one is asked.",
         )
+        loader.add_option(
+            "rotate_capture_limit",
+            int,
+            2 * 1024 * 1024,
+            "How many bytes of an answer that streams past are kept in its flow, to be looked at or saved; 0: none.",
+        )
 
     def running(self) -> None:
         self._force_options()
@@ -91,6 +98,7 @@ class Startup:
         """The exchange of a request that the pool serves."""
         exchange = Pooled(self.opened(), flow, shown, ask)
         exchange.head_seconds = ctx.options.rotate_head_timeout
+        exchange.capture = Capture(ctx.options.rotate_capture_limit)
         return exchange
 
     def done(self) -> None:

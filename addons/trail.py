@@ -7,6 +7,8 @@
 | `codex_rotate.transport` | `http` or `websocket` |
 | `codex_rotate.done` | what became of it, in words |
 | `codex_rotate.attempts` | `account`, `why`, `kind`, `detail`, `seconds`, `status`; of a failed one `headers`, `body` |
+| `codex_rotate.captured` | of a body that is kept in part: how many bytes are kept, and how many there were |
+| `codex_rotate.messages_dropped` | of a socket: how many of its older messages are gone |
 | `codex_rotate.turns` | of a WebSocket, the last 100 turns: `at`, `done`, `seconds`, and `attempts` without answers |
 
 All are ours, none holds a credential; flows keep them when they are saved.

@@ -190,7 +190,8 @@ def start_proxy(bound: Bound, environ: Mapping[str, str]) -> Presence:
     folder = paths.ca_folder(environ)
     ca.ensure(folder, clock.now())
     argv = serve_commands.command(host, port, folder, web=False)
-    flags = {"rotate_stop_when_unused": proxies.UNUSED_SECONDS, "flow_detail": 0, "termlog_verbosity": "warn"}
+    flags: dict[str, object] = {"rotate_stop_when_unused": proxies.UNUSED_SECONDS}
+    flags |= {"rotate_capture_limit": 0, "flow_detail": 0, "termlog_verbosity": "warn"}  # nobody looks at it
     return proxies.start(
         [*argv, *(part for item in flags.items() for part in ("--set", "=".join(map(str, item))))], environ
     )

@@ -1,7 +1,6 @@
 """The words of a flow's comment; tests/proxy/test_trail.py reads whole ones from saved flows."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest

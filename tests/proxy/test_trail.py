@@ -133,3 +133,12 @@ def test_no_token_is_in_a_saved_flow(bench: Bench, file: Path) -> None:
     saved = file.read_bytes()
     for secret in secrets_of([*bench.accounts, bench.home]):
         assert secret.encode() not in saved
+
+
+def test_what_streamed_past_is_kept(bench: Bench, file: Path) -> None:
+    """Byte for byte as the client got it."""
+    got = turn(bench, "http1")
+    (flow,) = flows(file, bench)
+    assert flow.response is not None
+    assert flow.response.content == bytes(got.body)
+    assert "codex_rotate.captured" not in flow.metadata
