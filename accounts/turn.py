@@ -7,6 +7,7 @@ from typing import Final
 from accounts.model import Event
 from accounts.outcomes import Action, Blame, Kind, Outcome
 from accounts.pool import Lease, Pool
+from accounts.records import DECISION, Attempt
 from accounts.selection import Ask, Exhausted
 
 MOST_ATTEMPTS: Final = 4
@@ -19,50 +20,6 @@ USUAL_PACE: Final = 1.0
 """When upstream does not say how long."""
 MOST_INVALIDATED: Final = 2
 """Two accounts signed out in one request is no coincidence: walking on would sign out the rest of the pool."""
-DECISION: Final = "decision"
-"""The kind of event that tells how a request was served."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
-    """One row of a decision record. `seconds` is how long it took until its outcome was known."""
-
-    account: str
-    why: str
-    kind: str
-    detail: str
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
-    """How a request was served: what became of it, for which model, in how many seconds, and each attempt."""
-
-    done: str
-    model: str = ""
-    seconds: float = 0.0
-    attempts: tuple[Attempt, ...] = ()
-
-
-def read_record(event: Event) -> Record:
-    """The decision record in an event of the history. One of another version, which says other things, is empty."""
-    try:
-        told = json.loads(event.detail)
-        attempts = tuple(
-            Attempt(
-                account=str(each["account"]),
-                why=str(each["why"]),
-                kind=str(each["kind"]),
-                detail=str(each["detail"]),
-                seconds=float(each["seconds"]),
-            )
-            for each in told["attempts"]
-        )
-        return Record(
-            done=str(told["done"]), model=str(told["model"]), seconds=float(told["seconds"]), attempts=attempts
-        )
-    except (ValueError, TypeError, KeyError):
-        return Record(done="told in words of another version")
 
 
 @dataclass(slots=True)

@@ -8,8 +8,9 @@ import pytest
 
 from accounts.model import Event
 from accounts.outcomes import Kind, Outcome, Reply, classify
+from accounts.records import DECISION, read_record
 from accounts.store import Store
-from accounts.turn import DECISION, Turn, read_record
+from accounts.turn import Turn
 from tests.builders import NOW, Stored, account, credentials, key_of, lease_of, planted, pool_of, taken, turn_on
 
 A, B = key_of("a"), key_of("b")
