@@ -1,6 +1,11 @@
-"""`verify`: ask the provider whether accounts can be used, and put right what the pool thinks of them."""
+"""`verify`: ask the provider whether accounts can be used, and put right what the pool thinks of them.
 
+The asking is also what `check`, and `--live` of other commands, are made of.
+"""
+
+import threading
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from typing import Annotated, Final
 
@@ -19,6 +24,8 @@ from config import clock, paths
 from config.outbound import way_to
 
 ANSWER_SECONDS: Final = 15.0
+AT_ONCE: Final = 6
+"""So many accounts are asked about at the same time."""
 MOST_REFRESHES: Final = 2
 """The second one is only for tokens that another process had renewed, and that turn out to be refused as well."""
 
@@ -33,6 +40,8 @@ type Get = Callable[[str, Mapping[str, str]], Answer]
 """Asks an address with these headers. Raises OSError when no answer came."""
 type Renew = Callable[[str, Credentials, str], Renewal]
 """accounts.refresh.Refresher.renew_now"""
+type Further = Callable[[Account, Credentials, Finding], Finding]
+"""Looks closer at an account that can be used so far; gives what is then true of it. Never raises."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +52,17 @@ class Checker:
     url: str
     get: Get
     renew: Renew | None
+    further: Further | None = None
     clock: Callable[[], float] = clock.now
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What was found out about an account, as it was before. `freed`: a rest that it no longer needs was ended."""
+
+    account: Account
+    finding: Finding
+    freed: bool = False
 
 
 def add_to(app: typer.Typer) -> None:
@@ -64,63 +83,135 @@ def verify_command(
     """Ask the provider whether accounts can be used, and mark them accordingly."""
     if sum((bool(account), every, flagged)) > 1:
         raise UsageError("Name accounts, or say --all or --flagged: one of the three.")
-    from accounts.client_files import Writer, places
-    from accounts.home_login import HomeLogin
-    from accounts.refresh import Refresher
-    from config import settings  # late: pydantic
-
-    url = verify.usage_url(settings.load().chatgpt_base_url)
     with Store(paths.pool_file()) as store:
-        chosen = _chosen(store.accounts(), account or [], every=every)
-        home_login = HomeLogin(store, places(), Writer(pause=clock.pause), clock.now)
-        refresher = Refresher(store, paths.locks_folder(), clock.now, co_owner=home_login)
-        try:
-            renew = None if dry_run else refresher.renew_now
-            result = verify_accounts(Checker(store=store, url=url, get=get_over_http, renew=renew), chosen)
-        finally:
-            refresher.close()
-        unsaved = tuple(UNSAVED.format(label=each.label) for each in chosen if each.key in refresher.unsaved)
-        return replace(result, notes=(*store.repairs, *unsaved))
+        chosen = chosen_of(store.accounts(), account or [])
+        if not (account or every):
+            chosen = [each for each in chosen if each.standing is not Standing.GOOD]
+        checked, unsaved = ask_provider(store, chosen, dry_run=dry_run, quiet=as_json)
+        return replace(_told(checked), notes=(*store.repairs, *unsaved))
 
 
-def _chosen(accounts: Sequence[Account], names: Sequence[str], *, every: bool) -> list[Account]:
+def chosen_of(accounts: Sequence[Account], names: Sequence[str]) -> list[Account]:
+    """The accounts that these names mean, each once; all of them without a name. Raises NoAccounts for an empty pool,
+    and what find_account raises."""
     if not accounts:
         raise NoAccounts
-    if names:
-        return list({each.key: each for each in (find_account(accounts, name) for name in names)}.values())
-    return [each for each in accounts if every or each.standing is not Standing.GOOD]
+    found = [find_account(accounts, name) for name in names] if names else accounts
+    return list({each.key: each for each in found}.values())
 
 
 # --- working ---------------------------------------------------------------------------------------------------------
 
 
+def ask_provider(
+    store: Store,
+    accounts: Sequence[Account],
+    *,
+    dry_run: bool = False,
+    quiet: bool = False,
+    further: Further | None = None,
+) -> tuple[list[Checked], tuple[str, ...]]:
+    """Ask about these accounts for real, with a progress bar unless `quiet`. Also gives a sentence for each account
+    whose new tokens could not be stored. Raises UnsafeBackend and ConfigError before anything is asked."""
+    from accounts.client_files import Writer, places
+    from accounts.home_login import HomeLogin
+    from accounts.refresh import Refresher
+    from cli.progress import progress
+    from config import settings  # late: pydantic
+
+    url = verify.usage_url(settings.load().chatgpt_base_url)
+    home_login = HomeLogin(store, places(), Writer(pause=clock.pause), clock.now)
+    refresher = Refresher(store, paths.locks_folder(), clock.now, co_owner=home_login)
+    renew = None if dry_run else refresher.renew_now
+    checker = Checker(store=store, url=url, get=get_over_http, renew=renew, further=further)
+    try:
+        with progress("Asking the provider", len(accounts), quiet=quiet) as answered:
+            checked = check_each(checker, accounts, answered)
+    finally:
+        refresher.close()
+    unsaved = tuple(UNSAVED.format(label=each.label) for each in accounts if each.key in refresher.unsaved)
+    return checked, unsaved
+
+
+def check_each(
+    checker: Checker, accounts: Sequence[Account], answered: Callable[[], None] = lambda: None
+) -> list[Checked]:
+    """Check these accounts, AT_ONCE at a time, and call `answered` after each. The order is that of the accounts.
+
+    Whatever ends it early, what has been begun is finished: a token that was sent must find its answer stored.
+    """
+    checker = replace(checker, renew=checker.renew and _one_at_a_time(checker.renew))
+    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="codex-rotate-check") as threads:
+        asked = [threads.submit(_check, checker, each) for each in accounts]
+        try:
+            for each in as_completed(asked):
+                each.result()
+                answered()
+        finally:
+            threads.shutdown(wait=False, cancel_futures=True)
+        return [each.result() for each in asked]
+
+
+def _one_at_a_time(renew: Renew) -> Renew:
+    """The machine-wide lock gives up after a while. Those of one command wait for each other here, without that."""
+    turn = threading.Lock()
+
+    def waiting(key: str, stale: Credentials, reason: str) -> Renewal:
+        with turn:
+            return renew(key, stale, reason)
+
+    return waiting
+
+
 def verify_accounts(checker: Checker, accounts: Sequence[Account]) -> Result:
-    """Check these accounts one after another. Exit code 0: all can be used, 1: some cannot, 3: none can."""
-    if not accounts:
+    """Check these accounts and tell. Exit code 0: all can be used, 1: some cannot, 3: none can."""
+    return _told(check_each(checker, accounts))
+
+
+def _told(checked: Sequence[Checked]) -> Result:
+    if not checked:
         return Result("No account is flagged. Say --all to check every account.", data=[])
-    found = [(each, _check(checker, each)) for each in accounts]
-    usable = sum(finding.verdict is Verdict.USABLE for _, finding in found)
-    rows = tuple((each.label, each.email, _in_words(finding), finding.detail) for each, finding in found)
+    rows = tuple((c.account.label, c.account.email, in_words(c.finding), c.finding.detail) for c in checked)
     table = Table(
         columns=("label", "e-mail", "state", "detail"),
         rows=rows,
         clipped=frozenset({"label", "e-mail"}),
         wrapped=frozenset({"detail"}),
     )
-    data = [
-        {
-            "label": each.label,
-            "account_id": each.account_id,
-            "user_id": each.user_id,
-            "verdict": str(finding.verdict),
-            "at_limit": finding.at_limit,
-            "detail": finding.detail,
-        }
-        for each, finding in found
-    ]
-    hints = [str(LoginNeeded(each.label)) for each, finding in found if finding.verdict is Verdict.NEEDS_LOGIN]
-    exit_code = 0 if usable == len(found) else 1 if usable else 3
-    return Result("\n".join(hints), data=data, exit_code=exit_code, table=table)
+    data = [as_data(each) for each in checked]
+    return Result("\n".join(hints(checked)), data=data, exit_code=exit_code(checked), table=table)
+
+
+def as_data(checked: Checked) -> dict[str, object]:
+    account, finding = checked.account, checked.finding
+    return {
+        "label": account.label,
+        "account_id": account.account_id,
+        "user_id": account.user_id,
+        "verdict": str(finding.verdict),
+        "at_limit": finding.at_limit,
+        "detail": finding.detail,
+    }
+
+
+def hints(checked: Sequence[Checked]) -> list[str]:
+    """What a person has to do."""
+    return [str(LoginNeeded(c.account.label)) for c in checked if c.finding.verdict is Verdict.NEEDS_LOGIN]
+
+
+def exit_code(checked: Sequence[Checked]) -> int:
+    """0: all can be used, 1: some cannot, 3: none can."""
+    usable = sum(c.finding.verdict is Verdict.USABLE for c in checked)
+    return 0 if usable == len(checked) else 1 if usable else 3
+
+
+def in_words(finding: Finding) -> str:
+    """For a table cell."""
+    if finding.at_limit:
+        return "usable, at its limit"
+    return {Verdict.NEEDS_LOGIN: "needs login", Verdict.DEACTIVATED: "closed by provider"}.get(
+        finding.verdict, str(finding.verdict)
+    )
 
 
 def get_over_http(url: str, headers: Mapping[str, str]) -> Answer:
@@ -137,17 +228,18 @@ def get_over_http(url: str, headers: Mapping[str, str]) -> Answer:
     return Answer(status=answer.status_code, headers=fields, body=answer.content)
 
 
-def _check(checker: Checker, account: Account) -> Finding:
+def _check(checker: Checker, account: Account) -> Checked:
     """Ask about one account and, unless nothing may be changed, draw the consequences."""
     before = checker.store.cooldowns().get(account.key)
     credentials = checker.store.credentials(account.key)
     if credentials is None:
-        return Finding(verdict=Verdict.NEEDS_LOGIN, detail="no login is stored")
+        return Checked(account, Finding(verdict=Verdict.NEEDS_LOGIN, detail="no login is stored"))
     finding, tested = _ask(checker, account, credentials)
+    if checker.further is not None and finding.verdict is Verdict.USABLE:
+        finding = checker.further(account, tested, finding)
     if checker.renew is None or checker.store.credentials(account.key) != tested:
-        return finding  # somebody has stored another login meanwhile, about which we know nothing
-    _settle(checker, account, finding, before)
-    return finding
+        return Checked(account, finding)  # somebody has stored another login meanwhile, about which we know nothing
+    return Checked(account, finding, freed=_settle(checker, account, finding, before))
 
 
 def _ask(checker: Checker, account: Account, credentials: Credentials) -> tuple[Finding, Credentials]:
@@ -176,24 +268,18 @@ def _ask(checker: Checker, account: Account, credentials: Credentials) -> tuple[
     return Finding(verdict=Verdict.NEEDS_LOGIN, detail=f"{finding.detail}, with a new token too"), credentials
 
 
-def _settle(checker: Checker, account: Account, finding: Finding, before: Cooldown | None) -> None:
-    """Write down what was found. A rest that began meanwhile is news, not stale, and stays."""
+def _settle(checker: Checker, account: Account, finding: Finding, before: Cooldown | None) -> bool:
+    """Write down what was found; whether a rest was ended. One that began meanwhile is news, not stale, and stays."""
     store, key = checker.store, account.key
     standing = verify.STANDINGS.get(finding.verdict)
     if standing is not None and standing is not account.standing:
         store.set_standing(key, standing).result()
     free = finding.verdict is Verdict.USABLE and not finding.at_limit
-    if free and before is not None and store.cooldowns().get(key) == before:
+    freed = free and before is not None and store.cooldowns().get(key) == before
+    if freed:
         store.clear_cooldown(key).result()
     if finding.windows:
         store.set_windows(key, finding.windows).result()
     detail = f"{finding.verdict} {finding.detail}".strip()
     store.record(Event(at=checker.clock(), kind="verified", key=key, detail=detail)).result()
-
-
-def _in_words(finding: Finding) -> str:
-    if finding.at_limit:
-        return "usable, at its limit"
-    return {Verdict.NEEDS_LOGIN: "needs login", Verdict.DEACTIVATED: "closed by provider"}.get(
-        finding.verdict, str(finding.verdict)
-    )
+    return freed
