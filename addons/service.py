@@ -16,9 +16,10 @@ from accounts.keeping import next_due, next_look, retry_after
 from accounts.model import Event
 from accounts.oauth import Renewal
 from accounts.outcomes import Kind, Outcome
+from accounts.policy import policy_of
 from accounts.pool import Lease, Pool
 from accounts.refresh import Post, Refresher, post_json
-from accounts.selection import Ask, Exhausted, Policy, Strategy
+from accounts.selection import Ask, Exhausted
 from accounts.store import Store
 from accounts.turn import Turn
 from accounts.unsealing import Unsealing
@@ -47,7 +48,7 @@ class PoolService:
         self.settings = settings or Settings()
         self.store = Store(database)
         self.pool = Pool(self.store)
-        self._load()
+        self.reload()
         self.turn_states = TurnStates()
         self.unsealing = Unsealing()
         self._failures: Counter[str] = Counter()
@@ -64,7 +65,7 @@ class PoolService:
         if self._refresher.unsaved:
             self._refresher.save_again()
         elif self.store.changed_by_others():
-            self._load()
+            self.reload()
 
     def decided(self, record: Event) -> None:
         """Keep a decision record, behind the answer."""
@@ -104,7 +105,7 @@ class PoolService:
         """The official client may hold a login of the pool as well: whoever was first, the other one follows."""
         renewed = await asyncio.to_thread(self._home_login.look)
         if renewed:
-            self._load()  # our own writes are not news to us
+            self.reload()  # our own writes are not news to us
             logger.info("codex-rotate: took over %d renewed logins from the client", len(renewed))
 
     async def keep(self, chance: float) -> bool:
@@ -126,7 +127,8 @@ class PoolService:
             self._not_before[lease.key] = now + retry_after(self._failures[lease.key], chance)
         return True
 
-    def _load(self) -> None:
+    def reload(self) -> None:
+        """Take over what the store knows now."""
         self.pool.load(self.store)
         self.pool.policy = policy_of(self.settings, self.pool, self.store.chosen_account())
         self.client_keys = self.store.client_keys()
@@ -146,17 +148,3 @@ class PoolService:
         else:
             logger.warning("codex-rotate: no new token for %s: %s", lease.account.label, renewal.detail)
         return renewal
-
-
-def policy_of(settings: Settings, pool: Pool, chosen: str = "") -> Policy:
-    """What the owner wants of the pool: `chosen`, the key of an account (`codex-rotate use`), goes before the settings.
-
-    An account that the settings pin and that is not there bars everybody, and says so.
-    """
-    pinned = settings.strategy == "pinned"
-    return Policy(
-        strategy=Strategy.BALANCED if pinned else Strategy(settings.strategy),
-        pin=chosen if chosen in pool.seats else pool.named(settings.pinned_account) if pinned else "",
-        defer_percent=settings.defer_percent,
-        drop_compaction=settings.on_foreign_compaction == "drop",
-    )

@@ -1,9 +1,7 @@
 """`doctor`: everything that has to be right for a client to be served, looked at, tried out, and put into words."""
 
 import os
-import shutil
 import sys
-import textwrap
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -12,14 +10,13 @@ from typing import Annotated, Final
 import typer
 
 from cli.doctor_finding import Finding, State
+from cli.lines import terminal_width, wrapped
 from cli.options import AsJson
 from cli.render import say
 from cli.result import Result
 from config import clock
 
 MARKS: Final = {State.OK: "✓", State.NOTE: "·", State.WARNING: "!", State.PROBLEM: "✗"}
-WIDEST: Final = 110
-"""Columns: longer lines are hard to read."""
 PATIENCE: Final = "Looking at this machine, then asking through the proxy. That can take a minute."
 
 type Grouped = Sequence[tuple[str, Finding]]
@@ -46,12 +43,7 @@ def doctor_command(
     """
     if sys.stderr.isatty() and not as_json:
         say(PATIENCE)
-    return doctor(os.environ, clock.now(), fix=fix, width=_width())
-
-
-def _width() -> int:
-    """Of the terminal; 0 where the output goes elsewhere."""
-    return min(shutil.get_terminal_size().columns, WIDEST) if sys.stdout.isatty() else 0
+    return doctor(os.environ, clock.now(), fix=fix, width=terminal_width())
 
 
 # --- working ---------------------------------------------------------------------------------------------------------
@@ -62,7 +54,7 @@ def doctor(environ: Mapping[str, str], now: float, *, fix: bool, width: int = 0)
     from cli import doctor_checks, doctor_fixes  # late: they know about everything
 
     facts = doctor_checks.look(environ, now)
-    done, failed = doctor_fixes.mend(facts) if fix else ([], [])
+    done, failed = doctor_fixes.mend(doctor_fixes.due(facts)) if fix else ([], [])
     if done:
         facts = doctor_checks.look(environ, now)
     found = doctor_checks.judged(doctor_checks.try_out(facts, environ))
@@ -114,12 +106,5 @@ def _lines(found: Grouped, width: int) -> list[str]:
 def _shown(finding: Finding, width: int) -> list[str]:
     """With a mark on a terminal, with a word elsewhere."""
     head = f"  {MARKS[finding.state]} " if width else f"  {finding.state}: "
-    lines = _wrapped(head, finding.what, width)
-    return lines + (_wrapped("    ", finding.remedy, width) if finding.remedy else [])
-
-
-def _wrapped(head: str, text: str, width: int) -> list[str]:
-    if not width:
-        return [head + text]
-    return textwrap.wrap(text, width, initial_indent=head, subsequent_indent="    ", break_long_words=False,
-                         break_on_hyphens=False)  # fmt: skip
+    lines = wrapped(head, finding.what, width)
+    return lines + (wrapped("    ", finding.remedy, width) if finding.remedy else [])

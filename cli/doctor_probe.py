@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Final
 
 from accounts.client_keys import NOBODY
 from accounts.errors import RotateError
+from accounts.records import DECISION, read_record
 from accounts.store import Store
-from accounts.turn import DECISION, read_record
 from certs.environment import trusted_file
 from certs.errors import CaError
 from cli import proxies, run_commands

@@ -1,25 +1,69 @@
 """`status` and `script`: how the pool is doing, and where the proxy's script lies."""
 
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import typer
 
 from accounts.errors import RotateError
+from accounts.history import Decision, Tally, decisions, tally
 from accounts.model import Account, Event
-from accounts.store import Store
-from accounts.sync import shown_counters
-from accounts.turn import DECISION, read_record
+from accounts.policy import stored_pool
+from accounts.records import DECISION
+from accounts.store import EVENTS_KEPT, Store
+from accounts.sync import shown_counters, switched_off
 from cli.accounts_commands import EMPTY
+from cli.lines import plain, terminal_width, wrapped
 from cli.options import AsJson
 from cli.result import Result
-from cli.states import State, clock_time, tell
+from cli.states import State, Told, clock_time, in_words, remedies, tell
 from config import clock, paths
+from config.proxy_files import Presence
 
-EVENTS_SHOWN = 5
-SCRIPT = "rotate.py"
+if TYPE_CHECKING:
+    from config.settings import Settings
+
+EVENTS_SHOWN: Final = 5
+SCRIPT: Final = "rotate.py"
+INDENT: Final = 12
+NO_PROXY: Final = "none runs; `codex-rotate run` starts one by itself"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Around:
+    """What counts beside the pool: the settings, our folder, the proxies that run, the variable that switches the sync
+    off ("" for none), and how wide lines may be."""
+
+    settings: "Settings"
+    home: Path
+    running: Sequence[Presence] = ()
+    sync_off: str = ""
+    width: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What the pool's file says. `told` is by key, like `chosen` (for every client, "" for none) and `pin`, the only
+    account that may serve ("": any); `events` and `decisions` are newest first."""
+
+    accounts: tuple[Account, ...]
+    told: Mapping[str, Told]
+    next_reset: tuple[float, str] | None
+    chosen: str
+    pin: str
+    decisions: tuple[Decision, ...]
+    tally: Tally
+    events: tuple[Event, ...]
+    counters: Mapping[str, int]
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """By key."""
+        return {each.key: each.label for each in self.accounts}
 
 
 def add_to(app: typer.Typer) -> None:
@@ -27,13 +71,23 @@ def add_to(app: typer.Typer) -> None:
     app.command("script")(script_command)
 
 
+# --- parsing ---------------------------------------------------------------------------------------------------------
+
+
 def status_command(*, as_json: AsJson = False) -> Result:
-    """Show how the pool is doing: accounts by state, the next reset, what happened last."""
+    """Show how the pool is doing: accounts, proxies, requests and rotations, the sync, and what happened last."""
+    from cli import proxies
     from config import settings  # late: pydantic
 
-    backend = settings.load().chatgpt_base_url
+    around = Around(
+        settings=settings.load(),
+        home=paths.home(),
+        running=proxies.running(),
+        sync_off=switched_off(os.environ),
+        width=terminal_width(),
+    )
     with Store(paths.pool_file()) as store:
-        return replace(status(store, paths.home(), backend, clock.now()), notes=store.repairs)
+        return replace(status(store, around, clock.now()), notes=store.repairs)
 
 
 def script_command(*, as_json: AsJson = False) -> Result:
@@ -41,34 +95,36 @@ def script_command(*, as_json: AsJson = False) -> Result:
     return script(Path(__file__).resolve().parent.parent)
 
 
-def status(store: Store, home: Path, backend: str, now: float) -> Result:
+# --- working ---------------------------------------------------------------------------------------------------------
+
+
+def status(store: Store, around: Around, now: float) -> Result:
     """The pool in a few lines. Exit code 3 when no account could serve a request now."""
-    accounts, cooldowns = store.accounts(), store.cooldowns()
-    told = {each.key: tell(each, cooldowns.get(each.key), now) for each in accounts}
-    counts = Counter(each.state for each in told.values())
-    resets = sorted((each.until, key) for key, each in told.items() if each.until is not None)
-    events = store.events(EVENTS_SHOWN)
-    labels = {each.key: each.label for each in accounts}
-    by_state = ", ".join(f"{counts[state]} {state.replace('_', ' ')}" for state in State if counts[state])
-    lines = [f"Home        {home}", f"Backend     {backend}", f"Accounts    {by_state or 'none'}"]
-    if resets:
-        until, key = resets[0]
-        lines.append(f"Next reset  {clock_time(until, now)} ({labels[key]})")
-    lines += [f"{'Recently' if n == 0 else '':<12}{_event(each, labels, now)}" for n, each in enumerate(events)]
-    if not counts[State.READY]:
-        lines.append(_way_out(accounts, bool(resets)))
-    data = {
-        "home": str(home),
-        "backend": backend,
-        "accounts": {str(state): counts[state] for state in State},
-        "next_reset": resets[0][0] if resets else None,
-        "events": [
-            {"at": e.at, "kind": e.kind, "account": labels.get(e.key), "thread": e.thread, "detail": e.detail}
-            for e in events
-        ],
-        "counters": shown_counters(store.counters()),
-    }
-    return Result("\n".join(lines), data, exit_code=0 if counts[State.READY] else 3)
+    seen = look(store, around.settings, now)
+    ready = any(each.state is State.READY for each in seen.told.values())
+    lines = [line for name, text in _rows(seen, around, now) for line in _line(name, text, around.width)]
+    if not ready:
+        seats = [(each, seen.told[each.key]) for each in seen.accounts]
+        lines += [line for text in remedies(seats, now) or [EMPTY] for line in wrapped("", text, around.width, 0)]
+    return Result("\n".join(lines), _data(seen, around), exit_code=0 if ready else 3)
+
+
+def look(store: Store, settings: "Settings", now: float) -> Seen:
+    """What the pool's file says."""
+    accounts, cooldowns, events = store.accounts(), store.cooldowns(), store.events(EVENTS_KEPT)
+    windows = store.windows()
+    told = {each.key: tell(each, cooldowns.get(each.key), now, windows.get(each.key, ())) for each in accounts}
+    return Seen(
+        accounts=accounts,
+        told=told,
+        next_reset=min(((each.until, key) for key, each in told.items() if each.until is not None), default=None),
+        chosen=store.chosen_account(),
+        pin=stored_pool(store, settings).policy.pin,
+        decisions=tuple(decisions(events)),
+        tally=tally(events),
+        events=events,
+        counters=shown_counters(store.counters()),
+    )
 
 
 def script(root: Path) -> Result:
@@ -79,24 +135,121 @@ def script(root: Path) -> Result:
     return Result(str(path), data={"script": str(path)})
 
 
+def as_data(decision: Decision) -> dict[str, object]:
+    """A decision record for programs."""
+    told = decision.record
+    return {
+        "at": decision.at,
+        "thread": decision.thread,
+        "model": told.model,
+        "done": told.done,
+        "seconds": told.seconds,
+        "attempts": [
+            {"account": e.account, "why": e.why, "outcome": e.kind, "detail": e.detail, "seconds": e.seconds}
+            for e in told.attempts
+        ],
+    }
+
+
+# --- words -----------------------------------------------------------------------------------------------------------
+
+
+def _rows(seen: Seen, around: Around, now: float) -> list[tuple[str, str]]:
+    """What stands behind which word."""
+    counts = Counter(each.state for each in seen.told.values())
+    by_state = ", ".join(f"{counts[each]} {each.replace('_', ' ')}" for each in State if counts[each])
+    others = [each for each in seen.events if each.kind != DECISION]
+    rows = [
+        ("Home", str(around.home)),
+        ("Backend", around.settings.chatgpt_base_url),
+        ("Accounts", by_state or "none"),
+        ("Strategy", _strategy(seen, around.settings, now)),
+    ]
+    if seen.next_reset is not None:
+        until, key = seen.next_reset
+        rows.append(("Next reset", f"{clock_time(until, now)} ({seen.labels[key]})"))
+    return [
+        *rows,
+        *_section("Proxies", [f"{each.url} (process {each.pid})" for each in around.running] or [NO_PROXY]),
+        ("Requests", _requests(seen.tally, now)),
+        ("Sync", f"switched off by {around.sync_off}" if around.sync_off else _sync(seen.counters)),
+        *_section("Decisions", [_decision(each, now) for each in seen.decisions[:EVENTS_SHOWN]]),
+        *_section("Recently", [_event(each, seen.labels, now) for each in others[:EVENTS_SHOWN]]),
+    ]
+
+
+def _data(seen: Seen, around: Around) -> dict[str, object]:
+    counts = Counter(each.state for each in seen.told.values())
+    return {
+        "home": str(around.home),
+        "backend": around.settings.chatgpt_base_url,
+        "accounts": {str(state): counts[state] for state in State},
+        "strategy": around.settings.strategy,
+        "chosen": seen.labels.get(seen.chosen),
+        "only": seen.labels.get(seen.pin, seen.pin) or None,
+        "next_reset": seen.next_reset[0] if seen.next_reset else None,
+        "proxies": [{"url": each.url, "pid": each.pid, "version": each.version} for each in around.running],
+        "requests": {
+            "served": seen.tally.requests,
+            "rotations": seen.tally.rotations,
+            "since": seen.tally.since,
+        },
+        "decisions": [as_data(each) for each in seen.decisions[:EVENTS_SHOWN]],
+        "events": [
+            {"at": e.at, "kind": e.kind, "account": seen.labels.get(e.key), "thread": e.thread, "detail": e.detail}
+            for e in seen.events[:EVENTS_SHOWN]
+        ],
+        "counters": dict(seen.counters),
+    }
+
+
+def _line(name: str, text: str, width: int) -> list[str]:
+    return wrapped(f"{name:<{INDENT}}", text, width, INDENT)
+
+
+def _section(name: str, texts: Sequence[str]) -> list[tuple[str, str]]:
+    """Several lines under one name."""
+    return [(name if n == 0 else "", text) for n, text in enumerate(texts)]
+
+
+def _strategy(seen: Seen, settings: "Settings", now: float) -> str:
+    if not seen.pin:
+        return settings.strategy.replace("_", " ")
+    chosen = seen.pin == seen.chosen
+    why = "chosen for every client with `codex-rotate use`" if chosen else "the setting `pinned_account`"
+    if seen.pin not in seen.told:
+        return f"only {seen.pin} may serve, which is not in the pool: {why}"
+    return f"only {seen.labels[seen.pin]} serves, which is {in_words(seen.told[seen.pin], now)}: {why}"
+
+
+def _requests(counted: Tally, now: float) -> str:
+    if not counted.requests or counted.since is None:
+        return "none yet"
+    since = f"since {clock_time(counted.since, now)}"
+    return f"{counted.requests} {since}, {counted.rotations} {'rotation' if counted.rotations == 1 else 'rotations'}"
+
+
+def _sync(counters: Mapping[str, int]) -> str:
+    """With the client's own files. What never happened is not mentioned."""
+    told = (
+        ("read_successes", "time read", "times read"),
+        ("write_successes", "time written", "times written"),
+        ("reconcile_changes", "change taken over", "changes taken over"),
+    )
+    failed = sum(counters[name] for name in ("read_failures", "write_failures", "reconcile_failures"))
+    parts = [f"{counters[name]} {one if counters[name] == 1 else many}" for name, one, many in told if counters[name]]
+    parts += [f"{failed} failed"] if failed else []
+    return ", ".join(parts) or "nothing was exchanged with the client's files yet"
+
+
 def _event(event: Event, labels: Mapping[str, str], now: float) -> str:
-    if event.kind == DECISION:
-        return f"{clock_time(event.at, now)}  {_decision(event)}"
     parts = (clock_time(event.at, now), event.kind.replace("_", " "), labels.get(event.key, ""), event.detail)
-    return "  ".join(filter(None, parts))
+    return "  ".join(filter(None, map(plain, parts)))
 
 
-def _decision(event: Event) -> str:
+def _decision(decision: Decision, now: float) -> str:
     """How a request was served, from account to account."""
-    told = read_record(event)
+    told = decision.record
     went = " → ".join(f"{each.account} {each.kind.replace('_', ' ')}" for each in told.attempts) or "nobody was asked"
-    model = f" for {told.model}" if told.model else ""
-    return f"request{model}: {went}; {told.done} after {told.seconds:.1f} s"
-
-
-def _way_out(accounts: Sequence[Account], resting: bool) -> str:
-    if not accounts:
-        return EMPTY
-    if resting:
-        return "No account is ready. Wait for the next reset, or import another account."
-    return "No account is ready, and none will be by itself. Run `codex-rotate list` to see what each one needs."
+    model = f"{told.model}: " if told.model else ""
+    return f"{clock_time(decision.at, now)}  {plain(f'{model}{went}; {told.done} after {told.seconds:.1f} s')}"

@@ -71,7 +71,7 @@ def test_other_machines_may_with_a_key(clients: Clients, service: PoolService) -
     clients.http_connect(with_key)
     assert status(with_key) == 407
     service.store.put_client_key("ann", secret, NOW).result()
-    service._load()
+    service.reload()
     clients.http_connect(again := connect("10.0.0.1", f"-:{secret}"))
     assert status(again) == 0
     clients.http_connect(without := connect("127.0.0.1"))

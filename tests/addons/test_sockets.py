@@ -10,9 +10,9 @@ import pytest
 
 from accounts.model import Cooldown, Standing
 from accounts.outcomes import RULES, Action, Kind, Rest
+from accounts.records import DECISION
 from accounts.selection import Ask
 from accounts.store import Store
-from accounts.turn import DECISION
 from addons import streams
 from addons.service import PoolService
 from addons.sockets import RECONNECT, Socket, Tell

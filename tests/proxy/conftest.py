@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from accounts.model import Affinity, Cooldown, Event, Standing
+from accounts.records import DECISION
 from accounts.store import Store
-from accounts.turn import DECISION
 from config import clock
 from standin import Account, Fault, FaultKind, SeenRequest, StandIn
 from tests.harness import Proxy, eventually, options, put

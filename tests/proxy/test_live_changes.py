@@ -1,11 +1,15 @@
 """What the CLI, or a second proxy, changes in the pool holds from the next request on."""
 
 import sqlite3
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+import pytest
+
 from accounts.model import Cooldown, Standing
+from cli.app import main
 from standin import FaultKind
-from tests.proxy.clients import ASK, RECONNECT, RESPONSES, Http2, Socket, http1, turn1
+from tests.proxy.clients import ASK, RECONNECT, RESPONSES, Http2, Socket, http1, turn1, turn_ws
 from tests.proxy.conftest import Bench
 
 
@@ -134,3 +138,119 @@ def test_a_limit_is_not_forgotten_because_somebody_changes_the_pool_meanwhile(be
     finally:
         locker.close()
     assert bench.served_by() == ["first", "second", "second"]
+
+
+# --- the account that everybody uses ---------------------------------------------------------------------------------
+
+
+type Command = Callable[..., None]
+
+
+@pytest.fixture
+def command(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Iterator[Command]:
+    """Runs a command of the CLI on the pool of the running proxy. Nobody is chosen afterwards."""
+    monkeypatch.setenv("CODEX_ROTATE_HOME", str(bench.proxy.home))
+
+    def run(*words: str) -> None:
+        assert main([*words, "--json"]) == 0
+
+    yield run
+    run("use", "--auto")
+
+
+def test_everybody_follows_a_choice_at_the_next_request(bench: Bench, command: Command):
+    """`use`, another `use` and `use --auto`: threads that live elsewhere too, on a connection that is open."""
+    with Http2(bench.proxy) as client:
+        assert client.turn(bench.headers()).text == bench.first.answer
+        command("use", bench.second.account_id)
+        assert client.turn(bench.headers()).text == bench.second.answer
+        assert client.turn(bench.headers(thread_id="")).text == bench.second.answer
+        command("use", bench.first.account_id)
+        assert client.turn(bench.headers()).text == bench.first.answer
+        command("use", bench.second.account_id)
+        command("use", "--auto")
+        assert client.turn(bench.headers(thread_id="")).text == bench.first.answer
+    assert bench.unpunished()
+
+
+def test_an_open_socket_follows_a_choice(bench: Bench, command: Command):
+    """It is led away by what makes the client reconnect in silence, and lives on where it was led."""
+    with Socket(bench.proxy, bench.headers()) as client:
+        assert client.turn().text == bench.first.answer
+        command("use", bench.second.account_id)
+        assert client.turn().error["code"] == RECONNECT
+    with Socket(bench.proxy, bench.headers()) as client:
+        assert client.turn().text == bench.second.answer
+        command("use", "--auto")
+        assert client.turn().error["code"] == RECONNECT, "its home can serve again"
+    assert turn_ws(bench.proxy, bench.headers()).text == bench.first.answer
+
+
+@pytest.mark.parametrize("version", ["http", "ws"])
+def test_removing_the_chosen_account_lets_the_others_serve(bench: Bench, command: Command, version: str):
+    """Nobody is left waiting for an account that is gone."""
+
+    def turn() -> str:
+        if version == "ws":
+            return turn_ws(bench.proxy, bench.headers()).text
+        with http1(bench.proxy) as client:
+            return turn1(client, bench.headers()).text
+
+    command("use", bench.second.account_id)
+    assert turn() == bench.second.answer
+    command("remove", bench.second.account_id, "--yes")
+    assert turn() == bench.first.answer
+
+
+@pytest.mark.parametrize("version", ["http", "ws"])
+def test_a_chosen_account_at_its_limit_is_told_as_a_rule(bench: Bench, command: Command, version: str):
+    """Others could serve: whoever reads it learns that a choice is in the way. The choice stays."""
+    command("use", bench.second.account_id)
+    bench.fault(bench.second, FaultKind.USAGE_LIMIT, resets_in=7200)
+    if version == "ws":
+        told = turn_ws(bench.proxy, bench.headers()).error
+    else:
+        with http1(bench.proxy) as client:
+            told = turn1(client, bench.headers()).error
+    assert told["type"] == "codex_rotate_pinned"
+    assert set(bench.served_by()) == {"second"}
+    command("use", "--auto")
+    assert served(bench) == "first"
+
+
+@pytest.mark.parametrize("version", ["http", "ws"])
+def test_a_launch_for_one_account_is_untouched_by_a_choice(bench: Bench, command: Command, version: str):
+    """`run --account` says so in the proxy's address, and that goes before what is chosen for everybody."""
+    says = f"{bench.first.account_id}:"
+    command("use", bench.second.account_id)
+    if version == "ws":
+        with Socket(bench.proxy, bench.headers(), says=says) as client:
+            assert client.turn().text == bench.first.answer
+            command("use", "--auto")
+            command("use", bench.second.account_id)
+            assert client.turn().text == bench.first.answer
+    else:
+        with http1(bench.proxy, says=says) as client:
+            assert turn1(client, bench.headers()).text == bench.first.answer
+            assert turn1(client, bench.headers()).text == bench.first.answer
+    assert served(bench) == "second"
+
+
+def test_what_the_owner_decides_counts_at_once(bench: Bench, command: Command):
+    """`pause`, `resume`, `priority` and `label` of the CLI, on one connection."""
+    first, second = (account.account_id for account in bench.accounts)
+    with Http2(bench.proxy) as client:
+
+        def serves() -> str:
+            return client.turn(bench.headers(thread_id="")).text
+
+        command("pause", first)
+        assert serves() == bench.second.answer
+        command("resume", first)
+        assert serves() == bench.first.answer
+        command("priority", second, "9")
+        assert serves() == bench.second.answer
+        command("label", second, f"new-{second}")
+        command("use", f"new-{second}")
+        command("priority", f"new-{second}", "-9")
+        assert serves() == bench.second.answer
