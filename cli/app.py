@@ -1,44 +1,67 @@
-"""Puts the commands together and is the edge where expected errors become one line and an exit code."""
+"""Puts the commands together and is the edge where expected errors become one line and an exit code.
+
+To add a command: write `add_to(app)` in a module of this folder and give the module a row in COMMANDS, or its command's
+name in the row that is there. Only the module of the command that is run is imported, so that no command makes another
+one start more slowly; help and the completion of command names import all of them.
+"""
 
 import os
+import re
 import sys
-from collections.abc import Sequence
-from typing import Annotated, Final
+from collections.abc import Iterable, Sequence
+from importlib import import_module
+from typing import Annotated, Any, Final
 
 import typer
 
 from accounts.errors import RotateError
 from certs.errors import CaError
-from cli import (
-    accounts_commands,
-    backup_commands,
-    bind_commands,
-    ca_commands,
-    demo_entry,
-    doctor_commands,
-    env_commands,
-    keys_commands,
-    login_commands,
-    logout_commands,
-    run_commands,
-    serve_commands,
-    status_commands,
-    sync_commands,
-    transfer_commands,
-    verify_commands,
-)
 from cli.options import AsJson
 from cli.render import render, render_error, tolerate_any_text
 from cli.result import Result
-from cli.version import show_version
 
+COMMANDS: Final = {
+    "list_commands": ("list",),
+    "use_commands": ("use",),
+    "change_commands": ("pause", "resume", "label", "tag", "priority", "reserve"),
+    "accounts_commands": ("remove",),
+    "transfer_commands": ("import", "export"),
+    "login_commands": ("login",),
+    "logout_commands": ("logout",),
+    "backup_commands": ("backup",),
+    "verify_commands": ("verify",),
+    "check_commands": ("check",),
+    "forecast_commands": ("forecast", "best"),
+    "status_commands": ("status", "script"),
+    "why_commands": ("why",),
+    "sync_commands": ("sync",),
+    "ca_commands": ("ca",),
+    "run_commands": ("run",),
+    "serve_commands": ("serve",),
+    "env_commands": ("env",),
+    "bind_commands": ("bind", "unbind"),
+    "keys_commands": ("keys",),
+    "doctor_commands": ("doctor",),
+    "config_commands": ("config",),
+    "completion_commands": ("completion",),
+    "fix_commands": ("fix",),
+    "report_commands": ("report",),
+    "debug_commands": ("debug",),
+    "demo_entry": ("demo",),
+}
+"""The modules of this folder and the commands or groups that each one adds, in the order of `--help`."""
+COMPLETING: Final = "_CODEX_ROTATE_COMPLETE"
+"""Set by a shell that wants words for its Tab key instead of a command. Typer makes it from the program's name."""
 USAGE: Final = 2
 _PARSING_ERROR: Final[type[Exception]] = typer.BadParameter.__mro__[2]
 """The base class of everything the parser refuses, wherever this release of Typer keeps it."""
 
+_PASSWORD: Final = re.compile(r"://\S*@")
+"""What an argument in the wrong place may hold, and its refusal must not repeat."""
 
-def build() -> typer.Typer:
-    """The whole command line."""
+
+def build(modules: Iterable[str] = COMMANDS) -> typer.Typer:
+    """The command line with what these modules add to it."""
     app = typer.Typer(
         name="codex-rotate",
         help="A pool of accounts for the official Codex CLI, and what is needed to use it.",
@@ -46,26 +69,18 @@ def build() -> typer.Typer:
         pretty_exceptions_enable=False,  # a rich traceback could show local variables, and some of them are tokens
     )
     app.callback(invoke_without_command=True)(_root)
-    for group in (
-        accounts_commands,
-        transfer_commands,
-        login_commands,
-        logout_commands,
-        backup_commands,
-        verify_commands,
-        status_commands,
-        sync_commands,
-        ca_commands,
-        run_commands,
-        serve_commands,
-        env_commands,
-        bind_commands,
-        keys_commands,
-        doctor_commands,
-        demo_entry,
-    ):
-        group.add_to(app)
+    for module in modules:
+        import_module(f"cli.{module}").add_to(app)
     return app
+
+
+def needed(arguments: Sequence[str]) -> tuple[str, ...]:
+    """The modules that these arguments need. No option before the command has a value of its own."""
+    wanted = next((word for word in arguments if not word.startswith("-")), "")
+    found = tuple(module for module, names in COMMANDS.items() if wanted in names)
+    if found or (not wanted and "--version" in arguments):
+        return found
+    return tuple(COMMANDS)  # help, or a name to find the nearest of
 
 
 def _root(
@@ -75,6 +90,8 @@ def _root(
     as_json: AsJson = False,
 ) -> Result | None:
     if version:
+        from cli.version import show_version
+
         return show_version()
     if context.invoked_subcommand is None:
         context.fail("Say which command to run.")
@@ -114,7 +131,7 @@ def _own(arguments: list[str]) -> list[str]:
 
 
 def _run(arguments: list[str], *, as_json: bool) -> int:
-    command = typer.main.get_command(build())
+    command = _for_a_shell() if COMPLETING in os.environ else typer.main.get_command(build(needed(arguments)))
     answer = command.main(arguments, prog_name="codex-rotate", standalone_mode=False)
     if not isinstance(answer, Result):
         if answer:  # recent releases of Typer return 130 instead of passing the interrupt on
@@ -125,6 +142,15 @@ def _run(arguments: list[str], *, as_json: bool) -> int:
     return answer.exit_code
 
 
+def _for_a_shell() -> Any:
+    """The command line that answers what the shell's Tab key asks, and then exits."""
+    from cli import completion_commands
+
+    command = typer.main.get_command(build(needed(completion_commands.words(os.environ))))
+    completion_commands.prepare(command)
+    return command
+
+
 def _as_expected(error: Exception) -> tuple[str, int] | None:
     """Message and exit code of an expected error, None for a bug."""
     if isinstance(error, RotateError | CaError):
@@ -132,9 +158,9 @@ def _as_expected(error: Exception) -> tuple[str, int] | None:
     if isinstance(error, _PARSING_ERROR):
         context = getattr(error, "ctx", None)
         where = context.command_path if context else "codex-rotate"
-        text = str(getattr(error, "format_message", error.__str__)())
+        text = _PASSWORD.sub("://***@", str(getattr(error, "format_message", error.__str__)()))
         return f"{' '.join(text.split()).rstrip('.')}. See `{where} --help`.", USAGE
-    config = sys.modules.get("config.settings")  # only a command that reads settings has loaded it
+    config = sys.modules.get("config.settings_file")  # only a command that reads settings has loaded it
     if config is not None and isinstance(error, config.ConfigError):
-        return str(error), config.ConfigError.exit_code
+        return str(error), error.exit_code
     return None

@@ -5,9 +5,12 @@ There are few settings on purpose; a decision that can be made here is not asked
 
 import difflib
 import os
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
+from types import MappingProxyType
+from typing import Annotated, Any, Final, Literal, Self, get_args, get_origin
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -22,20 +25,18 @@ from pydantic import (
     model_validator,
 )
 
-from config import paths
+from config import paths, settings_file
 from config.proxy_address import EXAMPLE, ProxyAddress, read_proxy
+from config.settings_file import ConfigError
+
+__all__ = ["ConfigError", "Settings", "load"]
 
 PREFIX: Final = "CODEX_ROTATE_"
 NOT_KEYS: Final = frozenset({"HOME", "SYNC"})
 """What follows the prefix in variables of ours that are no settings."""
 
+_NAME: Final = re.compile(r"\w{1,60}", re.ASCII)
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
-
-
-class ConfigError(Exception):
-    """A setting that cannot be used: which file or variable, which key, what to do. The CLI shows it as one line."""
-
-    exit_code = 2
 
 
 def _base_url(value: str) -> str:
@@ -107,56 +108,106 @@ class Settings(BaseModel):
         return self
 
 
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """What is wrong with the value of a setting, as the rest of a sentence."""
+
+    key: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a setting is for, what it may be and what it is when nobody sets it. `allowed` is for people; `choices` are
+    all the values there are, where these can be counted."""
+
+    meaning: str
+    allowed: str
+    choices: tuple[str, ...]
+    default: Any
+
+
+# --- in force --------------------------------------------------------------------------------------------------------
+
+
 def load(environ: Mapping[str, str] = os.environ, path: Path | None = None) -> Settings:
     """The settings in force. Without `path` the file is `config.toml` in our home; it need not exist.
 
     Raises ConfigError.
     """
     file = path or paths.config_file(environ)
-    in_file = _from_file(file)
-    in_environ = dict(_from_environ(environ))
-    for source, keys in ((str(file), in_file), ("the environment", in_environ)):
-        for key in keys:
-            _known(source, key, PREFIX if keys is in_environ else "")
-    try:
+    return checked(file, settings_file.read(file), environ)
+
+
+def checked(
+    file: Path, content: bytes | None, environ: Mapping[str, str], instead: Mapping[str, Any] = MappingProxyType({})
+) -> Settings:
+    """The settings in force with `content` in the file, but for the values of `instead`. Raises ConfigError."""
+    in_file, in_environ = settings_file.values(file, content) | dict(instead), in_environment(environ)
+    for key in (key for key in in_file if key not in Settings.model_fields):
+        where = f" (line {settings_file.line_of(file, content, key)})"
+        raise ConfigError(f"{file}: {unknown(key, where)}")
+    for key in (key for key in in_environ if key not in Settings.model_fields):
+        raise ConfigError(f"the environment: {unknown(key, prefix=PREFIX)}")
+    found = mistake(in_file | in_environ)
+    if found is None:
         return Settings.model_validate(in_file | in_environ)
+    source, line = f"the environment: {variable(found.key)}", None
+    if found.key not in in_environ:
+        source, line = f"{file}: {found.key}", settings_file.line_of(file, content, found.key)
+    where = f" (line {line})" if line else ""
+    raise ConfigError(f"{source}: {found.reason}{where}. Correct it or remove it.")
+
+
+def in_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """What variables of ours set, by key."""
+    names = {name: name.removeprefix(PREFIX) for name in environ}
+    return {key.lower(): environ[name] for name, key in names.items() if key != name and key not in NOT_KEYS}
+
+
+def variable(key: str) -> str:
+    """The variable that sets `key` for one run."""
+    return f"{PREFIX}{key.upper()}"
+
+
+def mistake(values: Mapping[str, Any]) -> Mistake | None:
+    """The first thing that is wrong with these values."""
+    try:
+        Settings.model_validate(values)
     except ValidationError as e:
         first = e.errors()[0]
         key = str(first["loc"][0]) if first["loc"] else "strategy"  # the only rule that is about two keys
-        source = f"the environment: {PREFIX}{key.upper()}" if key in in_environ else f"{file}: {key}"
         reason = first["msg"].removeprefix("Value error, ")
-        raise ConfigError(f"{source}: {reason[:1].lower()}{reason[1:]}. Correct it or remove it.") from None
+        return Mistake(key, f"{reason[:1].lower()}{reason[1:]}")
+    return None
 
 
-def _from_file(file: Path) -> dict[str, Any]:
-    import tomlkit
-    from tomlkit.exceptions import TOMLKitError
-
-    try:
-        return tomlkit.parse(file.read_text("utf-8-sig")).unwrap()
-    except FileNotFoundError:
-        return {}
-    except (OSError, UnicodeDecodeError) as e:
-        reason = getattr(e, "strerror", None) or "it is not UTF-8 text"
-        raise ConfigError(f"{file} cannot be read ({reason}). Make it a readable text file or remove it.") from e
-    except TOMLKitError as e:
-        raise ConfigError(f"{file} is not valid TOML ({e}). Correct that line or remove the file.") from e
+# --- told ------------------------------------------------------------------------------------------------------------
 
 
-def _from_environ(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    for name, value in environ.items():
-        key = name.removeprefix(PREFIX)
-        if key != name and key not in NOT_KEYS:
-            yield key.lower(), value
+def described() -> dict[str, Meaning]:
+    """Every setting, by key, in the order in which they are shown."""
+    told = {}
+    for key, field in Settings.model_fields.items():
+        choices = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
+        bounds = {name: getattr(each, name) for each in field.metadata for name in ("ge", "le") if hasattr(each, name)}
+        kind = {int: "a whole number", float: "a number"}.get(field.annotation or object, "text")
+        allowed = ", ".join(choices) or kind + (f" from {bounds['ge']} to {bounds['le']}" if len(bounds) == 2 else "")
+        told[key] = Meaning(field.description or "", allowed, choices, field.default)
+    return told
 
 
-def _known(source: str, key: str, prefix: str) -> None:
+def unknown(key: str, where: str = "", *, remedy: str = "Remove it; the", prefix: str = "") -> str:
+    """That there is no such setting, and the nearest one. What cannot be the name of one is not repeated: it may be a
+    value in the wrong place, and a value may hold a password."""
     names = list(Settings.model_fields)
-    if key in names:
-        return
     near = difflib.get_close_matches(key, names, n=1, cutoff=0.5)
-    known = near or names
-    shown = ", ".join(f"{prefix}{name.upper()}" if prefix else name for name in known)
+    shown = ", ".join(variable(name) if prefix else name for name in near or names)
     wrong = f"{prefix}{key.upper()}" if prefix else key
-    hint = f"Did you mean {shown}?" if near else f"Remove it; the settings are: {shown}."
-    raise ConfigError(f"{source}: there is no setting {wrong}. {hint}")
+    advice = f"Did you mean {shown}?" if near else f"{remedy} settings are: {shown}."
+    return f"there is no setting {name_of(wrong)}{where}. {advice}"
+
+
+def name_of(key: str) -> str:
+    """A key in a sentence."""
+    return key if _NAME.fullmatch(key) else "of that name"

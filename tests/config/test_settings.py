@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from config.settings import ConfigError, Settings, load
+from config.settings import ConfigError, Settings, described, load, mistake, unknown
 
 DEFAULT = "https://chatgpt.com/backend-api"
 ROOT = Path(__file__).parents[2]
@@ -41,8 +41,8 @@ def test_settings_are_frozen() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ('chatgpt_base_uri = "x"', "config.toml: there is no setting chatgpt_base_uri. Did you mean chatgpt_base_url?"),
-        ("colour = 1", "config.toml: there is no setting colour. Remove it; the settings are: chatgpt_base_url,"),
+        ('chatgpt_base_uri = "x"', "there is no setting chatgpt_base_uri (line 1). Did you mean chatgpt_base_url?"),
+        ("colour = 1", "there is no setting colour (line 1). Remove it; the settings are: chatgpt_base_url,"),
         ("chatgpt_base_url = 5", "config.toml: chatgpt_base_url: input should be a valid string"),
         ('chatgpt_base_url = "chatgpt.com"', "config.toml: chatgpt_base_url: must be an address such as"),
         ('chatgpt_base_url = "http://chatgpt.com"', "must be https"),
@@ -126,3 +126,29 @@ def test_paths_and_clock_are_cheap() -> None:
     code = "import sys, config.paths, config.clock; print('pydantic' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+def test_a_mistake_in_the_file_is_told_with_its_line(tmp_path: Path) -> None:
+    """The line it begins in, also behind a value of several lines."""
+    text = '# mine\r\npinned_account = """\r\npark_seconds = 1\r\n"""\r\n\r\npark_seconds = -1 # no\r\n'
+    with pytest.raises(ConfigError, match=r"config\.toml: park_seconds: input should be .* \(line 6\)\. Correct it"):
+        settings(tmp_path, text)
+
+
+def test_every_setting_is_described() -> None:
+    """Each says what it is for and what it may be, and its default may be that."""
+    told = described()
+    assert told.keys() == Settings.model_fields.keys()
+    assert all(about.meaning.endswith(".") and about.allowed for about in told.values())
+    assert mistake({key: about.default for key, about in told.items()}) is None
+    assert told["strategy"].choices == ("balanced", "drain", "round_robin", "pinned")
+    assert (told["defer_percent"].allowed, told["park_seconds"].allowed) == (
+        "a number from 1 to 100",
+        "a whole number from 0 to 3600",
+    )
+
+
+@pytest.mark.parametrize("key", ["http://ann:secret@proxy.example", "a b", "", "é", "x" * 99])
+def test_what_is_no_name_is_not_repeated(key: str) -> None:
+    """It may be a value in the wrong place."""
+    assert unknown(key).startswith("there is no setting of that name. ")

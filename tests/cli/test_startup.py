@@ -1,0 +1,124 @@
+"""A command starts with what it needs: its own module, and no library that it does not use."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from cli.app import COMMANDS, build, needed
+
+type Fill = Callable[..., Any]
+
+ROOT = Path(__file__).parents[2]
+HEAVY = {"mitmproxy", "httpx", "cryptography", "jwt", "pydantic", "tomlkit", "asyncio", "rich", "ssl", "http.client"}
+LIMIT = 260
+"""Modules of a light command, the standard library's included. Python itself and Typer are about 170 of them."""
+LOOK = """
+import json, sys
+from codex_rotate import claim_names
+claim_names()
+from cli.app import main
+code = main(sys.argv[1:])
+print(json.dumps(sorted(sys.modules)), file=sys.stderr)
+raise SystemExit(code)
+"""
+
+
+@cache
+def loaded(*words: str) -> frozenset[str]:
+    """The modules that a command has loaded at its end, in a process of its own."""
+    command = [sys.executable, "-c", LOOK, *words]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    told = done.stderr.splitlines()[-1]
+    assert told.startswith("["), done.stderr
+    return frozenset(json.loads(told))
+
+
+@pytest.mark.parametrize("module", COMMANDS)
+def test_the_table_says_what_each_module_adds(module: str) -> None:
+    """No name is missing, or a command would be unknown although it is there."""
+    command = typer.main.get_command(build([module]))
+    assert tuple(sorted(command.commands)) == tuple(sorted(COMMANDS[module]))  # type: ignore[attr-defined]
+
+
+def test_no_command_is_added_twice() -> None:
+    names = [name for names in COMMANDS.values() for name in names]
+    assert len(names) == len(set(names))
+
+
+def test_every_module_with_commands_is_in_the_table() -> None:
+    """A module whose commands belong to another one's group is the exception."""
+    there = {path.stem for path in (ROOT / "cli").glob("*_commands.py")}
+    assert there - COMMANDS.keys() == {"trust_commands"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "modules"),
+    [
+        (["list"], ("list_commands",)),
+        (["--json", "list", "remove"], ("list_commands",)),
+        (["ca", "--help"], ("ca_commands",)),
+        (["--version"], ()),
+        (["--version", "--json"], ()),
+        (["list", "--version"], ("list_commands",)),
+        ([], tuple(COMMANDS)),
+        (["--help"], tuple(COMMANDS)),
+        (["lst"], tuple(COMMANDS)),
+    ],
+)
+def test_which_modules_are_needed(arguments: list[str], modules: tuple[str, ...]) -> None:
+    """That of the command; all of them for help, and for the nearest name of a command that there is not."""
+    assert needed(arguments) == modules
+
+
+@pytest.mark.parametrize(
+    ("words", "uses"),
+    [
+        (("--version",), set[str]()),
+        (("list",), set[str]()),
+        (("list", "--json"), set[str]()),
+        (("script",), set[str]()),
+        (("remove", "x", "--yes"), set[str]()),
+        (("pause", "x"), set[str]()),
+        (("ca", "path"), {"cryptography"}),
+        (("config", "path"), set[str]()),
+        (("status",), {"pydantic", "asyncio", "ssl", "http.client"}),
+        (("config", "show"), {"pydantic", "asyncio", "ssl", "rich"}),
+    ],
+)
+def test_a_command_loads_what_it_uses(words: tuple[str, ...], uses: set[str]) -> None:
+    """Of what takes a while: settings need pydantic, which brings asyncio, and tables need rich."""
+    assert HEAVY & loaded(*words) <= uses
+
+
+@pytest.mark.parametrize("words", [("--version",), ("list",), ("script",), ("config", "path")])
+def test_a_light_command_stays_light(words: tuple[str, ...]) -> None:
+    assert len(loaded(*words)) <= LIMIT
+
+
+def test_a_table_loads_what_draws_it(fill: Fill) -> None:
+    """And nothing else that is heavy; programs are not shown a table."""
+    fill("ann")
+    code = LOOK
+    for words, uses in ((["list"], {"rich"}), (["list", "--json"], set())):
+        command = [sys.executable, "-c", code, *words]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+        assert "ann" in done.stdout
+        assert HEAVY & set(json.loads(done.stderr.splitlines()[-1])) == uses
+
+
+@pytest.mark.parametrize("words", [("list",), ("--version",), ("script",)])
+def test_no_command_pays_for_another_one(words: tuple[str, ...]) -> None:
+    """Of the modules with commands only that of the command itself, and of those beside it none that has a server, a
+    client or a demo in it."""
+    ours = {name.removeprefix("cli.") for name in loaded(*words) if name.startswith("cli.")}
+    own = set(needed(words)) | ({"accounts_commands"} if words == ("script",) else set())
+    assert {name for name in ours if name.endswith("_commands")} <= own
+    assert not ours & {"login_http", "login_server", "demo", "doctor_checks", "trust_commands"}
+    assert not [name for name in loaded(*words) if name.split(".")[0] in {"addons", "standin"}]

@@ -1,0 +1,239 @@
+"""One setting of config.toml changes; every other byte of the file stays the user's."""
+
+import os
+import stat
+import threading
+from pathlib import Path
+
+import pytest
+import tomlkit
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from config import settings_file
+from config.settings_file import CannotChange, ConfigError, Value, change, line_of, read, statements, values
+
+FILE = Path("config.toml")
+MARK = b"\xef\xbb\xbf"
+WORDS = st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"]), max_size=12)
+KEYS = ("strategy", "defer_percent", "park_seconds", "upstream_proxy")
+VALUES = st.one_of(st.text(st.characters(exclude_categories=["Cs"]), max_size=20), st.integers(), st.floats(0, 1e9))
+
+
+@st.composite
+def written(draw: st.DrawFn, key: str) -> str:
+    """A setting as somebody might write it."""
+    name = draw(st.sampled_from([key, f'"{key}"', f"'{key}'"]))
+    word = draw(WORDS.filter(lambda text: "\\" not in text and '"' not in text and "'" not in text))
+    value = draw(
+        st.sampled_from(
+            [f'"{word}"', f"'{word}'", "12", "0.5", "true", f'"""\n{word}\nstrategy = 1\n"""', "[1, # one\n  2,\n]"]
+        )
+    )
+    indent, around = draw(st.sampled_from(["", "  ", "\t"])), draw(st.sampled_from(["", " ", "   "]))
+    return f"{indent}{name}{around}={around}{value}{draw(st.sampled_from(['', ' ', f'  # {word}']))}"
+
+
+@st.composite
+def contents(draw: st.DrawFn) -> bytes:
+    """Settings, comments and empty lines in any order, with any line ends, with or without a mark and a last end."""
+    keys = draw(st.lists(st.sampled_from(KEYS), unique=True))
+    parts = [draw(written(key)) for key in keys]
+    parts += draw(st.lists(st.one_of(st.just(""), st.just("  "), WORDS.map("# {}".format)), max_size=6))
+    text = "".join(part + draw(st.sampled_from(["\n", "\r\n"])) for part in draw(st.permutations(parts)))
+    if draw(st.booleans()):
+        text = text.removesuffix("\n").removesuffix("\r")
+    if draw(st.booleans()):
+        text = text.replace("\n", "\r\n").replace("\r\r", "\r")
+    return (MARK if draw(st.booleans()) else b"") + text.encode()
+
+
+def others(content: bytes, key: str) -> list[str]:
+    return [each.text for each in statements(FILE, content) if each.key != key]
+
+
+@given(content=contents(), key=st.sampled_from(KEYS), value=VALUES)
+def test_setting_one_leaves_every_other_byte(content: bytes, key: str, value: Value) -> None:
+    """The value is what was asked for; the other statements, in their order, are byte for byte what they were."""
+    after = settings_file.with_setting(FILE, content, key, value)
+    assert values(FILE, after) == values(FILE, content) | {key: value}
+    assert after.startswith(MARK) == content.startswith(MARK)
+    kept, before = others(after, key), others(content, key)
+    if kept != before:  # the last line had no end, and got one
+        assert not content.endswith(b"\n")
+        assert kept in ([*before[:-1], before[-1] + end] for end in ("\n", "\r\n"))
+
+
+@given(content=contents(), key=st.sampled_from(KEYS))
+def test_taking_one_out_leaves_every_other_byte(content: bytes, key: str) -> None:
+    after = settings_file.without_setting(FILE, content, key)
+    assert key not in values(FILE, after)
+    assert others(after, key) == others(content, key)
+    if key not in values(FILE, content):
+        assert after == content
+
+
+@given(content=contents(), key=st.sampled_from(KEYS), value=VALUES)
+def test_setting_and_taking_out_again_is_the_same_file(content: bytes, key: str, value: Value) -> None:
+    """But for the last line's end, which a line after it needs."""
+    before = settings_file.without_setting(FILE, content, key)
+    after = settings_file.without_setting(FILE, settings_file.with_setting(FILE, before, key, value), key)
+    assert after == before or (after.rstrip(b"\r\n") == before and not before.endswith(b"\n"))
+
+
+@given(content=contents(), key=st.sampled_from(KEYS))
+def test_statements_are_the_whole_file(content: bytes, key: str) -> None:
+    """Nothing is lost in cutting it up, and each setting is found in the line that it begins in."""
+    found = statements(FILE, content)
+    text = content.decode("utf-8-sig")
+    assert "".join(each.text for each in found) == text
+    line = line_of(FILE, content, key)
+    assert (line is not None) == (key in values(FILE, content))
+    if line is not None:
+        assert text.split("\n")[line - 1].lstrip().strip("\"'").startswith(key)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("", "park_seconds = 5\n"),
+        ("# mine", "# mine\npark_seconds = 5\n"),
+        ("park_seconds = 1 # short\r\n", "park_seconds = 5 # short\r\n"),
+        ("a = 1\r\n", "a = 1\r\npark_seconds = 5\r\n"),
+        ("# park_seconds = 120\n\n# more\n", "# park_seconds = 120\npark_seconds = 5\n\n# more\n"),
+        ("a = 1\n[table]\nb = 2\n", "a = 1\npark_seconds = 5\n[table]\nb = 2\n"),
+        ("[park_seconds]\nb = 2\n# kept\n", "park_seconds = 5\n# kept\n"),
+        ("park_seconds.a = 1\npark_seconds.b = 2\n", "park_seconds = 5\n"),
+        ("park_seconds = 5.0\n", "park_seconds = 5\n"),
+        ("  park_seconds=5#x\n", "  park_seconds=5#x\n"),
+    ],
+)
+def test_where_a_setting_goes(before: str, after: str) -> None:
+    """In its own place, else below the comment that names it, else at the end, but never into a table."""
+    assert settings_file.with_setting(FILE, before.encode(), "park_seconds", 5).decode() == after
+
+
+def test_a_setting_in_a_table_is_another_one() -> None:
+    content = b"[t]\nstrategy = 1\n[[u]]\n[t.v]\nstrategy = 2\n"
+    assert {each.key for each in statements(FILE, content)} == {"t", "u"}
+    assert line_of(FILE, content, "strategy") is None
+    assert line_of(FILE, content, "u") == 3
+    assert settings_file.without_setting(FILE, content, "t") == b"[[u]]\n"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"a =", b"a = 1\na = 2\n", b'a = "http://u:s3cret@h\n', b"a = 1\rb = 2", b"\xff\xfe", b"a = 1\x00",
+        b"a = [1,\n", b'"s3cret', b"a = " + b"[" * 5000, MARK + MARK, b'a = """\n',
+    ],
+)  # fmt: skip
+def test_what_is_not_toml_is_refused_unchanged(content: bytes) -> None:
+    """With the file's name and without what is in it."""
+    for work in (
+        lambda: values(FILE, content),
+        lambda: statements(FILE, content),
+        lambda: settings_file.with_setting(FILE, content, "a", 1),
+        lambda: settings_file.without_setting(FILE, content, "a"),
+    ):
+        with pytest.raises(ConfigError, match=r"config\.toml") as caught:
+            work()
+        assert "s3cret" not in str(caught.value)
+
+
+# --- the file --------------------------------------------------------------------------------------------------------
+
+
+def test_the_file_and_its_folder_are_private(tmp_path: Path) -> None:
+    file = tmp_path / "new home" / "config.toml"
+    assert change(file, lambda before: b"a = 1\n" if before is None else b"") == (b"a = 1\n", True)
+    assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(each.stat().st_mode) for each in file.parent.iterdir()} == {0o600}
+    file.chmod(0o644)
+    assert change(file, lambda before: b"a = 2\n")[1]
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_nothing_is_written_where_nothing_changes(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_bytes(b"a = 1\n")
+    os.utime(file, (1, 1))
+    assert change(file, lambda before: before or b"") == (b"a = 1\n", False)
+    assert file.stat().st_mtime == 1
+
+
+def test_a_change_that_is_refused_leaves_nothing(tmp_path: Path) -> None:
+    """No half-written file, and the old one as it was."""
+    file = tmp_path / "config.toml"
+    file.write_bytes(b"a = 1\n")
+
+    def refuse(before: bytes | None) -> bytes:
+        raise ConfigError("no")
+
+    with pytest.raises(ConfigError, match="no"):
+        change(file, refuse)
+    assert file.read_bytes() == b"a = 1\n"
+    assert {each.name for each in tmp_path.iterdir()} <= {"config.toml", "config.toml.lock"}
+
+
+def test_what_an_editor_writes_meanwhile_is_kept(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_bytes(b"a = 1\n")
+
+    def edit(before: bytes | None) -> bytes:
+        file.write_bytes(b"a = 2\n")
+        return b"a = 3\n"
+
+    with pytest.raises(CannotChange, match="another program"):
+        change(file, edit)
+    assert file.read_bytes() == b"a = 2\n"
+
+
+def test_changes_at_once_lose_nothing(tmp_path: Path) -> None:
+    """Each one sees what the one before it wrote."""
+    file = tmp_path / "config.toml"
+
+    def add(number: int) -> None:
+        change(file, lambda before: settings_file.with_setting(file, before, f"key_{number}", number))
+
+    threads = [threading.Thread(target=add, args=(number,)) for number in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert values(file, read(file)) == {f"key_{number}": number for number in range(12)}
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    """Settings that live among somebody's dotfiles are changed there."""
+    (tmp_path / "dotfiles").mkdir()
+    target = tmp_path / "dotfiles" / "mine.toml"
+    target.write_bytes(b"# mine\n")
+    file = tmp_path / "config.toml"
+    file.symlink_to(target)
+    change(file, lambda before: (before or b"") + b"a = 1\n")
+    assert file.is_symlink()
+    assert target.read_bytes() == b"# mine\na = 1\n"
+    target.unlink()
+    assert change(file, lambda before: b"new\n" if before is None else b"")[1]
+    assert target.read_bytes() == b"new\n"
+
+
+@pytest.mark.parametrize("place", ["file/config.toml", "folder"])
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, place: str) -> None:
+    """A file in the folder's place, and a folder in the file's."""
+    (tmp_path / "file").write_text("")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(ConfigError, match=place):
+        change(tmp_path / place, lambda before: b"a = 1\n")
+
+
+@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20)
+@given(content=st.binary(max_size=40))
+def test_any_bytes_end_in_values_or_in_a_sentence(content: bytes) -> None:
+    try:
+        found = values(FILE, content)
+    except ConfigError:
+        return
+    assert found == tomlkit.parse(content.decode("utf-8-sig")).unwrap()
