@@ -7,12 +7,12 @@ LOCK_TOOLS = build/lock-tools
 LOCK_FLAGS =
 NEWEST = tests/e2e/newest
 
-.PHONY: setup test soak week lint format lock codex codex-newest demo clean
+.PHONY: setup test soak week lint format lock codex codex-newest demo docs reference clean
 
 setup:
 	@scripts/setup $(VENV)
 
-test: setup codex lint
+test: setup codex lint docs
 	$(VENV)/bin/python -m pytest
 
 lint: setup
@@ -26,6 +26,13 @@ format: setup
 
 demo: setup
 	@$(VENV)/bin/codex-rotate demo
+
+# The pages, as build/site/index.html. `make reference` writes docs/reference/ anew from the code.
+docs:
+	@scripts/build-docs
+
+reference: setup
+	@$(VENV)/bin/python -m scripts.reference
 
 # What takes minutes: a hundred kills around a refresh, and what became of the accounts.
 soak: setup
@@ -57,6 +64,7 @@ lock:
 	$(LOCK_TOOLS)/bin/python -m pip install -qq --disable-pip-version-check pip-tools==$(PIP_TOOLS)
 	$(COMPILE) --extra=dev --all-build-deps --output-file=requirements-dev.lock pyproject.toml
 	$(COMPILE) --constraint=requirements-dev.lock --output-file=requirements.lock pyproject.toml
+	$(COMPILE) --output-file=requirements-docs.lock requirements-docs.in
 
 COMPILE = env -u PIP_FIND_LINKS -u PIP_EXTRA_INDEX_URL PIP_CONFIG_FILE=/dev/null CUSTOM_COMPILE_COMMAND="make lock" \
 	$(LOCK_TOOLS)/bin/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-emit-index-url \

@@ -11,7 +11,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def demo_command(*, as_json: AsJson = False) -> Result:
-    """Show the main job on this machine alone: two accounts fail in mid-turn, the client does not notice."""
+    """Show the main job on this machine alone: accounts fail in mid-turn, the client does not notice."""
     from cli.demo import demo
 
-    return demo()
+    return demo(as_json=as_json)

@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
-PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [README, *sorted((ROOT / "docs").rglob("*.md"))]
 
 FENCE = re.compile(r"^ *(```|~~~).*?^ *\1 *$", re.MULTILINE | re.DOTALL)
 CODE = re.compile(r"(`+)(?!`).*?(?<!`)\1(?!`)")
@@ -57,7 +57,7 @@ def broken(page: Path) -> list[str]:
     return trouble
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_links_lead_somewhere(page: Path) -> None:
     """Every relative link names a file of this repository, and a heading that is in it."""
     if not page.exists():
@@ -97,4 +97,48 @@ def test_cited_sections_exist() -> None:
 
 def test_the_pages_are_found() -> None:
     """The checks above look at something."""
-    assert len(PAGES) > 1
+    assert len(PAGES) > 10
+
+
+def test_pages_lead_only_to_pages() -> None:
+    """A link out of docs/ works on a code host and is dead on the built pages."""
+    folder = ROOT / "docs"
+    leaving = [
+        f"{page.relative_to(ROOT)}: {link}"
+        for page in folder.rglob("*.md")
+        for link in links(page)
+        if link.partition("#")[0]
+        and not (page.parent / unquote(link.partition("#")[0])).resolve().is_relative_to(folder)
+    ]
+    assert not leaving
+
+
+LOADED = re.compile(
+    r"<(?:script|img|iframe|source|video|audio)\b[^>]*\bsrc=\"?(?:https?:)?//|"
+    r"<link\b[^>]*\bhref=\"?(?:https?:)?//|@import\s+[\"']?https?:|url\([\"']?https?:",
+    re.IGNORECASE,
+)
+
+
+def test_the_built_pages_load_nothing_from_elsewhere() -> None:
+    """No fonts, scripts or pictures of others': reading the documentation tells nobody."""
+    site = ROOT / "build" / "site"
+    if not site.exists():
+        pytest.skip("`make docs` has not built the pages")
+    files = [path for path in site.rglob("*") if path.suffix in {".html", ".css"}]
+    assert len(files) > len(PAGES)
+    assert not [path.relative_to(site) for path in files if LOADED.search(path.read_text("utf-8"))]
+
+
+@pytest.mark.parametrize(
+    ("text", "loads"),
+    [
+        ('<script src="https://cdn.example/x.js">', True),
+        ('<link rel=stylesheet href="//fonts.example/css">', True),
+        ("@import url(https://fonts.example/css)", True),
+        ('<a href="https://example.com">', False),
+        ('<script src="assets/x.js">', False),
+    ],
+)
+def test_the_check_of_built_pages_tells_loading_from_linking(text: str, loads: bool) -> None:
+    assert bool(LOADED.search(text)) is loads

@@ -1,39 +1,111 @@
 """The demo plays the main job. What it needs is on this machine; the client may be missing."""
 
+import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from cli import demo
-from cli.demo import Played
+from cli.demo_scene import ANSWER, Step, Turn
 from cli.processes import Finished
+from tests.harness import eventually, plain_environment
+
+CODEX_ROTATE = Path(sys.executable).parent / "codex-rotate"
 
 
-@pytest.mark.parametrize(("transport", "option"), [("HTTP", "sse")])
-def test_without_the_official_cli_the_built_in_client_sees_the_good_accounts_answer(
-    tmp_path: Path, transport: str, option: str
-) -> None:
-    """A spent and a revoked account are passed over in the same request."""
-    played = demo.play(tmp_path / "demo", transport, option, client=())
-    assert played.finished == Finished(0, "Hello! Nothing to see here.", "")
-    assert played.happened == ("spent 429 at its limit", "revoked 401 signed out", "good 200 answered")
+def turn(finished: Finished | None, *steps: tuple[str, int]) -> Turn:
+    said = tuple(Step(*step) for step in steps)
+    return Turn(transport="HTTP", number=1, steps=said, finished=finished, seconds=1.0)
+
+
+def test_without_the_official_cli_the_built_in_client_plays_three_turns_at_once(tmp_path: Path) -> None:
+    """A spent and a revoked account are passed over, in a folder whose name has a space, and every turn is answered."""
+    turns = demo.play(tmp_path, {"HTTP": "sse"}, "", None)
+    assert [one.finished for one in turns] == [Finished(0, ANSWER, "")] * 3
+    assert all(not one.steps[-1].refused and one.steps[-1].status == 200 for one in turns)
+    assert {"spent 429 at its limit", "revoked 401 signed out"} <= {str(step) for one in turns for step in one.steps}
+    assert sum(one.rotations for one in turns) >= 2
 
 
 def test_the_client_is_looked_for_by_name_first() -> None:
     """CODEX_BIN beats everything that is installed."""
-    assert demo.find_client({"CODEX_BIN": "/opt/codex"}) == ("/opt/codex",)
+    assert demo.find_client({"CODEX_BIN": "/opt/codex"}) == "/opt/codex"
+
+
+def test_what_npx_has_fetched_is_started_without_npx(tmp_path: Path) -> None:
+    """npx says where by its PATH. One that cannot fetch the client fails, and a client that is not there is none."""
+    codex = tmp_path / "codex"
+    codex.write_text("#!/bin/sh\n")
+    codex.chmod(0o755)
+    npx = (sys.executable, "-c")
+    assert demo.fetched((*npx, f"print({str(tmp_path)!r})"), os.environ) == str(codex)
+    assert demo.fetched((*npx, f"import sys; print({str(tmp_path)!r}); sys.exit(1)"), os.environ) == ""
+    assert demo.fetched((*npx, "print('/nowhere')"), os.environ) == ""
+
+
+def test_after_an_act_that_failed_the_next_one_is_not_played(tmp_path: Path) -> None:
+    """A client that does not work would fail in every act."""
+    turns = demo.play(tmp_path, demo.TRANSPORTS, sys.executable, None)
+    assert {one.transport for one in turns} == {"WebSocket"}
+    assert demo.report(turns, sys.executable).exit_code == 1
 
 
 def test_a_turn_that_failed_is_told_with_the_clients_words_and_exit_code_1() -> None:
-    bad = Played(transport="HTTP", finished=Finished(1, "", "no route"), seconds=1.0, happened=())
-    result = demo.report([bad], ())
+    result = demo.report([turn(Finished(1, "", "no route"))], "")
     assert result.exit_code == 1
     assert "no route" in result.message
 
 
+def test_an_answer_that_did_not_come_from_upstream_is_no_success() -> None:
+    assert demo.report([turn(Finished(0, "hi", ""))], "codex").exit_code == 1
+    assert demo.report([], "codex").exit_code == 1
+
+
 def test_what_the_user_saw_stands_beside_what_happened() -> None:
-    good = Played(transport="HTTP", finished=Finished(0, "hi\n", ""), seconds=1.0, happened=("a 429", "b 200"))
-    result = demo.report([good], ("codex",))
+    result = demo.report([turn(Finished(0, "hi\n", ""), ("a", 429), ("b", 200))], "codex")
     assert result.exit_code == 0
     assert result.table is not None
-    assert result.table.rows == (("HTTP", "hi", "1.0 s", "a 429 → b 200"),)
+    assert result.table.rows == (("HTTP 1", "hi", "1.0 s", "a 429 at its limit → b 200 answers"),)
+    assert "1 answer, no error" in result.message
+    assert "1 x at its limit; 1 rotation." in result.message
+
+
+def test_as_json_it_is_one_value() -> None:
+    """Nothing is drawn, and the value says what each account answered."""
+    done = subprocess.run(
+        [CODEX_ROTATE, "demo", "--json"],
+        env={**plain_environment(), "CODEX_BIN": os.environ.get("CODEX_BIN", "")},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    told = json.loads(done.stdout)
+    assert told["rotations"] >= 2
+    assert {one["exit_code"] for one in told["turns"]} == {0}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are posix")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_demo_that_is_told_to_end_leaves_nothing_behind(tmp_path: Path, number: int) -> None:
+    """Its programs end and its folders go, whichever way it is stopped."""
+    temporary = tmp_path / "a temporary folder"
+    temporary.mkdir()
+    running = subprocess.Popen(
+        [CODEX_ROTATE, "demo"],
+        env={**plain_environment(), "TMPDIR": str(temporary)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert eventually(lambda: list(temporary.rglob("mitmproxy-ca-cert.pem")), seconds=20)
+    running.send_signal(number)
+    said, _ = running.communicate(timeout=60)  # the pipe ends when the last program that holds it has
+    assert running.returncode == 1
+    assert "Stopped before it was done" in said
+    assert list(temporary.iterdir()) == []

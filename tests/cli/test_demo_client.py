@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cli import demo, demo_client
+from cli import demo_client, demo_scene
 from cli.processes import Background
 from standin import Fault, FaultKind, StandIn
 from standin.redirect import PORT
@@ -24,7 +24,7 @@ def ask(upstream: StandIn, folder: Path) -> demo_client.Finished:
     """One turn through a proxy that does nothing but lead to the stand-in."""
     home = upstream.add_account("home", user_id="user-home").auth_json()
     start = "import sys; from mitmproxy.tools.main import mitmdump; sys.exit(mitmdump())"
-    script = demo.ROOT / "standin" / "redirect.py"
+    script = demo_scene.ROOT / "standin" / "redirect.py"
     settings = ("listen_host=127.0.0.1", "listen_port=0", f"confdir={folder}", "upstream_cert=false")
     argv = [sys.executable, "-c", start, "-s", str(script), *(w for s in settings for w in ("--set", s))]
     argv += ["--set", f"ssl_verify_upstream_trusted_ca={upstream.ca_file}"]
@@ -37,7 +37,7 @@ def ask(upstream: StandIn, folder: Path) -> demo_client.Finished:
 def test_it_sends_a_zstd_body_with_the_threads_headers_and_reads_the_events(upstream: StandIn, tmp_path: Path) -> None:
     finished = ask(upstream, tmp_path)
     assert (finished.code, finished.out) == (0, "Hello from home.")
-    (seen,) = upstream.requests_to(demo.GENERATION)
+    (seen,) = upstream.requests_to(demo_scene.GENERATION)
     assert seen.header("content-encoding") == "zstd"
     assert seen.header("thread-id") == seen.json()["prompt_cache_key"]
 

@@ -1,0 +1,77 @@
+# ruff: noqa: INP001 - scripts/ holds programs
+"""What docs/reference/ says and the code does not say by itself: the meanings of events, outcomes and exit codes."""
+
+from collections.abc import Mapping
+from typing import Final
+
+EVENTS: Final[Mapping[str, str]] = {
+    "decision": "How a request was served: the model, what became of it, each account that was asked and what it said.",
+    "imported": "An account came into the pool: by `import`, `login` or `sync pull`.",
+    "kept": "A login that was offered is older than the one the pool has, which stayed.",
+    "renewed": "A newer login of an account replaced the one the pool had.",
+    "refreshed": "The tokens of an account were renewed at the provider, or were not: the detail says why.",
+    "verified": "`verify` or `check` asked the provider about an account; the detail is the answer.",
+    "pushed": "`sync push` made an account the official client's login.",
+    "unsealed": "A turn was sent once more without reasoning that another account had sealed.",
+    "removed": "`remove` forgot an account.",
+    "logged_out": "`logout` deleted the login of an account.",
+    "restored": "The pool was brought back from a backup.",
+    "rest_ended": "`check` found that an account which was resting can serve again.",
+    "chosen": "`use` made an account the only one for everybody.",
+    "choice_ended": "`use --auto` ended the choice of one account for everybody.",
+    "paused": "`pause` took an account out of service.",
+    "resumed": "`resume` brought an account back.",
+    "relabelled": "`label` gave an account another name; the detail is the old one.",
+    "tags_changed": "`tag` changed the tags of an account.",
+    "priority_changed": "`priority` changed which accounts come first.",
+    "reserve_changed": "`reserve` changed how much of an account's windows is left to its owner.",
+}
+"""What each kind of event in the history means, beside the outcomes."""
+
+OUTCOMES: Final[Mapping[str, str]] = {
+    "ok": "An answer came.",
+    "upgraded": "A WebSocket was opened. Limits arrive inside it.",
+    "usage_limit": "The account is at the limit of a window.",
+    "no_credit": "The account has no credit, or its plan does not include this.",
+    "burst_limit": "Asked too often within a short time.",
+    "overloaded": "Upstream is overloaded.",
+    "server_error": "Upstream failed with a 5xx.",
+    "head_timeout": "The answer did not begin in time (`rotate_head_timeout`).",
+    "connect_failed": "No connection to upstream came about.",
+    "proxy_failed": "The company's proxy (`upstream_proxy`) gave no connection.",
+    "reset": "The connection was reset before an answer.",
+    "stalled": "The answer began and then nothing came.",
+    "truncated": "The answer ended before it was complete.",
+    "failed_in_stream": "The answer's stream said that it failed, before any output.",
+    "failed_after_output": "The same after the first output: the client has seen it.",
+    "token_expired": "401: the token is renewed and the same account asked again.",
+    "token_invalidated": "401: the provider has signed the account out. It needs `codex-rotate login`.",
+    "refresh_failed": "The token could not be renewed this time.",
+    "deactivated": "The account or its workspace was closed.",
+    "challenge": "A page for browsers instead of an answer; every account would get it.",
+    "forbidden": "403 of another kind.",
+    "unsupported_model": "The account may not use this model.",
+    "invalid_encrypted_content": "The account cannot read reasoning that another one has sealed.",
+    "previous_response_not_found": "Upstream does not know the answer that the request goes on from.",
+    "upgrade_refused": "Upstream wants no WebSocket; the client goes on over HTTP.",
+    "request_fault": "Upstream found a fault in the request itself.",
+    "client_gone": "The client went away first.",
+}
+"""What each outcome of an attempt means."""
+
+ACTIONS: Final[Mapping[str, str]] = {
+    "deliver": "the client gets it",
+    "refresh": "renew the token, ask the same account",
+    "retry_other": "ask another account",
+    "retry_same": "wait a moment, ask the same account",
+    "unseal": "leave those items out, ask once more",
+}
+
+EXIT_CODES: Final[Mapping[int, str]] = {
+    0: "Done.",
+    1: "Failed: what happened, and what to do next, is on stderr.",
+    2: "Wrong usage: an option, a name or a setting that cannot be meant.",
+    3: "Nothing usable: the pool has no account, or none that can serve.",
+    126: "`run`: the client's program cannot be started.",
+    127: "`run`: the client's program was not found.",
+}
