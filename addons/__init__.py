@@ -2,6 +2,7 @@
 
 from addons.clients import Clients
 from addons.keeper import Keeper
+from addons.palette import KeptFlows, Palette
 from addons.presence import Presence
 from addons.rotator import Rotator, SocketRotator
 from addons.startup import Startup
@@ -10,4 +11,14 @@ from addons.upstream_proxy import UpstreamProxy
 startup = Startup()
 clients = Clients(startup)
 rotator = Rotator(startup, clients)
-addons = [startup, clients, Presence(startup), Keeper(startup), rotator, SocketRotator(rotator), UpstreamProxy()]
+addons = [
+    startup,
+    clients,
+    Presence(startup),
+    Keeper(startup),
+    rotator,
+    SocketRotator(rotator),
+    UpstreamProxy(),
+    Palette(startup),
+    KeptFlows(),
+]

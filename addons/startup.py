@@ -69,6 +69,12 @@ class Startup:
             "Seconds an account gets to begin its answer before another one is asked.",
         )
         loader.add_option(
+            "rotate_keep_flows",
+            int,
+            2000,
+            "How many flows mitmweb and the console keep; older ones go, unless somebody has marked them. 0: all.",
+        )
+        loader.add_option(
             "rotate_capture_limit",
             int,
             2 * 1024 * 1024,

@@ -24,7 +24,8 @@ from mitmproxy import http
 
 from accounts.model import Event
 from accounts.outcomes import Kind, Outcome
-from accounts.turn import Turn, read_record
+from accounts.records import read_record
+from accounts.turn import Turn
 from addons import messages, redact
 
 PREFIX: Final = "codex_rotate."
@@ -85,7 +86,7 @@ def in_words(account: str, status: int, outcome: Outcome) -> str:
     said = [account, str(status) if status else ""]
     if outcome.kind not in FINE:
         said.append(str(outcome.kind).replace("_", " "))
-        said.append(f"until {_clock(outcome.until)}" if outcome.until is not None else "")
+        said.append(f"until {clock_time(outcome.until)}" if outcome.until is not None else "")
     return " ".join(filter(None, said))
 
 
@@ -126,9 +127,32 @@ def _text(response: http.Response, body: bytes) -> str:
     return plain[:MOST_BODY].decode("utf-8", "replace") + cut
 
 
-def _clock(moment: float) -> str:
+def clock_time(moment: float) -> str:
     """Local time, to the minute after."""
     try:
         return f"{datetime.fromtimestamp(math.ceil(moment / 60) * 60, UTC).astimezone():%H:%M}"
     except (ValueError, OverflowError, OSError):
         return "some day"
+
+
+def told(flow: http.HTTPFlow) -> list[str]:
+    """Everything a flow knows of its attempts, a line each; nothing for a flow without any."""
+    metadata = flow.metadata
+    attempts = metadata.get(f"{PREFIX}attempts") or []
+    turns = metadata.get(f"{PREFIX}turns") or []
+    if not attempts and not turns:
+        return []
+    lines = [flow.comment or str(metadata.get(f"{PREFIX}done", ""))]
+    lines += [f"  {_attempt_told(each)}" for each in attempts]
+    for number, turn in enumerate(turns, start=1):
+        lines.append(f"  turn {number}: {turn['done']}, {turn['seconds']:.1f} s")
+        lines += [f"    {_attempt_told(each)}" for each in turn["attempts"]]
+    return lines
+
+
+def _attempt_told(attempt: dict[str, Any]) -> str:
+    why = f", because {attempt['why']}" if attempt["why"] else ""
+    detail = f" ({attempt['detail']})" if attempt["detail"] else ""
+    status = f"{attempt['status']} " if attempt.get("status") else ""
+    kind = str(attempt["kind"]).replace("_", " ")
+    return f"{attempt['account']}{why}: {status}{kind}{detail}, {attempt['seconds']:.1f} s"
