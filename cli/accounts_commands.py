@@ -1,26 +1,27 @@
-"""`list` and `remove`: what is in the pool, and how a login gets into it."""
+"""`remove`, and how a login gets into the pool."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from accounts.auth_file import Login
 from accounts.backups import Backups
-from accounts.errors import LabelTaken, LoginNeeded, StoreError, UsageError
+from accounts.errors import LabelTaken, NoAccounts, StoreError, UsageError
 from accounts.import_formats import same_seat
-from accounts.model import Account, Cooldown, Credentials, Event, Standing
+from accounts.model import Account, Credentials, Event, Standing
 from accounts.store import Store
 from cli.asking import Asker, asker
-from cli.naming import find_account
+from cli.naming import AccountName, find_account
 from cli.options import AsJson
-from cli.result import Result, Table
-from cli.states import State, in_words, tell
+from cli.result import Result
+from cli.states import described, tell
 from config import clock, paths
 
 NEXT_STEP = "codex-rotate run codex"
-EMPTY = "The pool has no accounts yet. Run `codex-rotate login` or `codex-rotate import FILE` to add one."
+EMPTY = str(NoAccounts())
+LONGEST_LABEL: Final = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,21 +34,14 @@ class Wishes:
 
 
 def add_to(app: typer.Typer) -> None:
-    app.command("list")(list_command)
     app.command("remove")(remove_command)
 
 
 # --- parsing ---------------------------------------------------------------------------------------------------------
 
 
-def list_command(*, as_json: AsJson = False) -> Result:
-    """Show the accounts and what each is doing."""
-    with Store(paths.pool_file()) as store:
-        return replace(list_accounts(store, clock.now()), notes=store.repairs)
-
-
 def remove_command(
-    account: Annotated[str, typer.Argument(help="Label, beginning of one, e-mail, account id, or list number.")],
+    account: AccountName,
     *,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     as_json: AsJson = False,
@@ -59,8 +53,16 @@ def remove_command(
 
 
 def checked_label(label: str | None) -> str | None:
-    if label is not None and (not label.strip() or label != label.strip() or not label.isprintable()):
+    """The label, if it can be shown, and typed as the name of an account."""
+    if label is None:
+        return None
+    if not label.strip() or label != label.strip() or not label.isprintable():
         raise UsageError("A label needs at least one visible character and no space around it. Choose another one.")
+    if label.startswith("-") or label.isdecimal() or len(label) > LONGEST_LABEL:
+        raise UsageError(
+            "A label may not begin with a dash (that is an option), nor be a number (that is a place in the list), nor "
+            f"be longer than {LONGEST_LABEL} characters. Choose another one."
+        )
     return label
 
 
@@ -91,28 +93,9 @@ def import_login(store: Store, login: Login, wishes: Wishes, now: float) -> Resu
     numbers = {account.key: (number, account) for number, account in enumerate(store.accounts(), 1)}
     number, stored = numbers[key]
     message = f"{named(stored)} {outcome}. Use it: {NEXT_STEP}"
-    data = {"result": kind, "account": _as_data(number, stored, store.cooldowns(), now), "next": NEXT_STEP}
+    told = tell(stored, store.cooldowns().get(key), now)
+    data = {"result": kind, "account": described(number, stored, told), "next": NEXT_STEP}
     return Result(message, data)
-
-
-def list_accounts(store: Store, now: float) -> Result:
-    """One row per account, in the order that list numbers count."""
-    accounts, cooldowns = store.accounts(), store.cooldowns()
-    if not accounts:
-        return Result(EMPTY, data=[])
-    rows = tuple(
-        (str(number), each.label, each.email, each.plan, in_words(tell(each, cooldowns.get(each.key), now), now))
-        for number, each in enumerate(accounts, 1)
-    )
-    table = Table(
-        columns=("#", "label", "e-mail", "plan", "state"),
-        rows=rows,
-        clipped=frozenset({"label", "e-mail"}),
-        wrapped=frozenset({"state"}),
-    )
-    hints = [str(LoginNeeded(each.label)) for each in accounts if tell(each, None, now).state is State.NEEDS_LOGIN]
-    data = [_as_data(number, each, cooldowns, now) for number, each in enumerate(accounts, 1)]
-    return Result("\n".join(hints), data=data, table=table)
 
 
 def remove_account(store: Store, backups: Backups, wanted: str, who: Asker, now: float) -> Result:
@@ -120,12 +103,15 @@ def remove_account(store: Store, backups: Backups, wanted: str, who: Asker, now:
     account = find_account(store.accounts(), wanted)
     if not who.confirm(f"Remove {named(account)} from the pool?", "--yes"):
         return Result(f"{account.label} was not removed.", data={"removed": None}, exit_code=1)
+    chosen = store.chosen_account() == account.key
     store.remove_account(account.key).result()
     store.record(Event(at=now, kind="removed", key=account.key, detail=account.label))  # done, with or without history
     message = (
         f"{named(account)} was removed. Only our copy of its login is gone: "
         "the account itself and the official client's own login stay as they are."
     )
+    if chosen:
+        message += " It was the one that everybody used (`codex-rotate use`): the pool chooses again."
     holding, told = in_backups(backups, account)
     data = {"removed": account.label, "account_id": account.account_id, "backups": list(holding)}
     return Result(f"{message}{told}", data)
@@ -173,22 +159,5 @@ def _kept(old: Account, stored: Credentials | None, login: Login, *, spent: bool
 
 
 def named(account: Account) -> str:
+    """An account as a sentence names it."""
     return f"{account.label} ({account.email})" if account.email else account.label
-
-
-def _as_data(number: int, account: Account, cooldowns: Mapping[str, Cooldown], now: float) -> dict[str, object]:
-    told = tell(account, cooldowns.get(account.key), now)
-    return {
-        "number": number,
-        "label": account.label,
-        "email": account.email,
-        "plan": account.plan,
-        "state": str(told.state),
-        "resting_until": told.until,
-        "reason": told.reason,
-        "account_id": account.account_id,
-        "user_id": account.user_id,
-        "backend_origin": account.backend_origin,
-        "routing_override": account.routing_override,
-        "added_at": account.added_at,
-    }

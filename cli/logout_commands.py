@@ -57,6 +57,7 @@ def logout(store: Store, wanted: str, who: Asker, send: Callable[[Post], Answer]
     told = f"The provider did not confirm the end of the login ({trouble})."
     if trouble and not who.confirm(f"{told} Delete our copy anyway?", "--yes"):
         return _kept(account, f"{told} {named(account)} is still in the pool: try again later.")
+    chosen = store.chosen_account() == account.key
     store.remove_account(account.key).result()
     store.record(Event(at=now, kind="logged_out", key=account.key, detail=account.label)).result()
     revoked = send is not None and not trouble
@@ -64,6 +65,8 @@ def logout(store: Store, wanted: str, who: Asker, send: Callable[[Post], Answer]
     message = f"{named(account)} was logged out: our copy of its login is deleted"
     holding, in_them = in_backups(Backups(store.path, paths.backups_folder()), account)
     data["backups"] = list(holding)
+    if chosen:
+        in_them += " It was the one that everybody used (`codex-rotate use`): the pool chooses again."
     if trouble:
         return Result(f"{message}. {told} To be sure, {SESSIONS}.{in_them}", data, exit_code=1)
     if revoked:

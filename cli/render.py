@@ -3,11 +3,26 @@
 import json
 import os
 import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, TextIO
 
+from cli.bars import can_show, in_ascii
 from cli.result import Result, Table
+
+if TYPE_CHECKING:
+    from rich.text import Text
 
 PIPE_WIDTH = 200
 """Columns of a table that goes to a file or a pipe, where nothing has to fit a screen. COLUMNS overrides it."""
+GAP: Final = 2
+CLIPPED_ROOM: Final = 20
+WRAPPED_ROOM: Final = 22
+"""So wide a column that can be cut, or wrapped, should be for a table to be shown and not its narrow form."""
+CLIPPED_LEAST: Final = 4
+WRAPPED_LEAST: Final = 9
+"""To this they shrink where there is no narrower form."""
+FAVOUR: Final = 4
 
 
 def render(result: Result, *, as_json: bool) -> None:
@@ -18,10 +33,11 @@ def render(result: Result, *, as_json: bool) -> None:
         if result.data is not None:
             print(json.dumps(result.data, indent=2))
         return
+    plain = _is_plain(sys.stdout, os.environ)
     if result.table is not None:
-        _print_table(result.table)
+        _print_table(result.table, plain=plain)
     if result.message:
-        print(result.message)
+        print(in_ascii(result.message) if plain else result.message)
 
 
 def render_error(message: str, exit_code: int, *, as_json: bool) -> None:
@@ -45,28 +61,100 @@ def tolerate_any_text() -> None:
             reconfigure(errors="backslashreplace")
 
 
-def _print_table(table: Table) -> None:
-    from rich.box import SIMPLE_HEAD
+def _is_plain(stream: TextIO, environ: Mapping[str, str]) -> bool:
+    """Whether only ASCII is to be drawn. In the C locale Python writes UTF-8 all the same, and the terminal may not."""
+    locale = next((environ[name] for name in ("LC_ALL", "LC_CTYPE", "LANG") if environ.get(name)), "")
+    return locale in {"C", "POSIX"} or not can_show(stream.encoding)
+
+
+def _print_table(table: Table, *, plain: bool) -> None:
+    from rich.box import SIMPLE_HEAD, Box
     from rich.console import Console
     from rich.table import Table as RichTable
-    from rich.text import Text
 
     piped = not sys.stdout.isatty() and "COLUMNS" not in os.environ
     console = Console(file=sys.stdout, width=PIPE_WIDTH if piped else None, highlight=False)
-    shown = RichTable(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
-    for name in table.columns:
-        if name in table.clipped:
-            shown.add_column(name, overflow="ellipsis")
-        elif name in table.wrapped:
-            shown.add_column(name, overflow="fold")
+    if plain:
+        table = _in_ascii(table, sys.stdout.encoding)
+    if piped:
+        console.width = max(PIPE_WIDTH, _total(_widths(table)))
+    while table.narrow is not None and not piped and not _fits(table, console.width):
+        table = table.narrow
+    box = Box("\n".join(in_ascii(line) for line in str(SIMPLE_HEAD).splitlines()), ascii=True) if plain else SIMPLE_HEAD
+    shown = RichTable(box=box, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    for name, width in zip(table.columns, _shrunk(table, console.width), strict=True):
+        if name in table.wrapped:
+            shown.add_column(name, overflow="fold", max_width=width)
         else:
-            shown.add_column(name, no_wrap=True)
+            shown.add_column(name, no_wrap=True, overflow="crop" if plain else "ellipsis", max_width=width)
     for row in table.rows:
         named = zip(table.columns, row, strict=True)
-        shown.add_row(*(Text(cell, style=_colour(cell) if name == "state" else "") for name, cell in named))
+        shown.add_row(*(_cell(text, stated=name == "state") for name, text in named))
     console.print(shown)
+
+
+def _in_ascii(table: Table, encoding: str) -> Table:
+    """The same, drawn with ASCII only. What the encoding lacks is escaped now, so that columns stay columns."""
+
+    def shown(cell: str) -> str:
+        return in_ascii(cell).encode(encoding, "backslashreplace").decode(encoding)
+
+    rows = tuple(tuple(map(shown, row)) for row in table.rows)
+    narrow = _in_ascii(table.narrow, encoding) if table.narrow is not None else None
+    return replace(table, rows=rows, narrow=narrow)
+
+
+def _widths(table: Table) -> list[int]:
+    """The columns of a terminal that each column of the table takes when nothing is cut."""
+    from rich.cells import cell_len
+
+    cells = zip(*(table.columns, *table.rows), strict=True)
+    return [max(cell_len(line) for text in column for line in text.split("\n")) for column in cells]
+
+
+def _total(widths: Sequence[int]) -> int:
+    return sum(widths) + GAP * (len(widths) - 1)
+
+
+def _fits(table: Table, width: int) -> bool:
+    """Whether the table can be shown well, though not always whole."""
+    room = {**dict.fromkeys(table.clipped, CLIPPED_ROOM), **dict.fromkeys(table.wrapped, WRAPPED_ROOM)}
+    named = zip(table.columns, _widths(table), strict=True)
+    return _total([min(wide, room.get(name, wide)) for name, wide in named]) <= width
+
+
+def _shrunk(table: Table, width: int) -> list[int]:
+    """The widths at which the table fits: the widest of those that can be cut or wrapped gives way first."""
+    widths = _widths(table)
+    least = {**dict.fromkeys(table.clipped, CLIPPED_LEAST), **dict.fromkeys(table.wrapped, WRAPPED_LEAST)}
+    while _total(widths) > width:
+        flexible = [at for at, name in enumerate(table.columns) if name in least and widths[at] > least[name]]
+        if not flexible:
+            break
+        # in favour of what is wrapped: it holds more than a name
+        widest = max(flexible, key=lambda at: widths[at] + (FAVOUR if table.columns[at] in table.clipped else 0))
+        widths[widest] -= 1
+    return widths
+
+
+def _cell(text: str, *, stated: bool) -> "Text":
+    """A cell of the table; of a state its first words are coloured."""
+    from rich.text import Text
+
+    shown = Text(text)
+    if stated:
+        first = text.partition("\n")[0].partition(",")[0]
+        shown.stylize(_colour(first), 0, len(first))
+    return shown
 
 
 def _colour(state: str) -> str:
     word = state.partition(" ")[0]
-    return {"ready": "green", "resting": "yellow", "needs": "red", "closed": "red", "paused": "dim"}.get(word, "")
+    return {
+        "ready": "green",
+        "resting": "yellow",
+        "kept": "yellow",
+        "needs": "red",
+        "closed": "red",
+        "paused": "dim",
+    }.get(word, "")

@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
     """Rows of text under headings. On a narrow terminal the `clipped` columns lose their ends, the `wrapped` ones take
-    more lines, and the others stay whole."""
+    more lines, and the others stay whole. `narrow` is what a terminal gets that has no place for this table even so."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     clipped: frozenset[str] = frozenset()
     wrapped: frozenset[str] = frozenset()
+    narrow: "Table | None" = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,13 @@ def test_logout_is_ours_alone(logged_in: Account, store: Store, upstream: StandI
     assert store.events(1)[0].kind == "logged_out"
 
 
+def test_the_choice_of_an_account_that_is_logged_out_ends(logged_in: Account, store: Store) -> None:
+    """Otherwise nobody could serve any more."""
+    store.choose_account(store.accounts()[0].key).result()
+    assert "the pool chooses again" in logout(store, "ann", SaidYes(), None, NOW).message
+    assert store.chosen_account() == ""
+
+
 def test_logout_asks(logged_in: Account, store: Store) -> None:
     """No, or nobody there: the account stays."""
     result = logout(store, "ann", Says([False]), send, NOW)

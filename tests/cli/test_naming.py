@@ -4,7 +4,7 @@ import pytest
 
 from accounts.errors import AmbiguousAccount, UnknownAccount
 from accounts.model import Account
-from cli.naming import find_account
+from cli.naming import find_account, find_accounts, listed, typed
 
 ACCOUNTS = (
     Account(account_id="acct-1", user_id="ua", label="work", email="ann@example.com"),
@@ -52,3 +52,36 @@ def test_none_is_meant(wanted: str) -> None:
     """Nothing is guessed; an empty name begins every label and still means none."""
     with pytest.raises(UnknownAccount, match="codex-rotate list"):
         find_account(ACCOUNTS, wanted)
+
+
+def test_many_matches_are_not_all_listed() -> None:
+    many = [Account(account_id=f"a{n}", user_id="u", label=f"seat-{n}") for n in range(30)]
+    with pytest.raises(AmbiguousAccount, match=r"seat-7 \(8\), 22 more\."):
+        find_account(many, "seat")
+
+
+def test_several_accounts_by_several_names() -> None:
+    """Each once, in the order of the names; one unknown name and there is none."""
+    assert [each.label for each in find_accounts(ACCOUNTS, ["priv", "1", "work", "bob@"])] == [
+        "private",
+        "work",
+        "work-2",
+    ]
+    with pytest.raises(UnknownAccount):
+        find_accounts(ACCOUNTS, ["work", "nobody"])
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"), [(["a"], "a"), (["a", "b"], "a and b"), (["a"] * 9, "a, a, a, a, a, a, a, a and a")]
+)
+def test_accounts_in_a_sentence(labels: list[str], said: str) -> None:
+    """Nobody is hidden behind "1 more"."""
+    assert listed(labels) == said
+
+
+@pytest.mark.parametrize(
+    ("label", "words"),
+    [("ann", "ann"), ("my ann", "'my ann'"), ("it's", "'it'\"'\"'s'"), ("-x", "-- -x"), ("$(x)", "'$(x)'")],
+)
+def test_a_label_in_a_command_that_is_suggested(label: str, words: str) -> None:
+    assert typed(label) == words

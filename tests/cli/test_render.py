@@ -2,8 +2,10 @@
 
 import io
 import json
+from dataclasses import replace
 
 import pytest
+from rich.cells import cell_len
 
 from cli.render import render, render_error, say, tolerate_any_text
 from cli.result import Result, Table
@@ -20,7 +22,15 @@ TABLE = Table(
 )
 
 
+@pytest.fixture(autouse=True)
+def any_letters(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LC_ALL", "LC_CTYPE", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+
+
 class Terminal(io.StringIO):
+    encoding = "utf-8"
+
     def isatty(self) -> bool:
         return True
 
@@ -89,3 +99,83 @@ def test_an_encoding_that_lacks_a_letter(monkeypatch: pytest.MonkeyPatch) -> Non
     tolerate_any_text()
     render(Result("日本", table=Table(columns=("label",), rows=(("日本",),))), as_json=False)
     assert raw.getvalue().count(b"\\u65e5\\u672c") == 2
+
+
+WIDE = Table(columns=("label", "one", "two"), rows=(("a long label with words", "x" * 20, "y" * 20),))
+NARROW = Table(columns=("label", "both"), rows=(("a long label with words", "x\ny"),), clipped=frozenset({"label"}))
+CHAIN = replace(WIDE, clipped=frozenset({"label"}), narrow=NARROW)
+
+
+@pytest.mark.parametrize(("width", "heading"), [(100, "two"), (64, "two"), (63, "both"), (20, "both")])
+def test_a_table_that_does_not_fit_has_a_narrow_form(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, width: int, heading: str
+) -> None:
+    """It is shown only when cutting would leave too little of a label; a label that is cut stays on its line."""
+    monkeypatch.setenv("COLUMNS", str(width))
+    render(Result("", table=CHAIN), as_json=False)
+    lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    assert lines[0].endswith(heading)
+    assert max(map(len, lines)) <= width
+    assert len(lines) == (3 if heading == "two" else 4)
+    assert lines[2].startswith("a long label")
+
+
+def test_a_pipe_gets_the_wide_form_however_wide_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    """One line per row, nothing cut: that is what grep and awk want."""
+    long = replace(CHAIN, rows=(("z" * 300, "x", "y"),))
+    render(Result("", table=long), as_json=False)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 3
+    assert lines[2].split() == ["z" * 300, "x", "y"]
+
+
+def test_wide_letters_keep_the_columns_straight(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "24")
+    rows = (("日本語のラベル", "end"), ("plain", "end"))
+    table = Table(columns=("label", "x"), rows=rows, clipped=frozenset({"label"}))
+    render(Result("", table=table), as_json=False)
+    assert {cell_len(line.partition("end")[0]) for line in capsys.readouterr().out.splitlines()[2:]} == {16}
+
+
+@pytest.mark.parametrize("locale", [{"LC_ALL": "C"}, {"LANG": "POSIX"}, {"LC_CTYPE": "C", "LANG": "de_DE.UTF-8"}])
+def test_a_terminal_that_may_have_ascii_only(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, locale: dict[str, str]
+) -> None:
+    """Nothing is drawn with other characters, not even the rule below the headings or the end of what is cut."""
+    for name, value in locale.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("COLUMNS", "18")
+    table = Table(columns=("label", "bar"), rows=(("a long label", "██░░ ▸"),), clipped=frozenset({"label"}))
+    render(Result("▸ a → b", table=table), as_json=False)
+    out = capsys.readouterr().out
+    assert out.isascii()
+    assert "##.. >" in out
+    assert out.endswith("> a -> b\n")
+
+
+def test_the_locale_that_counts(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """LC_ALL goes before LANG, and an empty variable is none."""
+    for name, value in (("LC_ALL", ""), ("LC_CTYPE", "en_US.UTF-8"), ("LANG", "C")):
+        monkeypatch.setenv(name, value)
+    render(Result("▸"), as_json=False)
+    assert capsys.readouterr().out == "▸\n"
+
+
+def test_names_that_the_encoding_lacks_keep_the_columns_straight(monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(raw, encoding="ascii", write_through=True))
+    tolerate_any_text()
+    render(Result("", table=Table(columns=("label", "x"), rows=(("日本", "end"), ("a", "end")))), as_json=False)
+    lines = raw.getvalue().decode().splitlines()[2:]
+    assert len({line.index("end") for line in lines}) == 1
+
+
+def test_only_the_first_words_of_a_state_are_coloured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    screen = Terminal()
+    monkeypatch.setattr("sys.stdout", screen)
+    rows = (("ready, priority 5",), ("ready\nkeeps 5 %",))
+    render(Result("", table=Table(columns=("state",), rows=rows)), as_json=False)
+    assert screen.getvalue().count("\x1b[32mready\x1b[0m") == 2

@@ -1,0 +1,52 @@
+"""Decision records: how a request was served, as the bounded history keeps it. Pure."""
+
+import json
+from dataclasses import dataclass
+from typing import Final
+
+from accounts.model import Event
+
+DECISION: Final = "decision"
+"""The kind of event that tells how a request was served."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One row of a decision record. `seconds` is how long it took until its outcome was known."""
+
+    account: str
+    why: str
+    kind: str
+    detail: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """How a request was served: what became of it, for which model, in how many seconds, and each attempt."""
+
+    done: str
+    model: str = ""
+    seconds: float = 0.0
+    attempts: tuple[Attempt, ...] = ()
+
+
+def read_record(event: Event) -> Record:
+    """The decision record in an event of the history. One of another version, which says other things, is empty."""
+    try:
+        told = json.loads(event.detail)
+        attempts = tuple(
+            Attempt(
+                account=str(each["account"]),
+                why=str(each["why"]),
+                kind=str(each["kind"]),
+                detail=str(each["detail"]),
+                seconds=float(each["seconds"]),
+            )
+            for each in told["attempts"]
+        )
+        return Record(
+            done=str(told["done"]), model=str(told["model"]), seconds=float(told["seconds"]), attempts=attempts
+        )
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
+        return Record(done="told in words of another version")
