@@ -47,6 +47,7 @@ COMMANDS: Final = {
     "fix_commands": ("fix",),
     "report_commands": ("report",),
     "debug_commands": ("debug",),
+    "explain_commands": ("explain",),
     "demo_entry": ("demo",),
 }
 """The modules of this folder and the commands or groups that each one adds, in the order of `--help`."""

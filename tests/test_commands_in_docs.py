@@ -121,7 +121,8 @@ class World:
         listen = (
             f"--listen-host 127.0.0.1 --listen-port {port}" if line.startswith("mitm") else f"--listen 127.0.0.1:{port}"
         )
-        return Background(["bash", "-c", f"exec {re.sub('--listen [^ ]+', '', line)} {listen}"], self.env)
+        moved = f"cd {shlex.quote(str(self.folder))} && exec {re.sub('--listen [^ ]+', '', line)} {listen}"
+        return Background(["bash", "-c", moved], self.env)
 
 
 def free_port() -> int:

@@ -98,6 +98,7 @@ ELSEWHERE = {
     "run": "what the client says, and nothing of ours; tests/cli/test_run_commands.py",
     "serve": "nothing before it is stopped; tests/cli/test_serve_commands.py",
     "demo": "a proxy and clients at work; tests/cli/test_demo.py",
+    "explain": "needs a saved capture; tests/cli/test_explain_commands.py",
     "ca install": "changes what this machine trusts; tests/cli/test_trust_commands.py",
     "ca uninstall": "changes what this machine trusts; tests/cli/test_trust_commands.py",
 }
