@@ -22,8 +22,7 @@ from accounts.threads import NOWHERE
 from tests.builders import HOUR, NOW, ListJournal, Stored, account, credentials, key_of, lease_of, planted, pool_of
 
 A, B = key_of("a"), key_of("b")
-OK = Outcome(kind=Kind.OK)
-HARD, SOFT = Kind.USAGE_LIMIT, Kind.SERVER_ERROR
+OK, HARD, SOFT = Outcome(kind=Kind.OK), Kind.USAGE_LIMIT, Kind.SERVER_ERROR
 NO_EVENT = {Kind.OK, Kind.UPGRADED, Kind.CLIENT_GONE}
 
 

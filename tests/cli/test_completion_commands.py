@@ -183,7 +183,7 @@ def test_other_shells_can_read_their_script(run: Run, tmp_path: Path, shell: str
         pytest.skip(f"there is no {shell}")
     script = tmp_path / "script"
     script.write_text(run("completion", "--shell", shell).out)
-    subprocess.run([found, *extra, str(script)], timeout=60, check=True)
+    assert subprocess.run([found, *extra, str(script)], timeout=60, check=False).returncode == 0
 
 
 def test_fish_completes(program: Path) -> None:
