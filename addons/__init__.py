@@ -7,6 +7,7 @@ from addons.presence import Presence
 from addons.rotator import Rotator, SocketRotator
 from addons.startup import Startup
 from addons.upstream_proxy import UpstreamProxy
+from addons.views import Views
 
 startup = Startup()
 clients = Clients(startup)
@@ -21,4 +22,5 @@ addons = [
     UpstreamProxy(),
     Palette(startup),
     KeptFlows(),
+    Views(),
 ]

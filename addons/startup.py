@@ -89,8 +89,9 @@ class Startup:
             if not len(self.service.pool):
                 raise NoAccounts
         except (RotateError, settings.ConfigError, OSError) as e:
-            # An error logged before the proxy runs makes mitmproxy exit with this line.
-            logger.error("codex-rotate: %s", e)  # noqa: TRY400 - an expected failure has no traceback
+            # An error logged before the proxy runs makes mitmproxy exit with this line. A saved capture can be read
+            # without a pool; what comes in meanwhile is refused, because `opened` raises.
+            logger.log(logging.WARNING if ctx.options.rfile else logging.ERROR, "codex-rotate: %s", e)
             return
         logger.info("codex-rotate: %d accounts from %s", len(self.service.pool), paths.pool_file())
 
