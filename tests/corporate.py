@@ -159,7 +159,7 @@ class Corporate:
 def _relay(client: socket.socket, server: socket.socket) -> None:
     """Both directions until either side is done; in one thread, because TLS sockets cannot be used from two."""
     others = {client: server, server: client}
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, ValueError):  # the latter for a socket that was closed meanwhile
         while True:
             ready = [each for each in others if isinstance(each, ssl.SSLSocket) and each.pending()]
             for source in ready or select.select(list(others), [], [])[0]:
