@@ -184,6 +184,7 @@ def test_push(store: Store, places: Places) -> None:
     assert (auth["odd"], accounts["odd"]) == (2, 1)
     assert [each["active"] for each in accounts["accounts"]] == [False, True]
     assert auth["codexMultiAuthSyncVersion"] == accounts["codexMultiAuthSyncVersion"] == NOW * 1000
+    store.flush()  # the history is written behind the answer
     pushed = codex_home.last_push(store)
     assert pushed is not None
     assert (pushed.key, pushed.at) == (seat.key, NOW)
