@@ -56,6 +56,11 @@ def introduced(header: str) -> Introduced:
     return Introduced(user=unquote(user), secret=secret)
 
 
+def welcome(visitor: Visitor | None, keys: Mapping[str, str], *, here: bool) -> bool:
+    """Whether a client that was let in once may stay: its key may be gone since, or keys may have come to be needed."""
+    return visitor is not None and (visitor.key in keys.values() or (here and not keys))
+
+
 def admitted(said: Introduced, keys: Mapping[str, str], *, here: bool) -> Visitor | None:
     """The client as a visitor; None if it may not come in. `keys` has the name of each key by its digest: where there
     is none, everybody on this machine (`here`) may, and nobody else.

@@ -131,6 +131,14 @@ def merged(old: Iterable[Window], new: Iterable[Window]) -> tuple[Window, ...]:
     return tuple(latest[name] for name in sorted(latest))
 
 
+def window_name(minutes: int) -> str:
+    """A window's length as people say it: 5h, 7d."""
+    for size, unit in ((1440, "d"), (60, "h")):
+        if minutes and minutes % size == 0:
+            return f"{minutes // size}{unit}"
+    return f"{minutes}m"
+
+
 def left(window: Window, now: float) -> float:
     """The share of a window that is still free, 0 to 1. A window whose reset has passed is free again."""
     if _end(window) <= now:

@@ -18,8 +18,8 @@ from mitmproxy import http
 from accounts.selection import Bar, Exhausted
 
 RULES: Final[Mapping[str, str]] = {
-    Bar.PIN: "The account that codex-rotate is pinned to cannot serve this request. Unset `pinned_account`, start "
-    "the client without --account, or wait",
+    Bar.PIN: "The account that codex-rotate is pinned to cannot serve this request. Take back what pinned it "
+    "(`codex-rotate use --auto`, the setting `pinned_account`, --account of this launch), or wait",
     Bar.RESERVED: "What is left of the quota is kept for the accounts' owners, as they reserved it. Lower it, or wait",
     Bar.MODEL: "No account of the pool may use this model. Choose another one, or add an account of a larger plan",
 }

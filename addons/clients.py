@@ -11,7 +11,7 @@ from typing import Final
 
 from mitmproxy import connection, http
 
-from accounts.client_keys import Visitor, admitted, introduced
+from accounts.client_keys import Visitor, admitted, introduced, welcome
 from addons import answers
 from addons.routes import INTERCEPT
 from addons.startup import Startup
@@ -46,9 +46,7 @@ class Clients:
         return self.startup.opened().pool.named(wanted) if wanted else ""
 
     def _is_welcome(self, client: connection.Client) -> bool:
-        visitor = self._visitors.get(client)
-        keys = self.startup.opened().client_keys
-        return visitor is not None and (visitor.key in keys.values() or (not keys and _is_here(client)))
+        return welcome(self._visitors.get(client), self.startup.opened().client_keys, here=_is_here(client))
 
     def _admit(self, flow: http.HTTPFlow) -> None:
         said = introduced(flow.request.headers.pop(HEADER, ""))

@@ -13,6 +13,7 @@ from mitmproxy import http
 from accounts.affinity import model_of, thread_in, thread_of
 from addons import messages, streams
 from addons.trail import PREFIX
+from addons.transcript import Tokens, tokens_of
 
 PATHS: Final = ("/responses", "/responses/compact")
 """How the paths of model requests end, wherever the provider has them."""
@@ -26,16 +27,6 @@ class Asked:
     kind: str
     status: int = 0
     detail: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tokens:
-    """What the provider counted."""
-
-    input: int = 0
-    cached: int = 0
-    output: int = 0
-    reasoning: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,27 +149,12 @@ def _asked(attempts: object) -> Iterator[Asked]:
 
 
 def _tokens(events: list[tuple[str, bytes]]) -> Tokens | None:
+    """What the provider counted."""
     for kind, data in reversed(events):
         if kind == "response.completed":
-            usage = _inside(streams.decoded(data), "response", "usage")
-            return Tokens(
-                input=_count(usage.get("input_tokens")),
-                cached=_count(_inside(usage, "input_tokens_details").get("cached_tokens")),
-                output=_count(usage.get("output_tokens")),
-                reasoning=_count(_inside(usage, "output_tokens_details").get("reasoning_tokens")),
-            )
+            response = streams.decoded(data).get("response")
+            return tokens_of(response.get("usage")) if isinstance(response, dict) else None
     return None
-
-
-def _inside(value: Mapping[str, object], *names: str) -> Mapping[str, object]:
-    for name in names:
-        found = value.get(name)
-        value = found if isinstance(found, dict) else {}
-    return value
-
-
-def _count(value: object) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else 0
 
 
 def _since(began: float, moment: float | None) -> float | None:

@@ -11,6 +11,7 @@ from addons import trail
 from addons.service import PoolService
 from addons.startup import Startup
 from config import clock
+from config.local_time import clock_time
 
 
 def _command[F](name: str) -> Callable[[F], F]:
@@ -84,15 +85,11 @@ def line(seat: Seat, now: float, *, chosen: bool) -> str:
     elif not account.enabled:
         state = "paused"
     elif rest is not None and rest.until > now:
-        state = f"resting until {trail.clock_time(rest.until)} ({rest.reason.replace('_', ' ')})"
+        state = f"resting until {clock_time(rest.until, now)} ({rest.reason.replace('_', ' ')})"
     main = [each for each in seat.windows if each.family == quota.MAIN]
-    windows = [f"{_length(each.minutes)} {100 * (1 - quota.left(each, now)):.0f} %" for each in main]
+    windows = [f"{quota.window_name(each.minutes)} {100 * (1 - quota.left(each, now)):.0f} %" for each in main]
     plan = f" ({account.plan})" if account.plan else ""
     return f"{'* ' if chosen else ''}{account.label}{plan}: {', '.join([state, *windows])}"
-
-
-def _length(minutes: int) -> str:
-    return f"{minutes // 1440} d" if minutes % 1440 == 0 else f"{minutes / 60:g} h"
 
 
 class KeptFlows:

@@ -14,9 +14,7 @@
 All are ours, none holds a credential; flows keep them when they are saved.
 """
 
-import math
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any, Final
 
@@ -27,6 +25,7 @@ from accounts.outcomes import Kind, Outcome
 from accounts.records import read_record
 from accounts.turn import Turn
 from addons import messages, redact
+from config.local_time import clock_time
 
 PREFIX: Final = "codex_rotate."
 MOST_BODY: Final = 16 * 1024
@@ -44,6 +43,8 @@ class Trail:
         self.turn = turn
         self._attempts: list[dict[str, Any]] = []
         self._words: list[str] = []
+        self._unseen: list[tuple[dict[str, Any], http.Response, bytes]] = []
+        """Answers that the client does not get."""
         flow.metadata[f"{PREFIX}transport"] = "websocket" if upgrade else "http"
         flow.metadata[f"{PREFIX}attempts"] = self._attempts
 
@@ -60,13 +61,16 @@ class Trail:
                 "status": response.status_code if response is not None else 0,
             }
             if response is not None and not delivered:
-                shown |= {"headers": _headers(response), "body": _text(response, body)}
+                self._unseen.append((shown, response, body))
             self._attempts.append(shown)
-            self._words.append(in_words(row.account, shown["status"], outcome))
+            self._words.append(in_words(row.account, shown["status"], outcome, self.turn.began))
         self._tell("")
 
     def over(self, done: str, now: float) -> None:
-        """The request has come to its end."""
+        """The request has come to its end: now is the time for what nobody waits for."""
+        for shown, response, body in self._unseen:
+            shown |= {"headers": _headers(response), "body": _text(response, body)}
+        self._unseen.clear()
         self.flow.metadata |= {
             f"{PREFIX}thread": self.turn.ask.thread,
             f"{PREFIX}model": self.turn.ask.model,
@@ -81,12 +85,12 @@ class Trail:
         self.flow.comment = " → ".join(self._words) + ending
 
 
-def in_words(account: str, status: int, outcome: Outcome) -> str:
+def in_words(account: str, status: int, outcome: Outcome, now: float) -> str:
     """One attempt: `work 429 usage limit until 14:05`."""
     said = [account, str(status) if status else ""]
     if outcome.kind not in FINE:
         said.append(str(outcome.kind).replace("_", " "))
-        said.append(f"until {clock_time(outcome.until)}" if outcome.until is not None else "")
+        said.append(f"until {clock_time(outcome.until, now)}" if outcome.until is not None else "")
     return " ".join(filter(None, said))
 
 
@@ -125,14 +129,6 @@ def _text(response: http.Response, body: bytes) -> str:
     plain = messages.plain(response, body)
     cut = f"… ({len(plain)} bytes)" if len(plain) > MOST_BODY else ""
     return plain[:MOST_BODY].decode("utf-8", "replace") + cut
-
-
-def clock_time(moment: float) -> str:
-    """Local time, to the minute after."""
-    try:
-        return f"{datetime.fromtimestamp(math.ceil(moment / 60) * 60, UTC).astimezone():%H:%M}"
-    except (ValueError, OverflowError, OSError):
-        return "some day"
 
 
 def told(flow: http.HTTPFlow) -> list[str]:

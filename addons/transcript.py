@@ -264,16 +264,9 @@ def _head(answer: Answer, unended: str) -> list[tuple[str, str]]:
 def _limit_lines(answer: Answer) -> Iterable[str]:
     for window in answer.windows:
         resets = f", resets {written.moment(window.resets_at)}" if window.resets_at is not None else ""
-        yield f"{name(window.family)}, {_length(window.minutes)}: {window.used_percent:g} % used{resets}"
+        yield f"{name(window.family)}, {quota.window_name(window.minutes)}: {window.used_percent:g} % used{resets}"
     if answer.credit:
         yield f"credit: {answer.credit}"
-
-
-def _length(minutes: int) -> str:
-    for size, unit in ((1440, "d"), (60, "h")):
-        if minutes and minutes % size == 0:
-            return f"{minutes // size} {unit}"
-    return f"{minutes} min"
 
 
 def _count(numbers: object, key: str) -> int | None:

@@ -7,7 +7,6 @@ flow: they go out with the CONNECT, and with a plain http request as it is sent.
 
 import logging
 from collections.abc import Sequence
-from typing import Final
 
 from mitmproxy import ctx, exceptions, http
 from mitmproxy.addonmanager import Loader
@@ -15,13 +14,12 @@ from mitmproxy.proxy.layer import NextLayer
 from mitmproxy.proxy.mode_specs import ProxyMode, RegularMode, UpstreamMode
 
 from accounts.errors import RotateError
+from accounts.origin import HOME_HOST
 from addons import attempts_connections, selftest
 from config import outbound, settings
 from config.proxy_address import ProxyAddress
 
 logger = logging.getLogger(__name__)
-
-PROVIDER: Final = "chatgpt.com"
 
 
 class ModeConflict(RotateError):
@@ -57,7 +55,7 @@ class UpstreamProxy:
     def load(self, _: Loader) -> None:
         """Now, and not when the proxy runs: by then it may have clients, and none shall go another way."""
         try:
-            self.way = outbound.way_to(f"https://{PROVIDER}")
+            self.way = outbound.way_to(f"https://{HOME_HOST}")
             if self.proxy is not None and self.way.named_by != outbound.SETTING:
                 check(self.proxy, ctx.options.mode, ())
         except settings.ConfigError:

@@ -11,8 +11,8 @@ from accounts.store import Store
 from cli.asking import Asker, asker
 from cli.options import AsJson
 from cli.result import Result, Table
-from cli.states import clock_time
 from config import clock, paths
+from config.local_time import clock_time
 
 NONE_YET = "There are no backups yet. Run `codex-rotate backup create` to make one."
 SINGLE_USE = (

@@ -1,4 +1,4 @@
-"""How much of a quota window is used, as text: its name, a bar, a percentage. Pure.
+"""How much of a quota window is used, as text: a bar, a percentage. Pure.
 
 Bars and marks are drawn with characters that not every terminal has; `in_ascii` is what those get, of the same width.
 """
@@ -12,8 +12,6 @@ _FULL: Final = "█"
 _FREE: Final = "░"
 _DRAWN: Final = f"{_FULL}{_FREE}{MARK}"
 _IN_ASCII: Final = str.maketrans({_FULL: "#", _FREE: ".", MARK: ">", "→": "->", "…": "...", "─": "-"})
-_HOUR: Final = 60
-_DAY: Final = 24 * _HOUR
 
 
 def bar(percent: float, cells: int) -> str:
@@ -25,13 +23,6 @@ def bar(percent: float, cells: int) -> str:
 def in_percent(percent: float) -> str:
     """A whole number of four places at least. What is left or used is never rounded away."""
     return f"{_within(round(percent), percent, 100):>3} %"
-
-
-def window_name(minutes: int) -> str:
-    """A window's length as people say it: 5h, 7d."""
-    if minutes % _DAY == 0:
-        return f"{minutes // _DAY}d"
-    return f"{minutes // _HOUR}h" if minutes % _HOUR == 0 else f"{minutes}m"
 
 
 def can_show(encoding: str | None) -> bool:

@@ -212,9 +212,8 @@ def unbind(file: Path, *, dry_run: bool = False) -> Result:
 def bound_to(file: Path) -> Proxy | None:
     """Where the block in the client's file leads; None without a block that the client would follow."""
     try:
-        lines = dotenv.block(read(file))
-        given = [line.removeprefix("HTTPS_PROXY=") for line in lines if line.startswith("HTTPS_PROXY=")]
-        return proxy_at(given[0].strip('"')) if given else None
+        given = dotenv.block_values(read(file)).get("HTTPS_PROXY")
+        return proxy_at(given) if given else None
     except (dotenv.DamagedBlock, FileUnusable, BadProxyAddress):
         return None
 

@@ -19,9 +19,9 @@ from cli.accounts_commands import checked_label, named
 from cli.naming import AccountName, find_account, find_accounts, listed, typed
 from cli.options import AsJson
 from cli.result import Result
-from cli.states import clock_time
 from cli.use_commands import END, hindrance, seats, settings_pin
 from config import clock, paths
+from config.local_time import clock_time
 
 MOST_PRIORITY: Final = 1000
 LONGEST_TAG: Final = 30

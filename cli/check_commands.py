@@ -10,10 +10,10 @@ import typer
 from accounts import origin, quota, verify
 from accounts.model import Account, Credentials
 from accounts.outcomes import Reply, classify, error_of
-from accounts.quota import Window
+from accounts.quota import Window, window_name
 from accounts.store import Store
 from accounts.verify import Answer, Finding, Verdict
-from cli.bars import in_percent, window_name
+from cli.bars import in_percent
 from cli.options import AsJson
 from cli.result import Result, Table
 from cli.verify_commands import (

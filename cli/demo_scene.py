@@ -15,6 +15,7 @@ from typing import Final, Self
 from accounts.auth_file import read_auth_file
 from accounts.errors import RotateError
 from accounts.store import Store
+from certs.folder import CERTIFICATE_FILE
 from cli.processes import Background, Finished
 from config import clock, paths
 from standin import Fault, FaultKind, SeenRequest, StandIn
@@ -137,7 +138,7 @@ class Act:
     def _take(self, take_turn: TakeTurn, url: str, number: int) -> Ending:
         folder = self._folder / f"thread {number + 1}"
         folder.mkdir()
-        ca_file = self._folder / "ca" / "mitmproxy-ca-cert.pem"
+        ca_file = self._folder / "ca" / CERTIFICATE_FILE
         began = clock.monotonic()
         door = Door(proxy=url, ca_file=ca_file, folder=folder, home_login=self._home)
         finished = take_turn(door, PROMPTS[number])

@@ -12,8 +12,9 @@ from accounts.store import Store
 from accounts.sync import reconcile, switched_off
 from cli.doctor_finding import Findings, note, ok, problem, told, warning
 from cli.doctor_finding import State as Severity
-from cli.states import State, Told, clock_time, tell
+from cli.states import State, Told, tell
 from cli.sync_commands import OWN_LOGIN
+from config.local_time import clock_time
 
 LIST: Final = "`codex-rotate list` shows each account."
 

@@ -1,6 +1,5 @@
 """`doctor`: the client's own `.env`, which goes before every environment."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,7 +58,7 @@ def gather(environ: Mapping[str, str]) -> Dotenv:
 
 
 def _read(file: Path, content: bytes | None, environ: Mapping[str, str]) -> Dotenv:
-    block = _values(dotenv.block(content))
+    block = dotenv.block_values(content)
     line = dotenv.open_quote(content)
     if line is not None and block:
         return Dotenv(file=file, trouble=str(OpenQuote(file, line)))
@@ -88,16 +87,6 @@ def _own(content: bytes | None, environ: Mapping[str, str]) -> tuple[Own, ...]:
         elif name == "SSL_CERT_FILE" and last:
             found.append(Own(line=each.line, name=each.name, last=True))
     return tuple(found)
-
-
-def _values(block: tuple[str, ...]) -> dict[str, str]:
-    pairs = (line.partition("=") for line in block if not line.startswith("#"))
-    return {name: _plain(value) for name, _, value in pairs}
-
-
-def _plain(value: str) -> str:
-    """As `bind` wrote it, without its quotes."""
-    return re.sub(r"\\(.)", r"\1", value[1:-1]) if value.startswith('"') else value
 
 
 # --- judgement -------------------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from cli.bind_commands import answers
 from cli.doctor_finding import Findings, note, ok, problem, warning
 from cli.doctor_network import At, Led, led_by, present
 from config import proxy_files, version
+from config.proxy_address import basic
 from config.proxy_files import Presence
 
 SECONDS: Final = 5.0
@@ -116,7 +117,7 @@ def signs(told: Presence, key: str) -> Signs:
 def _shake_hands(told: Presence, key: str, context: ssl.SSLContext) -> None:
     """Raises ssl.SSLCertVerificationError for a stranger, OSError for what is no proxy of ours."""
     parts = urlsplit(told.url)
-    said = f"proxy-authorization: {proxies.http_basic(NOBODY, key)}\r\n" if key else ""
+    said = f"proxy-authorization: {basic(NOBODY, key)}\r\n" if key else ""
     with closing(socket.create_connection((parts.hostname or "", parts.port or 0), timeout=SECONDS)) as raw:
         raw.sendall(f"CONNECT {INTERCEPTED}:443 HTTP/1.1\r\nhost: {INTERCEPTED}:443\r\n{said}\r\n".encode())
         head = b""

@@ -10,8 +10,8 @@ import typer
 from accounts.errors import RotateError
 from cli.options import AsJson
 from cli.result import Result, Table
-from cli.states import short_time
 from config import clock
+from config.local_time import short_time
 
 if TYPE_CHECKING:  # mitmproxy: only this command reads captures
     from addons.explaining import Explained
@@ -122,4 +122,4 @@ def _tokens(turn: "Explained") -> str:
     if turn.tokens is None:
         return ""
     cached = f" ({turn.tokens.cached} cached)" if turn.tokens.cached else ""
-    return f"{turn.tokens.input}{cached} + {turn.tokens.output}"
+    return f"{turn.tokens.given or 0}{cached} + {turn.tokens.made or 0}"

@@ -17,8 +17,9 @@ from accounts.store import Store
 from cli.lines import terminal_width, wrapped
 from cli.options import AsJson
 from cli.result import Result
-from cli.states import State, clock_time, tell
+from cli.states import State, tell
 from config import clock, paths
+from config.local_time import clock_time
 
 if TYPE_CHECKING:
     from cli.doctor_fixes import Repair

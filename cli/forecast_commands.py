@@ -10,17 +10,18 @@ from accounts.errors import NoAccounts
 from accounts.forecast import MOST_CHANGES, Course, Forecast, Outlook, Prospect, forecast
 from accounts.model import Account
 from accounts.policy import stored_pool
+from accounts.quota import window_name
 from accounts.selection import Situation
 from accounts.store import Store
 from accounts.verify import Verdict
-from cli.bars import in_percent, window_name
+from cli.bars import in_percent
 from cli.lines import plain, terminal_width, wrapped
 from cli.naming import listed
 from cli.options import AsJson
 from cli.result import Result, Table
-from cli.states import clock_time
 from cli.verify_commands import Checked, ask_provider
 from config import clock, paths
+from config.local_time import clock_time
 
 if TYPE_CHECKING:
     from config.settings import Settings

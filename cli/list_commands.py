@@ -9,15 +9,16 @@ import typer
 from accounts.errors import NoAccounts
 from accounts.model import Account
 from accounts.outcomes import Kind
-from accounts.quota import MAIN, Window, left
+from accounts.quota import MAIN, Window, left, window_name
 from accounts.store import Store
-from cli.bars import MARK, bar, in_percent, window_name
+from cli.bars import MARK, bar, in_percent
 from cli.lines import plain, terminal_width, wrapped
 from cli.naming import typed
 from cli.options import AsJson
 from cli.result import Result, Table
-from cli.states import Told, ago, described, in_words, remedies, short_time, tell
+from cli.states import Told, ago, described, in_words, remedies, tell
 from config import clock, paths
+from config.local_time import short_time
 
 WIDE_BAR: Final = 8
 NARROW_BAR: Final = 6

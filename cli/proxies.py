@@ -17,6 +17,7 @@ from accounts.client_keys import NOBODY
 from accounts.errors import RotateError
 from cli import processes
 from config import clock, paths, proxy_files
+from config.proxy_address import basic
 from config.proxy_files import Presence
 
 ASK_SECONDS: Final = 3.0
@@ -52,10 +53,10 @@ class Answer:
 
 
 def ask(url: str, key: str = "") -> Answer:
-    """What listens at http://HOST:PORT, asked with a client key if there is one. A minute's silence is no answer."""
+    """What listens at http://HOST:PORT, with a client key if there is one. Silence for ASK_SECONDS is no answer."""
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 0, timeout=ASK_SECONDS)
-    headers = {"proxy-authorization": http_basic(NOBODY, key)} if key else {}
+    headers = {"proxy-authorization": basic(NOBODY, key)} if key else {}
     with closing(connection):
         try:
             connection.request("GET", f"http://{proxy_files.HOST}/", headers=headers)
@@ -64,13 +65,6 @@ def ask(url: str, key: str = "") -> Answer:
         except (OSError, http.client.HTTPException, ValueError):
             return Answer()
     return Answer(presence=proxy_files.from_json(told) if answer.status == 200 else None, status=answer.status or 1)
-
-
-def http_basic(user: str, secret: str) -> str:
-    """A Basic credential."""
-    import base64
-
-    return "Basic " + base64.b64encode(f"{user}:{secret}".encode()).decode()
 
 
 def address(url: str, key: str = "", account: str = "") -> str:

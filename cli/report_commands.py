@@ -10,13 +10,14 @@ from typing import Annotated, Any, Final
 import typer
 
 from accounts.errors import RotateError, UsageError
-from cli.bars import in_percent, window_name
+from accounts.quota import window_name
+from cli.bars import in_percent
 from cli.lines import terminal_width, wrapped
 from cli.options import AsJson
 from cli.result import Result
-from cli.states import clock_time
 from config import clock
 from config.files import write_private
+from config.local_time import clock_time
 
 HEAD: Final = "codex-rotate report of {made_at}. Accounts are numbers, and no token, key or e-mail is in it."
 Out = Annotated[

@@ -159,14 +159,13 @@ def led_by_dotenv(file: Path) -> Bound:
             name = each.name.upper()
             if name == "HTTPS_PROXY" or (name == "NO_PROXY" and bypasses(each.value)):
                 raise OwnProxyInDotenv(file, each.line, each.name)
-        lines = dotenv.block(content)
+        url = dotenv.block_values(content).get("HTTPS_PROXY")
     except dotenv.DamagedBlock as e:
         raise RotateError(
             f"{file}, line {e.line}: {e.trouble}. Take the lines of codex-rotate out by hand; `codex-rotate bind` "
             "puts them in again."
         ) from e
-    led = [line.removeprefix("HTTPS_PROXY=").strip("'\"") for line in lines if line.startswith("HTTPS_PROXY=")]
-    return Bound(file=file, url=led[0] if led else None)
+    return Bound(file=file, url=url)
 
 
 def find_proxy(bound: Bound, environ: Mapping[str, str]) -> Presence | None:
@@ -182,7 +181,7 @@ def start_proxy(bound: Bound, environ: Mapping[str, str]) -> Presence:
     """A new one: at the address that the client is led to, else at a free port."""
     from certs import ca  # late: cryptography
 
-    host, port = serve_commands.parse_listen(serve_commands.LISTEN)[0], 0
+    host, port = "127.0.0.1", 0
     if bound.url is not None:
         at = proxy_at(bound.url)
         host, port = at.host, at.port

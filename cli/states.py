@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import StrEnum
 
 from accounts.errors import LoginNeeded
 from accounts.model import Account, Cooldown, Standing
 from accounts.quota import Window, deferred_until
 from cli.naming import listed, typed
+from config.local_time import clock_time
 
 
 class State(StrEnum):
@@ -101,19 +101,6 @@ def described(number: int, account: Account, told: Told) -> dict[str, object]:
     }
 
 
-def clock_time(moment: float, now: float) -> str:
-    """Local time: HH:MM today, with the day of the week within six days, with the date otherwise."""
-    there, days = _local(moment), _days_between(moment, now)
-    if days == 0:
-        return f"{there:%H:%M}"
-    return f"{there:%a %H:%M}" if days < 7 else f"{there:%Y-%m-%d %H:%M}"
-
-
-def short_time(moment: float, now: float) -> str:
-    """The same in ten places: of a day that is further away only the date."""
-    return clock_time(moment, now) if _days_between(moment, now) < 7 else f"{_local(moment):%Y-%m-%d}"
-
-
 def ago(moment: float, now: float) -> str:
     """How long something is past, in two words at most."""
     seconds = max(0.0, now - moment)
@@ -121,14 +108,3 @@ def ago(moment: float, now: float) -> str:
         if seconds >= size:
             return f"{int(seconds // size)}{unit} ago"
     return "just now"
-
-
-def _days_between(one: float, other: float) -> int:
-    return abs((_local(one).date() - _local(other).date()).days)
-
-
-def _local(moment: float) -> datetime:
-    try:
-        return datetime.fromtimestamp(moment, UTC).astimezone()
-    except (ValueError, OverflowError, OSError):  # a reset time beyond the calendar
-        return datetime.max.replace(tzinfo=UTC)

@@ -20,8 +20,9 @@ from cli.accounts_commands import EMPTY
 from cli.lines import plain, terminal_width, wrapped
 from cli.options import AsJson
 from cli.result import Result
-from cli.states import State, Told, clock_time, in_words, remedies, tell
+from cli.states import State, Told, in_words, remedies, tell
 from config import clock, paths
+from config.local_time import clock_time
 from config.proxy_files import Presence
 
 if TYPE_CHECKING:

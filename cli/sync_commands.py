@@ -15,8 +15,8 @@ from accounts.sync import Changes, by_legacy, reconcile, shown_counters, switche
 from cli.naming import find_account
 from cli.options import AsJson
 from cli.result import Result
-from cli.states import clock_time
 from config import clock, paths
+from config.local_time import clock_time
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")]
 

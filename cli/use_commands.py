@@ -13,8 +13,8 @@ from cli.accounts_commands import named
 from cli.naming import find_account, typed
 from cli.options import AsJson
 from cli.result import Result
-from cli.states import clock_time
 from config import clock, paths
+from config.local_time import clock_time
 
 OWN_PIN: Final = "Clients started with `run --account` keep theirs."
 END: Final = "codex-rotate use --auto"

@@ -13,16 +13,17 @@ from accounts.history import Decision, decisions
 from accounts.model import Affinity
 from accounts.policy import stored_pool
 from accounts.pool import Pool
+from accounts.quota import window_name
 from accounts.selection import Ask, Candidate, Chosen, Exhausted, Explanation, Policy, Rank, Strategy
 from accounts.store import EVENTS_KEPT, Store
 from accounts.threads import MOST_THREADS, Place
-from cli.bars import in_percent, window_name
+from cli.bars import in_percent
 from cli.lines import plain, terminal_width, wrapped
 from cli.options import AsJson
 from cli.result import Result, Table
-from cli.states import clock_time
 from cli.status_commands import as_data
 from config import clock, paths
+from config.local_time import clock_time
 
 if TYPE_CHECKING:
     from config.settings import Settings

@@ -96,6 +96,16 @@ def block(content: bytes | None) -> tuple[str, ...]:
     return found.shown if found else ()
 
 
+def block_values(content: bytes | None) -> dict[str, str]:
+    """What the block sets. Raises DamagedBlock."""
+    pairs = (line.partition("=") for line in block(content) if not line.startswith("#"))
+    return {name: _unquoted(value) for name, _, value in pairs}
+
+
+def _unquoted(value: str) -> str:
+    return re.sub(r"\\(.)", r"\1", value[1:-1]) if value.startswith('"') else value
+
+
 def _find(lines: Sequence[bytes]) -> _Found | None:
     begins = [number for number, line in enumerate(lines) if line.lstrip().startswith(_OPENING)]
     ends = [number for number, line in enumerate(lines) if line.lstrip().startswith(_CLOSING)]

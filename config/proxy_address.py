@@ -33,10 +33,15 @@ class ProxyAddress:
         """The value of a `proxy-authorization` header, "" without a user."""
         if not self.username and not self.password:
             return ""
-        return "Basic " + base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
+        return basic(self.username, self.password)
 
     def __str__(self) -> str:
         return f"{self.scheme}://{self.place}"
+
+
+def basic(user: str, password: str) -> str:
+    """The value of a header that tells a proxy who asks."""
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
 def read_proxy(value: str, default_ports: Mapping[str, int] = MappingProxyType({})) -> ProxyAddress:

@@ -11,7 +11,8 @@ from mitmproxy.test import tflow, tutils
 from mitmproxy.websocket import WebSocketData, WebSocketMessage
 from wsproto.frame_protocol import Opcode
 
-from addons.explaining import Asked, Explained, Tokens, explained
+from addons.explaining import Asked, Explained, explained
+from addons.transcript import Tokens
 
 PATH = "/backend-api/codex/responses"
 USAGE = {
@@ -62,7 +63,7 @@ def test_a_flow_of_ours_says_whom_it_was_sent_to() -> None:
         done="delivered",
         first=1.0,
         seconds=3.0,
-        tokens=Tokens(input=20, cached=10, output=3, reasoning=2),
+        tokens=Tokens(given=20, cached=10, made=3, reasoning=2),
     )
 
 
@@ -122,7 +123,7 @@ def test_each_turn_of_a_socket_is_one() -> None:
     assert (first.done, first.asked, second.done) == ("completed", (), "told to reconnect")
     assert second.asked == (Asked(account="work", kind="reset"),)
     assert (first.at, first.first, first.seconds, first.model) == (201.0, 2.0, 3.0, "gpt-5")
-    assert first.tokens == Tokens(input=20, cached=10, output=3, reasoning=2)
+    assert first.tokens == Tokens(given=20, cached=10, made=3, reasoning=2)
 
 
 def test_a_turn_that_never_ended() -> None:

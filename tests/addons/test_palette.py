@@ -57,7 +57,7 @@ def test_the_accounts_are_listed(call: Call, store: Store) -> None:
     first, second = call("rotate.accounts", [])
     assert first == "a (plus): ready"
     assert second.startswith("* b (plus): resting until ")
-    assert second.endswith("(usage limit), 5 h 40 %")
+    assert second.endswith("(usage limit), 5h 40 %")
 
 
 def test_one_account_serves_until_the_pool_chooses_again(call: Call, service: PoolService, store: Store) -> None:

@@ -21,19 +21,17 @@ from tests.builders import NOW, pool_of, taken, turn_on
         (101, Outcome(kind=Kind.UPGRADED), "work 101"),
         (429, Outcome(kind=Kind.BURST_LIMIT), "work 429 burst limit"),
         (0, Outcome(kind=Kind.RESET), "work reset"),
-        (429, Outcome(kind=Kind.USAGE_LIMIT, until=float("inf")), "work 429 usage limit until some day"),
+        (429, Outcome(kind=Kind.USAGE_LIMIT, until=float("inf")), "work 429 usage limit until 9999-12-31 23:59"),
     ],
 )
 def test_an_attempt_in_words(status: int, outcome: Outcome, words: str) -> None:
-    assert in_words("work", status, outcome) == words
+    assert in_words("work", status, outcome, NOW) == words
 
 
-def test_a_time_is_local_and_never_too_early() -> None:
-    found = re.fullmatch(
-        r"work usage limit until (\d\d):(\d\d)", in_words("work", 0, Outcome(kind=Kind.USAGE_LIMIT, until=61.0))
-    )
-    assert found is not None
-    assert found[2] == "02"
+def test_a_time_of_another_day_says_so() -> None:
+    """A weekly limit's return must not look like today's."""
+    later = Outcome(kind=Kind.USAGE_LIMIT, until=NOW + 3 * 86_400)
+    assert re.fullmatch(r"work 429 usage limit until [A-Z][a-z]{2} \d\d:\d\d", in_words("work", 429, later, NOW))
 
 
 @pytest.fixture
@@ -48,6 +46,7 @@ def test_a_large_answer_is_kept_in_part_and_a_cookie_not_at_all(trail: tuple[Tra
     response = http.Response.make(503, b"", {"set-cookie": "session=secret", "content-type": "text/plain"})
     shown.turn.report(lease, Outcome(kind=Kind.SERVER_ERROR), NOW)
     shown.follow(response, b"\xff" + b"x" * MOST_BODY, delivered=False)
+    shown.over("given up", NOW)
     (attempt,) = shown.flow.metadata["codex_rotate.attempts"]
     assert attempt["body"].endswith(f"… ({MOST_BODY + 1} bytes)")
     assert "secret" not in repr(shown.flow.metadata)

@@ -187,8 +187,8 @@ def test_limits_are_told_with_their_length_and_reset() -> None:
             }
         )
     )
-    assert "  - codex, 5 h: 42.5 % used, resets 2027-01-15 08:01 UTC\n" in text
-    assert "  - codex, 7 d: 5 % used\n" in text
+    assert "  - codex, 5h: 42.5 % used, resets 2027-01-15 08:01 UTC\n" in text
+    assert "  - codex, 7d: 5 % used\n" in text
     assert "plan: plus\n" in text
     assert "  - credit: 12.5\n" in text
 

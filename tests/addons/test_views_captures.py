@@ -80,7 +80,7 @@ def test_a_turn_is_told_from_the_question_to_the_limits(capture: Capture) -> Non
     text = told(capture.plain)
     assert "ended: completed\n" in text
     assert "reasoning: sealed by work, " in text
-    assert "limits:\n  - codex, 5 h: " in text
+    assert "limits:\n  - codex, 5h: " in text
 
 
 def test_every_message_of_a_socket_is_told(capture: Capture) -> None:

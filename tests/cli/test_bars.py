@@ -2,7 +2,8 @@
 
 import pytest
 
-from cli.bars import MARK, bar, can_show, in_ascii, in_percent, window_name
+from accounts.quota import window_name
+from cli.bars import MARK, bar, can_show, in_ascii, in_percent
 
 
 @pytest.mark.parametrize(

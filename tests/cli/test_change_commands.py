@@ -12,7 +12,7 @@ from accounts.model import Account, Cooldown, Standing
 from accounts.quota import MAIN, Window
 from accounts.store import Store
 from cli.change_commands import pause, read_percent, read_priority, read_tags, reserve, resume, retag
-from cli.states import clock_time
+from config.local_time import clock_time
 
 type Run = Callable[..., Any]
 type Fill = Callable[..., tuple[Account, ...]]

@@ -36,7 +36,7 @@ def test_who_can_serve(seats: tuple[Seat, ...], found: list[object]) -> None:
 
 def test_all_resting_says_until_when() -> None:
     seats = (seat("a", State.RESTING, NOW + 7200), seat("b", State.RESTING, NOW + 60))
-    from cli.states import clock_time
+    from config.local_time import clock_time
 
     assert clock_time(NOW + 60, NOW) in only(doctor_accounts.accounts(Pool(seats=seats), NOW)).what
 

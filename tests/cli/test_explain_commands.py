@@ -53,7 +53,7 @@ def test_a_turn_is_a_line(run: Run, capture: Path, home: Path) -> None:
 def test_programs_get_the_same_and_more(run: Run, capture: Path) -> None:
     (turn,) = run("explain", capture, "--json").json["turns"]
     assert turn["asked"][0] == {"account": "work", "kind": "usage_limit", "status": 429, "detail": ""}
-    assert turn["tokens"] == {"input": 20, "cached": 10, "output": 3, "reasoning": 2}
+    assert turn["tokens"] == {"given": 20, "cached": 10, "made": 3, "reasoning": 2, "total": None}
     assert (turn["file"], turn["thread"]) == (str(capture), "conversation-1")
 
 

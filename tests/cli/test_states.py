@@ -7,7 +7,7 @@ import pytest
 
 from accounts.model import Account, Cooldown, Standing
 from accounts.quota import MAIN, Window
-from cli.states import State, Told, ago, clock_time, described, in_words, remedies, short_time, tell
+from cli.states import State, Told, ago, described, in_words, remedies, tell
 
 NOON = 1_700_049_600.0
 """2023-11-15 12:00 UTC, a Wednesday."""
@@ -41,22 +41,6 @@ def test_the_state_that_explains_best(standing: Standing, enabled: bool, until: 
     told = tell(account, Cooldown(until=until, reason="limit") if until is not None else None, now=100.0)
     assert told.state is state
     assert (told.until is not None) == (state is State.RESTING)
-
-
-@pytest.mark.parametrize(
-    ("moment", "shown"),
-    [
-        (NOON + 3600, "22:00"),
-        (NOON + 3 * 3600, "Thu 00:00"),
-        (NOON + 6 * 86400, "Tue 21:00"),
-        (NOON + 7 * 86400, "2023-11-22 21:00"),
-        (NOON - 86400, "Tue 21:00"),
-        (1e18, "9999-12-31 23:59"),
-    ],
-)
-def test_times_are_local(moment: float, shown: str) -> None:
-    """Today the time is enough, this week the day, later the date; a time beyond the calendar breaks nothing."""
-    assert clock_time(moment, NOON) == shown
 
 
 def test_in_words() -> None:
@@ -99,13 +83,6 @@ def test_what_the_owner_keeps(kept: int, used: float, resets_in: float, state: S
 )
 def test_how_long_ago(seconds: float, shown: str) -> None:
     assert ago(NOON - seconds, NOON) == shown
-
-
-@pytest.mark.parametrize(
-    ("days", "shown"), [(0, "21:00"), (6, "Tue 21:00"), (7, "2023-11-22"), (20, "2023-12-05"), (10**9, "9999-12-31")]
-)
-def test_short_times_leave_out_the_hour_of_a_far_day(days: int, shown: str) -> None:
-    assert short_time(NOON + 86_400 * days, NOON) == shown
 
 
 def test_what_only_a_person_can_mend_comes_with_its_command() -> None:

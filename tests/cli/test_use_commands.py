@@ -9,8 +9,8 @@ import pytest
 from accounts.model import Account, Cooldown, Standing
 from accounts.quota import MAIN, Window
 from accounts.store import Store
-from cli.states import clock_time
 from cli.use_commands import choose_account, hindrance, seats
+from config.local_time import clock_time
 
 type Run = Callable[..., Any]
 type Fill = Callable[..., tuple[Account, ...]]
