@@ -2,6 +2,7 @@
 
 from addons.clients import Clients
 from addons.keeper import Keeper
+from addons.masked_logs import MaskedLogs
 from addons.palette import KeptFlows, Palette
 from addons.presence import Presence
 from addons.rotator import Rotator, SocketRotator
@@ -14,6 +15,7 @@ clients = Clients(startup)
 rotator = Rotator(startup, clients)
 addons = [
     startup,
+    MaskedLogs(startup),
     clients,
     Presence(startup),
     Keeper(startup),

@@ -355,6 +355,8 @@ class AttemptStream(h.HttpStream):
         elif isinstance(command.event, h.ResponseHeaders) and self.hidden and self.exchange is not None:
             command.event.response = self.exchange.reveal(command.event.response)
             self.hidden = False
+        elif isinstance(command.event, h.ResponseData) and self.exchange is not None:
+            command.event.data = self.exchange.reveal_data(command.event.data)
 
 
 class AttemptWakeup(commands.RequestWakeup):

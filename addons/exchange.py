@@ -62,7 +62,7 @@ class Pooled(Own):
         self.service = service
         self.turn = service.turn(ask)
         self.upgrade = messages.is_upgrade(flow.request)
-        self.trail = trail.Trail(flow, self.turn, upgrade=self.upgrade)
+        self.trail = trail.Trail(flow, self.turn, shown, upgrade=self.upgrade)
         self.capture = capture.Capture(0)
         self.catalogue = ask.steady
         self.lease: Lease | None = None
@@ -89,8 +89,9 @@ class Pooled(Own):
         logger.info("codex-rotate: the body of this request is too large to keep: sent once, never retried")
 
     def start(self) -> Step:
+        self.shown.request_body(self.flow.request)
         if not self.turn.ask.thread:
-            self.turn.ask = replace(self.turn.ask, thread=thread_in(messages.plain_body(self.flow.request)))
+            self.turn.ask = replace(self.turn.ask, thread=thread_in(self._asked()))
         return self._take(None)
 
     def head(self, response: http.Response) -> Step:
@@ -230,6 +231,10 @@ class Pooled(Own):
 
     # Inside
 
+    def _asked(self) -> bytes:
+        """The client's request body without its coding; empty when there is none, or none that can be read."""
+        return messages.plain(self.flow.request, self.shown.body(self.flow.request))
+
     def _take(self, again: Lease | None) -> Step:
         now = self.service.clock()
         taken = self.turn.take(now, again=again)
@@ -247,7 +252,7 @@ class Pooled(Own):
         request = credentials.managed(self.flow.request, self.shown, self.lease, self.service.turn_states)
         reader = self.service.pool.reader(self.lease, self.service.clock())
         if self.service.unsealing.concerns(reader) and self.replayable:
-            body = messages.plain_body(self.flow.request)
+            body = self._asked()
             readable = self.service.unsealing.readable(body, reader)
             if readable is not body:
                 request.headers.pop("content-encoding", None)
@@ -290,7 +295,7 @@ class Pooled(Own):
                 case Action.RETRY_SAME:
                     self.paced = lease
                     return Signal.THINK
-                case Action.UNSEAL if self.service.unseal(messages.plain_body(self.flow.request), lease, now):
+                case Action.UNSEAL if self.service.unseal(self._asked(), lease, now):
                     self.turn.pause = 0.0
                     self.paced = lease  # not at once: its connection is still busy with the answer that has just ended
                     return Signal.THINK

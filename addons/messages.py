@@ -1,10 +1,9 @@
 """HTTP messages of mitmproxy as values the pool's core understands. Pure."""
 
 from mitmproxy import http
-from mitmproxy.net import encoding
 
 from accounts.outcomes import Reply, error_of
-from addons import streams
+from addons import redact, streams
 
 
 def read_reply(response: http.Response, body: bytes) -> Reply:
@@ -32,11 +31,7 @@ def plain_body(request: http.Request) -> bytes:
 
 def plain(message: http.Message, body: bytes) -> bytes:
     """A body without the coding that the message names; empty when it is cut short, or in a coding nobody knows."""
-    try:
-        decoded = encoding.decode(body, message.headers.get("content-encoding", "identity"))
-    except ValueError:
-        return b""
-    return decoded if isinstance(decoded, bytes) else b""
+    return redact.plain_or_none(body, message.headers.get("content-encoding", "identity")) or b""
 
 
 def is_upgrade(request: http.Request) -> bool:

@@ -2,7 +2,7 @@
 
 from mitmproxy import http
 
-from addons import answers, credentials, redact
+from addons import answers, redact
 from addons.steps import Answer, Loss, Send, Signal, Step
 
 
@@ -13,12 +13,12 @@ class Own:
         self.flow = flow
         self.shown = shown
         self.step: Step | None = None
-        self._cookies: redact.Shown | None = None
 
     def streaming(self) -> None: ...
 
     def start(self) -> Step:
-        return Send(credentials.own(self.flow.request, self.shown), key="")
+        self.shown.request_body(self.flow.request)
+        return Send(self.shown.wire(self.flow.request), key="")
 
     def head(self, response: http.Response) -> Step:
         return Signal.DELIVER
@@ -39,18 +39,13 @@ class Own:
         return Signal.WAIT
 
     def delivering(self, response: http.Response) -> None:
-        if self.shown.redacted:
-            self._cookies = redact.hide(response.headers, redact.RESPONSE)
+        self.shown.answer_head(response)
 
     def reveal(self, response: http.Response) -> http.Response:
-        if self._cookies is None or not self._cookies.secrets:
-            return response
-        data = response.data
-        headers = self._cookies.reveal(response.headers)
-        # the body follows in events of its own
-        return http.Response(
-            data.http_version, data.status_code, data.reason, headers, None, None, data.timestamp_start, None
-        )
+        return self.shown.revealed(response)
+
+    def reveal_data(self, data: bytes) -> bytes:
+        return self.shown.revealed_data(data)
 
     def gone(self) -> None: ...
 
@@ -59,4 +54,11 @@ class Own:
     def finished(self) -> None: ...
 
     async def think(self) -> Step:
+        return Answer(answers.failed_closed())
+
+
+class Refused(Own):
+    """A request that nobody may send: it has an answer already, or something of ours went wrong."""
+
+    def start(self) -> Step:
         return Answer(answers.failed_closed())

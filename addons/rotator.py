@@ -8,7 +8,19 @@ from mitmproxy import ctx, http
 from mitmproxy.proxy.layer import NextLayer
 from mitmproxy.websocket import WebSocketMessage
 
-from addons import answers, attempts, attempts_connections, capture, exchange, messages, own, redact, sockets, trail
+from addons import (
+    answers,
+    attempts,
+    attempts_connections,
+    capture,
+    exchange,
+    messages,
+    own,
+    redact,
+    redact_messages,
+    sockets,
+    trail,
+)
 from addons.clients import Clients
 from addons.routes import Route, Target, route_of
 from addons.startup import Startup
@@ -50,10 +62,15 @@ class Rotator:
 
     @answers.fail_closed
     def requestheaders(self, flow: http.HTTPFlow) -> None:
-        if flow.response or flow.error or not flow.live or flow.is_replay:
+        if flow.error or not flow.live or flow.is_replay:
             return
-        route = route_of(target_of(flow))
-        shown = redact.hide(flow.request.headers, redact.REQUEST) if ctx.options.rotate_redact else redact.AS_IS
+        target, shown = target_of(flow), self.startup.shown()
+        shown.request_head(flow.request)
+        self.exchanges[flow.id] = own.Refused(flow, shown)  # until something better is known
+        if not flow.response:
+            self._route(flow, route_of(target), shown)
+
+    def _route(self, flow: http.HTTPFlow, route: Route, shown: redact.Shown) -> None:
         if route is Route.OWN:
             self.exchanges[flow.id] = own.Own(flow, shown)
         elif messages.is_upgrade(flow.request) and ctx.options.rotate_transport == "sse":
@@ -70,11 +87,18 @@ class Rotator:
             answers.log_defect("a request", e)
 
     def response(self, flow: http.HTTPFlow) -> None:
+        self._over(flow)
         if flow.websocket is None:
             self.exchanges.pop(flow.id, None)
 
     def error(self, flow: http.HTTPFlow) -> None:
+        self._over(flow)
         self.exchanges.pop(flow.id, None)
+
+    def _over(self, flow: http.HTTPFlow) -> None:
+        served = self.exchanges.get(flow.id)
+        if served is not None:
+            served.shown.over(flow.request, flow.response)
 
 
 class SocketRotator:
@@ -83,16 +107,21 @@ class SocketRotator:
     def __init__(self, rotator: Rotator) -> None:
         self.rotator = rotator
         self.sockets: dict[str, sockets.Socket] = {}
+        self.shown: dict[str, redact.Shown] = {}
         self.kept: dict[str, capture.Messages] = {}
 
     def websocket_start(self, flow: http.HTTPFlow) -> None:
         served = self.rotator.exchanges.pop(flow.id, None)
+        if served is not None:
+            self.shown[flow.id] = served.shown
         if isinstance(served, exchange.Pooled) and served.served_by is not None:
             noted = functools.partial(trail.turn_over, flow)
             self.sockets[flow.id] = sockets.Socket(served.service, served.served_by, noted)
 
     def websocket_message(self, flow: http.HTTPFlow) -> None:
         self._judge(flow)
+        if flow.id in self.shown:
+            redact_messages.show(flow, self.shown[flow.id])
         if flow.id not in self.kept:
             self.kept[flow.id] = capture.Messages(ctx.options.rotate_capture_limit)
         self.kept[flow.id].trim(flow)
@@ -135,6 +164,7 @@ class SocketRotator:
 
     def websocket_end(self, flow: http.HTTPFlow) -> None:
         self.kept.pop(flow.id, None)
+        self.shown.pop(flow.id, None)
         socket = self.sockets.pop(flow.id, None)
         if socket is not None:
             assert flow.websocket is not None

@@ -169,6 +169,9 @@ class Script:
     def reveal(self, response: http.Response) -> http.Response:
         return response
 
+    def reveal_data(self, data: bytes) -> bytes:
+        return data
+
     def finished(self) -> None:
         self.history.append("finished")
 

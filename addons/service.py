@@ -132,6 +132,9 @@ class PoolService:
         self.pool.load(self.store)
         self.pool.policy = policy_of(self.settings, self.pool, self.store.chosen_account())
         self.client_keys = self.store.client_keys()
+        accounts = [seat.account for seat in self.pool.seats.values()]
+        ids = [each.account_id for each in accounts] + [each.user_id for each in accounts]
+        self.account_ids = frozenset(each.encode() for each in ids)
 
     async def _renew(self, lease: Lease, reason: str) -> Renewal:
         renewal = await self._refresher.renew(lease.key, lease.credentials, reason)

@@ -11,7 +11,7 @@ from mitmproxy.addonmanager import Loader
 
 from accounts.errors import NoAccounts, RotateError
 from accounts.selection import Ask
-from addons import redact, selftest
+from addons import redact, selftest, watching
 from addons.capture import Capture
 from addons.exchange import Pooled
 from addons.routes import INTERCEPT
@@ -59,8 +59,8 @@ class Startup:
             "rotate_redact",
             bool,
             True,
-            "Keep the client's own authorization and cookies out of what is shown and saved. The tokens of managed "
-            "accounts are never in a flow, whatever this says.",
+            "Keep the client's own tokens and cookies, e-mail addresses and ids of accounts out of what is shown, "
+            "logged and saved. The tokens of managed accounts are never in a flow, whatever this says.",
         )
         loader.add_option(
             "rotate_head_timeout",
@@ -100,6 +100,13 @@ class Startup:
         if self.service is None:
             raise RuntimeError("the pool is not open")
         return self.service
+
+    def shown(self) -> redact.Shown:
+        """What the flow of a new request shows."""
+        if not ctx.options.rotate_redact:
+            return redact.AsItIs()
+        ids = self.service.account_ids if self.service is not None else frozenset()
+        return redact.Shown(ids, bodies=watching.anybody(ctx.master.addons, ctx.options))
 
     def pooled(self, flow: http.HTTPFlow, shown: redact.Shown, ask: Ask) -> Pooled:
         """The exchange of a request that the pool serves."""

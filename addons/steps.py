@@ -90,6 +90,9 @@ class Exchange(Protocol):
     def reveal(self, response: http.Response) -> http.Response:
         """The response as the client shall get it."""
 
+    def reveal_data(self, data: bytes) -> bytes:
+        """Of its body, what the client shall get."""
+
     def finished(self) -> None:
         """The client has, or is about to get, the whole answer."""
 

@@ -38,9 +38,10 @@ FAILED: Final = ":no_entry:"
 class Trail:
     """The attempts for one request, as its flow shows them."""
 
-    def __init__(self, flow: http.HTTPFlow, turn: Turn, *, upgrade: bool) -> None:
+    def __init__(self, flow: http.HTTPFlow, turn: Turn, shown: redact.Shown, *, upgrade: bool) -> None:
         self.flow = flow
         self.turn = turn
+        self.shown = shown
         self._attempts: list[dict[str, Any]] = []
         self._words: list[str] = []
         self._unseen: list[tuple[dict[str, Any], http.Response, bytes]] = []
@@ -69,7 +70,7 @@ class Trail:
     def over(self, done: str, now: float) -> None:
         """The request has come to its end: now is the time for what nobody waits for."""
         for shown, response, body in self._unseen:
-            shown |= {"headers": _headers(response), "body": _text(response, body)}
+            shown |= {"headers": self._headers(response), "body": self._text(response, body)}
         self._unseen.clear()
         self.flow.metadata |= {
             f"{PREFIX}thread": self.turn.ask.thread,
@@ -80,6 +81,16 @@ class Trail:
         if self._attempts and not self.flow.marked:
             failed = self.turn.outcomes[-1].kind not in FINE
             self.flow.marked = FAILED if failed else ROTATED if len(self._attempts) > 1 else ""
+
+    def _headers(self, response: http.Response) -> list[list[str]]:
+        kept = response.headers.copy()
+        redact.hide(kept, redact.RESPONSE, self.shown.ids)
+        return [[name.decode("utf-8", "replace"), value.decode("utf-8", "replace")] for name, value in kept.fields]
+
+    def _text(self, response: http.Response, body: bytes) -> str:
+        plain = messages.plain(response, body)
+        cut = f"… ({len(plain)} bytes)" if len(plain) > MOST_BODY else ""
+        return self.shown.masked(plain[:MOST_BODY]).decode("utf-8", "replace") + cut
 
     def _tell(self, ending: str) -> None:
         self.flow.comment = " → ".join(self._words) + ending
@@ -117,18 +128,6 @@ def _rotations(attempts: Sequence[dict[str, Any]]) -> str:
     accounts = [each["account"] for each in attempts]
     switched = sum(one != other for one, other in pairwise(accounts))
     return "" if not switched else ", 1 rotation" if switched == 1 else f", {switched} rotations"
-
-
-def _headers(response: http.Response) -> list[list[str]]:
-    kept = response.headers.copy()
-    redact.hide(kept, redact.RESPONSE)
-    return [[name.decode("utf-8", "replace"), value.decode("utf-8", "replace")] for name, value in kept.fields]
-
-
-def _text(response: http.Response, body: bytes) -> str:
-    plain = messages.plain(response, body)
-    cut = f"… ({len(plain)} bytes)" if len(plain) > MOST_BODY else ""
-    return plain[:MOST_BODY].decode("utf-8", "replace") + cut
 
 
 def told(flow: http.HTTPFlow) -> list[str]:

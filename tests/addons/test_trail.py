@@ -10,6 +10,7 @@ from mitmproxy.test import tflow
 from accounts.model import Event
 from accounts.outcomes import Kind, Outcome
 from accounts.pool import Lease
+from addons.redact import Shown
 from addons.trail import MOST_BODY, MOST_TURNS, Trail, in_words, turn_over
 from tests.builders import NOW, pool_of, taken, turn_on
 
@@ -38,7 +39,7 @@ def test_a_time_of_another_day_says_so() -> None:
 def trail() -> tuple[Trail, Lease]:
     turn = turn_on(pool_of("a", "b"))
     lease = taken(turn)
-    return Trail(tflow.tflow(), turn, upgrade=False), lease
+    return Trail(tflow.tflow(), turn, Shown(), upgrade=False), lease
 
 
 def test_a_large_answer_is_kept_in_part_and_a_cookie_not_at_all(trail: tuple[Trail, Lease]) -> None:

@@ -1,0 +1,42 @@
+"""Keeps what clients send out of the log: mitmproxy quotes what it cannot parse, and some of what it can."""
+
+import logging
+from typing import Final
+
+from mitmproxy import ctx
+
+from addons.startup import Startup
+
+_TRACEBACKS: Final = logging.Formatter()
+
+
+class MaskedLogs(logging.Filter):
+    """Masks each line where it is about to be printed or kept, by mitmproxy's own handlers."""
+
+    def __init__(self, startup: Startup) -> None:
+        super().__init__()
+        self.startup = startup
+        self._handlers: list[logging.Handler] = []
+
+    def running(self) -> None:
+        self._handlers = list(logging.getLogger().handlers)
+        for handler in self._handlers:
+            handler.addFilter(self)
+
+    def done(self) -> None:
+        for handler in self._handlers:
+            handler.removeFilter(self)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not ctx.options.rotate_redact:
+            return True
+        said = record.getMessage()
+        masked = self._masked(said)
+        if masked != said:
+            record.msg, record.args = masked, ()
+        if record.exc_info:
+            record.exc_text = self._masked(_TRACEBACKS.formatException(record.exc_info))
+        return True
+
+    def _masked(self, text: str) -> str:
+        return self.startup.shown().masked(text.encode("utf-8", "replace")).decode("utf-8", "replace")

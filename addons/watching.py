@@ -1,0 +1,19 @@
+"""Whether anybody can see the bodies of flows: looking for secrets in them costs more than the rest of a request."""
+
+from typing import Final
+
+from mitmproxy.addonmanager import AddonManager
+from mitmproxy.options import Options
+
+WRITES: Final = ("save_stream_file", "hardump")
+SHOWS_BODIES: Final = 3
+"""From this `flow_detail` on, mitmdump prints bodies."""
+
+
+def anybody(addons: AddonManager, options: Options) -> bool:
+    """mitmweb and the console keep flows; mitmdump prints or writes them where it is told to."""
+    return (
+        addons.get("view") is not None
+        or any(name in options and getattr(options, name) for name in WRITES)
+        or ("flow_detail" in options and options.flow_detail >= SHOWS_BODIES)
+    )
