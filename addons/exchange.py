@@ -217,7 +217,7 @@ class Pooled(Own):
     def finished(self) -> None:
         if not self.delivered:
             self._settle(Outcome(kind=Kind.CLIENT_GONE))
-            self._close("answered by the proxy")
+            self._close(trail.OURS)
             return
         if self.catalogue and self.response is not None and self.lease is not None:
             plain = messages.plain(self.response, bytes(self.collected))
@@ -225,7 +225,7 @@ class Pooled(Own):
         if self.events is not None and self.outcome is None:
             self.outcome = Outcome(kind=Kind.TRUNCATED, detail="ended without response.completed")
         self._settle(self.outcome or Outcome(kind=Kind.UPGRADED if self.upgrade else Kind.OK))
-        self._close("delivered")
+        self._close("broken off by upstream" if self.outcome and self.outcome.kind is Kind.TRUNCATED else "delivered")
         if self.flow.response is not None and callable(self.flow.response.stream):
             self.capture.into(self.flow)
 
@@ -330,6 +330,7 @@ class Pooled(Own):
         return Signal.DELIVER
 
     def _exhausted(self, exhausted: Exhausted, now: float) -> Step:
+        self.trail.nobody(exhausted.reasons)
         if self.upgrade:  # the pool is asked once more when the client asks: an account may be back by then
             return local_socket.while_exhausted(self.service, self.turn.ask, self.flow.request)
         return Answer(self.service.nothing_usable(exhausted, now))

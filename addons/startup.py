@@ -28,6 +28,9 @@ FORCED: Final = {
 """What mitmproxy must be set to. Eager connections and copied certificates break a name-constrained CA and open
 connections that no account owns; proxy_debug prints what goes over the wire, managed tokens included."""
 
+COLUMNS: Final = ["tls", "icon", "path", "method", "status", "comment", "size", "time"]
+"""Of mitmweb's list. The comment stands before a column that is aligned to the right: it fills its own."""
+
 CANNOT_VOUCH: Final = (
     "the CA of codex-rotate can vouch for chatgpt.com and openai.com only, so clients refuse every other host that is "
     "opened. To look into other hosts run `codex-rotate serve --intercept-all`."
@@ -126,6 +129,8 @@ class Startup:
         }
         if not ctx.options.allow_hosts and not ctx.options.ignore_hosts:
             wrong["allow_hosts"] = [INTERCEPT]
+        if "web_columns" in ctx.options and ctx.options.web_columns == ctx.options.default("web_columns"):
+            ctx.options.update(web_columns=COLUMNS)  # not forced: mitmweb's own have no comment
         if wrong:
             ctx.options.update(**wrong)
             said = ", ".join(f"{name}={value}" for name, value in sorted(wrong.items()))

@@ -7,6 +7,7 @@
 | `codex_rotate.transport` | `http` or `websocket` |
 | `codex_rotate.done` | what became of it, in words |
 | `codex_rotate.attempts` | `account`, `why`, `kind`, `detail`, `seconds`, `status`; of a failed one `headers`, `body` |
+| `codex_rotate.nobody` | where no account could serve: of each, why not |
 | `codex_rotate.captured` | of a body that is kept in part: how many bytes are kept, and how many there were |
 | `codex_rotate.messages_dropped` | of a socket: how many of its older messages are gone |
 | `codex_rotate.turns` | of a WebSocket, the last 100 turns: `at`, `done`, `seconds`, and `attempts` without answers |
@@ -14,7 +15,7 @@
 All are ours, none holds a credential; flows keep them when they are saved.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any, Final
 
@@ -33,6 +34,10 @@ MOST_TURNS: Final = 100
 FINE: Final = frozenset({Kind.OK, Kind.UPGRADED})
 ROTATED: Final = ":twisted_rightwards_arrows:"
 FAILED: Final = ":no_entry:"
+OURS: Final = "answered by the proxy"
+"""What became of a request that no account has answered."""
+RECONNECTS: Final = "told to reconnect"
+"""What became of a turn that goes on, unseen by the user, on another socket."""
 
 
 class Trail:
@@ -78,9 +83,15 @@ class Trail:
             f"{PREFIX}done": done,
         }
         self._tell(f", {max(0.0, now - self.turn.began):.1f} s{_rotations(self._attempts)}")
-        if self._attempts and not self.flow.marked:
-            failed = self.turn.outcomes[-1].kind not in FINE
+        if not self.flow.marked:
+            failed = not self.turn.outcomes or self.turn.outcomes[-1].kind not in FINE
             self.flow.marked = FAILED if failed else ROTATED if len(self._attempts) > 1 else ""
+
+    def nobody(self, reasons: Mapping[str, str]) -> None:
+        """No account can serve, so the answer is ours. `reasons` says of each account why not."""
+        self.flow.metadata[f"{PREFIX}nobody"] = dict(reasons)
+        self._words.append("nobody left")
+        self._tell("")
 
     def _headers(self, response: http.Response) -> list[list[str]]:
         kept = response.headers.copy()
@@ -120,8 +131,8 @@ def turn_over(flow: http.HTTPFlow, event: Event) -> None:
     number = "" if len(turns) == 1 else f"{len(turns)} turns, the last: "
     upgrade = flow.comment.partition(" | ")[0]
     flow.comment = f"{upgrade} | {number}{last}{record.done}, {record.seconds:.1f} s"
-    if trouble:
-        flow.marked = FAILED
+    if trouble and flow.marked != FAILED:
+        flow.marked = ROTATED if record.done == RECONNECTS else FAILED
 
 
 def _rotations(attempts: Sequence[dict[str, Any]]) -> str:
@@ -135,10 +146,12 @@ def told(flow: http.HTTPFlow) -> list[str]:
     metadata = flow.metadata
     attempts = metadata.get(f"{PREFIX}attempts") or []
     turns = metadata.get(f"{PREFIX}turns") or []
-    if not attempts and not turns:
+    nobody = metadata.get(f"{PREFIX}nobody") or {}
+    if not attempts and not turns and not nobody:
         return []
     lines = [flow.comment or str(metadata.get(f"{PREFIX}done", ""))]
     lines += [f"  {_attempt_told(each)}" for each in attempts]
+    lines += [f"  {label} cannot: {reason}" for label, reason in nobody.items()]
     for number, turn in enumerate(turns, start=1):
         lines.append(f"  turn {number}: {turn['done']}, {turn['seconds']:.1f} s")
         lines += [f"    {_attempt_told(each)}" for each in turn["attempts"]]

@@ -34,6 +34,10 @@ class Piece:
 
     def full(self, indent: int) -> list[str]:
         """The item with all it has to say, as far as bounds let it; `indent` is where its title stands."""
+        if isinstance(self.value, Mapping) and any(
+            "\n" in each for each in self.value.values() if isinstance(each, str)
+        ):
+            return written.fields(self.titled(), self.value, indent=indent)
         if self.value is not None:
             return written.block(self.titled(), self.value, indent=indent)
         if not self.text:

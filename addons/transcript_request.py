@@ -17,6 +17,9 @@ NEW: Final = (30, 2_000)
 NEW_OUTPUT: Final = (8, 800)
 """Lines and characters of what the model has not answered yet: of a message, and of what a tool put out."""
 
+_SET_UP: Final = frozenset({"developer", "system"})
+"""Whose messages are the same in every thread, and long: the person's own words come after them."""
+
 _TOLD: Final = frozenset(
     {"type", "model", "input", "instructions", "tools", "reasoning", "prompt_cache_key", "previous_response_id"}
     | {"generate", "stream"}
@@ -29,11 +32,11 @@ def shown(request: Mapping[str, object], owner: Owner = nobody, *, whole: bool =
     lines = [f"{key}: {written.scalar(value)}" for key, value in _head(request, items) if value]
     if not whole:
         lines.append("cut off: what follows is not in the capture")
+    if items:
+        lines += [f"input: # {_counted(items)}", *_conversation(items, owner)]
     for key, value in request.items():
         if key not in _TOLD:
             lines += written.block(name(key), value, indent=0, most=2_000)
-    if items:
-        lines += [f"input: # {_counted(items)}", *_conversation(items, owner)]
     return lines
 
 
@@ -99,7 +102,8 @@ def _conversation(items: list[Mapping[str, object]], owner: Owner) -> list[str]:
 def _listed(at: int, each: Piece, *, new: bool) -> list[str]:
     if new and each.value is None and each.text:
         title = f"{at} {each.titled()}"
-        text = written.opening(written.masked(each.readable()), *(NEW_OUTPUT if each.is_output else NEW))
+        bounds = NEW_OUTPUT if each.is_output or each.title in _SET_UP else NEW
+        text = written.opening(written.masked(each.readable()), *bounds)
         first, *rest = written.entry(title, text, indent=2)
         return [f"  {first}", *rest]
     return [f"  {at} {line}" for line in each.folded()]

@@ -20,8 +20,8 @@ PIECE: Final = 40_000
 """Characters of one text in it."""
 ONE_LINE: Final = 76
 """Characters of what is told in one line: a title and a size go beside it."""
-WIDTH: Final = 92
-"""Columns of prose, without its indentation."""
+WIDTH: Final = 78
+"""Columns of prose, without its indentation: what mitmweb shows beside its list in a window of 1400 pixels."""
 
 _MASK: Final = MARK.decode()
 _SECRET: Final = re.compile(
@@ -39,6 +39,8 @@ _SEALED: Final = re.compile(r'("encrypted_content"\s*:\s*")((?:[^"\\]++|\\.)*+)|
 _DATA: Final = re.compile(r"data:([\w.+/-]{1,60})[\w;=.-]{0,60},")
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_/<(](?:[^\x00-\x1f\x7f:#]|:(?! |$)|(?<! )#)*")
 _QUOTED: Final = re.compile(r'["\\]')
+_EMPTY: Final = re.compile(r"^(?=\n)", re.MULTILINE)
+"""Lines that mitmweb would not show: it gives each one a box, and an empty box has no height."""
 _BREAK: Final = re.compile(r"\r\n?")
 _DEEPEST: Final = 12
 _WIDEST: Final = 200
@@ -53,6 +55,7 @@ def masked(text: str) -> str:
 def finished(lines: list[str]) -> str:
     """The transcript: masked, bounded, and nothing in it that cannot be encoded."""
     text = cut(masked("\n".join(lines)), MOST)
+    text = _EMPTY.sub(" ", text)
     return text.encode("utf-8", "replace").decode() + "\n"
 
 
@@ -122,12 +125,22 @@ def entry(title: str, text: str, *, indent: int, most: int = PIECE) -> list[str]
 def block(title: str, value: object, *, indent: int, most: int = PIECE) -> list[str]:
     """A title and a JSON value: beside it if short, else over several lines below it."""
     text = pretty(value)
-    if "\n" not in text:
+    if "\n" not in text and indent + len(title) + len(text) <= WIDTH:
         return [f"{title}: {text}"]
     if len(text) > most:
         return entry(title, text, indent=indent, most=most)  # cut short it is JSON no more
     space = " " * (indent + 2)
     return [f"{title}:", *(space + line for line in text.split("\n"))]
+
+
+def fields(title: str, value: Mapping[str, object], *, indent: int) -> list[str]:
+    """A title and an object whose texts have several lines: each text as it is, not as JSON writes it."""
+    lines = [f"{title}:"]
+    for key, each in scrubbed(dict(value)).items():  # type: ignore[attr-defined]
+        make = entry if isinstance(each, str) else block
+        first, *rest = make(key, each, indent=indent + 2)
+        lines += [" " * (indent + 2) + first, *rest]
+    return lines
 
 
 def pretty(value: object) -> str:

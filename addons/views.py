@@ -19,7 +19,7 @@ from addons import messages, transcript, transcript_request
 from addons import transcript_text as written
 from addons import transcript_wire as wire
 from addons.capture import CAPTURED
-from addons.trail import PREFIX
+from addons.trail import OURS, PREFIX
 from addons.transcript_items import Owner, name, nobody
 from addons.transcript_owners import Owners, account_of
 
@@ -107,7 +107,7 @@ def response(data: bytes, head: http.Response, seen: http.HTTPFlow | None) -> li
         lines = transcript.shown(answer, lambda _: label, unended=_unended(metadata))
     else:
         lines = document(wire.text_of(data), head.status_code, lambda _: label)
-    return lines + _failed_attempts(metadata)
+    return [*_given_by(metadata, label), *lines, *_failed_attempts(metadata)]
 
 
 def document(text: str, status: int, owner: Owner = nobody) -> list[str]:
@@ -187,6 +187,16 @@ def _unended(metadata: Mapping[str, object]) -> str:
     return transcript.UNENDED
 
 
+def _given_by(metadata: Mapping[str, object], label: str) -> list[str]:
+    """Whose answer it is; of one of ours why no account could give one."""
+    if metadata.get(f"{PREFIX}done") != OURS:
+        return [f"account: {name(label)}"] if label else []
+    nobody = metadata.get(f"{PREFIX}nobody")
+    reasons = nobody.items() if isinstance(nobody, Mapping) else ()
+    lines = [f"  - {name(str(each))}: {written.scalar(str(why))}" for each, why in reasons]
+    return ["account: none, codex-rotate has answered itself", *(["nobody left:", *lines] if lines else [])]
+
+
 def _failed_attempts(metadata: Mapping[str, object]) -> list[str]:
     """What earlier accounts were answered, which the client has never seen."""
     attempts = metadata.get(f"{PREFIX}attempts")
@@ -207,8 +217,8 @@ def _failed(attempt: Mapping[str, object]) -> list[str]:
     said = transcript.trouble({"status": status, **value})[0] if isinstance(value, dict) else str(status)
     told = [
         *([f"{key}: {written.scalar(str(attempt.get(key)))}"] for key in ("kind", "why", "seconds")),
-        written.block("headers", {str(each[0]): str(each[1]) for each in pairs}, indent=4),
         written.block("body", value, indent=4) if whole else written.entry("body", text, indent=4),
+        written.block("headers", {str(each[0]): str(each[1]) for each in pairs}, indent=4),
     ]
     title = f"  - {name(str(attempt.get('account')))}: # {said}"
     return [title, *(line for first, *rest in told for line in (f"    {first}", *rest))]

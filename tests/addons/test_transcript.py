@@ -167,7 +167,7 @@ def test_texts_that_come_in_pieces_are_put_together() -> None:
             {"type": "response.custom_tool_call_input.delta", "output_index": 2, "delta": "*** Begin"},
         )
     )
-    assert "  - reasoning, unfinished: |\n      **Plan**\n\n      Go\n" in text
+    assert "  - reasoning, unfinished: |\n      **Plan**\n \n      Go\n" in text
     assert '  - call ls (c), unfinished: {"cmd": "x"}\n' in text
     assert "*** Begin" in text
 

@@ -14,7 +14,9 @@ from addons import watching
 def watched(*more: object, **options: object) -> bool:
     with taddons.context(*default_addons(), *more, loadcore=False) as context:
         context.options.update(**options)
-        return watching.anybody(context.master.addons, context.options)
+        seen = watching.anybody(context.master.addons, context.options)
+        context.options.reset()  # closes what was opened to be written
+        return seen
 
 
 def test_mitmdump_by_itself_shows_no_body() -> None:

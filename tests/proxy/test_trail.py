@@ -97,6 +97,17 @@ def test_nobody_left(bench: Bench, file: Path) -> None:
     assert flow.marked == ":no_entry:"
 
 
+def test_nobody_who_could_be_asked(bench: Bench, file: Path) -> None:
+    """Everybody rests: the flow says of each account why it was not asked."""
+    for account in bench.accounts:
+        bench.upstream.fault(account.account_id, LIMIT)
+    assert [turn(bench, "http1").status for _ in range(2)] == [429, 429]
+    _, flow = flows(file, bench, 2)
+    assert re.fullmatch(r"nobody left, \d+\.\d s", flow.comment)
+    assert flow.marked == ":no_entry:"
+    assert set(flow.metadata["codex_rotate.nobody"]) >= {account.account_id for account in bench.accounts}
+
+
 def test_a_limit_inside_a_stream_and_a_reset(bench: Bench, file: Path) -> None:
     """No answer has no status."""
     bench.fault(bench.first, FaultKind.RESET)
@@ -121,7 +132,7 @@ def test_a_socket_whose_account_is_spent(bench: Bench, file: Path) -> None:
     assert turn(bench, "ws").completed
     first, second = flows(file, bench, 2)
     assert "usage limit, told to reconnect" in first.comment
-    assert first.marked == ":no_entry:"
+    assert first.marked == ":twisted_rightwards_arrows:"  # the user sees the answer
     assert second.comment.startswith(f"{bench.second.account_id} 101")
 
 

@@ -1,0 +1,112 @@
+# ruff: noqa: INP001 - scripts/ holds programs
+"""Takes the pictures in docs/images anew: ten turns into a capture, mitmweb with that capture, Chromium in front of it.
+
+    .venv/bin/python -m pip install playwright
+    .venv/bin/python -m scripts.pictures [CAPTURE]
+
+It needs Chromium (`chromium` on the PATH) and a font with emoji, which the markers are. Nothing leaves this machine.
+Look at the pictures before they are committed.
+"""
+
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from tests.harness import MITMDUMP, ROOT, SCRIPT, Output, plain_environment
+from tests.proxy.ten_turns import take
+
+IMAGES: Final = ROOT / "docs" / "images"
+SIZE: Final = {"width": 1280, "height": 760}
+COLUMNS: Final = ("tls", "icon", "path", "status", "comment", "time")
+QUIET: Final = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+)
+ROTATED: Final = 8
+"""The place in the list of the turn whose first account was at its limit."""
+SOCKET: Final = 5
+"""The place of the socket with a tool's call and output."""
+
+
+def main() -> None:
+    """Both pictures, of the capture that is named, or of a new one."""
+    with tempfile.TemporaryDirectory() as folder:
+        given = [Path(each) for each in sys.argv[1:]]
+        capture = given[0] if given else take(Path(folder), Path(folder) / "ca")[0]
+        IMAGES.mkdir(exist_ok=True)
+        with mitmweb(capture, Path(folder)) as address, browser(Path(folder)) as page:
+            page.goto(address)
+            show(page, ROTATED, "Response", ".contentview .controls")
+            keep(page, "mitmweb-flows.png")
+            show(page, SOCKET, "WebSocket", "pre:has-text('ended: completed'):has-text('call exec_command')")
+            keep(page, "mitmweb-socket.png")
+
+
+@contextmanager
+def mitmweb(capture: Path, folder: Path) -> Iterator[str]:
+    """mitmweb with this capture and without a pool; its address, with what lets one in."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    word = secrets.token_hex(8)
+    settings = ["web_open_browser=false", f"web_port={port}", f"web_password={word}", f"confdir={folder / 'web'}"]
+    settings += [f"web_columns={each}" for each in COLUMNS]
+    flags = [part for each in settings for part in ("--set", each)]
+    command = [str(MITMDUMP.with_name("mitmweb")), "--no-server", "-r", str(capture), "-s", str(SCRIPT), *flags]
+    env = {**plain_environment(), "HOME": str(folder), "CODEX_ROTATE_HOME": str(folder / "none"), "TZ": "UTC"}
+    process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)  # noqa: S603
+    assert process.stdout is not None
+    output = Output(process.stdout)
+    try:
+        output.wait_for("Web server listening", seconds=20)
+        yield f"http://127.0.0.1:{port}/?token={word}"
+    finally:
+        process.terminate()
+        process.wait(10)
+        output.close()
+
+
+@contextmanager
+def browser(folder: Path) -> Iterator[Any]:
+    """A page of a browser that knows nothing and asks nobody."""
+    from playwright.sync_api import sync_playwright  # no dependency of ours: only who takes pictures needs it
+
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    if found is None:
+        raise SystemExit("There is no Chromium on the PATH. Install it, and a font with emoji for the markers.")
+    with sync_playwright() as player:
+        profile = str(folder / "profile")
+        opened = player.chromium.launch_persistent_context(
+            profile, executable_path=found, args=list(QUIET), viewport=SIZE
+        )
+        yield opened.pages[0]
+        opened.close()
+
+
+def show(page: Any, place: int, tab: str, top: str) -> None:
+    """Open a flow at one of its tabs, scrolled so that the box with this element is at the top."""
+    page.locator("tr.has-request").nth(place).click()
+    page.locator(".flow-detail nav a", has_text=tab).click()
+    page.wait_for_load_state("networkidle")
+    wanted = page.locator(top).first
+    wanted.wait_for()
+    wanted.evaluate("each => each.parentElement.scrollIntoView({block: 'start'})")
+    page.evaluate("document.activeElement.blur()")
+    page.evaluate("Promise.all(document.getAnimations().map(each => each.finished))")
+
+
+def keep(page: Any, name: str) -> None:
+    """The page as it is."""
+    path = IMAGES / name
+    page.screenshot(path=str(path))
+    print(f"{path.relative_to(ROOT)}: {path.stat().st_size // 1024} KiB")  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()
