@@ -290,6 +290,11 @@ class Pool:
             self._credentials[key] = replace(credentials, expires_at=0.0)
             self._distrusted[key] = credentials.access
 
+    def windows(self, key: str) -> tuple[Window, ...]:
+        """What is known of an account's quota windows."""
+        seat = self._seats.get(key)
+        return seat.windows if seat is not None else ()
+
     def observed(self, key: str, windows: tuple[Window, ...]) -> None:
         """What upstream said of an account's quota windows."""
         seat = self._seats.get(key)

@@ -17,9 +17,10 @@ from typing import Any, Self
 
 from accounts import rows, schema
 from accounts.errors import LabelTaken, StoreClosed, UnknownAccount
-from accounts.model import Account, Affinity, Cooldown, Credentials, Event, Standing, fingerprint, masked
+from accounts.model import Account, Affinity, Cooldown, Credentials, Event, Standing, fingerprint
 from accounts.quota import Window
 from accounts.rests import replaces
+from accounts.stored_tokens import StoredTokens
 
 EVENTS_KEPT = 5_000
 CHANGES_KEPT = 512
@@ -46,6 +47,7 @@ class Store:
         self._recording = threading.Lock()
         self._news: list[Event] = []
         self._recorded: Future[None] | None = None
+        self._tokens = StoredTokens()
         with schema.explained(path), ExitStack() as undo:
             self._reader = undo.enter_context(closing(schema.connect(path, "ro", own_thread=False)))
             self._data_version = self._read_data_version()
@@ -166,6 +168,7 @@ class Store:
                 rows.save_account(db, replace(account, label=rows.free_label(account.label, others)))
             else:
                 rows.save_account(db, rows.renewed(old, account))
+            self._tokens.forget()
             rows.save_credentials(db, account.key, credentials)
             return old is None
 
@@ -215,6 +218,7 @@ class Store:
             row = db.execute("SELECT refresh FROM credential WHERE key = ?", (key,)).fetchone()
             if row is None or row["refresh"] != replaces:
                 return False
+            self._tokens.forget()
             rows.save_credentials(db, key, credentials)
             if credentials.refresh != replaces:
                 spent = (fingerprint(replaces), key, credentials.refreshed_at)
@@ -299,15 +303,10 @@ class Store:
         def work(db: sqlite3.Connection) -> None:
             with self._recording:
                 news, self._news, self._recorded = self._news, [], None
-            stored = [token for row in db.execute("SELECT access, refresh, id_token FROM credential") for token in row]
-            shown = {token: masked(token) for token in stored if token}
             for event in news:
-                detail = event.detail
-                for token, short in shown.items():
-                    detail = detail.replace(token, short)
                 db.execute(
-                    "INSERT INTO event (at, kind, key, thread, detail) VALUES (:at, :kind, :key, :thread, :detail)",
-                    {**asdict(event), "detail": detail},
+                    "INSERT INTO event (at, kind, key, thread, detail) VALUES (?, ?, ?, ?, ?)",
+                    (event.at, event.kind, event.key, event.thread, self._tokens.masked(db, event.detail)),
                 )
             db.execute("DELETE FROM event WHERE seq <= (SELECT max(seq) FROM event) - ?", (EVENTS_KEPT,))
 

@@ -23,6 +23,6 @@ addons = [
     SocketRotator(rotator),
     UpstreamProxy(),
     Palette(startup),
-    KeptFlows(),
+    KeptFlows(startup),
     Views(),
 ]

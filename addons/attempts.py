@@ -9,7 +9,6 @@ What is leaned on, and why it is safe to: docs/mitmproxy.md. `selftest.py` drive
 """
 
 import itertools
-import weakref
 from collections.abc import Callable, Generator
 from typing import Any, Final
 
@@ -21,6 +20,7 @@ from mitmproxy.proxy.layers import http as h
 from mitmproxy.proxy.layers.http._base import HttpEvent
 
 from addons.answers import failed_closed, log_defect
+from addons.attempts_alarms import Alarms, AttemptWakeup
 from addons.attempts_connections import GetAccountConnection, forget_closed
 from addons.local_socket import LocalSocket
 from addons.steps import Accept, Answer, Exchange, Find, Loss, Send, Signal, Step, Talk, UpstreamDecisionHook
@@ -44,9 +44,10 @@ def _nothing() -> layer.CommandGenerator[None]:
 class AttemptStream(h.HttpStream):
     """One request of the client and all attempts made for it."""
 
-    def __init__(self, context: Context, stream_id: int, http_layer: h.HttpLayer, find: Find) -> None:
+    def __init__(self, context: Context, stream_id: int, http_layer: h.HttpLayer, alarms: Alarms, find: Find) -> None:
         super().__init__(context, stream_id)
         self.http_layer = http_layer
+        self.alarms = alarms
         self.find = find
         self.exchange: Exchange | None = None
         self.held: list[HttpEvent] = []
@@ -308,16 +309,14 @@ class AttemptStream(h.HttpStream):
         stalled = h.ResponseProtocolError(self.stream_id, "upstream fell silent", h.ErrorCode.GENERIC_SERVER_ERROR)
         yield from super().handle_protocol_error(stalled)
 
-    # Time: one timer per attempt, because each is a task of mitmproxy's; what it means is asked when it fires.
+    # Time: what it means that a timer fires is asked then.
 
     def _arm(self) -> layer.CommandGenerator[None]:
         seconds = self.exchange.patience() if self.exchange is not None else 0
         self.timer = None
         if seconds > 0:
-            self.timer = wakeup = AttemptWakeup(seconds, self)
-            yield wakeup
-            # A wakeup cannot be cancelled. It must not keep this stream and its body alive until it fires.
-            self.http_layer.command_sources[wakeup] = _Weakly(self)  # type: ignore[assignment]
+            self.timer = AttemptWakeup(seconds, self)
+            yield from self.alarms.arm(self.timer)
 
     def _is_ours(self, event: events.Event) -> bool:
         return (
@@ -359,25 +358,6 @@ class AttemptStream(h.HttpStream):
             command.event.data = self.exchange.reveal_data(command.event.data)
 
 
-class AttemptWakeup(commands.RequestWakeup):
-    """A timer of one stream. Wakeups of inner layers pass through the streams of outer ones, so each knows its own."""
-
-    def __init__(self, delay: float, stream: AttemptStream) -> None:
-        super().__init__(delay)
-        self.stream = weakref.ref(stream)
-
-
-class _Weakly:
-    """Stands in for a stream where mitmproxy would keep it alive."""
-
-    def __init__(self, stream: AttemptStream) -> None:
-        self.stream = weakref.ref(stream)
-
-    def handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
-        stream = self.stream()
-        return stream.handle_event(event) if stream is not None else _nothing()
-
-
 def install(top: layer.Layer | None, find: Find) -> None:
     """Have every HTTP layer at or below `top` make our streams. `find` names the exchange of a flow."""
     current: Any = top
@@ -388,8 +368,10 @@ def install(top: layer.Layer | None, find: Find) -> None:
 
 
 def _install(http_layer: h.HttpLayer, find: Find) -> None:
+    alarms = Alarms(http_layer)
+
     def make_stream(stream_id: int) -> Generator[commands.Command, Any, None]:
-        stream = AttemptStream(http_layer.context.fork(), stream_id, http_layer, find)
+        stream = AttemptStream(http_layer.context.fork(), stream_id, http_layer, alarms, find)
         http_layer.streams[stream_id] = stream
         yield from http_layer.event_to_child(stream, events.Start())
 

@@ -205,7 +205,7 @@ class Pooled(Own):
         """Sees every chunk on its way; never changes or delays one, and never raises."""
         self.heard_at = self.service.clock()
         self.capture.keep(data)
-        if self.outcome is None and self.events is not None:
+        if self.outcome is None and self.events is not None and not self.events.quiet(data):
             try:
                 for kind, event in self.events.feed(data):
                     self._note(kind, event)

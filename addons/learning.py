@@ -3,6 +3,8 @@
 Everything here is told by upstream in passing; nothing is asked for. Only the few events that carry it are decoded.
 """
 
+from typing import Final
+
 from mitmproxy import http
 
 from accounts import quota, sealed
@@ -12,11 +14,16 @@ from addons.service import PoolService
 
 RATE_LIMITS = "codex.rate_limits"
 ITEM_DONE = "response.output_item.done"
+_QUOTA: Final = (b"-used-percent", b"-window-minutes", b"-reset-at")
 
 
 def from_head(service: PoolService, lease: Lease, response: http.Response) -> None:
     """Quota windows in the headers of any answer (docs/codex-wire.md section 2.3)."""
-    service.pool.observed(lease.key, quota.from_headers(messages.fields(response), service.clock()))
+    said = tuple(field for field in response.headers.fields if field[0].lower().endswith(_QUOTA))
+    now, pool = service.clock(), service.pool
+    if said and service.heads.are_news(lease.key, said, pool.windows(lease.key), now):
+        pool.observed(lease.key, quota.from_headers(messages.fields(response), now))
+        service.heads.read(lease.key, said, pool.windows(lease.key), now)
 
 
 def from_prelude(service: PoolService, lease: Lease, kind: str, event: bytes) -> None:

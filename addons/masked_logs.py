@@ -3,11 +3,10 @@
 import logging
 from typing import Final
 
-from mitmproxy import ctx
-
 from addons.startup import Startup
 
 _TRACEBACKS: Final = logging.Formatter()
+_DONE: Final = "codex_rotate_masked"
 
 
 class MaskedLogs(logging.Filter):
@@ -28,8 +27,9 @@ class MaskedLogs(logging.Filter):
             handler.removeFilter(self)
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if not ctx.options.rotate_redact:
+        if not self.startup.chosen.rotate_redact or getattr(record, _DONE, False):
             return True
+        setattr(record, _DONE, True)  # there are several handlers
         said = record.getMessage()
         masked = self._masked(said)
         if masked != said:

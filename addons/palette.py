@@ -95,9 +95,12 @@ def line(seat: Seat, now: float, *, chosen: bool) -> str:
 class KeptFlows:
     """Bounds what mitmweb and the console keep: they would keep every flow of a day."""
 
+    def __init__(self, startup: Startup) -> None:
+        self.startup = startup
+
     def requestheaders(self, _: http.HTTPFlow) -> None:
         view = ctx.master.addons.get("view")
-        most = ctx.options.rotate_keep_flows
+        most = self.startup.chosen.rotate_keep_flows
         if view is None or most <= 0:
             return
         surplus = view.store_count() - most

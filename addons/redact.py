@@ -4,7 +4,8 @@ What the client has said goes on its way in a copy that no flow ever sees, and w
 to it. Managed tokens are only ever in such copies, whatever is masked here.
 """
 
-from collections.abc import Iterable, Mapping
+import copy
+import functools
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -14,73 +15,88 @@ from mitmproxy.net import encoding
 from addons.masking import masked
 
 MARK: Final = b"[redacted by codex-rotate]"
-REQUEST: Final = (
-    b"authorization",
-    b"proxy-authorization",
-    b"cookie",
-    b"x-api-key",
-    b"x-openai-agent-assertion",
-    b"chatgpt-account-id",
-    b"openai-organization",
+REQUEST: Final = frozenset(
+    {
+        b"authorization",
+        b"proxy-authorization",
+        b"cookie",
+        b"x-api-key",
+        b"x-openai-agent-assertion",
+        b"chatgpt-account-id",
+        b"openai-organization",
+    }
 )
-RESPONSE: Final = (b"set-cookie",)
+RESPONSE: Final = frozenset({b"set-cookie"})
 ACCOUNT: Final = b"chatgpt-account-id"
 _PROTOCOL: Final = (b"sec-websocket-key", b"sec-websocket-accept")
 """Random by design, and read by mitmproxy and by us: these stay as they are."""
 
 
+type Fields = tuple[tuple[bytes, bytes], ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hidden:
-    """What was taken out of headers: per lower-case name, each value as it was and as it is shown, in order."""
+    """Header fields as they were and as they are shown; none where nothing was taken out."""
 
-    values: Mapping[bytes, list[tuple[bytes, bytes]]] = field(default_factory=dict, repr=False)
+    was: Fields = field(default=(), repr=False)
+    shown: Fields = ()
 
     def reveal(self, headers: http.Headers) -> http.Headers:
         """A copy with the secrets back in their places. A value that somebody has changed meanwhile stays changed."""
-        left = {name: iter(values) for name, values in self.values.items()}
+        if headers.fields == self.shown:
+            return http.Headers(self.was)
+        left: dict[bytes, list[tuple[bytes, bytes]]] = {}
+        for (name, was), (_, shown) in zip(reversed(self.was), reversed(self.shown), strict=True):
+            left.setdefault(name.lower(), []).append((was, shown))
         fields = []
         for name, value in headers.fields:
-            was, shown = next(left.get(name.lower(), iter(())), (value, value))  # one per field, changed or not
+            values = left.get(name.lower())
+            was, shown = values.pop() if values else (value, value)  # one per field, changed or not
             fields.append((name, was if value == shown else value))
         return http.Headers(fields)
 
     def first(self, name: bytes) -> bytes:
-        """What a header was; empty if nothing of that name is hidden."""
-        return next((was for was, _ in self.values.get(name, ())), b"")
+        """What a header was; empty if nothing was taken out, or there is none of that name."""
+        return next((value for known, value in self.was if known.lower() == name), b"")
 
 
-def hide(headers: http.Headers, names: Iterable[bytes], ids: frozenset[bytes] = frozenset()) -> Hidden:
-    """Put the mark in the place of every value of these names, and mask what looks like a secret in all others."""
-    wanted = frozenset(names)
-    everything = b"\n".join(value for name, value in headers.fields if name.lower() not in wanted)
-    suspicious = masked(everything, ids) is not everything
+def hide(headers: http.Headers, wanted: frozenset[bytes], ids: frozenset[bytes] | None = None) -> Hidden:
+    """Put the mark in the place of every value of these names. With `ids`, what looks like a secret in all others is
+    masked as well; without, nobody can see those."""
+    suspicious = ids is not None and _suspicious(headers, wanted, ids)
     if not suspicious and not any(name.lower() in wanted for name, _ in headers.fields):
         return Hidden()
-    values: dict[bytes, list[tuple[bytes, bytes]]] = {}
-    fields = []
-    for name, value in headers.fields:
-        lower, shown = name.lower(), value
+    was = headers.fields
+    shown = []
+    for name, value in was:
+        lower = name.lower()
         if lower in wanted:
-            shown = MARK
+            shown.append((name, MARK))
         elif suspicious and lower not in _PROTOCOL:
-            shown = masked(value, ids)
-        values.setdefault(lower, []).append((value, shown))
-        fields.append((name, shown))
-    headers.fields = tuple(fields)
-    changed = {name: pairs for name, pairs in values.items() if any(was is not shown for was, shown in pairs)}
-    return Hidden(values=changed)
+            shown.append((name, masked(value, ids or frozenset())))
+        else:
+            shown.append((name, value))
+    headers.fields = tuple(shown)
+    return Hidden(was=was, shown=headers.fields)
+
+
+def _suspicious(headers: http.Headers, wanted: frozenset[bytes], ids: frozenset[bytes]) -> bool:
+    """Mostly nothing is found, and that is found out at once for all of them."""
+    everything = b"\n".join(value for name, value in headers.fields if name.lower() not in wanted)
+    return masked(everything, ids) is not everything
 
 
 class Shown:
     """What flows show of one request and its answer, and what that stands for on the wire.
 
-    `ids` are ids of accounts, which are masked wherever they stand. `bodies`: whether anybody can see bodies; reading
-    them costs more than the rest.
+    `ids` are ids of accounts, which are masked wherever they stand. `watched`: whether anybody can see headers and
+    bodies; reading them costs more than the rest.
     """
 
-    def __init__(self, ids: frozenset[bytes] = frozenset(), *, bodies: bool = False) -> None:
+    def __init__(self, ids: frozenset[bytes] = frozenset(), *, watched: bool = False) -> None:
         self.ids = ids
-        self.bodies = bodies
+        self.watched = watched
         self._head = self._trailers = self._answer_head = Hidden()
         self._path = (b"", b"")
         self._asked: tuple[bytes | None, bytes | None] = (None, None)
@@ -91,9 +107,9 @@ class Shown:
 
     def request_head(self, request: http.Request) -> None:
         """Right when it has arrived: from now on the flow does not show what is secret in it."""
-        self._head = hide(request.headers, REQUEST, self.ids)
+        self._head = hide(request.headers, REQUEST, self._looked_for())
         path = request.data.path
-        request.data.path = self.masked(path)
+        request.data.path = self._without_own(_masked_path(path, self.ids))
         self._path = (path, request.data.path)
 
     def request_body(self, request: http.Request) -> None:
@@ -102,7 +118,7 @@ class Shown:
         request.data.content = self._shown_body(request, body)
         self._asked = (body, request.data.content)
         if request.trailers:
-            self._trailers = hide(request.trailers, REQUEST, self.ids)
+            self._trailers = hide(request.trailers, REQUEST, self._looked_for())
 
     def body(self, request: http.Request) -> bytes:
         """The body as the client has sent it; empty for none."""
@@ -110,28 +126,20 @@ class Shown:
 
     def wire(self, request: http.Request) -> http.Request:
         """A copy as the client has sent it, but for what others have changed since. `Request.copy()` goes through the
-        whole state; this shares the body, which nobody changes, and costs a sixth."""
-        data = request.data
-        return http.Request(
-            data.host,
-            data.port,
-            data.method,
-            data.scheme,
-            data.authority,
-            _back(self._path, data.path),
-            data.http_version,
-            self._head.reveal(request.headers),
-            _back(self._asked, data.content),
-            self._trailers.reveal(data.trailers) if data.trailers else data.trailers,
-            data.timestamp_start,
-            data.timestamp_end,
-        )
+        whole state; this shares the body, which nobody changes, and costs a tenth."""
+        wire = copy.copy(request)
+        wire.data = data = copy.copy(request.data)
+        data.path = _back(self._path, data.path)
+        data.headers = self._head.reveal(data.headers)
+        data.content = _back(self._asked, data.content)
+        data.trailers = self._trailers.reveal(data.trailers) if data.trailers else data.trailers
+        return wire
 
     # The answer
 
     def answer_head(self, response: http.Response) -> None:
         """An answer of upstream is about to become the flow's."""
-        self._answer_head = hide(response.headers, RESPONSE, self.ids)
+        self._answer_head = hide(response.headers, RESPONSE, self._looked_for())
         self._answering = True
 
     def over(self, request: http.Request, response: http.Response | None) -> None:
@@ -146,13 +154,12 @@ class Shown:
 
     def revealed(self, response: http.Response) -> http.Response:
         """The head as the client shall get it; the body follows in events of its own."""
-        if not self._answer_head.values:
+        if not self._answer_head.shown:
             return response
-        data = response.data
-        headers = self._answer_head.reveal(response.headers)
-        return http.Response(
-            data.http_version, data.status_code, data.reason, headers, None, None, data.timestamp_start, None
-        )
+        told = copy.copy(response)
+        told.data = copy.copy(response.data)
+        told.data.headers = self._answer_head.reveal(response.headers)
+        return told
 
     def revealed_data(self, data: bytes) -> bytes:
         """The same for what is about to go to the client of an answer's body."""
@@ -163,11 +170,17 @@ class Shown:
 
     def masked(self, text: bytes) -> bytes:
         """Text that is to be shown."""
+        return self._without_own(masked(text, self.ids))
+
+    def _without_own(self, text: bytes) -> bytes:
         own = self._head.first(ACCOUNT)
-        return masked(masked(text, self.ids), frozenset({own} if own else ()))
+        return masked(text, frozenset({own})) if own and own in text else text
+
+    def _looked_for(self) -> frozenset[bytes] | None:
+        return self.ids if self.watched else None
 
     def _shown_body(self, message: http.Message, body: bytes | None) -> bytes | None:
-        if not self.bodies or not body:
+        if not self.watched or not body:
             return body
         coding = message.headers.get("content-encoding", "identity")
         plain = plain_or_none(body, coding)
@@ -198,6 +211,12 @@ def plain_or_none(body: bytes, coding: str) -> bytes | None:
     except (ValueError, TypeError):  # the name of a coding of text is taken for one, too
         return None
     return plain if isinstance(plain, bytes) else None
+
+
+@functools.lru_cache(maxsize=64)
+def _masked_path(path: bytes, ids: frozenset[bytes]) -> bytes:
+    """Nearly all requests are for the same few."""
+    return masked(path, ids)
 
 
 def _back[T](pair: tuple[T, T], value: T) -> T:

@@ -13,7 +13,7 @@ def show(flow: http.HTTPFlow, shown: Shown) -> None:
     """A message has come: if there is something to mask in it, put another one in its place."""
     assert flow.websocket is not None
     messages = flow.websocket.messages
-    if shown.bodies and (content := shown.masked(messages[-1].content)) is not messages[-1].content:
+    if shown.watched and (content := shown.masked(messages[-1].content)) is not messages[-1].content:
         messages[-1] = ShownMessage(messages[-1], content)
 
 

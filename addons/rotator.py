@@ -73,7 +73,7 @@ class Rotator:
     def _route(self, flow: http.HTTPFlow, route: Route, shown: redact.Shown) -> None:
         if route is Route.OWN:
             self.exchanges[flow.id] = own.Own(flow, shown)
-        elif messages.is_upgrade(flow.request) and ctx.options.rotate_transport == "sse":
+        elif messages.is_upgrade(flow.request) and self.startup.chosen.rotate_transport == "sse":
             flow.response = answers.upgrade_refused()
         else:
             flow.request.stream = False  # kept, so that it can be sent again
@@ -123,7 +123,7 @@ class SocketRotator:
         if flow.id in self.shown:
             redact_messages.show(flow, self.shown[flow.id])
         if flow.id not in self.kept:
-            self.kept[flow.id] = capture.Messages(ctx.options.rotate_capture_limit)
+            self.kept[flow.id] = capture.Messages(self.rotator.startup.chosen.rotate_capture_limit)
         self.kept[flow.id].trim(flow)
 
     def _judge(self, flow: http.HTTPFlow) -> None:
@@ -148,7 +148,7 @@ class SocketRotator:
         if passed is not message.content:
             message.content = passed
         if socket.active:
-            seconds = ctx.options.rotate_head_timeout
+            seconds = self.rotator.startup.chosen.rotate_head_timeout
             asyncio.get_running_loop().call_later(seconds, self._check_silence, flow, socket.heard)
 
     def _check_silence(self, flow: http.HTTPFlow, heard: int) -> None:

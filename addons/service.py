@@ -11,6 +11,7 @@ from mitmproxy import http
 from mitmproxy.utils import asyncio_utils
 
 from accounts.client_files import Writer, places
+from accounts.heads import Heads
 from accounts.home_login import HomeLogin
 from accounts.keeping import next_due, next_look, retry_after
 from accounts.model import Event
@@ -30,6 +31,8 @@ from config.settings import Settings
 
 logger = logging.getLogger(__name__)
 
+RECORD_SECONDS: Final = 0.2
+"""So late at most a decision is in the history."""
 PATIENCE: Final = 10.0
 """Seconds a request waits for a new token before it goes to another account; a WebSocket's client gives up at 15."""
 
@@ -50,13 +53,16 @@ class PoolService:
         self.pool = Pool(self.store)
         self.reload()
         self.turn_states = TurnStates()
+        self.heads = Heads()
         self.unsealing = Unsealing()
+        self._decided: list[Event] = []
         self._failures: Counter[str] = Counter()
         self._not_before: dict[str, float] = {}
         self._home_login = HomeLogin(self.store, places(), Writer(pause=pause), clock)
         self._refresher = Refresher(self.store, database.parent / "locks", clock, post, self._home_login)
 
     def close(self) -> None:
+        self._record()
         self._refresher.close()
         self.store.close()
 
@@ -68,8 +74,19 @@ class PoolService:
             self.reload()
 
     def decided(self, record: Event) -> None:
-        """Keep a decision record, behind the answer."""
-        self.store.record(record)
+        """Keep a decision record, behind the answer: those of a moment together, since each write costs as much as a
+        tenth of a turn."""
+        self._decided.append(record)
+        if len(self._decided) == 1:
+            try:
+                asyncio.get_running_loop().call_later(RECORD_SECONDS, self._record)
+            except RuntimeError:  # nothing runs that could come back to it
+                self._record()
+
+    def _record(self) -> None:
+        decided, self._decided = self._decided, []
+        if decided:
+            self.store.record(*decided)
 
     def nothing_usable(self, exhausted: Exhausted, now: float) -> http.Response:
         """What a client gets when no account can serve; the log names a rule of the pool that is to blame."""

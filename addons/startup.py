@@ -11,7 +11,7 @@ from mitmproxy.addonmanager import Loader
 
 from accounts.errors import NoAccounts, RotateError
 from accounts.selection import Ask
-from addons import redact, selftest, watching
+from addons import options, redact, selftest
 from addons.capture import Capture
 from addons.exchange import Pooled
 from addons.routes import INTERCEPT
@@ -48,44 +48,17 @@ class Startup:
 
     def __init__(self) -> None:
         self.service: PoolService | None = None
+        self.chosen = options.Chosen()
 
     def load(self, loader: Loader) -> None:
-        loader.add_option(
-            "rotate_transport",
-            str,
-            "auto",
-            "How the client may talk to the Responses API: auto leaves it the choice, sse answers its WebSocket "
-            "upgrades with 426 so that it uses server-sent events over HTTP.",
-            choices=("auto", "sse"),
-        )
-        loader.add_option(
-            "rotate_redact",
-            bool,
-            True,
-            "Keep the client's own tokens and cookies, e-mail addresses and ids of accounts out of what is shown, "
-            "logged and saved. The tokens of managed accounts are never in a flow, whatever this says.",
-        )
-        loader.add_option(
-            "rotate_head_timeout",
-            int,
-            45,
-            "Seconds an account gets to begin its answer before another one is asked.",
-        )
-        loader.add_option(
-            "rotate_keep_flows",
-            int,
-            2000,
-            "How many flows mitmweb and the console keep; older ones go, unless somebody has marked them. 0: all.",
-        )
-        loader.add_option(
-            "rotate_capture_limit",
-            int,
-            2 * 1024 * 1024,
-            "How many bytes of an answer that streams past are kept in its flow, to be looked at or saved; 0: none.",
-        )
+        options.add_to(loader)
+
+    def configure(self, _: set[str]) -> None:
+        self.chosen = options.Chosen.of(ctx.options, ctx.master.addons)
 
     def running(self) -> None:
         self._force_options()
+        self.chosen = options.Chosen.of(ctx.options, ctx.master.addons)  # every addon is there now
         try:
             selftest.check(ctx.options)
             self.service = PoolService(paths.pool_file(), clock.now, settings=settings.load())
@@ -106,16 +79,16 @@ class Startup:
 
     def shown(self) -> redact.Shown:
         """What the flow of a new request shows."""
-        if not ctx.options.rotate_redact:
+        if not self.chosen.rotate_redact:
             return redact.AsItIs()
         ids = self.service.account_ids if self.service is not None else frozenset()
-        return redact.Shown(ids, bodies=watching.anybody(ctx.master.addons, ctx.options))
+        return redact.Shown(ids, watched=self.chosen.watched)
 
     def pooled(self, flow: http.HTTPFlow, shown: redact.Shown, ask: Ask) -> Pooled:
         """The exchange of a request that the pool serves."""
         exchange = Pooled(self.opened(), flow, shown, ask)
-        exchange.head_seconds = ctx.options.rotate_head_timeout
-        exchange.capture = Capture(ctx.options.rotate_capture_limit)
+        exchange.head_seconds = self.chosen.rotate_head_timeout
+        exchange.capture = Capture(self.chosen.rotate_capture_limit)
         return exchange
 
     def done(self) -> None:

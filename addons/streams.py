@@ -27,6 +27,9 @@ PRELUDE: Final = frozenset(
 FAILURES: Final = frozenset({"response.failed", "error"})
 ENDINGS: Final = frozenset({"response.completed", "response.incomplete"})
 
+_TELLING: Final = tuple(kind.encode() for kind in (*FAILURES, *ENDINGS, "response.output_item.done", "codex."))
+"""What still has to be read after output has begun."""
+
 _TYPE_FIRST: Final = re.compile(rb'\s*\{\s*"type"\s*:\s*"([\w.\-]{1,80})"')
 _BLANK_LINE: Final = re.compile(rb"\r?\n\r?\n")
 
@@ -88,6 +91,15 @@ class Events:
     def __init__(self) -> None:
         self._rest = b""
         self._cut = False
+
+    def quiet(self, chunk: bytes) -> bool:
+        """Whether nothing in this chunk can matter once there was output: whole events, none of a kind that tells."""
+        if self._rest or self._cut or not chunk.endswith(b"\n\n"):
+            return False
+        for word in _TELLING:  # noqa: SIM110 - a generator costs more than the search
+            if word in chunk:
+                return False
+        return True
 
     def feed(self, chunk: bytes) -> Iterator[tuple[str, bytes]]:
         """The type and the data of each event that is complete."""

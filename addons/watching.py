@@ -1,4 +1,4 @@
-"""Whether anybody can see the bodies of flows: looking for secrets in them costs more than the rest of a request."""
+"""Whether anybody can see more of a flow than its first line: looking for secrets costs more than all the rest."""
 
 from typing import Final
 
@@ -6,8 +6,8 @@ from mitmproxy.addonmanager import AddonManager
 from mitmproxy.options import Options
 
 WRITES: Final = ("save_stream_file", "hardump")
-SHOWS_BODIES: Final = 3
-"""From this `flow_detail` on, mitmdump prints bodies."""
+SHOWS_MORE: Final = 2
+"""From this `flow_detail` on, mitmdump prints headers, and from 3 on bodies."""
 
 
 def anybody(addons: AddonManager, options: Options) -> bool:
@@ -15,5 +15,5 @@ def anybody(addons: AddonManager, options: Options) -> bool:
     return (
         addons.get("view") is not None
         or any(name in options and getattr(options, name) for name in WRITES)
-        or ("flow_detail" in options and options.flow_detail >= SHOWS_BODIES)
+        or ("flow_detail" in options and options.flow_detail >= SHOWS_MORE)
     )

@@ -131,7 +131,7 @@ def test_a_paused_and_a_signed_out_account_say_so(call: Call, store: Store) -> N
 
 def test_the_oldest_flows_go_but_not_what_is_live_or_marked() -> None:
     startup = Startup()
-    view, keeping = View(), KeptFlows()
+    view, keeping = View(), KeptFlows(startup)
     with taddons.context(view, startup, keeping) as context:
         context.options.update(rotate_keep_flows=3)
         flows = [tflow.tflow() for _ in range(6)]

@@ -215,3 +215,30 @@ def test_nothing_that_arrives_makes_reading_raise(data: bytes) -> None:
     event_type(data)
     reply_of(data)
     assert isinstance(decoded(data), dict)
+
+
+@pytest.mark.parametrize(
+    ("chunk", "quiet"),
+    [
+        (b'event: response.output_text.delta\ndata: {"delta": "hi"}\n\n', True),
+        (b'data: {"type": "response.output_text.delta"}\n\ndata: {"type": "response.output_text.delta"}\n\n', True),
+        (b'event: response.output_text.delta\ndata: {"delta": "an error"}\n\n', False),
+        (b'data: {"type": "error"}\n\n', False),
+        (b"event: response.completed\ndata: {}\n\n", False),
+        (b"event: response.incomplete\ndata: {}\n\n", False),
+        (b"event: response.failed\ndata: {}\n\n", False),
+        (b"event: response.output_item.done\ndata: {}\n\n", False),
+        (b"event: codex.rate_limits\ndata: {}\n\n", False),
+        (b"event: response.output_text.delta\nda", False),
+        (b"\r\n\r\n", False),
+    ],
+)
+def test_after_output_only_what_tells_is_read(chunk: bytes, quiet: bool) -> None:
+    assert Events().quiet(chunk) is quiet
+
+
+def test_the_rest_of_an_event_is_never_quiet() -> None:
+    """What stands before it may have been the beginning of one that tells."""
+    events = Events()
+    assert list(events.feed(b"event: response.comp")) == []
+    assert not events.quiet(b"leted\ndata: {}\n\n")

@@ -34,7 +34,8 @@ def test_what_keeps_flows_shows_them() -> None:
         ("hardump", "all.har", True),
         ("flow_detail", 4, True),
         ("flow_detail", 3, True),
-        ("flow_detail", 2, False),
+        ("flow_detail", 2, True),
+        ("flow_detail", 1, False),
     ],
 )
 def test_mitmdump_shows_them_where_it_is_told_to(option: str, value: object, seen: bool, tmp_path: Path) -> None:

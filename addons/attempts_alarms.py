@@ -1,0 +1,85 @@
+"""One timer for all attempts on a client's connection.
+
+mitmproxy's timers cannot be cancelled, and each is a task until it fires: with one per attempt, thousands of answered
+requests would wait for it. Here a timer is asked for only if none fires earlier; what is due then is looked up.
+
+Leans on mitmproxy's internals as attempts.py does; see there and docs/mitmproxy.md.
+"""
+
+import weakref
+from collections.abc import MutableMapping
+from typing import Any, Protocol
+
+from mitmproxy.proxy import commands, events, layer
+from mitmproxy.proxy.layers import http as h
+
+from config import clock
+
+
+class Sleeper(Protocol):
+    """A stream that waits for one of its own timers."""
+
+    def handle_event(self, event: events.Event) -> layer.CommandGenerator[None]: ...
+
+
+class AttemptWakeup(commands.RequestWakeup):
+    """What a stream is told when its attempt is overdue. Not asked of mitmproxy: see `Alarms.arm`."""
+
+    def __init__(self, delay: float, stream: Sleeper) -> None:
+        super().__init__(delay)
+        self.stream = weakref.ref(stream)
+
+
+class Alarm(commands.RequestWakeup):
+    """The timer that mitmproxy knows of. `due` is when it fires, in seconds of the monotonic clock."""
+
+    def __init__(self, delay: float, due: float) -> None:
+        super().__init__(delay)
+        self.due = due
+
+
+class Alarms:
+    """Stands where mitmproxy expects the stream that has asked for a timer, and hands on to the right one."""
+
+    def __init__(self, http_layer: h.HttpLayer) -> None:
+        self._layer = http_layer
+        self._waiting: MutableMapping[Any, tuple[float, AttemptWakeup]] = weakref.WeakKeyDictionary()
+        self._next: Alarm | None = None
+        self._asked: dict[commands.Command, Any] = {}
+        """Whose a command is that somebody woken by us has sent, until it is answered."""
+
+    def arm(self, wakeup: AttemptWakeup) -> layer.CommandGenerator[None]:
+        """Wake the stream in `wakeup.delay` seconds; a time that it has set before is forgotten."""
+        now = clock.monotonic()
+        self._waiting[wakeup.stream()] = (now + wakeup.delay, wakeup)
+        yield from self._until(now + wakeup.delay, now)
+
+    def handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
+        command = event.command if isinstance(event, events.CommandCompleted) else None
+        if isinstance(command, Alarm):
+            if command is self._next:  # else an earlier one has taken its place
+                yield from self._fire(command)
+        elif command in self._asked:
+            yield from self._told(self._asked.pop(command), event)
+
+    def _fire(self, alarm: Alarm) -> layer.CommandGenerator[None]:
+        self._next = None
+        for stream, (due, wakeup) in list(self._waiting.items()):
+            if due <= alarm.due:
+                del self._waiting[stream]
+                yield from self._told(stream, events.Wakeup(wakeup))
+        if self._waiting:
+            yield from self._until(min(due for due, _ in self._waiting.values()), alarm.due)
+
+    def _until(self, due: float, now: float) -> layer.CommandGenerator[None]:
+        if self._next is None or due < self._next.due:
+            self._next = alarm = Alarm(due - now, due)
+            yield alarm
+            # mitmproxy has noted who asked: a stream that may be over long before. It must not be kept until then.
+            self._layer.command_sources[alarm] = self  # type: ignore[assignment]
+
+    def _told(self, stream: Any, event: events.Event) -> layer.CommandGenerator[None]:
+        for command in stream.handle_event(event):
+            if command.blocking or isinstance(command, commands.RequestWakeup):
+                self._asked[command] = stream
+            yield command

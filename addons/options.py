@@ -1,0 +1,49 @@
+"""The options of the proxy, `--set rotate_…`. mitmproxy copies a value at each look; requests look at `Chosen`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Final, Self
+
+from mitmproxy.addonmanager import AddonManager, Loader
+from mitmproxy.options import Options
+
+from addons import watching
+
+MEANINGS: Final[Mapping[str, str]] = {
+    "rotate_transport": "How the client may talk to the Responses API: auto leaves it the choice, sse answers its "
+    "WebSocket upgrades with 426 so that it uses server-sent events over HTTP.",
+    "rotate_redact": "Keep the client's own tokens and cookies, e-mail addresses and ids of accounts out of what is "
+    "shown, logged and saved. The tokens of managed accounts are never in a flow, whatever this says.",
+    "rotate_head_timeout": "Seconds an account gets to begin its answer before another one is asked.",
+    "rotate_keep_flows": "How many flows mitmweb and the console keep; older ones go, unless somebody has marked them. "
+    "0: all.",
+    "rotate_capture_limit": "How many bytes of an answer that streams past are kept in its flow, to be looked at or "
+    "saved; 0: none.",
+}
+CHOICES: Final = {"rotate_transport": ("auto", "sse")}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """What is set now; the values here are the options' defaults."""
+
+    rotate_transport: str = "auto"
+    rotate_redact: bool = True
+    rotate_head_timeout: int = 45
+    rotate_keep_flows: int = 2000
+    rotate_capture_limit: int = 2 * 1024 * 1024
+
+    watched: bool = True
+    """Whether anybody can see headers and bodies of flows."""
+
+    @classmethod
+    def of(cls, options: Options, addons: AddonManager) -> Self:
+        """As far as options are known: mitmproxy configures addons while it still adds them."""
+        known = {name: getattr(options, name) for name in MEANINGS if name in options}
+        return cls(**known, watched=watching.anybody(addons, options))
+
+
+def add_to(loader: Loader) -> None:
+    defaults = {each.name: each.default for each in fields(Chosen)}
+    for name, meaning in MEANINGS.items():
+        loader.add_option(name, type(defaults[name]), defaults[name], meaning, choices=CHOICES.get(name))

@@ -1,0 +1,27 @@
+"""What is set is what requests go by, from the moment on that it is set."""
+
+from mitmproxy.addons.dumper import Dumper
+from mitmproxy.test import taddons
+
+from addons.options import MEANINGS
+from addons.startup import Startup
+
+
+def test_what_nobody_has_set_is_as_the_documentation_says() -> None:
+    startup = Startup()
+    with taddons.context(startup) as context:
+        assert {name: context.options.default(name) for name in MEANINGS} == {
+            name: getattr(startup.chosen, name) for name in MEANINGS
+        }
+
+
+def test_a_change_counts_at_once() -> None:
+    startup = Startup()
+    with taddons.context(startup, Dumper()) as context:
+        for name, value in (("rotate_transport", "sse"), ("rotate_redact", False), ("rotate_capture_limit", 7)):
+            context.options.update(**{name: value})
+            assert getattr(startup.chosen, name) == value
+        context.options.update(flow_detail=4)
+        assert startup.chosen.watched
+        context.options.update(flow_detail=1)
+        assert not startup.chosen.watched
