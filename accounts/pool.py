@@ -8,25 +8,29 @@ from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import count
-from typing import Final, Protocol
+from typing import Final
 
 from accounts import quota
 from accounts.brakes import Brake
-from accounts.model import Account, Affinity, Cooldown, Credentials, Event, Standing
+from accounts.explanation import Explanation, explain
+from accounts.journal import Journal, Source, Write
+from accounts.model import Account, Cooldown, Credentials, Event, Standing
+from accounts.ordering import Ordering
 from accounts.outcomes import Blame, Kind, Outcome, Rest
 from accounts.quota import Window
 from accounts.rests import replaces, resting
 from accounts.selection import (
     RAMP_SECONDS,
     Ask,
+    Chosen,
     Exhausted,
-    Explanation,
     Policy,
     Seat,
     Situation,
+    at_home,
     barred,
     choose,
-    explain,
+    exhausted,
 )
 from accounts.threads import MOST_THREADS, Place, Threads
 from accounts.unsealing import Reader
@@ -39,35 +43,6 @@ MODEL_SECONDS: Final = 86_400.0
 
 PATIENCE_SECONDS: Final = 30.0
 """After a thread has waited for an account that was asked too often, it does not do so again for so long."""
-
-
-class Write(Protocol):
-    """A change on its way to the disk."""
-
-    def done(self) -> bool: ...
-
-
-class Journal(Protocol):
-    """Where changes go. Calls return at once; failures are the journal's to report."""
-
-    def set_cooldown(self, key: str, cooldown: Cooldown) -> Write: ...
-    def clear_cooldown(self, key: str) -> Write: ...
-    def set_standing(self, key: str, standing: Standing) -> Write: ...
-    def set_windows(self, key: str, windows: tuple[Window, ...]) -> object: ...
-    def refuse_model(self, key: str, model: str, until: float, now: float) -> object: ...
-    def save_affinity(self, affinity: Affinity) -> object: ...
-    def record(self, *events: Event) -> object: ...
-
-
-class Source(Protocol):
-    """Where the pool comes from: what the store knows, as values."""
-
-    def accounts(self) -> tuple[Account, ...]: ...
-    def all_credentials(self) -> dict[str, Credentials]: ...
-    def cooldowns(self) -> dict[str, Cooldown]: ...
-    def windows(self) -> dict[str, tuple[Window, ...]]: ...
-    def refused_models(self) -> dict[tuple[str, str], float]: ...
-    def affinities(self, limit: int) -> tuple[Affinity, ...]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +82,7 @@ class Pool:
         """Accounts that are signed out one after another: going on at this pace has cost whole pools their logins."""
         self._journal = journal
         self._seats: dict[str, Seat] = {}
+        self._ordering = Ordering()
         self._credentials: dict[str, Credentials] = {}
         self._threads = Threads()
         self._in_flight: Counter[str] = Counter()
@@ -144,6 +120,7 @@ class Pool:
             has_tokens = key in self._credentials
             seats[key] = replace(seat, account=account, cooldown=rest, has_tokens=has_tokens, windows=windows)
         self._seats = seats
+        self._ordering.forget()
         self._threads.load(reversed(source.affinities(MOST_THREADS)))
 
     def __len__(self) -> int:
@@ -184,9 +161,16 @@ class Pool:
 
     def select(self, ask: Ask, now: float) -> Lease | Exhausted:
         """The account that serves this request, or why none can. Changes nothing."""
-        chosen = choose(self._current_seats(now), self._situation(ask, now))
+        about, touched = self._situation(ask, now), self._touched(now)
+        home = self._seats.get(about.place.home)
+        chosen: Chosen | Exhausted | None = None
+        if home is not None and len(self._seats) > 1:
+            chosen = at_home(touched.get(about.place.home, home), about)
+        if chosen is None:
+            few = self._ordering.front(self._seats, about, touched)
+            chosen = choose({key: touched.get(key) or self._seats[key] for key in few}, about)
         if isinstance(chosen, Exhausted):
-            return chosen
+            return exhausted({**self._seats, **touched}, about)  # why, of everybody
         return Lease(
             account=chosen.account,
             credentials=self._credentials[chosen.account.key],
@@ -199,11 +183,11 @@ class Pool:
 
     def explain(self, ask: Ask, now: float) -> Explanation:
         """The same choice, with every account's state, reasons and score."""
-        return explain(self._current_seats(now), self._situation(ask, now))
+        return explain({**self._seats, **self._touched(now)}, self._situation(ask, now))
 
     def can_serve(self, key: str, ask: Ask, now: float) -> bool:
         """Whether this account may serve this request at all."""
-        seat = self._current_seats(now).get(key)
+        seat = self._touched(now).get(key) or self._seats.get(key)
         return seat is not None and barred(seat, self._situation(ask, now)) is None
 
     def tired(self, key: str, now: float) -> bool:
@@ -232,7 +216,7 @@ class Pool:
         if place.home:
             self._followed.append((now, lease.key, lease.thread))
         if lease.key in self._seats:
-            self._seats[lease.key] = replace(self._seats[lease.key], turn=next(self._turns))
+            self._put(lease.key, replace(self._seats[lease.key], turn=next(self._turns)))
 
     def leave(self, key: str) -> None:
         """A turn on this account is over."""
@@ -301,7 +285,7 @@ class Pool:
         if seat is None or not windows:
             return
         merged = quota.merged(seat.windows, windows)
-        self._seats[key] = replace(seat, windows=merged)
+        self._put(key, replace(seat, windows=merged))
         if quota.worth_writing(self._stored_windows.get(key, ()), merged):
             self._stored_windows[key] = merged
             self._journal.set_windows(key, merged)
@@ -325,8 +309,8 @@ class Pool:
             place = replace(place, owner="")
         return Situation(now=now, ask=ask, place=place, policy=self.policy)
 
-    def _current_seats(self, now: float) -> Mapping[str, Seat]:
-        """The seats with what changes by the moment."""
+    def _touched(self, now: float) -> dict[str, Seat]:
+        """The seats of which something is so at the moment only, with that."""
         while self._followed and self._followed[0][0] <= now - RAMP_SECONDS:
             self._followed.popleft()
         followed = Counter(key for key, _ in {(key, thread) for _, key, thread in self._followed})
@@ -335,21 +319,21 @@ class Pool:
             if until > now:
                 refused.setdefault(key, set()).add(model)
         listed = {key: models for key, (models, until) in self._lists.items() if until > now}
-        touched = self._in_flight.keys() | followed.keys() | refused.keys() | listed.keys()
-        if not touched:
-            return self._seats
+        touched = (self._in_flight.keys() | followed.keys() | refused.keys() | listed.keys()) & self._seats.keys()
         return {
             key: replace(
-                seat,
+                self._seats[key],
                 in_flight=self._in_flight[key],
                 followed=followed[key],
                 refuses=frozenset(refused.get(key, ())),
                 lists=listed.get(key),
             )
-            if key in touched
-            else seat
-            for key, seat in self._seats.items()
+            for key in touched
         }
+
+    def _put(self, key: str, seat: Seat) -> None:
+        self._seats[key] = seat
+        self._ordering.change(key)
 
     def _queued(self, key: str, write: Write) -> None:
         """Remember what the disk may not know yet: loading must not undo it."""
@@ -357,7 +341,7 @@ class Pool:
 
     def _set_standing(self, seat: Seat, standing: Standing) -> None:
         key = seat.account.key
-        self._seats[key] = replace(seat, account=replace(seat.account, standing=standing))
+        self._put(key, replace(seat, account=replace(seat.account, standing=standing)))
         self._queued(key, self._journal.set_standing(key, standing))
 
     def _refuse(self, key: str, model: str, now: float) -> None:
@@ -370,14 +354,14 @@ class Pool:
         until = outcome.until if outcome.until is not None else now + outcome.rule.seconds
         cooldown = Cooldown(until=until, reason=outcome.kind, since=now)
         if replaces(cooldown, self._seats[key].cooldown, now):
-            self._seats[key] = replace(self._seats[key], cooldown=cooldown)
+            self._put(key, replace(self._seats[key], cooldown=cooldown))
             self._queued(key, self._journal.set_cooldown(key, cooldown))
 
     def _proven(self, seat: Seat, lease: Lease, now: float) -> None:
         """A success is news only if it was asked for after the rest began: an older stream may end later."""
         self._paced.pop((lease.thread, lease.key), None)
         if seat.cooldown is not None and lease.at >= seat.cooldown.since:
-            self._seats[lease.key] = replace(seat, cooldown=None)
+            self._put(lease.key, replace(seat, cooldown=None))
             self._queued(lease.key, self._journal.clear_cooldown(lease.key))
 
     def _settle(self, lease: Lease, now: float) -> None:

@@ -186,7 +186,11 @@ BARS: Final[tuple[Check, ...]] = (
 
 def barred(seat: Seat, about: Situation) -> Barred | None:
     """Why this account cannot serve this request, None when it can."""
-    return next((found for check in BARS if (found := check(seat, about)) is not None), None)
+    for check in BARS:
+        found = check(seat, about)
+        if found is not None:
+            return found
+    return None
 
 
 # --- who comes first -------------------------------------------------------------------------------------------------
@@ -313,41 +317,23 @@ class Exhausted:
     reasons: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
-    """One account in an explanation: why it is out, or how it compares."""
-
-    seat: Seat
-    barred: Barred | None
-    rank: Rank | None
-    score: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Explanation:
-    """A choice with everything it was made from, the best candidate first."""
-
-    choice: Chosen | Exhausted
-    candidates: tuple[Candidate, ...]
-
-
 def choose(seats: Mapping[str, Seat], about: Situation) -> Chosen | Exhausted:
     """The best account that can serve, else why nobody can."""
+    home = seats.get(about.place.home) if len(seats) > 1 else None
+    if home is not None and (chosen := at_home(home, about)) is not None:
+        return chosen
     ranked = sorted((rank(seat, about), seat.account.key) for seat in seats.values() if barred(seat, about) is None)
     if not ranked:
-        return _exhausted(seats, about)
+        return exhausted(seats, about)
     return Chosen(account=seats[ranked[0][1]].account, why=_why([each for each, _ in ranked[:2]], about))
 
 
-def explain(seats: Mapping[str, Seat], about: Situation) -> Explanation:
-    """The same choice, with every candidate."""
-    candidates = []
-    for seat in seats.values():
-        bar = barred(seat, about)
-        ranked = rank(seat, about) if bar is None else None
-        candidates.append(Candidate(seat=seat, barred=bar, rank=ranked, score=score(seat, about.now)))
-    candidates.sort(key=lambda each: (each.rank is None, each.rank or (), each.seat.account.label))
-    return Explanation(choice=choose(seats, about), candidates=tuple(candidates))
+def at_home(home: Seat, about: Situation) -> Chosen | None:
+    """The account that a thread lives on, if it can serve and nothing speaks against it: the others need no look."""
+    if barred(home, about) is not None:
+        return None
+    ranked = rank(home, about)
+    return None if ranked.tired or ranked.deferred else Chosen(account=home.account, why=REASONS["place"])
 
 
 def _why(best: list[Rank], about: Situation) -> str:
@@ -362,7 +348,7 @@ def _why(best: list[Rank], about: Situation) -> str:
     raise AssertionError("two accounts have the same key")
 
 
-def _exhausted(seats: Mapping[str, Seat], about: Situation) -> Exhausted:
+def exhausted(seats: Mapping[str, Seat], about: Situation) -> Exhausted:
     """The soonest return of an account that only rests; what the pool answers is built from this."""
     bars = {key: _all_bars(seat, about) for key, seat in seats.items()}
     returns = [(until, key) for key, found in bars.items() if (until := _return(found)) is not None]

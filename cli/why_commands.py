@@ -9,12 +9,13 @@ import typer
 
 from accounts import quota
 from accounts.errors import NoAccounts
+from accounts.explanation import Candidate, Explanation
 from accounts.history import Decision, decisions
 from accounts.model import Affinity
 from accounts.policy import stored_pool
 from accounts.pool import Pool
 from accounts.quota import window_name
-from accounts.selection import Ask, Candidate, Chosen, Exhausted, Explanation, Policy, Rank, Strategy
+from accounts.selection import Ask, Chosen, Exhausted, Policy, Rank, Strategy
 from accounts.store import EVENTS_KEPT, Store
 from accounts.threads import MOST_THREADS, Place
 from cli.bars import in_percent

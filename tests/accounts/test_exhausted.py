@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
+from accounts.explanation import explain
 from accounts.model import Standing
 from accounts.outcomes import Kind
-from accounts.selection import Ask, Exhausted, Policy, Seat, Situation, explain
+from accounts.selection import Ask, Exhausted, Policy, Seat, Situation
 from accounts.threads import Place
 from tests.builders import DAY, HOUR, NOW, about, key_of, nobody, rest, seat, window
 

@@ -1,0 +1,35 @@
+"""A choice with everything it was made from: what `codex-rotate why` tells."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from accounts.selection import Barred, Chosen, Exhausted, Rank, Seat, Situation, barred, choose, rank, score
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """One account in an explanation: why it is out, or how it compares."""
+
+    seat: Seat
+    barred: Barred | None
+    rank: Rank | None
+    score: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """A choice with everything it was made from, the best candidate first."""
+
+    choice: Chosen | Exhausted
+    candidates: tuple[Candidate, ...]
+
+
+def explain(seats: Mapping[str, Seat], about: Situation) -> Explanation:
+    """The same choice, with every candidate."""
+    candidates = []
+    for seat in seats.values():
+        bar = barred(seat, about)
+        ranked = rank(seat, about) if bar is None else None
+        candidates.append(Candidate(seat=seat, barred=bar, rank=ranked, score=score(seat, about.now)))
+    candidates.sort(key=lambda each: (each.rank is None, each.rank or (), each.seat.account.label))
+    return Explanation(choice=choose(seats, about), candidates=tuple(candidates))
