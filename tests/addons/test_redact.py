@@ -127,7 +127,9 @@ TELLING = b'{"input": "mail owner@example.com", "account_id": "acct-of-the-pool"
 
 def asking(content: bytes = TELLING, **fields: str) -> http.Request:
     made = http.Request.make("POST", "https://chatgpt.com/backend-api/x?token=abc123&mail=a%40example.com", content)
-    made.headers.update({"authorization": SECRET.decode(), "chatgpt-account-id": "acct-of-mine", **fields})
+    made.headers.update(
+        {"x-seat": "of acct-of-mine", "authorization": SECRET.decode(), "chatgpt-account-id": "acct-of-mine", **fields}
+    )
     made.trailers = headers((b"x-sum", MAIL))
     return made
 
