@@ -7,6 +7,7 @@ from addons.palette import KeptFlows, Palette
 from addons.presence import Presence
 from addons.rotator import Rotator, SocketRotator
 from addons.startup import Startup
+from addons.together import Together
 from addons.upstream_proxy import UpstreamProxy
 from addons.views import Views
 
@@ -14,15 +15,17 @@ startup = Startup()
 clients = Clients(startup)
 rotator = Rotator(startup, clients)
 addons = [
-    startup,
-    MaskedLogs(startup),
-    clients,
-    Presence(startup),
-    Keeper(startup),
-    rotator,
-    SocketRotator(rotator),
-    UpstreamProxy(),
-    Palette(startup),
-    KeptFlows(startup),
-    Views(),
+    Together(
+        startup,
+        MaskedLogs(startup),
+        clients,
+        Presence(startup),
+        Keeper(startup),
+        rotator,
+        SocketRotator(rotator),
+        UpstreamProxy(),
+        Palette(startup),
+        KeptFlows(startup),
+        Views(),
+    )
 ]

@@ -6,7 +6,7 @@ from typing import Final
 from addons.startup import Startup
 
 _TRACEBACKS: Final = logging.Formatter()
-_DONE: Final = "codex_rotate_masked"
+_DONE: Final = "is_masked"
 
 
 class MaskedLogs(logging.Filter):
