@@ -7,7 +7,7 @@ LOCK_TOOLS = build/lock-tools
 LOCK_FLAGS =
 NEWEST = tests/e2e/newest
 
-.PHONY: setup test soak week lint format lock codex codex-newest demo docs reference clean
+.PHONY: setup test soak week bench lint format lock codex codex-newest demo docs reference clean
 
 setup:
 	@scripts/setup $(VENV)
@@ -41,6 +41,10 @@ soak: setup
 # How the strategies share five accounts among forty developers in a simulated week; half a minute.
 week: setup
 	@$(VENV)/bin/python -m benchmarks.week
+
+# Against mitmdump, side by side in one run: the tables and pictures of docs/benchmarks.md. Ten minutes, on a quiet machine.
+bench: setup
+	@$(VENV)/bin/python -m benchmarks --write $(BENCH_FLAGS)
 
 # The official CLI, at the version the end-to-end tests are written against.
 codex:

@@ -1,0 +1,72 @@
+"""The proxies that are compared: a row each. `plain` is what the others are compared with."""
+
+from dataclasses import dataclass
+from typing import Final
+
+DIRECT: Final = "direct"
+PLAIN: Final = "plain"
+AGAIN: Final = "plain again"
+PLAIN_SAVED: Final = "plain -w"
+OURS: Final = "ours"
+TEN: Final = "ours, 10 accounts"
+THOUSAND: Final = "ours, 1,000 accounts"
+KEPT_NOTHING: Final = "ours, no capture"
+SAVED: Final = "ours -w"
+ROTATING: Final = "ours, 100 accounts"
+TWO: Final = "ours, two workers"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One way from the client to upstream.
+
+    `accounts` is the size of its pool, 0 for mitmdump without the addon. Of `flags`, `{folder}` becomes a folder of its
+    own. `base` names the case it is compared with. With several `workers` processes share a port and a pool.
+    """
+
+    name: str
+    what: str
+    accounts: int = 0
+    flags: tuple[str, ...] = ()
+    base: str = PLAIN
+    workers: int = 1
+
+    @property
+    def proxied(self) -> bool:
+        return self.name != DIRECT
+
+
+CASES: Final = (
+    Case(name=DIRECT, what="no proxy: the client talks to the upstream itself"),
+    Case(name=PLAIN, what="mitmdump without the addon, event streams passed on as they come, nothing kept"),
+    Case(name=AGAIN, what="a second process of the same: how much it differs from the first is the noise"),
+    Case(name=PLAIN_SAVED, what="the same with `-w FILE`", flags=("-w", "{folder}/flows")),
+    Case(name=OURS, what="as `codex-rotate serve` starts it, one account; answers are kept up to 2 MiB", accounts=1),
+    Case(name=TEN, what="ten accounts", accounts=10),
+    Case(name=THOUSAND, what="a thousand accounts", accounts=1000),
+    Case(
+        name=KEPT_NOTHING,
+        what="one account, `--set rotate_capture_limit=0`",
+        accounts=1,
+        flags=("--set", "rotate_capture_limit=0"),
+    ),
+    Case(
+        name=SAVED,
+        what="one account, with `-w FILE`: every answer is written too. Compared with `plain -w`",
+        accounts=1,
+        flags=("-w", "{folder}/flows"),
+        base=PLAIN_SAVED,
+    ),
+    Case(name=ROTATING, what="a hundred accounts, so that another one is always left: for rotations", accounts=100),
+    Case(name=TWO, what="two processes of `ours` that share the port and the pool", accounts=1, workers=2),
+)
+
+SHORT: Final = (DIRECT, PLAIN, AGAIN, OURS, TEN, THOUSAND, KEPT_NOTHING)
+EVERY: Final = (*SHORT, PLAIN_SAVED, SAVED, TWO)
+FEW: Final = (DIRECT, PLAIN, AGAIN, OURS)
+"""Names of cases that a work is done with."""
+
+
+def named(names: tuple[str, ...]) -> tuple[Case, ...]:
+    """The rows with these names."""
+    return tuple(case for case in CASES if case.name in names)

@@ -1,0 +1,83 @@
+"""The cases are what they say they are, and nothing is left of them afterwards."""
+
+import os
+import sys
+
+import pytest
+
+from accounts.store import Store
+from benchmarks import rig
+from benchmarks.cases import CASES, OURS, PLAIN, TWO, Case, named
+from benchmarks.load import CLIENTS, Failed
+from benchmarks.orders import Order
+from benchmarks.rig import DidNotStart, arguments, fill, rigged
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="its proxies end with it by a Linux call")
+
+
+def gone(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+@linux
+async def test_ours_rotates_and_plain_does_not():
+    """The same work on both: a refusal reaches the client of the one, and another account serves that of the other."""
+    refused = Order(fails=1)
+    async with rigged() as bench:
+        folder = bench.folder
+        ours, plain = [
+            await bench.start(case) for case in (Case(name="two of ours", what="", accounts=2), *named((PLAIN,)))
+        ]
+        for name in ("HTTP/1.1", "HTTP/2"):
+            client = await CLIENTS[name].open(ours.target, "thread", refused)
+            assert (await client.turn(refused, thread=f"ours {name}")).ended
+            client.close()
+            other = await CLIENTS[name].open(plain.target, "thread", refused)
+            with pytest.raises(Failed, match="429"):
+                await other.turn(refused, thread=f"plain {name}")
+            other.close()
+            if name == "HTTP/1.1":
+                await bench.end(*ours.programs)  # both accounts rest for a moment
+                ours = await bench.start(Case(name="two more", what="", accounts=2))
+        pids = [*ours.pids, *plain.pids]
+        assert not any(map(gone, pids))
+    assert all(map(gone, pids))
+    assert not folder.exists()
+
+
+@linux
+async def test_two_workers_share_a_port():
+    async with rigged() as bench:
+        [case] = named((TWO,))
+        running = await bench.start(case)
+        assert len(set(running.pids)) == 2
+        client = await CLIENTS["HTTP/1.1"].open(running.target, "thread", Order())
+        assert (await client.turn(Order())).ended
+        client.close()
+
+
+@linux
+async def test_a_proxy_that_does_not_start_says_why():
+    broken = Case(name="broken", what="", flags=("--no-such-flag",))
+    async with rigged() as bench:
+        with pytest.raises(DidNotStart, match="no-such-flag"):
+            await bench.start(broken)
+
+
+def test_plain_is_started_as_ours_but_for_the_addon(tmp_path):
+    """Otherwise something else than the addon would be measured."""
+    by_name = {case.name: arguments(case, 0, tmp_path, tmp_path / "ca.pem", tmp_path) for case in CASES if case.proxied}
+    plain, ours = by_name[PLAIN], by_name[OURS]
+    assert [(a, b) for a, b in zip(plain, ours, strict=True) if a != b] == [
+        (str(rig.ROOT / "benchmarks" / "streamed.py"), str(rig.ROOT / "rotate.py"))
+    ]
+
+
+def test_a_pool_is_filled(tmp_path):
+    fill(tmp_path / "home", 3)
+    with Store(tmp_path / "home" / "pool.db") as store:
+        assert len(store.accounts()) == len(store.all_credentials()) == len(store.windows()) == 3
