@@ -34,9 +34,10 @@ docs:
 reference: setup
 	@$(VENV)/bin/python -m scripts.reference
 
-# What takes minutes: a hundred kills around a refresh, and what became of the accounts.
+# What takes minutes: a hundred kills around a refresh and what became of the accounts, the memory of ten thousand turns.
 soak: setup
 	CRASHES=100 ROUNDS=200 $(VENV)/bin/python -m pytest tests/crashes -o log_cli=true -o log_cli_level=INFO
+	SOAK=1 $(VENV)/bin/python -m pytest tests/proxy/test_memory.py -o log_cli=true -o log_cli_level=INFO
 
 # How the strategies share five accounts among forty developers in a simulated week; half a minute.
 week: setup

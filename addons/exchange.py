@@ -153,12 +153,12 @@ class Pooled(Own):
     def gone(self) -> None:
         self._settle(Outcome(kind=Kind.CLIENT_GONE))
         self._close("the client left")
-        self.capture.into(self.flow)
+        self._show()
 
     def broke(self, message: str) -> None:
         self._settle(Outcome(kind=Kind.TRUNCATED, detail=message[:200]))
         self._close("broken off by upstream")
-        self.capture.into(self.flow)
+        self._show()
 
     async def think(self) -> Step:
         """Wait a moment for an account, or renew its token; then go on: with it, or without it."""
@@ -227,7 +227,14 @@ class Pooled(Own):
         self._settle(self.outcome or Outcome(kind=Kind.UPGRADED if self.upgrade else Kind.OK))
         self._close("broken off by upstream" if self.outcome and self.outcome.kind is Kind.TRUNCATED else "delivered")
         if self.flow.response is not None and callable(self.flow.response.stream):
-            self.capture.into(self.flow)
+            self._show()
+
+    def _show(self) -> None:
+        """Give the flow what was kept of its body, and let go of it: together they would be a circle, which only the
+        garbage collector ends."""
+        self.capture.into(self.flow)
+        if self.flow.response is not None and callable(self.flow.response.stream):
+            self.flow.response.stream = True
 
     # Inside
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import weakref
 from collections.abc import Callable
 
 from mitmproxy import ctx, http
@@ -149,9 +150,12 @@ class SocketRotator:
             message.content = passed
         if socket.active:
             seconds = self.rotator.startup.chosen.rotate_head_timeout
-            asyncio.get_running_loop().call_later(seconds, self._check_silence, flow, socket.heard)
+            asyncio.get_running_loop().call_later(seconds, self._check_silence, weakref.ref(flow), socket.heard)
 
-    def _check_silence(self, flow: http.HTTPFlow, heard: int) -> None:
+    def _check_silence(self, seen: weakref.ref[http.HTTPFlow], heard: int) -> None:
+        flow = seen()
+        if flow is None:  # over, and nobody looks at it any more
+            return
         socket = self.sockets.get(flow.id)
         instead = socket.silent_since(heard) if socket is not None else None
         if instead is not None:
