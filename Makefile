@@ -13,7 +13,7 @@ setup:
 	@scripts/setup $(VENV)
 
 test: setup codex lint docs
-	$(VENV)/bin/python -m pytest
+	@scripts/run-tests $(VENV)
 
 lint: setup
 	$(VENV)/bin/ruff check
