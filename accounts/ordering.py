@@ -4,7 +4,7 @@ An account that nothing has happened to since is where it was in the order, but 
 seconds a score changes by nothing that matters. Whatever has changed is compared anew, with every request.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -34,7 +34,7 @@ class Ordering:
         """Nothing is as it was."""
         self._order = None
 
-    def front(self, seats: Mapping[str, Seat], about: Situation, touched: Iterable[str]) -> Iterable[str]:
+    def front(self, seats: Mapping[str, Seat], about: Situation, touched: Iterable[str]) -> Collection[str]:
         """Keys of accounts among which are the best two for this request. `touched` are those that selection sees
         otherwise than `seats` has them."""
         if len(seats) <= SMALL or about.ask.steady:

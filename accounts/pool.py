@@ -22,12 +22,10 @@ from accounts.rests import replaces, resting
 from accounts.selection import (
     RAMP_SECONDS,
     Ask,
-    Chosen,
     Exhausted,
     Policy,
     Seat,
     Situation,
-    at_home,
     barred,
     choose,
     exhausted,
@@ -162,15 +160,10 @@ class Pool:
     def select(self, ask: Ask, now: float) -> Lease | Exhausted:
         """The account that serves this request, or why none can. Changes nothing."""
         about, touched = self._situation(ask, now), self._touched(now)
-        home = self._seats.get(about.place.home)
-        chosen: Chosen | Exhausted | None = None
-        if home is not None and len(self._seats) > 1:
-            chosen = at_home(touched.get(about.place.home, home), about)
-        if chosen is None:
-            few = self._ordering.front(self._seats, about, touched)
-            chosen = choose({key: touched.get(key) or self._seats[key] for key in few}, about)
-        if isinstance(chosen, Exhausted):
-            return exhausted({**self._seats, **touched}, about)  # why, of everybody
+        few = self._ordering.front(self._seats, about, touched)
+        chosen = choose({key: touched.get(key) or self._seats[key] for key in few}, about)
+        if isinstance(chosen, Exhausted):  # why, of everybody
+            return chosen if len(few) == len(self._seats) else exhausted({**self._seats, **touched}, about)
         return Lease(
             account=chosen.account,
             credentials=self._credentials[chosen.account.key],

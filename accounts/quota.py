@@ -29,6 +29,10 @@ PLAN_WEIGHT: Final[Mapping[str, float]] = {
 states nowhere: it is only used to share load between accounts and never keeps one from being used."""
 
 _USED: Final = "-used-percent"
+_MINUTES: Final = "-window-minutes"
+_RESET: Final = "-reset-at"
+HEADER_ENDINGS: Final = (_USED, _MINUTES, _RESET)
+"""How the headers end that describe a window."""
 _POSITIONS: Final = ("primary", "secondary")
 
 _LONGEST_MINUTES: Final = LONGEST / 60
@@ -79,8 +83,8 @@ def from_headers(headers: Mapping[str, str], now: float) -> tuple[Window, ...]:
         if window.startswith("x-") and position in _POSITIONS:
             said = {
                 "used_percent": headers.get(name),
-                "window_minutes": headers.get(f"{window}-window-minutes"),
-                "reset_at": headers.get(f"{window}-reset-at"),
+                "window_minutes": headers.get(window + _MINUTES),
+                "reset_at": headers.get(window + _RESET),
             }
             found.append(_window(_family(limit), said, now))
     return _known(found)

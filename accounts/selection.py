@@ -320,20 +320,20 @@ class Exhausted:
 def choose(seats: Mapping[str, Seat], about: Situation) -> Chosen | Exhausted:
     """The best account that can serve, else why nobody can."""
     home = seats.get(about.place.home) if len(seats) > 1 else None
-    if home is not None and (chosen := at_home(home, about)) is not None:
-        return chosen
+    if home is not None and _at_home(home, about):
+        return Chosen(account=home.account, why=REASONS["place"])
     ranked = sorted((rank(seat, about), seat.account.key) for seat in seats.values() if barred(seat, about) is None)
     if not ranked:
         return exhausted(seats, about)
     return Chosen(account=seats[ranked[0][1]].account, why=_why([each for each, _ in ranked[:2]], about))
 
 
-def at_home(home: Seat, about: Situation) -> Chosen | None:
-    """The account that a thread lives on, if it can serve and nothing speaks against it: the others need no look."""
+def _at_home(home: Seat, about: Situation) -> bool:
+    """Whether the account that a thread lives on comes first, whatever the others are like."""
     if barred(home, about) is not None:
-        return None
+        return False
     ranked = rank(home, about)
-    return None if ranked.tired or ranked.deferred else Chosen(account=home.account, why=REASONS["place"])
+    return not ranked.tired and not ranked.deferred
 
 
 def _why(best: list[Rank], about: Situation) -> str:

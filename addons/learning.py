@@ -14,7 +14,7 @@ from addons.service import PoolService
 
 RATE_LIMITS = "codex.rate_limits"
 ITEM_DONE = "response.output_item.done"
-_QUOTA: Final = (b"-used-percent", b"-window-minutes", b"-reset-at")
+_QUOTA: Final = tuple(ending.encode() for ending in quota.HEADER_ENDINGS)
 
 
 def from_head(service: PoolService, lease: Lease, response: http.Response) -> None:

@@ -3,6 +3,7 @@
 import logging
 from typing import Final
 
+from addons.masking import masked
 from addons.startup import Startup
 
 _TRACEBACKS: Final = logging.Formatter()
@@ -31,12 +32,12 @@ class MaskedLogs(logging.Filter):
             return True
         setattr(record, _DONE, True)  # there are several handlers
         said = record.getMessage()
-        masked = self._masked(said)
-        if masked != said:
-            record.msg, record.args = masked, ()
+        shown = self._masked(said)
+        if shown != said:
+            record.msg, record.args = shown, ()
         if record.exc_info:
             record.exc_text = self._masked(_TRACEBACKS.formatException(record.exc_info))
         return True
 
     def _masked(self, text: str) -> str:
-        return self.startup.shown().masked(text.encode("utf-8", "replace")).decode("utf-8", "replace")
+        return masked(text.encode("utf-8", "replace"), self.startup.account_ids).decode("utf-8", "replace")

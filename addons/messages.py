@@ -1,9 +1,10 @@
 """HTTP messages of mitmproxy as values the pool's core understands. Pure."""
 
 from mitmproxy import http
+from mitmproxy.net import encoding
 
 from accounts.outcomes import Reply, error_of
-from addons import redact, streams
+from addons import streams
 
 
 def read_reply(response: http.Response, body: bytes) -> Reply:
@@ -31,7 +32,16 @@ def plain_body(request: http.Request) -> bytes:
 
 def plain(message: http.Message, body: bytes) -> bytes:
     """A body without the coding that the message names; empty when it is cut short, or in a coding nobody knows."""
-    return redact.plain_or_none(body, message.headers.get("content-encoding", "identity")) or b""
+    return decoded_body(body, message.headers.get("content-encoding", "identity")) or b""
+
+
+def decoded_body(body: bytes, coding: str) -> bytes | None:
+    """A body without its coding; None when it is cut short, or in a coding nobody knows."""
+    try:
+        plain = encoding.decode(body, coding)
+    except (ValueError, TypeError):  # the name of a coding of text is taken for one, too
+        return None
+    return plain if isinstance(plain, bytes) else None
 
 
 def is_upgrade(request: http.Request) -> bool:

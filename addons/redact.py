@@ -12,6 +12,7 @@ from typing import Final
 from mitmproxy import http
 from mitmproxy.net import encoding
 
+from addons import messages
 from addons.masking import masked
 
 MARK: Final = b"[redacted by codex-rotate]"
@@ -187,12 +188,11 @@ class Shown:
         if not self.watched or not body:
             return body
         coding = message.headers.get("content-encoding", "identity")
-        plain = plain_or_none(body, coding)
+        plain = messages.decoded_body(body, coding)
         if plain is None:
             return self.masked(body)
         shown = self.masked(plain)
-        encoded = encoding.encode(shown, coding) if shown is not plain else body
-        return encoded if isinstance(encoded, bytes) else shown
+        return body if shown is plain else _encoded(shown, coding)
 
 
 class AsItIs(Shown):
@@ -208,19 +208,19 @@ class AsItIs(Shown):
         return text
 
 
-def plain_or_none(body: bytes, coding: str) -> bytes | None:
-    """A body without its coding; None when it is cut short, or in a coding nobody knows."""
-    try:
-        plain = encoding.decode(body, coding)
-    except (ValueError, TypeError):  # the name of a coding of text is taken for one, too
-        return None
-    return plain if isinstance(plain, bytes) else None
-
-
 @functools.lru_cache(maxsize=64)
 def _masked_path(path: bytes, ids: frozenset[bytes]) -> bytes:
     """Nearly all requests are for the same few."""
     return masked(path, ids)
+
+
+def _encoded(plain: bytes, coding: str) -> bytes:
+    """In its coding again; as it is where that goes one way only."""
+    try:
+        encoded = encoding.encode(plain, coding)
+    except (ValueError, TypeError):
+        return plain
+    return encoded if isinstance(encoded, bytes) else plain
 
 
 def _back[T](pair: tuple[T, T], value: T) -> T:

@@ -77,12 +77,16 @@ class Startup:
             raise RuntimeError("the pool is not open")
         return self.service
 
+    @property
+    def account_ids(self) -> frozenset[bytes]:
+        """The ids of the pool's accounts and their owners; none while there is no pool."""
+        return self.service.account_ids if self.service is not None else frozenset()
+
     def shown(self) -> redact.Shown:
         """What the flow of a new request shows."""
         if not self.chosen.rotate_redact:
             return redact.AsItIs()
-        ids = self.service.account_ids if self.service is not None else frozenset()
-        return redact.Shown(ids, watched=self.chosen.watched)
+        return redact.Shown(self.account_ids, watched=self.chosen.watched)
 
     def pooled(self, flow: http.HTTPFlow, shown: redact.Shown, ask: Ask) -> Pooled:
         """The exchange of a request that the pool serves."""

@@ -3,6 +3,8 @@
 import ipaddress
 import os
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -66,3 +68,15 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def confdir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One certificate authority for all proxies of a test run: making one takes longer than using it."""
     return tmp_path_factory.mktemp("proxy-ca")
+
+
+@pytest.fixture
+def in_tokyo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Local time, in tests that use it, is Tokyo's."""
+    if not hasattr(time, "tzset"):
+        pytest.skip("the zone of a process can be set on POSIX only")
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        yield
+    time.tzset()

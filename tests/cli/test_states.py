@@ -1,8 +1,5 @@
 """What an account is doing, told by what explains it best, in local time."""
 
-import time
-from collections.abc import Iterator
-
 import pytest
 
 from accounts.model import Account, Cooldown, Standing
@@ -13,15 +10,7 @@ NOON = 1_700_049_600.0
 """2023-11-15 12:00 UTC, a Wednesday."""
 
 
-@pytest.fixture(autouse=True)
-def in_tokyo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    if not hasattr(time, "tzset"):
-        pytest.skip("the zone of a process can be set on POSIX only")
-    with monkeypatch.context() as patch:
-        patch.setenv("TZ", "Asia/Tokyo")
-        time.tzset()
-        yield
-    time.tzset()
+pytestmark = pytest.mark.usefixtures("in_tokyo")
 
 
 @pytest.mark.parametrize(

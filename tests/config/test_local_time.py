@@ -1,8 +1,5 @@
 """Moments as people read them."""
 
-import time
-from collections.abc import Iterator
-
 import pytest
 
 from config.local_time import clock_time, short_time
@@ -11,15 +8,7 @@ NOON = 1_700_049_600.0
 """2023-11-15 12:00 UTC, a Wednesday."""
 
 
-@pytest.fixture(autouse=True)
-def in_tokyo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    if not hasattr(time, "tzset"):
-        pytest.skip("the zone of a process can be set on POSIX only")
-    with monkeypatch.context() as patch:
-        patch.setenv("TZ", "Asia/Tokyo")
-        time.tzset()
-        yield
-    time.tzset()
+pytestmark = pytest.mark.usefixtures("in_tokyo")
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from tests.harness import Proxy, options, write_login
 from tests.proxy.clients import ASK, RESPONSES, Http2, Socket, http1, secure, tunnel, turn1
 
 HEAD = "eyJhbGciOiJSUzI1NiJ9" + ".eyJzdWIiOiJub2JvZHkifQ."
+BROKEN = f"{RESPONSES}/compact"
 ONLOOKER = Path(__file__).with_name("onlooker.py")
 
 
@@ -105,6 +106,10 @@ def over_http(proxy: Proxy, planted: Planted, own: dict[str, str]) -> list[bytes
         form = {"password": planted.word("form"), "email": planted.mail("form, e-mail")}
         said.append(client.post(path, headers=headers, data=form).content)
         said.append(client.get("/backend-api/wham/accounts/check", headers=own).content)
+        said += [
+            client.post(BROKEN, headers=own, content=ASK).content,
+            other.answer(other.ask({**own}, path=BROKEN)).body,
+        ]
         said.append(client.get(f"/backend-api/wham/usage{query}", headers=own).content)
     return said
 
@@ -160,6 +165,8 @@ def seen(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         accounts[1].answer = f"Ask {planted.mail('answer')} or use {planted.token('token in an answer')}."
         detail = f"{accounts[0].account_id} of {planted.mail('refusal')} is over its limit"
         upstream.fault(accounts[0].account_id, Fault(FaultKind.USAGE_LIMIT, message=detail, resets_in=3600))
+        refused = f"the prompt of {planted.mail('refusal that is passed on')} is too long"
+        upstream.fault(accounts[1].account_id, Fault(FaultKind.BAD_REQUEST, message=refused, path=BROKEN))
         accounts[0].primary = Window(used_percent=99.0, minutes=300, resets_in=3600)
         fill(folder / "rotate", accounts, folder)
         own = {"authorization": f"Bearer {mine.access_token}", "chatgpt-account-id": mine.account_id}
@@ -210,7 +217,13 @@ def test_the_wire_has_them_all_the_same(seen: Seen):
         "form",
     )
     assert [what for what in sent if seen.planted.cores[what].encode() not in seen.upstream] == []
-    heard = ("answer", "token in an answer", "the client's own e-mail", "the client's own id")
+    heard = (
+        "answer",
+        "token in an answer",
+        "refusal that is passed on",
+        "the client's own e-mail",
+        "the client's own id",
+    )
     assert [what for what in heard if seen.planted.cores[what].encode() not in seen.client] == []
 
 
