@@ -13,7 +13,7 @@ setup:
 	@scripts/setup $(VENV)
 
 test: setup codex lint docs
-	@scripts/run-tests $(VENV)
+	$(VENV)/bin/python -m pytest
 
 lint: setup
 	$(VENV)/bin/ruff check
