@@ -18,6 +18,7 @@ from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers import http as h
 from mitmproxy.proxy.layers.http._base import HttpEvent
+from mitmproxy.proxy.layers.websocket import WebsocketLayer
 
 from addons.answers import failed_closed, log_defect
 from addons.attempts_alarms import Alarms, AttemptWakeup
@@ -37,7 +38,7 @@ _FRESH_IDS: Final = itertools.count(-1, -1)
 """Stream ids for further attempts: no client can use them, HTTP/2's are positive, and none is ever used twice."""
 
 
-def _nothing() -> layer.CommandGenerator[None]:
+def _nothing(_: events.Event | None = None) -> layer.CommandGenerator[None]:
     yield from ()
 
 
@@ -81,7 +82,12 @@ class AttemptStream(h.HttpStream):
         if self._is_straggler(event) or self._is_ours(event):
             return _nothing()
         handling: layer.CommandGenerator[None] = super().passthrough(event)
-        return self._translated(handling) if self.wire_id != self.stream_id else handling
+        return self._relayed(self._translated(handling) if self.wire_id != self.stream_id else handling)
+
+    def _relayed(self, handling: layer.CommandGenerator[None]) -> layer.CommandGenerator[None]:
+        yield from handling
+        if self.flow.websocket is not None and not self.flow.live:
+            self._let_go()
 
     def check_body_size(self, request: bool) -> layer.CommandGenerator[bool]:
         """A body of known length was judged by it, and a hook may since have said to keep it: no streaming later."""
@@ -123,6 +129,8 @@ class AttemptStream(h.HttpStream):
         """An upgrade that we have accepted ourselves has nobody behind it to relay to."""
         if self.talk is None or self.flow.response is None or self.flow.response.status_code != 101:
             yield from super().flow_done()
+            if self.child_layer is None:
+                self._let_go()
             return
         self.child_layer = LocalSocket(self.context, self.flow, self.talk)
         self._handle_event = self.passthrough  # type: ignore[method-assign]
@@ -144,6 +152,20 @@ class AttemptStream(h.HttpStream):
             else:
                 self.exchange.gone()
         yield from super().handle_protocol_error(event)
+        if self.http_layer.streams.get(self.stream_id) is not self:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Nothing more comes of this stream. What leads back to it goes, and the flow with its bodies: the garbage
+        collector would find them, but maybe a thousand requests later."""
+        self._handle_event = self.client_state = self.server_state = _nothing  # type: ignore[method-assign,assignment]
+        self.alarms.forget(self)
+        self.exchange = None
+        self.held.clear()
+        self.context.layers.clear()
+        if isinstance(self.child_layer, (LocalSocket, WebsocketLayer)):
+            del self.child_layer.flow
+        del self.flow
 
     def _is_straggler(self, event: events.Event) -> bool:
         """Whether this comes from an attempt that was left."""

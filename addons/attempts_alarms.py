@@ -54,6 +54,10 @@ class Alarms:
         self._waiting[wakeup.stream()] = (now + wakeup.delay, wakeup)
         yield from self._until(now + wakeup.delay, now)
 
+    def forget(self, stream: Sleeper) -> None:
+        """It is over."""
+        self._waiting.pop(stream, None)
+
     def handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
         command = event.command if isinstance(event, events.CommandCompleted) else None
         if isinstance(command, Alarm):
