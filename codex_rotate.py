@@ -1,4 +1,4 @@
-"""Starts the companion CLI, after making sure that the packages it is about to import are ours.
+"""Starts the companion CLI or the proxy, after making sure that the packages it is about to import are ours.
 
 The product is used inside other people's projects, where `config` or `accounts` are common names. This module's own
 name is unlikely to be taken, it imports the standard library only, and nothing happens before it is called.
@@ -36,6 +36,14 @@ def main() -> NoReturn:
     from cli.app import main as run
 
     sys.exit(run())
+
+
+def proxy(tool: str) -> None:
+    """What `serve` and `run` start: `mitmdump` or `mitmweb`, with the arguments of the process."""
+    claim_names()
+    from addons import masters
+
+    masters.TOOLS[tool]()
 
 
 def _place(name: str) -> Path | None:

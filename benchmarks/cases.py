@@ -6,8 +6,10 @@ from typing import Final
 DIRECT: Final = "direct"
 PLAIN: Final = "plain"
 AGAIN: Final = "plain again"
+LEAN: Final = "plain, started as ours"
 PLAIN_SAVED: Final = "plain -w"
 OURS: Final = "ours"
+SCRIPT: Final = "ours, mitmdump -s"
 TEN: Final = "ours, 10 accounts"
 THOUSAND: Final = "ours, 1,000 accounts"
 KEPT_NOTHING: Final = "ours, no capture"
@@ -20,13 +22,15 @@ TWO: Final = "ours, two workers"
 class Case:
     """One way from the client to upstream.
 
-    `accounts` is the size of its pool, 0 for mitmdump without the addon. Of `flags`, `{folder}` becomes a folder of its
-    own. `base` names the case it is compared with. With several `workers` processes share a port and a pool.
+    `accounts` is the size of its pool, 0 for mitmproxy without the addon. `served`: started as `codex-rotate serve`
+    does, else as mitmdump itself. Of `flags`, `{folder}` becomes a folder of its own. `base` names the case it is
+    compared with. With several `workers` processes share a port and a pool.
     """
 
     name: str
     what: str
     accounts: int = 0
+    served: bool = True
     flags: tuple[str, ...] = ()
     base: str = PLAIN
     workers: int = 1
@@ -38,10 +42,16 @@ class Case:
 
 CASES: Final = (
     Case(name=DIRECT, what="no proxy: the client talks to the upstream itself"),
-    Case(name=PLAIN, what="mitmdump without the addon, event streams passed on as they come, nothing kept"),
-    Case(name=AGAIN, what="a second process of the same: how much it differs from the first is the noise"),
-    Case(name=PLAIN_SAVED, what="the same with `-w FILE`", flags=("-w", "{folder}/flows")),
+    Case(
+        name=PLAIN, what="mitmdump without the addon, event streams passed on as they come, nothing kept", served=False
+    ),
+    Case(
+        name=AGAIN, what="a second process of the same: how much it differs from the first is the noise", served=False
+    ),
+    Case(name=LEAN, what="the same without the addon, started as `codex-rotate serve` starts mitmproxy"),
+    Case(name=PLAIN_SAVED, what="the same with `-w FILE`", flags=("-w", "{folder}/flows"), served=False),
     Case(name=OURS, what="as `codex-rotate serve` starts it, one account; answers are kept up to 2 MiB", accounts=1),
+    Case(name=SCRIPT, what="one account, `mitmdump -s rotate.py`", accounts=1, served=False),
     Case(name=TEN, what="ten accounts", accounts=10),
     Case(name=THOUSAND, what="a thousand accounts", accounts=1000),
     Case(
@@ -61,8 +71,8 @@ CASES: Final = (
     Case(name=TWO, what="two processes of `ours` that share the port and the pool", accounts=1, workers=2),
 )
 
-SHORT: Final = (DIRECT, PLAIN, AGAIN, OURS, TEN, THOUSAND, KEPT_NOTHING)
-EVERY: Final = (*SHORT, PLAIN_SAVED, SAVED, TWO)
+SHORT: Final = (DIRECT, PLAIN, AGAIN, LEAN, OURS, SCRIPT, TEN, THOUSAND)
+EVERY: Final = (*SHORT, KEPT_NOTHING, PLAIN_SAVED, SAVED, TWO)
 FEW: Final = (DIRECT, PLAIN, AGAIN, OURS)
 """Names of cases that a work is done with."""
 

@@ -10,16 +10,17 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from benchmarks import trials
-from benchmarks.cases import AGAIN, KEPT_NOTHING, OURS, PLAIN, TEN, THOUSAND
+from benchmarks.cases import AGAIN, LEAN, OURS, PLAIN, SCRIPT, TEN, THOUSAND
 from benchmarks.stats import Book, Spread
 from benchmarks.works import WORKS, compared
 
 SHOWN: Final = {
     AGAIN: ("#9a9a9a", "D"),
+    LEAN: ("#56b4e9", "P"),
     OURS: ("#0072b2", "o"),
     TEN: ("#009e73", "s"),
     THOUSAND: ("#d55e00", "^"),
-    KEPT_NOTHING: ("#cc79a7", "v"),
+    SCRIPT: ("#cc79a7", "v"),
 }
 """Colours that most people can tell apart, and marks for those who cannot."""
 PANELS: Final = {"cpu_us": ("CPU of the proxy per turn", 1.10), "first_ms": ("first byte, median", 1.10)}
@@ -61,7 +62,7 @@ def _ratios(book: Book) -> Figure:
     panels[0].set_yticks(range(len(works)), works)
     panels[0].invert_yaxis()
     handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=6, frameon=False)
+    figure.legend(handles, labels, loc="outside upper center", ncols=7, frameon=False)
     return figure
 
 

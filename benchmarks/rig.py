@@ -25,6 +25,7 @@ START_SECONDS: Final = 60.0
 LOOK_SECONDS: Final = 0.02
 LISTENING: Final = re.compile(r"proxy listening at 127\.0\.0\.1:(\d+)")
 _KEPT: Final = ("PATH", "LANG", "LC_ALL", "TMPDIR")
+_MITMDUMP: Final = "from mitmproxy.tools.main import mitmdump; mitmdump()"
 _SHARED: Final = "from benchmarks.lead import share_port; share_port(); "
 
 
@@ -149,6 +150,8 @@ async def rigged() -> AsyncIterator[Rig]:
 def arguments(case: Case, port: int, confdir: Path, ca_file: Path, folder: Path) -> list[str]:
     """The proxy of a case, as `codex-rotate serve` starts it; plain mitmdump gets another script and what ours sets."""
     argv = serve_commands.command("127.0.0.1", port, confdir, web=False)
+    if not case.served:
+        argv[argv.index("-c") + 1] = _MITMDUMP
     if not case.accounts:
         argv[argv.index("-s") + 1] = str(streamed.__file__)
     if case.workers > 1:

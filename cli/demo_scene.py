@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
@@ -16,6 +15,7 @@ from accounts.auth_file import read_auth_file
 from accounts.errors import RotateError
 from accounts.store import Store
 from certs.folder import CERTIFICATE_FILE
+from cli import serve_commands
 from cli.processes import Background, Finished
 from config import clock, paths
 from standin import Fault, FaultKind, SeenRequest, StandIn
@@ -219,7 +219,6 @@ def fill_pool(home: Path, upstream: StandIn) -> None:
 
 
 def proxy_argv(folder: Path, option: str, upstream: StandIn) -> list[str]:
-    start = "import sys; from mitmproxy.tools.main import mitmdump; sys.exit(mitmdump())"
     settings = {
         "confdir": folder / "ca",
         "rotate_transport": option,
@@ -228,4 +227,8 @@ def proxy_argv(folder: Path, option: str, upstream: StandIn) -> list[str]:
         "listen_port": 0,
     }
     scripts = ["-s", str(ROOT / "rotate.py"), "-s", str(ROOT / "standin" / "redirect.py")]
-    return [sys.executable, "-c", start, *scripts, *(x for k, v in settings.items() for x in ("--set", f"{k}={v}"))]
+    return [
+        *serve_commands.start("mitmdump"),
+        *scripts,
+        *(x for k, v in settings.items() for x in ("--set", f"{k}={v}")),
+    ]

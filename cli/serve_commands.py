@@ -26,8 +26,8 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 EVERYTHING: Final = ".*"
 """For mitmproxy's `allow_hosts`."""
 RESTART: Final = "Restart clients that run already: they do not know it."
-_START: Final = "import sys; from mitmproxy.tools.main import {tool}; sys.exit({tool}())"
-"""By this interpreter: the script of that name on the PATH may be another installation's."""
+_START: Final = "import sys; sys.path.insert(0, {root!r}); import codex_rotate; codex_rotate.proxy({tool!r})"
+"""By this interpreter: what is on the PATH may be another installation's."""
 
 
 class PortTaken(RotateError):
@@ -139,12 +139,16 @@ def check_free(host: str, port: int) -> None:
 
 def command(host: str, port: int, confdir: Path, *, web: bool) -> list[str]:
     """The proxy as an argument list."""
-    tool = "mitmweb" if web else "mitmdump"
     script = ROOT / SCRIPT
     if not script.is_file():
         raise RotateError(f"{script} is missing, so the installation is not complete. Install codex-rotate again.")
     flags = ["--listen-host", host, "--listen-port", str(port), "--set", f"confdir={confdir}"]
-    return [sys.executable, "-c", _START.format(tool=tool), "-s", str(script), *flags]
+    return [*start("mitmweb" if web else "mitmdump"), "-s", str(script), *flags]
+
+
+def start(tool: str) -> list[str]:
+    """Our mitmdump or mitmweb, without arguments."""
+    return [sys.executable, "-c", _START.format(root=str(ROOT), tool=tool)]
 
 
 def ended(code: int, address: str, certificate: Path) -> Result:

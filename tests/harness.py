@@ -94,6 +94,8 @@ class Proxy:
     flags: Sequence[str] = ()
     scripts: Sequence[Path] = ()
     env: dict[str, str] = field(default_factory=dict)
+    tool: Sequence[str] = (str(MITMDUMP),)
+    """mitmproxy's own, or what `serve` starts."""
 
     def __enter__(self) -> Self:
         self.process = subprocess.Popen(
@@ -134,7 +136,7 @@ class Proxy:
         scripts = [SCRIPT, REDIRECT, *self.scripts]
         settings = [f"confdir={self.confdir}", f"ssl_verify_upstream_trusted_ca={self.upstream.ca_file}"]
         return [
-            str(MITMDUMP),
+            *self.tool,
             *(part for script in scripts for part in ("-s", str(script))),
             *("--listen-host", "127.0.0.1", "--listen-port", "0"),
             *(part for setting in settings for part in ("--set", setting)),

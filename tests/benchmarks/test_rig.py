@@ -7,10 +7,11 @@ import pytest
 
 from accounts.store import Store
 from benchmarks import rig
-from benchmarks.cases import CASES, OURS, PLAIN, TWO, Case, named
+from benchmarks.cases import CASES, LEAN, OURS, PLAIN, SCRIPT, TWO, Case, named
 from benchmarks.load import CLIENTS, Failed
 from benchmarks.orders import Order
 from benchmarks.rig import DidNotStart, arguments, fill, rigged
+from cli import serve_commands
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="its proxies end with it by a Linux call")
 
@@ -71,10 +72,16 @@ async def test_a_proxy_that_does_not_start_says_why():
 def test_plain_is_started_as_ours_but_for_the_addon(tmp_path):
     """Otherwise something else than the addon would be measured."""
     by_name = {case.name: arguments(case, 0, tmp_path, tmp_path / "ca.pem", tmp_path) for case in CASES if case.proxied}
-    plain, ours = by_name[PLAIN], by_name[OURS]
-    assert [(a, b) for a, b in zip(plain, ours, strict=True) if a != b] == [
-        (str(rig.ROOT / "benchmarks" / "streamed.py"), str(rig.ROOT / "rotate.py"))
-    ]
+    scripts = (str(rig.ROOT / "benchmarks" / "streamed.py"), str(rig.ROOT / "rotate.py"))
+    assert [pair for pair in zip(by_name[PLAIN], by_name[SCRIPT], strict=True) if len(set(pair)) > 1] == [scripts]
+    assert [pair for pair in zip(by_name[LEAN], by_name[OURS], strict=True) if len(set(pair)) > 1] == [scripts]
+
+
+def test_plain_is_mitmproxys_own_and_ours_what_serve_starts(tmp_path):
+    by_name = {case.name: arguments(case, 0, tmp_path, tmp_path / "ca.pem", tmp_path) for case in CASES if case.proxied}
+    serve = serve_commands.command("127.0.0.1", 0, tmp_path, web=False)
+    assert by_name[OURS][: len(serve)] == serve
+    assert by_name[PLAIN][:3] == [*serve[:2], "from mitmproxy.tools.main import mitmdump; mitmdump()"]
 
 
 def test_a_pool_is_filled(tmp_path):

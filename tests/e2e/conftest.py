@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from cli import serve_commands
 from standin import Account, StandIn
 from tests.e2e.codex import Codex
 from tests.harness import Proxy, fill, options, write_login
@@ -74,7 +75,9 @@ def set_up(binary: Path, transport: str, tmp_path: Path, confdir: Path) -> Itera
             fill(tmp_path / "rotate", accounts, tmp_path)
             flags = options(rotate_transport=transport, **settings)
             env = {"CODEX_HOME": str(client_home)}
-            proxy = stack.enter_context(Proxy(upstream, tmp_path / "rotate", confdir, flags, env=env))
+            proxy = stack.enter_context(
+                Proxy(upstream, tmp_path / "rotate", confdir, flags, env=env, tool=serve_commands.start("mitmdump"))
+            )
             codex = Codex(binary, proxy, client_home, work)
             return Scene(upstream, proxy, codex, accounts, home)
 

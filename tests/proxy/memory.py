@@ -18,6 +18,7 @@ from typing import Final, Protocol
 
 import httpx
 
+from cli import serve_commands
 from tests.harness import PATIENCE, Proxy
 from tests.proxy.clients import CHATGPT, RESPONSES, Http2
 from tests.proxy.conftest import Bench
@@ -177,17 +178,24 @@ class Crowd:
             records.clear()
 
 
+class Served(Proxy):
+    """What `serve` starts."""
+
+    def command(self) -> list[str]:
+        return [*serve_commands.start("mitmdump"), *super().command()[1:]]
+
+
 class Web(Proxy):
     """A running mitmweb with an interface of its own."""
 
     PASSWORD: Final = "a look inside"
 
     def command(self) -> list[str]:
-        mitmdump, *others = super().command()
+        _, *others = super().command()
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
         flags = ["--no-web-open-browser", "--web-port", str(port), "--set", f"web_password={self.PASSWORD}"]
-        return [str(Path(mitmdump).parent / "mitmweb"), *others, *flags]
+        return [*serve_commands.start("mitmweb"), *others, *flags]
 
     def flows(self) -> list[dict[str, object]]:
         """What the interface shows."""

@@ -1,0 +1,109 @@
+"""mitmdump and mitmweb as `serve` starts them: mitmproxy's own, except that a hook asks only those who have it."""
+
+import inspect
+import sys
+from collections.abc import Callable
+from typing import Any, Final
+
+from mitmproxy import http
+from mitmproxy.addonmanager import AddonManager, safecall, traverse
+from mitmproxy.exceptions import AddonHalt
+from mitmproxy.hooks import Hook
+from mitmproxy.master import Master
+from mitmproxy.options import Options
+from mitmproxy.tools import cmdline, main
+from mitmproxy.tools.dump import DumpMaster
+
+
+class Asked(AddonManager):
+    """Knows for each hook which addons have it.
+
+    mitmproxy looks at each of its forty addons at every hook, and once more for the update that follows: a fifth of
+    what a turn costs it, and half of a WebSocket message. Most of them have to do with neither.
+    """
+
+    def __init__(self, master: Master) -> None:
+        self._having: dict[str, list[list[Callable[..., Any]]]] = {}
+        self._known: list[object] = []
+        self._below: list[tuple[Any, list[object]]] = []
+        super().__init__(master)  # type: ignore[no-untyped-call]
+
+    async def trigger_event(self, event: Hook) -> None:
+        """As mitmproxy's: in the order of the chain. One that fails keeps no other from being asked."""
+        for functions in self._asked(event):
+            try:
+                for function in functions:
+                    result = function(*event.args())
+                    if result is not None and inspect.isawaitable(result):
+                        await result
+            except AddonHalt:
+                return
+            except Exception:
+                with safecall():  # it says what failed, as for any addon
+                    raise
+
+    def trigger(self, event: Hook) -> None:
+        """As mitmproxy's; each line of the log comes this way."""
+        if self._asked(event):
+            super().trigger(event)
+
+    def _asked(self, event: Hook) -> list[list[Callable[..., Any]]]:
+        """What to call, for each addon of the chain together with those below it: scripts load and lose theirs."""
+        if self._known != self.chain or any(parent.addons != children for parent, children in self._below):
+            self._known = list(self.chain)
+            self._below = [(each, list(each.addons)) for each in traverse(self.chain) if hasattr(each, "addons")]
+            self._having.clear()
+        if event.name not in self._having:
+            found = ([function for _, function in self._iter_hooks(addon, event)] for addon in self.chain)
+            self._having[event.name] = [functions for functions in found if functions]
+        return self._having[event.name]
+
+
+def ask_less(master: Master) -> None:
+    """Have a master's addons asked that way."""
+    asked = Asked(master)
+    asked.chain, asked.lookup = master.addons.chain, master.addons.lookup
+    master.addons = asked
+
+
+class Dump(DumpMaster):
+    """mitmdump."""
+
+    def __init__(self, options: Options) -> None:
+        super().__init__(options)
+        ask_less(self)
+
+
+def spare_checks() -> None:
+    """Leave out, in this process, a check that mitmproxy has for its developers: without `python -O` it looks at the
+    types of each message that is made. A None leaves an exception behind that holds the frames of all callers, and so
+    flows and bodies, until the garbage collector comes: with large bodies a hundred megabytes of them.
+    """
+    http.MessageData.__post_init__ = _unchecked  # type: ignore[method-assign]
+
+
+def _unchecked(_: http.MessageData) -> None:
+    """As with `python -O`, which as a whole mitmproxy does not stand: it reads flows inside `assert`."""
+
+
+def mitmdump() -> None:
+    """Run until stopped, with the arguments of the process."""
+    spare_checks()
+    main.run(Dump, cmdline.mitmdump, sys.argv[1:])
+
+
+def mitmweb() -> None:
+    """Run until stopped, with the arguments of the process."""
+    from mitmproxy.tools.web.master import WebMaster  # late: mitmdump does without tornado
+
+    spare_checks()
+
+    class Web(WebMaster):
+        def __init__(self, options: Options) -> None:
+            super().__init__(options)
+            ask_less(self)
+
+    main.run(Web, cmdline.mitmweb, sys.argv[1:])
+
+
+TOOLS: Final = {"mitmdump": mitmdump, "mitmweb": mitmweb}
