@@ -160,8 +160,8 @@ class Pool:
     def select(self, ask: Ask, now: float) -> Lease | Exhausted:
         """The account that serves this request, or why none can. Changes nothing."""
         about, touched = self._situation(ask, now), self._touched(now)
-        few = self._ordering.front(self._seats, about, touched)
-        chosen = choose({key: touched.get(key) or self._seats[key] for key in few}, about)
+        few, known = self._ordering.front(self._seats, about, touched)
+        chosen = choose({key: touched.get(key) or self._seats[key] for key in few}, about, known)
         if isinstance(chosen, Exhausted):  # why, of everybody
             return chosen if len(few) == len(self._seats) else exhausted({**self._seats, **touched}, about)
         return Lease(
@@ -298,12 +298,14 @@ class Pool:
 
     def _situation(self, ask: Ask, now: float) -> Situation:
         place = self._threads.place(ask.thread, now)
-        if place.owner not in self._seats:  # nobody can read that summary any more; upstream says so
+        if place.owner and place.owner not in self._seats:  # nobody can read that summary any more; upstream says so
             place = replace(place, owner="")
         return Situation(now=now, ask=ask, place=place, policy=self.policy)
 
     def _touched(self, now: float) -> dict[str, Seat]:
         """The seats of which something is so at the moment only, with that."""
+        if not (self._in_flight or self._followed or self._refused or self._lists):
+            return {}
         while self._followed and self._followed[0][0] <= now - RAMP_SECONDS:
             self._followed.popleft()
         followed = Counter(key for key, _ in {(key, thread) for _, key, thread in self._followed})

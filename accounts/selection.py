@@ -7,6 +7,7 @@ A new reason to pass an account over is a row, a new preference is a field.
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from accounts import quota
@@ -222,15 +223,15 @@ REASONS: Final[Mapping[str, str]] = {
     "key": "it is the first of equals",
 }
 """What a field decides, in words. The strategy speaks for itself."""
+ALONE: Final = "it is the only one that can"
 
 
 def rank(seat: Seat, about: Situation) -> Rank:
     """How this account compares with others that can serve."""
     account, place, steady = seat.account, about.place, about.ask.steady
-    deferred = quota.deferred_until(seat.windows, limit_percent=about.policy.defer_percent, now=about.now)
     return Rank(
         tired=_tired(seat, about),
-        deferred=deferred is not None,
+        deferred=_deferred(seat, about),
         place=0 if account.key == place.home else 1 if account.key == place.detour else 2,
         unlisted=bool(about.ask.model and seat.lists is not None and about.ask.model not in seat.lists),
         priority=-account.priority,
@@ -239,6 +240,12 @@ def rank(seat: Seat, about: Situation) -> Rank:
         added_at=account.added_at,
         key=account.key,
     )
+
+
+def _deferred(seat: Seat, about: Situation) -> bool:
+    """Whether a window of the account is as good as used up."""
+    limit = about.policy.defer_percent
+    return quota.deferred_until(seat.windows, limit_percent=limit, now=about.now) is not None
 
 
 def _tired(seat: Seat, about: Situation) -> bool:
@@ -317,29 +324,29 @@ class Exhausted:
     reasons: Mapping[str, str] = field(default_factory=dict)
 
 
-def choose(seats: Mapping[str, Seat], about: Situation) -> Chosen | Exhausted:
-    """The best account that can serve, else why nobody can."""
+def choose(
+    seats: Mapping[str, Seat], about: Situation, known: Mapping[str, Rank] = MappingProxyType({})
+) -> Chosen | Exhausted:
+    """The best account that can serve, else why nobody can. `known` has ranks of accounts that can."""
     home = seats.get(about.place.home) if len(seats) > 1 else None
     if home is not None and _at_home(home, about):
         return Chosen(account=home.account, why=REASONS["place"])
-    ranked = sorted((rank(seat, about), seat.account.key) for seat in seats.values() if barred(seat, about) is None)
-    if not ranked:
+    able = [key for key, seat in seats.items() if key in known or barred(seat, about) is None]
+    if not able:
         return exhausted(seats, about)
+    if len(able) == 1:
+        return Chosen(account=seats[able[0]].account, why=ALONE)
+    ranked = sorted((known.get(key) or rank(seats[key], about), key) for key in able)
     return Chosen(account=seats[ranked[0][1]].account, why=_why([each for each, _ in ranked[:2]], about))
 
 
 def _at_home(home: Seat, about: Situation) -> bool:
     """Whether the account that a thread lives on comes first, whatever the others are like."""
-    if barred(home, about) is not None:
-        return False
-    ranked = rank(home, about)
-    return not ranked.tired and not ranked.deferred
+    return barred(home, about) is None and not _tired(home, about) and not _deferred(home, about)
 
 
 def _why(best: list[Rank], about: Situation) -> str:
     """What decided between the first and the second: the first field in which they differ."""
-    if len(best) < 2:
-        return "it is the only one that can"
     for name, mine, other in zip(Rank._fields, *best, strict=True):
         if mine != other:
             if name == "place" and mine == 1:

@@ -9,7 +9,7 @@ from accounts.model import Standing
 from accounts.ordering import LASTS, MOST_CHANGED, SMALL, Ordering
 from accounts.outcomes import Kind, Outcome
 from accounts.pool import Pool
-from accounts.selection import Ask, Exhausted, Policy, Seat, Strategy
+from accounts.selection import Ask, Exhausted, Policy, Seat, Situation, Strategy, rank
 from tests.builders import NOW, Stored, about, account, key_of, lease_of, pool_of, rest, window
 
 MANY = 60
@@ -58,47 +58,58 @@ def seats_of(number: int) -> dict[str, Seat]:
     return {key_of(f"a{each:03}"): Seat(account=account(f"a{each:03}", added_at=float(each))) for each in range(number)}
 
 
+def few(ordering: Ordering, seats: dict[str, Seat], about: Situation) -> set[str]:
+    return set(ordering.front(seats, about, ())[0])
+
+
 def test_only_a_few_are_compared() -> None:
     seats = seats_of(1000)
-    assert len(set(Ordering().front(seats, about(), ()))) == 2
+    assert len(few(Ordering(), seats, about())) == 2
 
 
 def test_of_a_handful_all_are_compared() -> None:
     seats = seats_of(SMALL)
-    assert set(Ordering().front(seats, about(), ())) == seats.keys()
+    assert few(Ordering(), seats, about()) == seats.keys()
 
 
 def test_accounts_that_cannot_serve_are_skipped() -> None:
     seats = seats_of(100)
     for key in list(seats)[:90]:
         seats[key] = replace(seats[key], account=replace(seats[key].account, standing=Standing.NEEDS_LOGIN))
-    assert set(Ordering().front(seats, about(), ())) == set(list(seats)[90:92])
+    assert few(Ordering(), seats, about()) == set(list(seats)[90:92])
 
 
 def test_what_has_changed_is_compared_until_the_order_is_worked_out_anew() -> None:
     seats, ordering = seats_of(100), Ordering()
     keys = list(seats)
-    ordering.front(seats, about(), ())
+    few(ordering, seats, about())
     ordering.change(keys[50])
-    assert keys[50] in set(ordering.front(seats, about(), ()))
-    assert keys[50] not in set(ordering.front(seats, about(now=NOW + LASTS), ()))
+    assert keys[50] in few(ordering, seats, about())
+    assert keys[50] not in few(ordering, seats, about(now=NOW + LASTS))
+
+
+def test_what_has_not_changed_has_its_rank_already() -> None:
+    seats, ordering = seats_of(100), Ordering()
+    first, second, *_ = keys = list(seats)
+    ordering.change(keys[50])
+    assert ordering.front(seats, about(), [first])[1] == {key: rank(seats[key], about()) for key in (second, keys[2])}
 
 
 def test_many_changes_are_a_reason_to_work_it_out() -> None:
     seats, ordering = seats_of(200), Ordering()
-    ordering.front(seats, about(), ())
+    few(ordering, seats, about())
     for key in list(seats)[: MOST_CHANGED + 1]:
         ordering.change(key)
-    ordering.front(seats, about(), ())
-    assert len(set(ordering.front(seats, about(), ()))) == 2
+    few(ordering, seats, about())
+    assert len(few(ordering, seats, about())) == 2
 
 
 def test_another_policy_is_another_order() -> None:
     seats, ordering = seats_of(100), Ordering()
     last = list(seats)[-1]
     seats[last] = replace(seats[last], windows=(window(1, 60, minutes=300),))
-    ordering.front(seats, about(policy=Policy(strategy=Strategy.ROUND_ROBIN)), ())
-    assert last in set(ordering.front(seats, about(policy=Policy(strategy=Strategy.DRAIN)), ()))
+    few(ordering, seats, about(policy=Policy(strategy=Strategy.ROUND_ROBIN)))
+    assert last in few(ordering, seats, about(policy=Policy(strategy=Strategy.DRAIN)))
 
 
 def test_an_account_that_is_gone_is_not_asked_for() -> None:
