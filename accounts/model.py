@@ -1,6 +1,5 @@
 """The values the pool is made of. All are frozen; secrets are kept out of `repr`. No I/O, no clock."""
 
-import hashlib
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -109,4 +108,6 @@ def masked(token: str) -> str:
 
 def fingerprint(token: str) -> str:
     """What tells a token from every other and cannot be turned back into it."""
+    import hashlib  # late: OpenSSL
+
     return hashlib.sha256(token.encode()).hexdigest()

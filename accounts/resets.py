@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
 from typing import Final
 
 WEEK: Final = 7 * 86_400.0
@@ -86,6 +85,8 @@ def _retry_after(value: str, now: float) -> float | None:
     number = as_number(value)
     if number is not None:
         return _after(number, now)
+    from email.utils import parsedate_to_datetime  # late: rarely a date, and dear to import
+
     try:
         return parsedate_to_datetime(value).timestamp()
     except (ValueError, TypeError, OverflowError, IndexError):

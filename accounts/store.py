@@ -5,7 +5,7 @@ write is one transaction that touches only its own rows, and its Future carries 
 transaction leaves a row in `change`, by which other openers of the file notice it.
 """
 
-import secrets
+import os
 import sqlite3
 import threading
 from collections.abc import Callable, Collection
@@ -40,7 +40,7 @@ class Store:
     def __init__(self, path: Path, *, migrations: tuple[str, ...] = schema.MIGRATIONS) -> None:
         self.path = path
         self.repairs = schema.prepare(path, migrations)
-        self._id = secrets.token_hex(8)
+        self._id = os.urandom(8).hex()
         self._reading = threading.Lock()
         self._closed = False
         self._patient = True
