@@ -35,25 +35,25 @@ class Turn:
     """How long to wait before the same account is asked again, after RETRY_SAME."""
     outcomes: list[Outcome] = field(default_factory=list)
     trail: list[Attempt] = field(default_factory=list)
-    _tried: set[str] = field(default_factory=set)
-    _refreshed: set[str] = field(default_factory=set)
-    _unsealed: set[str] = field(default_factory=set)
+    _tried: frozenset[str] = frozenset()
+    _refreshed: frozenset[str] = frozenset()
+    _unsealed: frozenset[str] = frozenset()
     _invalidated: int = 0
     _last: str = ""
 
     def take(self, now: float, *, again: Lease | None = None) -> Lease | Exhausted:
         """The account for the next attempt: the same one `again` with the tokens it has now, or the pool's choice."""
-        tried = frozenset(self._tried - {again.key} if again else self._tried)
+        tried = self._tried - {again.key} if again else self._tried
         if again is not None:
             tried |= {key for key in self.pool.seats if key != again.key}
-        chosen = self.pool.select(replace(self.ask, tried=tried), now)
+        chosen = self.pool.select(replace(self.ask, tried=tried) if tried else self.ask, now)
         if again is not None and isinstance(chosen, Exhausted):  # paused or removed meanwhile
             return self.take(now)
         if isinstance(chosen, Lease):
             if again is not None:
                 chosen = replace(chosen, why="once more")
             self.attempts += 1
-            self._tried.add(chosen.key)
+            self._tried |= {chosen.key}
             self.pool.enter(chosen, now)
         return chosen
 
@@ -74,12 +74,12 @@ class Turn:
     def go_on(self, lease: Lease, now: float) -> None:
         """The first attempt is on this account, which was chosen before."""
         self.attempts += 1
-        self._tried.add(lease.key)
+        self._tried |= {lease.key}
         self.pool.enter(lease, now)
 
     def peek(self, now: float) -> Lease | Exhausted:
         """Who could still serve this request, without taking them."""
-        return self.pool.select(replace(self.ask, tried=frozenset(self._tried)), now)
+        return self.pool.select(replace(self.ask, tried=self._tried), now)
 
     def report(self, lease: Lease, outcome: Outcome, now: float) -> Action:
         """Give the lease back with what came of it; says what to do with the client's request."""
@@ -88,12 +88,12 @@ class Turn:
         spent = self._spent(now)
         match outcome.rule.action:
             case Action.REFRESH if lease.key not in self._refreshed and not spent:
-                self._refreshed.add(lease.key)
+                self._refreshed |= {lease.key}
                 return Action.REFRESH  # no penalty yet: the token may only have aged
             case Action.RETRY_SAME if not spent and self._may_pace(lease, outcome, now):
                 return Action.RETRY_SAME  # no penalty either: it only asked for patience
             case Action.UNSEAL if lease.key not in self._unsealed:
-                self._unsealed.add(lease.key)
+                self._unsealed |= {lease.key}
                 self.attempts -= 1  # the account is as good as before
                 self.pool.report(lease, outcome, now)
                 return Action.UNSEAL
@@ -110,7 +110,7 @@ class Turn:
         """Whether this lease's token should be renewed before it is used; once per account and request."""
         if lease.key in self._refreshed or not lease.wants_refresh(now):
             return False
-        self._refreshed.add(lease.key)
+        self._refreshed |= {lease.key}
         return True
 
     @property

@@ -7,7 +7,6 @@ Leans on mitmproxy's internals as attempts.py does; see there and docs/mitmproxy
 """
 
 import weakref
-from collections.abc import MutableMapping
 from typing import Any, Protocol
 
 from mitmproxy.proxy import commands, events, layer
@@ -43,7 +42,8 @@ class Alarms:
 
     def __init__(self, http_layer: h.HttpLayer) -> None:
         self._layer = http_layer
-        self._waiting: MutableMapping[Any, tuple[float, AttemptWakeup]] = weakref.WeakKeyDictionary()
+        self._waiting: dict[int, tuple[float, AttemptWakeup]] = {}
+        """When each stream is to be woken, by its identity: it must not be kept until then."""
         self._next: Alarm | None = None
         self._asked: dict[commands.Command, Any] = {}
         """Whose a command is that somebody woken by us has sent, until it is answered."""
@@ -51,12 +51,12 @@ class Alarms:
     def arm(self, wakeup: AttemptWakeup) -> layer.CommandGenerator[None]:
         """Wake the stream in `wakeup.delay` seconds; a time that it has set before is forgotten."""
         now = clock.monotonic()
-        self._waiting[wakeup.stream()] = (now + wakeup.delay, wakeup)
+        self._waiting[id(wakeup.stream())] = (now + wakeup.delay, wakeup)
         yield from self._until(now + wakeup.delay, now)
 
     def forget(self, stream: Sleeper) -> None:
         """It is over."""
-        self._waiting.pop(stream, None)
+        self._waiting.pop(id(stream), None)
 
     def handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
         command = event.command if isinstance(event, events.CommandCompleted) else None
@@ -68,10 +68,12 @@ class Alarms:
 
     def _fire(self, alarm: Alarm) -> layer.CommandGenerator[None]:
         self._next = None
-        for stream, (due, wakeup) in list(self._waiting.items()):
-            if due <= alarm.due:
-                del self._waiting[stream]
-                yield from self._told(stream, events.Wakeup(wakeup))
+        for number, (due, wakeup) in list(self._waiting.items()):
+            stream = wakeup.stream()
+            if due <= alarm.due or stream is None:
+                del self._waiting[number]
+                if stream is not None:
+                    yield from self._told(stream, events.Wakeup(wakeup))
         if self._waiting:
             yield from self._until(min(due for due, _ in self._waiting.values()), alarm.due)
 
