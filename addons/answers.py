@@ -36,12 +36,10 @@ def failed_closed() -> http.Response:
 
 
 def log_defect(what: str, error: Exception) -> None:
-    """One line: what was refused, and where our code failed. The whole traceback is there at log level debug."""
+    """One line: what that led to, and where our code failed. The whole traceback is there at log level debug."""
     frames = traceback.extract_tb(error.__traceback__)
     where = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "an unknown place"
-    logger.error(
-        "codex-rotate: %s was refused because of a defect in the addon: %s in %s", what, type(error).__name__, where
-    )
+    logger.error("codex-rotate: %s because of a defect in the addon: %s in %s", what, type(error).__name__, where)
     logger.debug("codex-rotate: the defect", exc_info=error)
 
 
@@ -53,7 +51,7 @@ def fail_closed(hook: Callable[[Any, http.HTTPFlow], None]) -> Callable[[Any, ht
         try:
             hook(addon, flow)
         except Exception as e:  # noqa: BLE001 - the border: whatever goes wrong, nothing leaves
-            log_defect("a request", e)
+            log_defect("a request was refused", e)
             flow.response = failed_closed()
 
     return closed

@@ -79,9 +79,11 @@ class AttemptStream(h.HttpStream):
         return handling
 
     def passthrough(self, event: events.Event) -> layer.CommandGenerator[None]:
+        handling: layer.CommandGenerator[None] = super().passthrough(event)
+        if not self.attempted:  # a tunnel: all that is inside comes this way
+            return handling
         if self._is_straggler(event) or self._is_ours(event):
             return _nothing()
-        handling: layer.CommandGenerator[None] = super().passthrough(event)
         return self._relayed(self._translated(handling) if self.wire_id != self.stream_id else handling)
 
     def _relayed(self, handling: layer.CommandGenerator[None]) -> layer.CommandGenerator[None]:
@@ -203,7 +205,7 @@ class AttemptStream(h.HttpStream):
         try:
             return question(self.exchange)
         except Exception as e:  # noqa: BLE001 - the border: whatever goes wrong, nothing leaves
-            log_defect("a request", e)
+            log_defect("a request was refused", e)
             return Answer(failed_closed())
 
     def _follow(self, step: Step) -> layer.CommandGenerator[None]:
@@ -341,11 +343,8 @@ class AttemptStream(h.HttpStream):
             yield from self.alarms.arm(self.timer)
 
     def _is_ours(self, event: events.Event) -> bool:
-        return (
-            isinstance(event, events.Wakeup)
-            and isinstance(event.command, AttemptWakeup)
-            and event.command.stream() is self
-        )
+        command = event.command if isinstance(event, events.Wakeup) else None
+        return isinstance(command, AttemptWakeup) and command.stream() is self
 
     def _woken(self, event: events.Event) -> layer.CommandGenerator[None]:
         if isinstance(event, events.Wakeup) and event.command is self.timer:

@@ -5,7 +5,9 @@ an outcome is decided in `accounts/`.
 """
 
 import asyncio
+import itertools
 import logging
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 
@@ -77,7 +79,11 @@ class Pooled(Own):
         """A new attempt knows nothing yet."""
         self.response: http.Response | None = None
         self.collected = bytearray()
+        self.heard = 0
+        """How many bytes of the answer were read before it was delivered: they pass by once more."""
         self.events: streams.Events | None = None
+        self.blind = False
+        """Its events could not be made sense of; they pass unread."""
         self.outcome: Outcome | None = None
         self.delivered = False
         self.heard_at = self.service.clock()
@@ -108,16 +114,18 @@ class Pooled(Own):
     def body(self, data: bytes) -> Step:
         assert self.response is not None
         self.collected += data
-        if self.events is not None:
-            for kind, event in self.events.feed(data):
-                match streams.meaning(kind):
-                    case Meaning.FAILURE:
-                        return self._failed(self._in_stream(event))
-                    case Meaning.OUTPUT | Meaning.ENDING:
-                        return self._deliver()
-                    case Meaning.PRELUDE:
-                        assert self.lease is not None
-                        learning.from_prelude(self.service, self.lease, kind, event)
+        told = self.events.feed(data) if self.events is not None else iter(())
+        for kind, event in told:
+            match streams.meaning(kind):
+                case Meaning.FAILURE:
+                    return self._failed(self._in_stream(event))
+                case Meaning.OUTPUT | Meaning.ENDING:
+                    deliver = self._deliver()
+                    self._watch(itertools.chain([(kind, event)], told))
+                    return deliver
+                case Meaning.PRELUDE:
+                    assert self.lease is not None
+                    learning.from_prelude(self.service, self.lease, kind, event)
         if len(self.collected) > HOLD_BYTES:
             return self._refused() if self.events is None else self._deliver()
         return Signal.WAIT
@@ -134,8 +142,8 @@ class Pooled(Own):
 
     def patience(self) -> float:
         if self.delivered:
-            watched = self.events is not None and self.outcome is None
-            return max(1.0, STALL_SECONDS - (self.service.clock() - self.heard_at)) if watched else 0
+            silent = self.service.clock() - self.heard_at
+            return max(1.0, STALL_SECONDS - silent) if self._is_open else 0
         return min(self.head_seconds, UPGRADE_SECONDS) if self.upgrade else self.head_seconds
 
     def overdue(self) -> Step:
@@ -205,14 +213,20 @@ class Pooled(Own):
         """Sees every chunk on its way; never changes or delays one, and never raises."""
         self.heard_at = self.service.clock()
         self.capture.keep(data)
-        if self.outcome is None and self.events is not None and not self.events.quiet(data):
-            try:
-                for kind, event in self.events.feed(data):
-                    self._note(kind, event)
-            except Exception as e:  # noqa: BLE001 - watching must not break what passes
-                answers.log_defect("reading an answer that passes", e)
-                self.events = None
+        if self.heard > 0:
+            self.heard -= len(data)
+        elif self.events is not None and self._is_open and not self.events.quiet(data):
+            self._watch(self.events.feed(data))
         return data
+
+    def _watch(self, told: Iterable[tuple[str, bytes]]) -> None:
+        """What the events of an answer that the client gets anyway mean."""
+        try:
+            for kind, event in told:
+                self._note(kind, event)
+        except Exception as e:  # noqa: BLE001 - watching must not break what passes
+            answers.log_defect("an answer passes unread", e)
+            self.blind = True
 
     def finished(self) -> None:
         if not self.delivered:
@@ -222,7 +236,7 @@ class Pooled(Own):
         if self.catalogue and self.response is not None and self.lease is not None:
             plain = messages.plain(self.response, bytes(self.collected))
             learning.from_catalogue(self.service, self.lease, plain)
-        if self.events is not None and self.outcome is None:
+        if self._is_open:
             self.outcome = Outcome(kind=Kind.TRUNCATED, detail="ended without response.completed")
         self._settle(self.outcome or Outcome(kind=Kind.UPGRADED if self.upgrade else Kind.OK))
         self._close("broken off by upstream" if self.outcome and self.outcome.kind is Kind.TRUNCATED else "delivered")
@@ -237,6 +251,11 @@ class Pooled(Own):
             self.flow.response.stream = True
 
     # Inside
+
+    @property
+    def _is_open(self) -> bool:
+        """Whether a stream has not said yet how it ends."""
+        return self.events is not None and not self.blind and self.outcome is None
 
     def _asked(self) -> bytes:
         """The client's request body without its coding; empty when there is none, or none that can be read."""
@@ -271,9 +290,8 @@ class Pooled(Own):
         assert self.response is not None
         self.delivered = True
         self.served_by = self.lease
+        self.heard = len(self.collected)
         self.collected.clear()
-        if self.events is not None:
-            self.events = streams.Events()  # what was held passes by once more, on its way to the client
         self.service.turn_states.issued(self.response.headers.get(credentials.TURN_STATE), self.lease.key)
         return Signal.DELIVER
 

@@ -41,5 +41,5 @@ class Keeper:
                 while await self.startup.service.keep(random.random()):  # noqa: S311 - spreads retries, guards nothing
                     pass
             except Exception as e:  # noqa: BLE001 - upkeep that fails once must go on
-                answers.log_defect("looking after the accounts", e)
+                answers.log_defect("looking after the accounts failed", e)
             await asyncio.sleep(EVERY)

@@ -140,7 +140,7 @@ class LocalSocket(layer.Layer):
         try:
             return self.talk(content)
         except Exception as e:  # noqa: BLE001 - the border: a defect of ours must not leave the client waiting
-            answers.log_defect("a message", e)
+            answers.log_defect("a message was refused", e)
             return (answers.in_band_defect(),)
 
     def _close(self, code: CloseReason) -> layer.CommandGenerator[None]:

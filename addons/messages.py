@@ -45,8 +45,24 @@ def decoded_body(body: bytes, coding: str) -> bytes | None:
 
 
 def is_upgrade(request: http.Request) -> bool:
+    if request.data.method != b"GET":
+        return False
     upgrade: str = request.headers.get("upgrade", "")
     return upgrade.lower() == "websocket"
+
+
+def shallow[M: http.Message](message: M) -> M:
+    """A copy with all parts shared. `Message.copy()` goes through the whole state, `copy.copy` through much of it, and
+    making a message anew has the types of its parts checked."""
+    twin = _twin(message)
+    twin.data = _twin(message.data)
+    return twin
+
+
+def _twin[T](one: T) -> T:
+    other = one.__class__.__new__(one.__class__)
+    other.__dict__.update(one.__dict__)
+    return other
 
 
 def is_event_stream(response: http.Response) -> bool:

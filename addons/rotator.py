@@ -85,7 +85,7 @@ class Rotator:
         try:
             deciding.step = await deciding.think()
         except Exception as e:  # noqa: BLE001 - the border: whatever goes wrong, nothing leaves
-            answers.log_defect("a request", e)
+            answers.log_defect("a request was refused", e)
 
     def response(self, flow: http.HTTPFlow) -> None:
         self._over(flow)
@@ -180,5 +180,5 @@ class SocketRotator:
         try:
             return decide(content)
         except Exception as e:  # noqa: BLE001 - the border: whatever goes wrong, nothing leaves
-            answers.log_defect("a message", e)
+            answers.log_defect("a message was refused", e)
             return sockets.Tell(answers.in_band_defect())

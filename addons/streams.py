@@ -30,6 +30,12 @@ ENDINGS: Final = frozenset({"response.completed", "response.incomplete"})
 _TELLING: Final = tuple(kind.encode() for kind in (*FAILURES, *ENDINGS, "response.output_item.done", "codex."))
 """What still has to be read after output has begun."""
 
+_DELTAS: Final = tuple(
+    f"event: response.{kind}.delta\n".encode()
+    for kind in ("output_text", "reasoning_summary_text", "reasoning_text", "function_call_arguments")
+)
+"""How nearly every chunk begins."""
+
 _TYPE_FIRST: Final = re.compile(rb'\s*\{\s*"type"\s*:\s*"([\w.\-]{1,80})"')
 _BLANK_LINE: Final = re.compile(rb"\r?\n\r?\n")
 
@@ -96,6 +102,8 @@ class Events:
         """Whether nothing in this chunk can matter once there was output: whole events, none of a kind that tells."""
         if self._rest or self._cut or not chunk.endswith(b"\n\n"):
             return False
+        if chunk.startswith(_DELTAS) and chunk.find(b"\n\n") == len(chunk) - 2:
+            return True
         for word in _TELLING:  # noqa: SIM110 - a generator costs more than the search
             if word in chunk:
                 return False

@@ -1,8 +1,10 @@
 """Which hosts are this machine itself."""
 
+import functools
 import ipaddress
 
 
+@functools.lru_cache(maxsize=256)
 def is_loopback(host: str) -> bool:
     """Whether nobody but this machine can be meant."""
     try:

@@ -33,7 +33,6 @@ WITHOUT_A_TEST_FILE = {
     "config/clock.py": "two calls of the standard library",
     "addons/steps.py": "an interface; the tests of attempts and of the proxy are about it",
     "addons/attempts_connections.py": "part of attempts, tested with it",
-    "addons/exchange.py": "tests/proxy plays every fault through it, over HTTP/1.1, HTTP/2 and WebSocket",
     "addons/own.py": "a request that passes unchanged; tests/proxy/test_boundaries.py and test_forwarding.py",
     "addons/presence.py": "hooks and a timer; tests/proxy/test_presence.py runs them in the real proxy",
     "cli/proxies.py": "sockets and processes; tests/proxy/test_presence.py and tests/cli/test_run_commands.py",

@@ -47,8 +47,8 @@ def test_headers_have_one_spelling_and_those_of_one_name_are_joined() -> None:
     assert (found["x-a"], found["y"]) == ("1, 2", "\udcff")
 
 
-def request(**settings: Any) -> http.Request:
-    return http.Request.make("POST", "https://chatgpt.com/", **settings)
+def request(method: str = "POST", **settings: Any) -> http.Request:
+    return http.Request.make(method, "https://chatgpt.com/", **settings)
 
 
 def test_a_request_s_body_is_read_without_its_coding() -> None:
@@ -63,7 +63,20 @@ def test_a_request_s_body_is_read_without_its_coding() -> None:
 
 @pytest.mark.parametrize(("value", "is_one"), [("websocket", True), ("WebSocket", True), ("h2c", False), ("", False)])
 def test_an_upgrade_is_told_by_its_header(value: str, is_one: bool) -> None:
-    assert messages.is_upgrade(request(headers={"upgrade": value})) is is_one
+    assert messages.is_upgrade(request("GET", headers={"upgrade": value})) is is_one
+
+
+def test_only_a_get_can_be_an_upgrade() -> None:
+    assert not messages.is_upgrade(request("POST", headers={"upgrade": "websocket"}))
+
+
+def test_what_is_changed_in_a_shallow_copy_is_changed_there_only() -> None:
+    first = request(content=b"body", headers={"a": "1"})
+    first.stream = True
+    twin = messages.shallow(first)
+    assert (twin.get_state(), twin.stream) == (first.get_state(), True)
+    twin.headers, twin.path, twin.content, twin.stream = http.Headers(b="2"), "/other", b"", False
+    assert (first.headers["a"], first.path, first.content, first.stream) == ("1", "/", b"body", True)
 
 
 @pytest.mark.parametrize(

@@ -222,7 +222,9 @@ def test_nothing_that_arrives_makes_reading_raise(data: bytes) -> None:
     [
         (b'event: response.output_text.delta\ndata: {"delta": "hi"}\n\n', True),
         (b'data: {"type": "response.output_text.delta"}\n\ndata: {"type": "response.output_text.delta"}\n\n', True),
-        (b'event: response.output_text.delta\ndata: {"delta": "an error"}\n\n', False),
+        (b'event: response.output_text.delta\ndata: {"delta": "an error"}\n\n', True),
+        (b"event: response.output_text.delta\ndata: {}\n\nevent: response.completed\ndata: {}\n\n", False),
+        (b'data: {"type": "response.output_text.delta", "delta": "an error"}\n\n', False),
         (b'data: {"type": "error"}\n\n', False),
         (b"event: response.completed\ndata: {}\n\n", False),
         (b"event: response.incomplete\ndata: {}\n\n", False),
