@@ -2,15 +2,14 @@
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 from accounts.model import Event
 from accounts.records import DECISION, Record, read_record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Decision(NamedTuple):
     """A request of the history. `at` is when it was over (seconds since the epoch), `thread` its thread ("": none)."""
 
     at: float
@@ -18,8 +17,7 @@ class Decision:
     record: Record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tally:
+class Tally(NamedTuple):
     """How many requests the history holds, and how often one, or the next one of its thread, went to another account
     than before. `since` is when the oldest event of the history happened, None when there is none."""
 

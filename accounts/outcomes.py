@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from accounts.model import Standing
 from accounts.resets import reset_time
@@ -81,8 +81,7 @@ class Rest(StrEnum):
     HARD = "hard"
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(NamedTuple):
     """What follows from a kind. `seconds` is the rest when upstream names no time of its own."""
 
     action: Action
@@ -175,8 +174,7 @@ class Outcome:
         return RULES[self.kind]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sign:
+class Sign(NamedTuple):
     """A row of SIGNS: every condition that is given must hold."""
 
     kind: Kind

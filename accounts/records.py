@@ -1,8 +1,7 @@
 """Decision records: how a request was served, as the bounded history keeps it. Pure."""
 
 import json
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from accounts.model import Event
 
@@ -10,8 +9,7 @@ DECISION: Final = "decision"
 """The kind of event that tells how a request was served."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
+class Attempt(NamedTuple):
     """One row of a decision record. `seconds` is how long it took until its outcome was known."""
 
     account: str
@@ -21,8 +19,7 @@ class Attempt:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class Record(NamedTuple):
     """How a request was served: what became of it, for which model, in how many seconds, and each attempt."""
 
     done: str

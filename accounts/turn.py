@@ -124,7 +124,7 @@ class Turn:
             "done": done,
             "model": self.ask.model,
             "seconds": round(now - self.began, 3),
-            "attempts": [{name: getattr(each, name) for name in Attempt.__dataclass_fields__} for each in self.trail],
+            "attempts": [each._asdict() for each in self.trail],
         }
         key = self._last if self._last in self.pool.seats else ""
         return Event(at=now, kind=DECISION, key=key, thread=self.ask.thread, detail=json.dumps(told))

@@ -104,7 +104,7 @@ def _report(facts: Facts, store: Store | None, environ: Mapping[str, str]) -> Re
             "can_vouch_for": list(facts.ca.can_vouch_for),
         },
         "proxies": _proxies(facts),
-        "requests": asdict(tally(events)),
+        "requests": tally(events)._asdict(),
         "counters": shown_counters(store.counters()) if store else {},
         "decisions": [_decision(as_data(each), names, sweep) for each in found[:DECISIONS_SHOWN]],
         "findings": _findings(facts, names, sweep),

@@ -1,8 +1,8 @@
 """How an account's state is told: one word for programs, a few for people, and what to do about it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from accounts.errors import LoginNeeded
 from accounts.model import Account, Cooldown, Standing
@@ -21,8 +21,7 @@ class State(StrEnum):
     PAUSED = "paused"
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(NamedTuple):
     """`until` is in epoch seconds and set for a resting or reserved account only, `reason` for a resting one."""
 
     state: State
