@@ -4,6 +4,7 @@ Credentials are `authorization` and `chatgpt-account-id`, and what belongs to th
 routing headers, and the turn state it issued (docs/codex-wire.md sections 1.1 and 2).
 """
 
+import functools
 from collections import OrderedDict
 from typing import Final
 
@@ -49,13 +50,14 @@ def _swapped(headers: http.Headers, lease: Lease, states: TurnStates, host: byte
     account = lease.account
     override = account.routing_override
     belonging: dict[bytes, bytes | None] = {
-        b"authorization": b"Bearer " + lease.credentials.access.encode(),
+        b"authorization": _bearer(lease.credentials.access),
         b"chatgpt-account-id": account.account_id.encode(),
         b"x-openai-fedramp": b"true" if account.fedramp else None,
         b"x-openai-account-routing-override": override.encode() if override is not None else None,
     }
     fields = []
-    for name, value in headers.fields:
+    for field in headers.fields:
+        name, value = field
         lower = name.lower()
         if lower in _BELONGING:
             mine = belonging.pop(lower, None)
@@ -64,9 +66,15 @@ def _swapped(headers: http.Headers, lease: Lease, states: TurnStates, host: byte
         elif lower == b"host":
             fields.append((name, host))
         elif lower != TURN_STATE.encode() or states.belongs(value.decode("utf-8", "replace"), lease.key):
-            fields.append((name, value))
+            fields.append(field)
     fields += [(name, value) for name, value in belonging.items() if value is not None]
     return http.Headers(fields)
+
+
+@functools.lru_cache(maxsize=256)
+def _bearer(token: str) -> bytes:
+    """The same object for every stream of an account: it is a kilobyte."""
+    return b"Bearer " + token.encode()
 
 
 _BELONGING: Final = frozenset(

@@ -1,5 +1,8 @@
 """HTTP messages of mitmproxy as values the pool's core understands. Pure."""
 
+import dataclasses
+import functools
+
 from mitmproxy import http
 from mitmproxy.net import encoding
 
@@ -54,15 +57,17 @@ def is_upgrade(request: http.Request) -> bool:
 def shallow[M: http.Message](message: M) -> M:
     """A copy with all parts shared. `Message.copy()` goes through the whole state, `copy.copy` through much of it, and
     making a message anew has the types of its parts checked."""
-    twin = _twin(message)
-    twin.data = _twin(message.data)
+    twin = message.__class__.__new__(message.__class__)
+    twin.stream = message.stream
+    twin.data = data = message.data.__class__.__new__(message.data.__class__)
+    for name in _parts(data.__class__):
+        setattr(data, name, getattr(message.data, name))
     return twin
 
 
-def _twin[T](one: T) -> T:
-    other = one.__class__.__new__(one.__class__)
-    other.__dict__.update(one.__dict__)
-    return other
+@functools.cache
+def _parts(of: type[http.MessageData]) -> tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(of))
 
 
 def is_event_stream(response: http.Response) -> bool:

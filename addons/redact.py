@@ -69,14 +69,15 @@ def hide(headers: http.Headers, wanted: frozenset[bytes], ids: frozenset[bytes] 
         return Hidden()
     was = headers.fields
     shown = []
-    for name, value in was:
+    for pair in was:
+        name, value = pair
         lower = name.lower()
         if lower in wanted:
             shown.append((name, MARK))
         elif suspicious and lower not in _PROTOCOL:
             shown.append((name, masked(value, ids or frozenset())))
         else:
-            shown.append((name, value))
+            shown.append(pair)
     headers.fields = tuple(shown)
     return Hidden(was=was, shown=headers.fields)
 

@@ -31,8 +31,9 @@ _TELLING: Final = tuple(kind.encode() for kind in (*FAILURES, *ENDINGS, "respons
 """What still has to be read after output has begun."""
 
 _DELTAS: Final = tuple(
-    f"event: response.{kind}.delta\n".encode()
-    for kind in ("output_text", "reasoning_summary_text", "reasoning_text", "function_call_arguments")
+    begins % kind
+    for begins in (b"event: response.%b.delta\n", b'data: {"type":"response.%b.delta",')
+    for kind in (b"output_text", b"reasoning_summary_text", b"reasoning_text", b"function_call_arguments")
 )
 """How nearly every chunk begins."""
 
