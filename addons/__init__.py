@@ -1,5 +1,6 @@
 """The mitmproxy side. The order of this list is the order of the hooks."""
 
+from addons.buffers import Buffers
 from addons.clients import Clients
 from addons.keeper import Keeper
 from addons.masked_logs import MaskedLogs
@@ -24,6 +25,7 @@ addons = [
         rotator,
         SocketRotator(rotator),
         UpstreamProxy(),
+        Buffers(),
         Palette(startup),
         KeptFlows(startup),
         Views(),
