@@ -62,7 +62,7 @@ def _ratios(book: Book) -> Figure:
     panels[0].set_yticks(range(len(works)), works)
     panels[0].invert_yaxis()
     handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=7, frameon=False)
+    figure.legend(handles, labels, loc="outside upper center", ncols=4, frameon=False)
     return figure
 
 
