@@ -17,7 +17,8 @@ import pytest
 from accounts.errors import UsageError
 from certs import ca
 from certs.bundles import certificates
-from cli.serve_commands import LISTEN, PortTaken, check_free, debug_authority, own_authority, parse_listen
+from cli import processes
+from cli.serve_commands import LISTEN, PortTaken, check_free, debug_authority, own_authority, parse_listen, start
 from config import clock, paths
 from standin import StandIn
 from tests.cli.conftest import Fill, Run
@@ -305,3 +306,11 @@ def test_a_proxy_that_ends_by_itself_is_a_failure(
     assert ran.code == 1
     assert "ended with exit code" in ran.out + ran.err
     assert os.environ["CODEX_ROTATE_HOME"] == str(home)
+
+
+@pytest.mark.parametrize("tool", ["mitmdump", "mitmweb"])
+def test_what_it_starts_is_mitmproxys_own_tool_from_any_folder(tool: str, tmp_path: Path) -> None:
+    """Also where a file of the folder is called like one of our packages."""
+    (tmp_path / "addons.py").write_text("raise SystemExit('the wrong addons')")
+    done = processes.run([*start(tool), "--version"], os.environ, tmp_path, PATIENCE)
+    assert (done.code, done.out[:10]) == (0, "Mitmproxy:"), done.err
