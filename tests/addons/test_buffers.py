@@ -28,5 +28,7 @@ def test_buffers_are_released_on_both_sides() -> None:
     assert mode(client) == mode(server) == before | SSL.MODE_RELEASE_BUFFERS
 
 
-def test_without_a_connection_nothing_happens() -> None:
-    Buffers().tls_established_client(data(None))
+def test_a_connection_that_nobody_has_made_stays_none() -> None:
+    given = data(None)
+    Buffers().tls_established_client(given)
+    assert given.ssl_conn is None
