@@ -119,7 +119,7 @@ def test_bodies_do_not_wait_for_the_garbage_collector(tmp_path: Path, confdir: P
     script = tmp_path / "uncollected.py"
     script.write_text("import gc\ngc.disable()\n")
     with another(tmp_path, confdir, Served, [script]) as bench:
-        assert Crowd(bench, BOTH).grows(TURNS, first=FIRST) <= MOST
+        assert Crowd(bench, BOTH).grows(300, first=100) <= MOST
 
 
 def test_neither_do_connections(bench: Bench) -> None:
