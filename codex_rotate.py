@@ -4,6 +4,7 @@ The product is used inside other people's projects, where `config` or `accounts`
 name is unlikely to be taken, it imports the standard library only, and nothing happens before it is called.
 """
 
+import gc
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -32,6 +33,7 @@ def claim_names() -> None:
 
 def main() -> NoReturn:
     """The console script `codex-rotate`."""
+    gc.set_threshold(500_000)  # a short command makes modules, which stay: to look through them takes a twentieth of it
     claim_names()
     from cli.app import main as run
 
