@@ -70,10 +70,10 @@ class Alarms:
         self._next = None
         for number, (due, wakeup) in list(self._waiting.items()):
             stream = wakeup.stream()
-            if due <= alarm.due or stream is None:
-                del self._waiting[number]
-                if stream is not None:
-                    yield from self._told(stream, events.Wakeup(wakeup))
+            if due > alarm.due and stream is not None:
+                continue
+            if self._waiting.pop(number, None) is not None and stream is not None:  # else it is over since
+                yield from self._told(stream, events.Wakeup(wakeup))
         if self._waiting:
             yield from self._until(min(due for due, _ in self._waiting.values()), alarm.due)
 

@@ -109,3 +109,27 @@ def test_what_a_woken_stream_asks_is_answered_to_it() -> None:
     assert len(other.seen) == 1
     stage.feed(answer)  # once is enough
     assert asking.seen.count(answer) == 1
+
+
+def test_a_stream_that_is_over_is_not_woken() -> None:
+    stage, stream = Stage(), Stream()
+    stage.arm(stream, 6)
+    stage.alarms.forget(stream)
+    stage.feed(events.Wakeup(stage.set[0]))
+    assert (stream.seen, len(stage.set)) == ([], 1)
+
+
+def test_nor_is_one_that_ends_while_another_is_woken() -> None:
+    stage, later = Stage(), Stream()
+
+    class Ending(Stream):
+        def handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
+            stage.alarms.forget(later)
+            yield from super().handle_event(event)
+
+    ending = Ending()
+    stage.arm(ending, 6)
+    stage.arm(later, 6)
+    stage.set[0].due += 1  # both are due by now
+    stage.feed(events.Wakeup(stage.set[0]))
+    assert (len(ending.seen), later.seen) == (1, [])
