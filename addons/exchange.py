@@ -124,8 +124,7 @@ class Pooled(Own):
                     self._watch(itertools.chain([(kind, event)], told))
                     return deliver
                 case Meaning.PRELUDE:
-                    assert self.lease is not None
-                    learning.from_prelude(self.service, self.lease, kind, event)
+                    self._note(kind, event)
         if len(self.collected) > HOLD_BYTES:
             return self._refused() if self.events is None else self._deliver()
         return Signal.WAIT

@@ -54,8 +54,11 @@ class Asked(AddonManager):
             self._below = [(each, list(each.addons)) for each in traverse(self.chain) if hasattr(each, "addons")]
             self._having.clear()
         if event.name not in self._having:
-            found = ([function for _, function in self._iter_hooks(addon, event)] for addon in self.chain)
-            self._having[event.name] = [functions for functions in found if functions]
+            having = self._having[event.name] = []
+            for addon in self.chain:
+                with safecall():  # what only has the name of a hook is left out, and said
+                    if functions := [function for _, function in self._iter_hooks(addon, event)]:
+                        having.append(functions)
         return self._having[event.name]
 
 

@@ -138,6 +138,19 @@ async def test_what_an_addon_raises_is_logged_as_ever(master: Master, caplog: py
     assert "Addon error: broken by a test" in caplog.text
 
 
+async def test_what_only_has_the_name_of_a_hook_keeps_nobody_else_from_being_asked(
+    master: Master, caplog: pytest.LogCaptureFixture
+) -> None:
+    log: list[str] = []
+    wrong = Logged(Plan({}), "wrong", log)
+    wrong.request = 5  # type: ignore[attr-defined]
+    master.addons.add(wrong, Logged(Plan({REQUEST: "notes"}), "right", log))
+    await master.addons.trigger_event(hook(REQUEST))
+    assert log == ["right request"]
+    assert "request (<" in caplog.text
+    assert "not callable" in caplog.text
+
+
 async def test_lines_of_the_log_reach_an_addon_that_wants_them(master: Master) -> None:
     said: list[str] = []
 

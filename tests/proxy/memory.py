@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http.client import HTTPSConnection
 from pathlib import Path
-from typing import Final, Protocol
+from typing import ClassVar, Final, Protocol
 
 import httpx
 
@@ -178,24 +178,25 @@ class Crowd:
             records.clear()
 
 
+@dataclass
 class Served(Proxy):
     """What `serve` starts."""
 
-    def command(self) -> list[str]:
-        return [*serve_commands.start("mitmdump"), *super().command()[1:]]
+    tool: Sequence[str] = tuple(serve_commands.start("mitmdump"))
 
 
+@dataclass
 class Web(Proxy):
     """A running mitmweb with an interface of its own."""
 
-    PASSWORD: Final = "a look inside"
+    PASSWORD: ClassVar[str] = "a look inside"
+    tool: Sequence[str] = tuple(serve_commands.start("mitmweb"))
 
     def command(self) -> list[str]:
-        _, *others = super().command()
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
         flags = ["--no-web-open-browser", "--web-port", str(port), "--set", f"web_password={self.PASSWORD}"]
-        return [*serve_commands.start("mitmweb"), *others, *flags]
+        return [*super().command(), *flags]
 
     def flows(self) -> list[dict[str, object]]:
         """What the interface shows."""
