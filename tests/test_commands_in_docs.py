@@ -140,7 +140,7 @@ def world(tmp_path: Path) -> Iterator[World]:
     for each in (folder, home / ".codex" / "multi-auth", programs, temporary):
         each.mkdir(parents=True)
     for name in ("codex", "open", "xdg-open", "www-browser"):
-        (programs / name).write_text(f"#!{sys.executable}\n")
+        (programs / name).write_text("#!/bin/sh\n")
         (programs / name).chmod(0o755)
     with StandIn() as upstream:
         pool = home / "rotate"
