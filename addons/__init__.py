@@ -8,7 +8,6 @@ from addons.palette import KeptFlows, Palette
 from addons.presence import Presence
 from addons.rotator import Rotator, SocketRotator
 from addons.startup import Startup
-from addons.together import Together
 from addons.upstream_proxy import UpstreamProxy
 from addons.views import Views
 
@@ -16,18 +15,16 @@ startup = Startup()
 clients = Clients(startup)
 rotator = Rotator(startup, clients)
 addons = [
-    Together(
-        startup,
-        MaskedLogs(startup),
-        clients,
-        Presence(startup),
-        Keeper(startup),
-        rotator,
-        SocketRotator(rotator),
-        UpstreamProxy(),
-        Buffers(),
-        Palette(startup),
-        KeptFlows(startup),
-        Views(),
-    )
+    startup,
+    MaskedLogs(startup),
+    clients,
+    Presence(startup),
+    Keeper(startup),
+    rotator,
+    SocketRotator(rotator),
+    UpstreamProxy(),
+    Buffers(),
+    Palette(startup),
+    KeptFlows(startup),
+    Views(),
 ]

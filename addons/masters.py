@@ -23,14 +23,14 @@ class Asked(AddonManager):
     """
 
     def __init__(self, master: Master) -> None:
-        self._having: dict[str, list[list[Callable[..., Any]]]] = {}
+        self._functions: dict[str, list[list[Callable[..., Any]]]] = {}
         self._known: list[object] = []
         self._below: list[tuple[Any, list[object]]] = []
         super().__init__(master)  # type: ignore[no-untyped-call]
 
     async def trigger_event(self, event: Hook) -> None:
         """As mitmproxy's: in the order of the chain. One that fails keeps no other from being asked."""
-        for functions in self._asked(event):
+        for functions in self.having(event):
             try:
                 for function in functions:
                     result = function(*event.args())
@@ -44,22 +44,30 @@ class Asked(AddonManager):
 
     def trigger(self, event: Hook) -> None:
         """As mitmproxy's; each line of the log comes this way."""
-        if self._asked(event):
+        if self.having(event):
             super().trigger(event)
 
-    def _asked(self, event: Hook) -> list[list[Callable[..., Any]]]:
+    def having(self, event: Hook) -> list[list[Callable[..., Any]]]:
         """What to call, for each addon of the chain together with those below it: scripts load and lose theirs."""
         if self._known != self.chain or any(parent.addons != children for parent, children in self._below):
             self._known = list(self.chain)
             self._below = [(each, list(each.addons)) for each in traverse(self.chain) if hasattr(each, "addons")]
-            self._having.clear()
-        if event.name not in self._having:
-            having = self._having[event.name] = []
+            self._functions.clear()
+        if event.name not in self._functions:
+            having = self._functions[event.name] = []
             for addon in self.chain:
                 with safecall():  # what only has the name of a hook is left out, and said
                     if functions := [function for _, function in self._iter_hooks(addon, event)]:
                         having.append(functions)
-        return self._having[event.name]
+        return self._functions[event.name]
+
+
+def called(manager: AddonManager, hook: type[Hook]) -> list[Callable[..., Any]]:
+    """What a manager, mitmproxy's or ours, calls for a hook."""
+    event = object.__new__(hook)  # its name is all that is looked at
+    if isinstance(manager, Asked):
+        return [function for functions in manager.having(event) for function in functions]
+    return [function for addon in manager.chain for _, function in manager._iter_hooks(addon, event)]  # noqa: SLF001
 
 
 def ask_less(master: Master) -> None:

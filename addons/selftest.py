@@ -26,7 +26,7 @@ from addons.steps import Accept, Answer, Exchange, Loss, Send, Signal, Step
 from config.outbound import Way
 from config.proxy_address import ProxyAddress
 
-KNOWN: Final = "12.2.0 to 12.2.3"
+KNOWN: Final = "12.2.0 to 12.3.1"
 US: Final = ProxyAddress(scheme="http", host="proxy.test", port=3128, username="us")
 WAY: Final = Way(proxy=US, named_by="upstream_proxy")
 

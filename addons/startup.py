@@ -11,7 +11,7 @@ from mitmproxy.addonmanager import Loader
 
 from accounts.errors import NoAccounts, RotateError
 from accounts.selection import Ask
-from addons import options, redact, selftest
+from addons import hook_check, options, redact, selftest
 from addons.capture import Capture
 from addons.exchange import Pooled
 from addons.routes import INTERCEPT
@@ -61,6 +61,7 @@ class Startup:
         self.chosen = options.Chosen.of(ctx.options, ctx.master.addons)  # every addon is there now
         try:
             selftest.check(ctx.options)
+            hook_check.check(ctx.master)
             self.service = PoolService(paths.pool_file(), clock.now, settings=settings.load())
             if not len(self.service.pool):
                 raise NoAccounts

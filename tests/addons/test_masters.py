@@ -138,7 +138,7 @@ async def test_what_an_addon_raises_is_logged_as_ever(master: Master, caplog: py
     assert "Addon error: broken by a test" in caplog.text
 
 
-async def test_what_only_has_the_name_of_a_hook_keeps_nobody_else_from_being_asked(
+async def test_what_only_has_the_name_of_a_hook_keeps_nobody_else_from_beinghaving(
     master: Master, caplog: pytest.LogCaptureFixture
 ) -> None:
     log: list[str] = []
