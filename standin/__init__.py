@@ -5,13 +5,16 @@ made to fail in every way that matters:
 
     with StandIn() as upstream:
         upstream.add_account("acc-1")
+        upstream.add_account("acc-2")
         upstream.fault("acc-1", Fault(FaultKind.USAGE_LIMIT, resets_in=3600))
+        upstream.pace("acc-2", Pace(first_byte=8, between_words=0.25, words=60))
 """
 
 from standin.accounts import Account, Window
 from standin.faults import Fault, FaultKind
+from standin.pace import Pace
 from standin.records import SeenRequest
 from standin.server import StandIn
 from standin.state import ANY_ACCOUNT, Refresh
 
-__all__ = ["ANY_ACCOUNT", "Account", "Fault", "FaultKind", "Refresh", "SeenRequest", "StandIn", "Window"]
+__all__ = ["ANY_ACCOUNT", "Account", "Fault", "FaultKind", "Pace", "Refresh", "SeenRequest", "StandIn", "Window"]

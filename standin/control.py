@@ -8,6 +8,7 @@ from typing import Any
 
 from standin.accounts import AccountDetails
 from standin.faults import Fault, FaultKind
+from standin.pace import Pace
 from standin.records import Incoming, SeenRequest
 from standin.replies import NOT_FOUND, Reply, error_reply, json_reply
 from standin.state import ANY_ACCOUNT, State
@@ -38,6 +39,12 @@ def _fault(state: State, asked: Asked) -> Asked:
 
 def _clear(state: State, asked: Asked) -> Asked:
     state.clear(asked.get("account"))
+    return {}
+
+
+def _pace(state: State, asked: Asked) -> Asked:
+    who = asked.pop("account", ANY_ACCOUNT)
+    state.set_pace(who, Pace.of(asked))
     return {}
 
 
@@ -94,6 +101,7 @@ def _shown(seen: SeenRequest) -> Asked:
 _WORK: dict[tuple[str, str], Callable[[State, Asked], object]] = {
     ("POST", "fault"): _fault,
     ("POST", "clear"): _clear,
+    ("POST", "pace"): _pace,
     ("POST", "account"): _account,
     ("POST", "release"): _release,
     ("POST", "expire"): _expire,

@@ -67,6 +67,8 @@ class Point(IntEnum):
     """After `response.created`, before output."""
     OUTPUT = 3
     """After the first piece of output."""
+    LAST = 4
+    """After the last event, before the end of the stream."""
 
 
 class Action(StrEnum):
@@ -98,8 +100,9 @@ class Fault:
     `status`, `code` and `message` replace the kind's own; `resets_in` (seconds) gives `resets_at` and
     `resets_in_seconds`; `retry_after` becomes the header of that name as written; `seconds` is SLOW_START's delay.
     `in_band` lets a WebSocket upgrade pass and strikes at the first message instead; `after_output` strikes after the
-    first piece of output. `warm_up=False` spares requests with `generate: false`. `path` is the exact path the fault
-    applies to; None means every generation path (or the token endpoint for TOKEN_ kinds).
+    first piece of output, `after_last` after the last event. `warm_up=False` spares requests with `generate: false`.
+    `path` is the exact path the fault applies to; None means every generation path (or the token endpoint for TOKEN_
+    kinds).
     """
 
     kind: FaultKind
@@ -110,6 +113,7 @@ class Fault:
     code: str | None = None
     in_band: bool = False
     after_output: bool = False
+    after_last: bool = False
     seconds: float = 0.0
     warm_up: bool = True
     path: str | None = None
@@ -122,6 +126,8 @@ class Fault:
     @property
     def point(self) -> Point:
         """Where this fault strikes."""
+        if self.after_last:
+            return Point.LAST
         return Point.OUTPUT if self.after_output else self.rule.point
 
     @property
@@ -131,7 +137,7 @@ class Fault:
 
     def strikes(self, path: str, phase: Phase, *, warm_up: bool = False) -> bool:
         """Whether this fault is for a request to `path` at this occasion."""
-        if warm_up and (not self.warm_up or self.after_output):
+        if warm_up and (not self.warm_up or self.point >= Point.OUTPUT):
             return False
         if self.scope is None and not is_generation(path):
             return False

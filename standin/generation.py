@@ -1,10 +1,12 @@
 """The model endpoint: one answer over HTTP, many over a WebSocket (docs/codex-wire.md sections 1.2 and 2)."""
 
 import secrets
+from dataclasses import replace
 
 from standin.accounts import Account
 from standin.exchange import Exchange
 from standin.faults import Fault, Phase, Point
+from standin.pace import Pace, pause
 from standin.records import Headers, Record
 from standin.replies import Reply, error_reply
 from standin.responses import Answer, Ask, compose, parse, rate_limits_event
@@ -32,8 +34,8 @@ class Generation:
 
     async def over_http(self, exchange: Exchange, record: Record, account: Account) -> None:
         """One request, one event stream."""
-        stage = self._stage(record, account)
-        sink = HttpSink(stage, exchange)
+        pace = self._state.pace_of(account)
+        sink = HttpSink(replace(self._stage(record, account), late_end=pace.late_end), exchange)
         ask = parse(record.body)
         fault = self._state.take_fault(account, PATH, Phase.REQUEST, warm_up=bool(ask and ask.warm_up))
         if fault is not None and fault.point is Point.HEAD:
@@ -45,8 +47,9 @@ class Generation:
             await sink.refuse(refusal or _NOT_JSON)
             return
         kind = ("content-type", "text/event-stream; charset=utf-8")
+        await pause(pace.first_byte)
         await sink.begin(200, (kind, *self._headers(account, record)))
-        await self._play(self._compose(ask, account), sink, fault)
+        await self._play(self._compose(ask, account, pace), sink, fault, pace)
 
     async def over_websocket(self, exchange: Exchange, record: Record, account: Account) -> None:
         """An upgrade, then one answer per message until either side leaves."""
@@ -76,9 +79,11 @@ class Generation:
         if refusal is not None and (fault is None or fault.point is not Point.HEAD):
             await sink.refuse(refusal)
         else:
-            answer = self._compose(ask, account, rate_limits=True)
+            pace = Pace() if ask.warm_up else self._state.pace_of(account)
+            answer = self._compose(ask, account, pace, rate_limits=True)
             known.add(answer.response_id)
-            await self._play(answer, sink, fault)
+            await pause(pace.first_byte)
+            await self._play(answer, sink, fault, pace)
         self._state.update(sink.stage.record, busy=False)
 
     def _stage(self, record: Record, account: Account) -> Stage:
@@ -99,12 +104,12 @@ class Generation:
                     return error_reply(400, "invalid_encrypted_content", text)
         return None
 
-    def _compose(self, ask: Ask, account: Account, *, rate_limits: bool = False) -> Answer:
+    def _compose(self, ask: Ask, account: Account, pace: Pace, *, rate_limits: bool = False) -> Answer:
         now = self._state.clock()
         with self._state.changed:
             wanted = ask.compaction or (self._state.seal_reasoning and not ask.warm_up)
             seals = [self._state.seal(account)] if wanted else []
-            answer = compose(ask, account.answer, seals, now)
+            answer = compose(ask, pace.said(account.answer), seals, now)
             primary, secondary = account.primary, account.secondary
         if not rate_limits:
             return answer
@@ -119,14 +124,19 @@ class Generation:
             first_output=answer.first_output + 1,
         )
 
-    async def _play(self, answer: Answer, sink: Sink, fault: Fault | None) -> None:
+    async def _play(self, answer: Answer, sink: Sink, fault: Fault | None, pace: Pace) -> None:
         created = next(i for i, event in enumerate(answer.events) if event["type"] == "response.created")
         places = {Point.HEAD: 0, Point.START: 0, Point.CREATED: created + 1, Point.OUTPUT: answer.first_output}
+        places[Point.LAST] = len(answer.events)
         strike_at = places[fault.point] if fault else None
         for index, event in enumerate(answer.events):
             if fault is not None and index == strike_at and not await sink.act(fault):
                 return
+            if index >= answer.first_output and event["type"].endswith(".delta"):
+                await pause(pace.between_words)
             await sink.event(event)
+        if fault is not None and fault.point is Point.LAST and not await sink.act(fault):
+            return
         await sink.finish()
 
     def _headers(self, account: Account, record: Record) -> Headers:

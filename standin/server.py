@@ -19,6 +19,7 @@ from standin.faults import TOKEN_PATH, Fault
 from standin.http1 import Http1Server
 from standin.http2 import Http2Server
 from standin.link import Link
+from standin.pace import Pace
 from standin.records import SeenRequest
 from standin.routes import Router
 from standin.state import Refresh, State
@@ -31,12 +32,14 @@ class StandIn:
     """A stand-in OpenAI on loopback. Use it as a context manager, or call `start` and `close`.
 
     Every method may be called from any thread. `clock` gives seconds since the epoch, for expiries and reset times.
-    Without `http2` only HTTP/1.1 is spoken.
+    Without `http2` only HTTP/1.1 is spoken. `pace` is how slowly every account answers until something else is said.
     """
 
-    def __init__(self, *, clock: Callable[[], float] = system_clock.now, http2: bool = True) -> None:
+    def __init__(
+        self, *, clock: Callable[[], float] = system_clock.now, http2: bool = True, pace: Pace | None = None
+    ) -> None:
         self._http2 = http2
-        self._state = State(clock)
+        self._state = State(clock, pace)
         self._router = Router(self._state)
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -125,6 +128,10 @@ class StandIn:
         with self._state.changed:
             for one in self._state.find(account):
                 one.answer = text
+
+    def pace(self, account: str, pace: Pace) -> None:
+        """How slowly an account answers from now on; for `*`, every account, whatever was said of some before."""
+        self._state.set_pace(account, pace)
 
     @property
     def seal_reasoning(self) -> bool:

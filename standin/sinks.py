@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from standin.exchange import Exchange, Socket
 from standin.faults import Action, Fault, Scene, event_of, reply_of
+from standin.pace import pause
 from standin.records import Headers, Record
 from standin.replies import Reply
 from standin.responses import Event, sse
@@ -17,12 +18,14 @@ _READING_SECONDS = 0.05
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """What acting on a fault needs to know of the request it strikes."""
+    """What acting on a fault needs to know of the request it strikes. `late_end` is how many seconds after the last
+    event of an event stream its end comes."""
 
     state: State
     record: Record
     ticket: int
     plan: str = ""
+    late_end: float = 0.0
 
 
 class Sink(ABC):
@@ -114,9 +117,12 @@ class HttpSink(Sink):
             await self._exchange.reply(reply)
 
     async def truncate(self) -> None:
-        await self.finish()
+        await self._exchange.end()
 
     async def finish(self) -> None:
+        if self.stage.late_end > 0:
+            self.stage.state.update(self.stage.record, busy=False)  # a client that has it all may leave
+            await pause(self.stage.late_end)
         await self._exchange.end()
 
 

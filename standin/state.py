@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from standin.accounts import Account, AccountDetails, identity
 from standin.faults import Fault, Phase
+from standin.pace import Pace
 from standin.records import Incoming, Record
 from standin.tokens import Ledger
 
@@ -55,8 +56,9 @@ class Logins:
 class State:
     """What the stand-in knows. Take `changed` for anything but the methods here; it is a re-entrant lock."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], pace: Pace | None = None) -> None:
         self.clock = clock
+        self.paces = {ANY_ACCOUNT: pace or Pace()}
         self.changed = threading.Condition()
         self.ledger = Ledger()
         self.logins = Logins()
@@ -133,6 +135,22 @@ class State:
                         self._faults = [other for other in self._faults if other.left != 0]
                     return active.fault
         return None
+
+    # pace
+
+    def set_pace(self, who: str, pace: Pace) -> None:
+        """How slowly the answers of these accounts come from now on."""
+        self.find(who)
+        with self.changed:
+            if who == ANY_ACCOUNT:
+                self.paces.clear()
+            self.paces[who] = pace
+
+    def pace_of(self, account: Account) -> Pace:
+        """What was said of the seat goes before what was said of its account, and that before what holds for all."""
+        with self.changed:
+            names = (account.identity.key, account.account_id, ANY_ACCOUNT)
+            return next(self.paces[name] for name in names if name in self.paces)
 
     # records
 

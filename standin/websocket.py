@@ -61,7 +61,10 @@ class WireSocket(Socket):
         return await self._messages.get()
 
     async def send(self, text: str) -> None:
-        await self._link.write(self._wire.send(TextMessage(data=text)))
+        try:
+            await self._link.write(self._wire.send(TextMessage(data=text)))
+        except LocalProtocolError:
+            raise ConnectionResetError("the client has closed the socket") from None
 
     async def close(self, code: int) -> None:
         with contextlib.suppress(LocalProtocolError, ConnectionError):  # closed already, by whichever side

@@ -14,7 +14,7 @@ from accounts.model import Affinity, Cooldown, Event, Standing
 from accounts.records import DECISION
 from accounts.store import Store
 from config import clock
-from standin import Account, Fault, FaultKind, SeenRequest, StandIn
+from standin import ANY_ACCOUNT, Account, Fault, FaultKind, Pace, SeenRequest, StandIn
 from tests.harness import Proxy, eventually, options, put
 from tests.proxy.clients import RESPONSES, Headers, http1, turn1
 
@@ -39,6 +39,7 @@ class Bench:
     def start_test(self, seats: int = 2) -> None:
         """Accounts of its own for a test; whatever an earlier one still has under way concerns nobody any more."""
         self.upstream.clear()
+        self.upstream.pace(ANY_ACCOUNT, Pace())
         self.upstream.release()
         for seat in self.store.accounts():
             self.store.remove_account(seat.key).result()

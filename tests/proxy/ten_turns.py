@@ -12,7 +12,7 @@ from typing import Any, Final
 import zstandard
 
 from accounts.store import Store
-from standin import ANY_ACCOUNT, Account, Fault, FaultKind, StandIn, Window
+from standin import ANY_ACCOUNT, Account, Fault, FaultKind, Pace, StandIn, Window
 from standin.generation import Generation
 from standin.responses import Answer, Ask
 from tests.harness import Proxy, options, put
@@ -39,8 +39,8 @@ class Thinker(Generation):
     thought: str = ""
     call: Item | None = None
 
-    def _compose(self, ask: Ask, account: Account, *, rate_limits: bool = False) -> Answer:
-        answer = super()._compose(ask, account, rate_limits=rate_limits)
+    def _compose(self, ask: Ask, account: Account, pace: Pace, *, rate_limits: bool = False) -> Answer:
+        answer = super()._compose(ask, account, pace, rate_limits=rate_limits)
         if ask.warm_up:
             return answer
         events: list[Item] = []

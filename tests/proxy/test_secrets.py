@@ -92,7 +92,7 @@ def session(
             files={
                 path.name: path.read_bytes()
                 for path in home.rglob("*")
-                if path.is_file() and not path.name.startswith("pool.db")
+                if path.is_file() and not path.name.startswith(("pool.db", "auto-"))  # and its daily copy
             },
             managed=secrets_of(accounts),
             own=secrets_of([own]),

@@ -186,3 +186,15 @@ def test_points() -> None:
     """`after_output` moves any fault behind the first piece of output."""
     assert Fault(FaultKind.RESET).point is Point.HEAD
     assert Fault(FaultKind.RESET, after_output=True).point is Point.OUTPUT
+
+
+def test_after_the_last_event(upstream: StandIn, account: Account, http: httpx.Client) -> None:
+    """The client has everything and gets no proper end."""
+    upstream.fault("acc-1", Fault(FaultKind.RESET, after_last=True), times=1)
+    heard: list[str] = []
+    with (
+        http.stream("POST", RESPONSES, headers=credentials(account), json={"input": []}) as answer,
+        pytest.raises((httpx.ReadError, httpx.RemoteProtocolError)),
+    ):
+        heard.extend(answer.iter_text())
+    assert sse_events("".join(heard))[-1]["type"] == "response.completed"
