@@ -13,13 +13,12 @@ from typing import Final
 
 from mitmproxy import http
 
-from accounts.affinity import model_of, thread_in, thread_of
+from accounts.affinity import thread_in
 from accounts.outcomes import Action, Kind, Outcome, classify, classify_failure
 from accounts.pool import Lease
 from accounts.selection import Ask, Exhausted
 from addons import answers, capture, credentials, learning, local_socket, messages, redact, streams, trail
 from addons.own import Own
-from addons.routes import Route
 from addons.service import PoolService
 from addons.steps import Answer, Loss, Send, Signal, Step
 from addons.streams import Meaning
@@ -41,16 +40,6 @@ LOSSES: Final = {
     Loss.BROKEN: Kind.RESET,
     Loss.OVERDUE: Kind.HEAD_TIMEOUT,
 }
-
-
-def ask_of(request: http.Request, route: Route, pin: str) -> Ask:
-    """What a request wants of the pool; `pin` is the key of the only account that may serve it ("": any)."""
-    return Ask(
-        thread=thread_of(request.headers.get),
-        model=model_of(request.headers.get),
-        steady=route is Route.CATALOGUE,  # its etag makes the client fetch anew whenever it changes
-        pin=pin,
-    )
 
 
 class Pooled(Own):
@@ -85,6 +74,8 @@ class Pooled(Own):
         self.blind = False
         """Its events could not be made sense of; they pass unread."""
         self.outcome: Outcome | None = None
+        self.last_word = False
+        """The event after which nothing of importance comes was seen: not yet by the client, while it is held."""
         self.delivered = False
         self.heard_at = self.service.clock()
 
@@ -118,6 +109,7 @@ class Pooled(Own):
         for kind, event in told:
             match streams.meaning(kind):
                 case Meaning.FAILURE:
+                    self.last_word = True
                     return self._failed(self._in_stream(event))
                 case Meaning.OUTPUT | Meaning.ENDING:
                     deliver = self._deliver()
@@ -158,14 +150,14 @@ class Pooled(Own):
         return self._refused() if self.events is None else self._deliver()
 
     def gone(self) -> None:
-        self._settle(Outcome(kind=Kind.CLIENT_GONE))
-        self._close("the client left")
-        self._show()
+        self._cut(Outcome(kind=Kind.CLIENT_GONE), "the client left")
 
     def broke(self, message: str) -> None:
-        self._settle(Outcome(kind=Kind.TRUNCATED, detail=message[:200]))
-        self._close("broken off by upstream")
-        self._show()
+        self._cut(Outcome(kind=Kind.TRUNCATED, detail=message[:200]), "broken off by upstream")
+
+    @property
+    def complete(self) -> bool:
+        return self.delivered and self.last_word and self.heard <= 0
 
     async def think(self) -> Step:
         """Wait a moment for an account, or renew its token; then go on: with it, or without it."""
@@ -248,6 +240,14 @@ class Pooled(Own):
         self.capture.into(self.flow)
         if self.flow.response is not None and callable(self.flow.response.stream):
             self.flow.response.stream = True
+
+    def _cut(self, outcome: Outcome, done: str) -> None:
+        """One side has left before the end of the stream. An ending that has passed by then decides what that means:
+        the official client leaves as soon as it has it."""
+        ending = self.outcome if self.complete else None
+        self._settle(ending or outcome)
+        self._close("delivered" if ending else done)
+        self._show()
 
     # Inside
 
@@ -350,6 +350,7 @@ class Pooled(Own):
 
     def _deliver_refusal(self) -> Step:
         self.delivered = True
+        self.heard = len(self.collected)
         self.outcome = self.turn.outcomes[-1]
         return Signal.DELIVER
 
@@ -367,9 +368,9 @@ class Pooled(Own):
         assert self.lease is not None
         match streams.meaning(kind):
             case Meaning.FAILURE:
-                self.outcome = self._in_stream(event)
+                self.last_word, self.outcome = True, self._in_stream(event)
             case Meaning.ENDING:
-                self.outcome = Outcome(kind=Kind.OK)
+                self.last_word, self.outcome = True, Outcome(kind=Kind.OK)
             case Meaning.OUTPUT:
                 learning.from_output(self.service, self.lease, kind, event)
             case Meaning.PRELUDE:

@@ -47,6 +47,11 @@ class Own:
     def reveal_data(self, data: bytes) -> bytes:
         return self.shown.revealed_data(data)
 
+    @property
+    def complete(self) -> bool:
+        """Whether the client has all that matters of its answer, though the answer has not come to its end."""
+        return False
+
     def gone(self) -> None: ...
 
     def broke(self, message: str) -> None: ...

@@ -9,6 +9,8 @@ from mitmproxy import ctx, http
 from mitmproxy.proxy.layer import NextLayer
 from mitmproxy.websocket import WebSocketMessage
 
+from accounts.affinity import model_of, thread_of
+from accounts.selection import Ask
 from addons import (
     answers,
     attempts,
@@ -41,6 +43,16 @@ def target_of(flow: http.HTTPFlow) -> Target:
         tls=flow.client_conn.tls_established,
         authorization=headers.get("authorization", ""),
         upgrade=messages.is_upgrade(request),
+    )
+
+
+def ask_of(request: http.Request, route: Route, pin: str) -> Ask:
+    """What a request wants of the pool; `pin` is the key of the only account that may serve it ("": any)."""
+    return Ask(
+        thread=thread_of(request.headers.get),
+        model=model_of(request.headers.get),
+        steady=route is Route.CATALOGUE,  # its etag makes the client fetch anew whenever it changes
+        pin=pin,
     )
 
 
@@ -78,7 +90,7 @@ class Rotator:
             flow.response = answers.upgrade_refused()
         else:
             flow.request.stream = False  # kept, so that it can be sent again
-            ask = exchange.ask_of(flow.request, route, self.clients.account_for(flow.client_conn))
+            ask = ask_of(flow.request, route, self.clients.account_for(flow.client_conn))
             self.exchanges[flow.id] = self.startup.pooled(flow, shown, ask)
 
     async def upstream_decision(self, deciding: own.Own) -> None:
@@ -94,7 +106,9 @@ class Rotator:
 
     def error(self, flow: http.HTTPFlow) -> None:
         self._over(flow)
-        self.exchanges.pop(flow.id, None)
+        served = self.exchanges.pop(flow.id, None)
+        if served is not None and served.complete:
+            flow.error = None  # nothing is wrong with it: whoever is told after us sees a finished turn
 
     def _over(self, flow: http.HTTPFlow) -> None:
         served = self.exchanges.get(flow.id)

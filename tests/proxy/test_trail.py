@@ -8,9 +8,9 @@ import pytest
 from mitmproxy import http
 from mitmproxy.io import FlowReader
 
-from standin import Fault, FaultKind
+from standin import ANY_ACCOUNT, Fault, FaultKind, Pace
 from tests.harness import eventually, options, secrets_of
-from tests.proxy.clients import RESPONSES, Got, Http2, Socket, http1, turn1, turn_ws
+from tests.proxy.clients import ASK, RESPONSES, Got, Http2, Socket, http1, turn1, turn_ws
 from tests.proxy.conftest import Bench, open_bench
 
 LIMIT = Fault(FaultKind.USAGE_LIMIT, resets_in=7200)
@@ -86,6 +86,40 @@ def test_a_turn_without_trouble_has_no_marker(bench: Bench, file: Path) -> None:
     (flow,) = flows(file, bench)
     assert re.fullmatch(rf"{bench.first.account_id} 200, \d+\.\d s", flow.comment)
     assert flow.marked == ""
+
+
+@pytest.mark.parametrize("version", ["http1", "http2"])
+def test_nor_has_one_whose_client_hangs_up_at_the_last_event(bench: Bench, file: Path, version: str) -> None:
+    """As the official client does: nobody who looks at the flow sees anything wrong with it."""
+    bench.upstream.pace(ANY_ACCOUNT, Pace(late_end=600))
+    if version == "http2":
+        with Http2(bench.proxy) as client:
+            asked = client.ask(bench.headers())
+            client.until(asked, lambda seen: b"response.completed" in seen.body)
+            client.cancel(asked)
+    else:
+        with (
+            http1(bench.proxy) as client,
+            client.stream("POST", RESPONSES, headers=bench.headers(), content=ASK) as answer,
+        ):
+            assert any("response.completed" in line for line in answer.iter_lines())
+    (flow,) = flows(file, bench)
+    assert re.fullmatch(rf"{bench.first.account_id} 200, \d+\.\d s", flow.comment)
+    assert (flow.marked, flow.error) == ("", None)
+    assert flow.metadata["codex_rotate.done"] == "delivered"
+    assert [each["kind"] for each in flow.metadata["codex_rotate.attempts"]] == ["ok"]
+    assert flow.response is not None
+    assert flow.response.content is not None
+    assert b"response.completed" in flow.response.content
+
+
+def test_a_client_that_leaves_on_the_way_is_an_error_of_its_flow(bench: Bench, file: Path) -> None:
+    bench.upstream.pace(ANY_ACCOUNT, Pace(between_words=600))
+    with http1(bench.proxy) as client, client.stream("POST", RESPONSES, headers=bench.headers(), content=ASK) as answer:
+        assert any("output_text.delta" in line for line in answer.iter_lines())
+    (flow,) = flows(file, bench)
+    assert flow.error is not None
+    assert flow.marked == ":no_entry:"
 
 
 def test_nobody_left(bench: Bench, file: Path) -> None:
