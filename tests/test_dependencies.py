@@ -1,0 +1,135 @@
+"""What is imported is declared, and what is declared is imported.
+
+mitmproxy brings much of what this project imports, and a release of it may bring less. What its installation then gets
+is tried by scripts/check_install.py.
+"""
+
+import ast
+import functools
+import re
+import sys
+import tomllib
+from collections.abc import Iterable
+from importlib.metadata import packages_distributions
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+PROJECT: Final = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+SHIPPED: Final = tuple(PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["only-include"])
+BESIDE: Final = ("tests", "benchmarks", "scripts")
+"""What only a clone has."""
+OWN: Final = {Path(name).stem for name in (*SHIPPED, *BESIDE)}
+
+NOT_DECLARED: Final = {
+    "playwright": "scripts/pictures.py: whoever takes the pictures anew installs it; nothing else needs a browser",
+}
+"""Modules that a clone imports and no extra brings, each with the reason."""
+NOT_IMPORTED: Final = {
+    "mypy": "a program: `make lint`",
+    "pytest-asyncio": "a plugin of pytest",
+    "ruff": "a program: `make lint`",
+    "uv": "a program: scripts/check_install.py",
+}
+"""Distributions of the extra `dev` that nothing imports, each with the reason."""
+
+
+def canonical(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def declared(requirements: Iterable[str]) -> set[str]:
+    """The distributions that requirements name."""
+    return {canonical(found[0]) for each in requirements if (found := re.match(r"[\w.-]+", each))}
+
+
+@functools.cache
+def modules(path: Path) -> frozenset[str]:
+    """The top-level modules that a file imports, wherever in it."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"), filename=str(path))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+    return frozenset(name.partition(".")[0] for name in found)
+
+
+def foreign(names: Iterable[str]) -> dict[str, set[str]]:
+    """Modules of others that the files of these folders, or these files, import: each with who does."""
+    found: dict[str, set[str]] = {}
+    for name in names:
+        place = ROOT / name
+        for path in [place] if place.is_file() else sorted(place.rglob("*.py")):
+            if "node_modules" not in path.parts:
+                for module in modules(path) - OWN - set(sys.stdlib_module_names):
+                    found.setdefault(module, set()).add(path.relative_to(ROOT).as_posix())
+    return found
+
+
+bringing = functools.cache(packages_distributions)
+
+
+def undeclared(imported: dict[str, set[str]], distributions: set[str]) -> list[str]:
+    """Modules that none of the distributions brings, each with a file that imports it."""
+    brought = bringing()
+    return [
+        f"{module} ({min(files)})"
+        for module, files in sorted(imported.items())
+        if not {canonical(name) for name in brought.get(module, ())} & distributions
+    ]
+
+
+def unused(distributions: set[str], imported: Iterable[str]) -> set[str]:
+    brought = bringing()
+    return distributions - {canonical(name) for module in imported for name in brought.get(module, ())}
+
+
+NEEDED: Final = declared(PROJECT["project"]["dependencies"])
+DEV: Final = declared(PROJECT["project"]["optional-dependencies"]["dev"])
+
+
+def test_what_the_product_imports_is_declared() -> None:
+    assert undeclared(foreign(SHIPPED), NEEDED) == []
+
+
+def test_what_only_a_clone_imports_is_in_the_extra() -> None:
+    imported = {module: files for module, files in foreign(BESIDE).items() if module not in NOT_DECLARED}
+    assert undeclared(imported, NEEDED | DEV) == []
+
+
+def test_nothing_is_declared_that_is_not_imported() -> None:
+    assert unused(NEEDED, foreign(SHIPPED)) == set()
+    assert unused(DEV, foreign(BESIDE)) == NOT_IMPORTED.keys()
+
+
+def test_nothing_is_declared_twice() -> None:
+    assert not NEEDED & DEV
+
+
+def test_the_exceptions_are_exceptions() -> None:
+    """What is declared by now, or not imported any more, leaves the list."""
+    assert NOT_DECLARED.keys() <= foreign(BESIDE).keys()
+    assert undeclared({name: {""} for name in NOT_DECLARED}, NEEDED | DEV) == [f"{name} ()" for name in NOT_DECLARED]
+
+
+def test_what_the_wheel_names_is_there() -> None:
+    """The wheel's list names what there is; what is not there would be left out in silence."""
+    assert all((ROOT / name).exists() for name in SHIPPED)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("import a.b, c as d", {"a", "c"}),
+        ("from e.f import g", {"e"}),
+        ("def late():\n    from h import i", {"h"}),
+        ("try:\n    import j\nexcept ImportError:\n    import k", {"j", "k"}),
+    ],
+)
+def test_imports_are_found_wherever_they_stand(tmp_path: Path, text: str, found: set[str]) -> None:
+    file = tmp_path / "some.py"
+    file.write_text(text)
+    assert modules(file) == found
