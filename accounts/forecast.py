@@ -10,13 +10,15 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Final
 
 from accounts import quota
-from accounts.model import Account
+from accounts.model import Account, Credentials
 from accounts.quota import Window
 from accounts.resets import LONGEST
 from accounts.selection import Bar, Barred, Seat, Situation, barred
+from accounts.states import Told, tell
 
 HOUR: Final = 3600.0
 LEAST_PASSED: Final = 0.05
@@ -63,10 +65,12 @@ class Course:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prospect:
-    """What is ahead of one account. `out_at` is when it stops serving (now, if it does not serve), `back_at` when it
-    serves again after that; None for never, by itself. `until` is its last reset, None when none is known."""
+    """What is ahead of one account, which is doing now what `told` says. `out_at` is when it stops serving (now, if it
+    does not serve), `back_at` when it serves again after that; None for never, by itself. `until` is its last reset,
+    None when none is known."""
 
     account: Account
+    told: Told
     barred: Barred | None
     courses: tuple[Course, ...]
     now: Outlook
@@ -107,9 +111,12 @@ class Forecast:
     changes: tuple[Change, ...] = ()
 
 
-def forecast(seats: Iterable[Seat], about: Situation) -> Forecast:
-    """What is ahead, for every account and for all of them together. Never raises."""
-    prospects = tuple(_prospect(seat, about) for seat in seats)
+def forecast(
+    seats: Iterable[Seat], about: Situation, logins: Mapping[str, Credentials] = MappingProxyType({})
+) -> Forecast:
+    """What is ahead, for every account and for all of them together. `logins` are the stored ones, by key of the
+    account. Never raises."""
+    prospects = tuple(_prospect(seat, about, logins.get(seat.account.key)) for seat in seats)
     serving = [each for each in prospects if each.barred is None or each.barred.until is not None]
     counted = [each for each in serving if each.courses]
     unknown = tuple(each.account for each in serving if not each.courses)
@@ -159,7 +166,7 @@ def course(window: Window, limit: float, now: float) -> Course | None:
     )
 
 
-def _prospect(seat: Seat, about: Situation) -> Prospect:
+def _prospect(seat: Seat, about: Situation, login: Credentials | None) -> Prospect:
     now, limit = about.now, 100.0 - max(0.0, min(100.0, float(seat.account.reserve_percent)))
     own = [window for window in seat.windows if window.family == quota.MAIN]
     courses = tuple(found for each in own if (found := course(each, limit, now)) is not None)
@@ -182,6 +189,7 @@ def _prospect(seat: Seat, about: Situation) -> Prospect:
     present = by(now)
     return Prospect(
         account=seat.account,
+        told=tell(seat, about, login),
         barred=bar,
         courses=courses,
         now=Outlook.READY if present is Outlook.UNKNOWN else present,
@@ -224,7 +232,7 @@ def _demand(prospects: Iterable[Prospect]) -> dict[int, float]:
     account uses is its owner's; what one used that was signed out since falls to the others."""
     asked: dict[int, float] = {}
     for each in prospects:
-        if each.barred is None or each.barred.bar is not Bar.PAUSED:
+        if each.account.enabled:
             for found in each.courses:
                 minutes = found.window.minutes
                 asked[minutes] = asked.get(minutes, 0.0) + found.pace * quota.capacity(each.account.plan)
@@ -236,7 +244,7 @@ def _share(asked: float, minutes: int, prospects: Iterable[Prospect]) -> float:
     having = [
         quota.capacity(each.account.plan)
         for each in prospects
-        if each.barred is None or each.barred.bar is not Bar.PAUSED
+        if each.account.enabled
         if any(found.window.minutes == minutes for found in each.courses)
     ]
     return asked / sum(having) if having else 0.0

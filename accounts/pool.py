@@ -134,17 +134,8 @@ class Pool:
         return self._credentials
 
     def named(self, name: str) -> str:
-        """The key of the account that a label, e-mail, account id, key or handle means; for none or several the name
-        itself."""
-        wanted = name.strip().casefold()
-
-        def names(seat: Seat) -> set[str]:
-            account = seat.account
-            known = (account.label, account.email, account.account_id, account.key, account.handle)
-            return {each.casefold() for each in known}
-
-        found = [key for key, seat in self._seats.items() if wanted in names(seat)]
-        return found[0] if len(found) == 1 else name
+        """The key of the account that a name means (key_named)."""
+        return key_named(self._seats, name)
 
     def lease_of(self, key: str, now: float) -> Lease | None:
         """A lease of one account outside any request, for its upkeep; None when it is gone or has no tokens."""
@@ -176,7 +167,7 @@ class Pool:
 
     def explain(self, ask: Ask, now: float) -> Explanation:
         """The same choice, with every account's state, reasons and score."""
-        return explain({**self._seats, **self._touched(now)}, self._situation(ask, now))
+        return explain({**self._seats, **self._touched(now)}, self._situation(ask, now), self._credentials)
 
     def can_serve(self, key: str, ask: Ask, now: float) -> bool:
         """Whether this account may serve this request at all."""
@@ -367,3 +358,17 @@ class Pool:
             changed = self._threads.served(lease.thread, lease.key, home_may_return=may_return, now=now)
             if changed is not None:
                 self._journal.save_affinity(changed)
+
+
+def key_named(seats: Mapping[str, Seat], name: str) -> str:
+    """The key of the account that a label, e-mail, account id, key or handle means; for none or several the name
+    itself."""
+    wanted = name.strip().casefold()
+
+    def names(seat: Seat) -> set[str]:
+        account = seat.account
+        known = (account.label, account.email, account.account_id, account.key, account.handle)
+        return {each.casefold() for each in known}
+
+    found = [key for key, seat in seats.items() if wanted in names(seat)]
+    return found[0] if len(found) == 1 else name

@@ -100,17 +100,18 @@ class Situation:
 
 
 class Bar(StrEnum):
-    """Why an account is passed over. The order is that of BARS."""
+    """Why an account is passed over. The order is that of BARS: what only its owner can mend comes first, and what is
+    wrong with the account itself before what is special about the request."""
 
-    PAUSED = "paused"
     NEEDS_LOGIN = "needs_login"
     DEACTIVATED = "deactivated"
+    PAUSED = "paused"
     NO_TOKENS = "no_tokens"
-    PIN = "pinned"
-    COMPACTION = "compaction"
     RESTING = "resting"
     RESERVED = "reserved"
     MODEL = "model"
+    PIN = "pinned"
+    COMPACTION = "compaction"
     TRIED = "tried"
 
 
@@ -181,7 +182,7 @@ def _tried(seat: Seat, about: Situation) -> Barred | None:
 
 
 BARS: Final[tuple[Check, ...]] = (
-    _paused, _standing, _no_tokens, _not_the_pin, _not_the_owner, _resting, _reserved, _refuses_model, _tried,
+    _standing, _paused, _no_tokens, _resting, _reserved, _refuses_model, _not_the_pin, _not_the_owner, _tried,
 )  # fmt: skip
 
 
@@ -230,7 +231,7 @@ def rank(seat: Seat, about: Situation) -> Rank:
     """How this account compares with others that can serve."""
     account, place, steady = seat.account, about.place, about.ask.steady
     return Rank(
-        tired=_tired(seat, about),
+        tired=tired(seat, about),
         deferred=_deferred(seat, about),
         place=0 if account.key == place.home else 1 if account.key == place.detour else 2,
         unlisted=bool(about.ask.model and seat.lists is not None and about.ask.model not in seat.lists),
@@ -248,7 +249,7 @@ def _deferred(seat: Seat, about: Situation) -> bool:
     return quota.deferred_until(seat.windows, limit_percent=limit, now=about.now) is not None
 
 
-def _tired(seat: Seat, about: Situation) -> bool:
+def tired(seat: Seat, about: Situation) -> bool:
     """Whether the account had better be left alone for a moment. For a thread that lives there the moment is short when
     the trouble was upstream's: it may be over, and a switch costs a cold cache."""
     rest, place = seat.cooldown, about.place
@@ -342,7 +343,7 @@ def choose(
 
 def _at_home(home: Seat, about: Situation) -> bool:
     """Whether the account that a thread lives on comes first, whatever the others are like."""
-    return barred(home, about) is None and not _tired(home, about) and not _deferred(home, about)
+    return barred(home, about) is None and not tired(home, about) and not _deferred(home, about)
 
 
 def _why(best: list[Rank], about: Situation) -> str:
@@ -370,6 +371,11 @@ def exhausted(seats: Mapping[str, Seat], about: Situation) -> Exhausted:
         rule=_rule(bars.values(), limited=limited),
         reasons={seats[key].account.label: found[0].text for key, found in bars.items()} | stranger,
     )
+
+
+def back_at(seat: Seat, about: Situation) -> float | None:
+    """When nothing keeps an account from serving any more; None when something does for good, or nothing does now."""
+    return _return(_all_bars(seat, about))
 
 
 def _all_bars(seat: Seat, about: Situation) -> list[Barred]:

@@ -5,13 +5,13 @@ from collections.abc import Callable, Sequence
 from mitmproxy import command, ctx, exceptions, flow, http
 
 from accounts import quota
-from accounts.model import Account, Standing
-from accounts.selection import Seat
+from accounts.model import Account, Credentials
+from accounts.selection import Seat, Situation
+from accounts.states import in_words, tell
 from addons import trail
 from addons.service import PoolService
 from addons.startup import Startup
 from config import clock
-from config.local_time import clock_time
 
 
 def _command[F](name: str) -> Callable[[F], F]:
@@ -30,10 +30,13 @@ class Palette:
     def accounts(self) -> Sequence[str]:
         """The accounts of the pool, one a line: state, and how much of each quota window is used."""
         service = self._service()
-        now = clock.now()
         chosen = service.store.chosen_account()
         seats = sorted(service.pool.seats.values(), key=lambda seat: seat.account.label)
-        return [line(seat, now, chosen=seat.account.key == chosen) for seat in seats]
+        about = Situation(now=clock.now(), policy=service.pool.policy)
+        return [
+            line(seat, about, service.pool.tokens.get(seat.account.key), chosen=seat.account.key == chosen)
+            for seat in seats
+        ]
 
     @_command("rotate.use")
     def use(self, account: str) -> None:
@@ -76,16 +79,10 @@ class Palette:
         return seat.account
 
 
-def line(seat: Seat, now: float, *, chosen: bool) -> str:
+def line(seat: Seat, about: Situation, login: Credentials | None, *, chosen: bool) -> str:
     """One account: `* work (plus): ready, 5 h 40 %, 7 d 12 %`."""
-    account, rest = seat.account, seat.cooldown
-    state = "ready"
-    if account.standing is not Standing.GOOD:
-        state = account.standing.value.replace("_", " ")
-    elif not account.enabled:
-        state = "paused"
-    elif rest is not None and rest.until > now:
-        state = f"resting until {clock_time(rest.until, now)} ({rest.reason.replace('_', ' ')})"
+    account, now = seat.account, about.now
+    state = in_words(tell(seat, about, login), now)
     main = [each for each in seat.windows if each.family == quota.MAIN]
     windows = [f"{quota.window_name(each.minutes)} {100 * (1 - quota.left(each, now)):.0f} %" for each in main]
     plan = f" ({account.plan})" if account.plan else ""

@@ -147,7 +147,7 @@ class PoolService:
     def reload(self) -> None:
         """Take over what the store knows now."""
         self.pool.load(self.store)
-        self.pool.policy = policy_of(self.settings, self.pool, self.store.chosen_account())
+        self.pool.policy = policy_of(self.settings, self.pool.seats, self.store.chosen_account())
         self.client_keys = self.store.client_keys()
         accounts = [seat.account for seat in self.pool.seats.values()]
         ids = [each.account_id for each in accounts] + [each.user_id for each in accounts]

@@ -11,12 +11,13 @@ from accounts.backups import Backups
 from accounts.errors import LabelTaken, NoAccounts, StoreError, UsageError
 from accounts.import_formats import same_seat
 from accounts.model import Account, Credentials, Event, Standing
+from accounts.policy import stored_states
 from accounts.store import Store
 from cli.asking import Asker, asker
 from cli.naming import AccountName, find_account
 from cli.options import AsJson
 from cli.result import Result
-from cli.states import described, tell
+from cli.states import described
 from config import clock, paths
 
 NEXT_STEP = "codex-rotate run codex"
@@ -93,8 +94,8 @@ def import_login(store: Store, login: Login, wishes: Wishes, now: float) -> Resu
     numbers = {account.key: (number, account) for number, account in enumerate(store.accounts(), 1)}
     number, stored = numbers[key]
     message = f"{named(stored)} {outcome}. Use it: {NEXT_STEP}"
-    told = tell(stored, store.cooldowns().get(key), now)
-    data = {"result": kind, "account": described(number, stored, told), "next": NEXT_STEP}
+    told = stored_states(store, now)[key]
+    data = {"result": kind, "account": described(number, stored, told, now), "next": NEXT_STEP}
     return Result(message, data)
 
 

@@ -13,13 +13,14 @@ import typer
 
 from accounts.errors import UsageError
 from accounts.model import Account, Event
+from accounts.policy import stored_seats
 from accounts.selection import Exhausted, Policy, Situation, choose
 from accounts.store import Store
 from cli.accounts_commands import checked_label, named
 from cli.naming import AccountName, find_account, find_accounts, listed, typed
 from cli.options import AsJson
 from cli.result import Result
-from cli.use_commands import END, hindrance, seats, settings_pin
+from cli.use_commands import END, hindrance, settings_pin
 from config import clock, paths
 from config.local_time import clock_time
 
@@ -185,7 +186,7 @@ def resume(store: Store, wanted: Sequence[str], now: float) -> Result:
         told.append(f"{listed(changed)} may serve again, from the next request on. See them: codex-rotate list")
     if same:
         told.append(f"{listed(same)} {'was' if len(same) == 1 else 'were'} not paused.")
-    named_now = {seat.account.label: seat for seat in seats(store).values()}
+    named_now = {seat.account.label: seat for seat in stored_seats(store).values()}
     notes = [hindrance(named_now[label], now) for label in (*changed, *same) if label in named_now]
     return Result("\n".join(told), _data(changed, same, "enabled"), notes=tuple(filter(None, notes)))
 
@@ -255,7 +256,7 @@ def reserve(store: Store, wanted: str, percent: int, now: float) -> Result:
                 f"it serves nothing once its windows are known. `codex-rotate pause {typed(account.label)}` is sure"
             )
         message = f"{percent} % of {named(account)} are kept for its owner{already}: {follows}."
-    trouble = hindrance(seats(store)[account.key], now) if percent else ""
+    trouble = hindrance(stored_seats(store)[account.key], now) if percent else ""
     data = _one(account, changed) | {"reserve_percent": percent, "was": before}
     return Result(message, data, notes=(trouble,) if trouble else ())
 
@@ -273,7 +274,7 @@ def _enable(store: Store, wanted: Sequence[str], *, enabled: bool, now: float) -
 
 def _nobody_left(store: Store, now: float) -> str:
     """A warning when no account can serve, "" when one can."""
-    there, chosen = seats(store), store.chosen_account()
+    there, chosen = stored_seats(store), store.chosen_account()
     chosen = chosen if chosen in there else ""
     if not isinstance(found := choose(there, Situation(now=now, policy=Policy(pin=chosen))), Exhausted):
         return ""

@@ -23,12 +23,13 @@ from cli.verify_commands import (
     as_data,
     ask_provider,
     chosen_of,
+    detail,
     exit_code,
     get_over_http,
     hints,
     in_words,
 )
-from config import paths
+from config import clock, paths
 
 CATALOGUE: Final = "codex/models"
 VERSION: Final = "0.169.0"
@@ -105,7 +106,8 @@ def read_models(answer: Answer) -> str:
 
 def told(checked: Sequence[Checked]) -> Result:
     """One row per account. Exit code 0: all can be used, 1: some cannot, 3: none can."""
-    rows = tuple((c.account.label, in_words(c.finding), used(c.finding.windows), _detail(c)) for c in checked)
+    now = clock.now()
+    rows = tuple((c.account.label, in_words(c, now), used(c.finding.windows), _detail(c)) for c in checked)
     table = Table(
         columns=("label", "state", "used", "detail"),
         rows=rows,
@@ -132,4 +134,4 @@ def windows_data(found: Sequence[Window]) -> list[dict[str, object]]:
 
 
 def _detail(checked: Checked) -> str:
-    return ", ".join(filter(None, (checked.finding.detail, "serves again: its rest was over" if checked.freed else "")))
+    return ", ".join(filter(None, (detail(checked), "serves again: its rest was over" if checked.freed else "")))

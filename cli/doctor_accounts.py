@@ -8,15 +8,18 @@ from accounts import codex_home
 from accounts.client_files import Places, places, read_client, read_file
 from accounts.errors import BadClientFile, LoginNeeded, NoAccounts
 from accounts.model import Credentials
+from accounts.policy import stored_states
+from accounts.states import State, Told, in_words
 from accounts.store import Store
 from accounts.sync import reconcile, switched_off
 from cli.doctor_finding import Findings, note, ok, problem, told, warning
 from cli.doctor_finding import State as Severity
-from cli.states import State, Told, tell
 from cli.sync_commands import OWN_LOGIN
 from config.local_time import clock_time
 
 LIST: Final = "`codex-rotate list` shows each account."
+FOR_A_PERSON: Final = frozenset({State.NEEDS_LOGIN, State.CLOSED, State.PAUSED})
+"""States that nothing but their owner ends."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +49,8 @@ class Pool:
 
 def gather(store: Store, environ: Mapping[str, str], now: float) -> Pool:
     """What the pool holds. Changes nothing."""
-    accounts, rests, tokens = store.accounts(), store.cooldowns(), store.all_credentials()
-    seats = tuple(_seat(each.label, tell(each, rests.get(each.key), now), tokens.get(each.key)) for each in accounts)
+    states, tokens = stored_states(store, now, environ), store.all_credentials()
+    seats = tuple(_seat(each.label, states[each.key], tokens.get(each.key)) for each in store.accounts())
     found, trouble = tuple[str, ...](), ""
     try:
         found = _shared(store, places(environ), now)
@@ -83,8 +86,9 @@ def _shared(store: Store, files: Places, now: float) -> tuple[str, ...]:
 
 
 def accounts(pool: Pool | None, now: float) -> Findings:
-    """None for a pool that cannot be opened, of which nothing more is said here."""
+    """None for a pool that cannot be opened."""
     if pool is None:
+        yield note("accounts.any", "The accounts cannot be looked at, because the pool cannot be opened.")
         return
     if not pool.seats:
         yield told("accounts.any", str(NoAccounts()))
@@ -102,24 +106,27 @@ def accounts(pool: Pool | None, now: float) -> Findings:
 
 
 def _usable(seats: Sequence[Seat], now: float) -> Findings:
-    by_state = {state: [seat for seat in seats if seat.told.state is state] for state in State}
-    ready, resting, paused = by_state[State.READY], by_state[State.RESTING], by_state[State.PAUSED]
+    serving = [seat for seat in seats if seat.told.serves]
+    paused = [seat for seat in seats if seat.told.state is State.PAUSED]
+    special = [seat for seat in seats if seat.told.state not in {State.READY, *FOR_A_PERSON}]
     if paused:
         yield note("accounts.paused", f"Paused, so that they serve nothing: {_labels(paused)}.", LIST)
-    if resting and ready:
-        yield note("accounts.resting", f"At a limit at the moment: {_labels(resting)}.")
-    if ready:
-        yield ok("accounts.ready", f"{len(ready)} of {len(seats)} accounts can serve now: {_labels(ready)}.")
-    elif resting:
-        first = min(seat.told.until or now for seat in resting)
-        what = f"Every account is resting; the first one is back at {clock_time(first, now)}."
-        yield problem("accounts.ready", what, "Wait, or add an account with `codex-rotate login`.")
-    else:
+    if special:
+        each = "; ".join(f"{seat.label}: {in_words(seat.told, now)}" for seat in special)
+        yield note("accounts.resting", f"{each}.")
+    if serving:
+        yield ok("accounts.ready", f"{len(serving)} of {len(seats)} accounts can serve now: {_labels(serving)}.")
+        return
+    back = min((seat.told.back for seat in seats if seat.told.back is not None), default=None)
+    if back is None:
         yield problem("accounts.ready", "No account can serve, and none will by itself.", LIST)
+    else:
+        what = f"No account can serve before {clock_time(back, now)}."
+        yield problem("accounts.ready", what, "Wait, or add an account with `codex-rotate login`.")
 
 
 def tokens(pool: Pool | None, now: float) -> Findings:
-    live = [seat for seat in (pool.seats if pool else ()) if seat.told.state in {State.READY, State.RESTING}]
+    live = [seat for seat in (pool.seats if pool else ()) if seat.told.state not in FOR_A_PERSON]
     for seat in live:
         if not seat.has_login:
             yield problem("tokens.login", f"No login is stored for {seat.label}.", "Run `codex-rotate login` with it.")

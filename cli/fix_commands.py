@@ -12,12 +12,13 @@ import typer
 from accounts import quota
 from accounts.model import Account, Cooldown, Event
 from accounts.outcomes import Kind
+from accounts.policy import stored_states
 from accounts.quota import Window
+from accounts.states import State
 from accounts.store import Store
 from cli.lines import terminal_width, wrapped
 from cli.options import AsJson
 from cli.result import Result
-from cli.states import State, tell
 from config import clock, paths
 from config.local_time import clock_time
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 FREE_AGAIN: Final = 0.05
 """The share of each window that must be free before a limit counts as over: just below it, answers waver."""
 LEFT: Final = "`codex-rotate doctor` says what is left to a person, and tries a request."
-ASKED_ABOUT: Final = frozenset({State.RESTING, State.NEEDS_LOGIN, State.CLOSED})
+ASKED_ABOUT: Final = frozenset({State.RESTING, State.SPENT, State.NEEDS_LOGIN, State.CLOSED})
 
 
 def add_to(app: typer.Typer) -> None:
@@ -74,8 +75,8 @@ def _ask(store: Store, now: float, *, dry_run: bool, quiet: bool) -> tuple[list[
     """About the accounts that do not serve, the paused ones apart."""
     from cli.verify_commands import ask_provider
 
-    cooldowns = store.cooldowns()
-    wanted = [each for each in store.accounts() if tell(each, cooldowns.get(each.key), now).state in ASKED_ABOUT]
+    told = stored_states(store, now)
+    wanted = [each for each in store.accounts() if told[each.key].state in ASKED_ABOUT]
     return ask_provider(store, wanted, dry_run=dry_run, quiet=quiet) if wanted else ([], ())
 
 
@@ -153,11 +154,11 @@ def _told(
 
 
 def _answer(checked: "Checked", *, dry_run: bool) -> str:
-    from cli.verify_commands import in_words
+    from cli.verify_commands import detail, in_words
 
-    said = f" ({checked.finding.detail})" if checked.finding.detail else ""
+    said = f" ({detail(checked)})" if detail(checked) else ""
     now = " It serves again." if checked.freed else " Nothing was changed." if dry_run else ""
-    return f"{in_words(checked.finding)}{said}.{now}"
+    return f"{in_words(checked, clock.now())}{said}.{now}"
 
 
 def _asked_data(checked: "Checked") -> dict[str, object]:

@@ -12,6 +12,7 @@ from accounts.model import Account
 from accounts.policy import stored_pool
 from accounts.quota import window_name
 from accounts.selection import Situation
+from accounts.states import State, in_words, named
 from accounts.store import Store
 from accounts.verify import Verdict
 from cli.bars import in_percent
@@ -108,11 +109,11 @@ def foretell(store: Store, settings: "Settings", wanted: Wanted, now: float) -> 
     if not len(pool):
         raise NoAccounts
     seats = [pool.seats[account.key] for account in store.accounts() if account.key in pool.seats]
-    found = forecast(seats, Situation(now=now, policy=pool.policy))
+    found = forecast(seats, Situation(now=now, policy=pool.policy), pool.tokens)
     how = list(explained(found, now)) if wanted.explain else []
     lines = [line for head, text in how for line in wrapped(head, text, wanted.columns, len(head) + 2 if head else 0)]
     lines += wrapped("", verdict(found, now, asked=wanted.live), wanted.columns, 0)
-    serves = any(each.now in {Outlook.READY, Outlook.LOW} for each in found.prospects)
+    serves = any(each.told.serves for each in found.prospects)
     data = as_data(found, now, asked=wanted.live)
     if wanted.explain:
         data["how"] = [f"{head}{text}".strip() for head, text in how]
@@ -136,8 +137,8 @@ def _row(each: Prospect, now: float) -> tuple[str, ...]:
     return (
         plain(each.account.label),
         window,
-        str(each.now if each.now is not Outlook.BACK else Outlook.OUT),
-        str(each.next_hour),
+        named(each.told.state),
+        _outlook(each.next_hour, each, now),
         plain(_in_the_end(each, now)),
     )
 
@@ -148,18 +149,23 @@ def _in_the_end(each: Prospect, now: float) -> str:
         return f"back {clock_time(each.back_at, now)}{_because(each)}"
     if each.until_reset is Outlook.OUT and each.out_at is not None:
         if each.out_at == now:
-            return f"out{_because(each)}"
+            return in_words(each.told, now)
         back = f", back {clock_time(each.back_at, now)}" if each.back_at is not None else ""
-        return f"out {clock_time(each.out_at, now)}{back}"
+        return f"{_outlook(Outlook.OUT, each, now)} {clock_time(each.out_at, now)}{back}"
     resets = f", {clock_time(each.until, now)}" if each.until is not None else ""
-    return f"{each.until_reset}{resets}"
+    return f"{_outlook(each.until_reset, each, now)}{resets}"
+
+
+def _outlook(outlook: Outlook, each: Prospect, now: float) -> str:
+    """The outlook by the name of the state that it leads to."""
+    if outlook is Outlook.OUT and each.out_at == now:
+        return named(each.told.state)
+    states = {Outlook.LOW: State.NEARLY_SPENT, Outlook.OUT: State.SPENT}
+    return named(states[outlook]) if outlook in states else str(outlook)
 
 
 def _because(each: Prospect) -> str:
-    if each.barred is not None:
-        return f": {each.barred.text.removeprefix('resting: ').replace('_', ' ')}"
-    full = [window_name(c.window.minutes) for c in each.courses if c.used >= c.limit]
-    return f": {' and '.join(full)} used up" if full else ""
+    return f" ({each.told.reason.replace('_', ' ')})" if each.told.reason else ""
 
 
 def verdict(found: Forecast, now: float, *, asked: bool = False) -> str:
@@ -204,8 +210,7 @@ def explained(found: Forecast, now: float) -> Iterator[tuple[str, str]]:
     for each in found.prospects:
         yield "", plain(each.account.label)
         if each.barred is not None:
-            until = "" if each.barred.until is None else f" until {clock_time(each.barred.until, now)}"
-            yield "  ", f"cannot serve: {each.barred.text.replace('_', ' ')}{until}"
+            yield "  ", f"cannot serve: {in_words(each.told, now)}"
         if each.account.reserve_percent:
             yield "  ", f"stops at {100 - each.account.reserve_percent} %: the rest of each window is its owner's"
         for course in each.courses:
@@ -255,7 +260,7 @@ def as_data(found: Forecast, now: float, *, asked: bool = False) -> dict[str, ob
     return {
         "now": now,
         "live": asked,
-        "accounts": [_prospect_data(each) for each in found.prospects],
+        "accounts": [_prospect_data(each, now) for each in found.prospects],
         "pool": {
             "out_at": found.out_at,
             "back_at": found.back_at,
@@ -268,12 +273,14 @@ def as_data(found: Forecast, now: float, *, asked: bool = False) -> dict[str, ob
     }
 
 
-def _prospect_data(each: Prospect) -> dict[str, object]:
+def _prospect_data(each: Prospect, now: float) -> dict[str, object]:
     return {
         "label": each.account.label,
         "account_id": each.account.account_id,
         "user_id": each.account.user_id,
         "now": str(each.now if each.now is not Outlook.BACK else Outlook.OUT),
+        "state": str(each.told.state),
+        "state_in_words": in_words(each.told, now),
         "next_hour": str(each.next_hour),
         "until_reset": str(each.until_reset),
         "out_at": each.out_at,

@@ -9,14 +9,16 @@ import typer
 from accounts.errors import NoAccounts
 from accounts.model import Account
 from accounts.outcomes import Kind
+from accounts.policy import stored_states
 from accounts.quota import MAIN, Window, left, window_name
+from accounts.states import Told, in_words
 from accounts.store import Store
 from cli.bars import MARK, bar, in_percent
 from cli.lines import plain, terminal_width, wrapped
 from cli.naming import typed
 from cli.options import AsJson
 from cli.result import Result, Table
-from cli.states import Told, ago, described, in_words, remedies, tell
+from cli.states import ago, described, remedies
 from config import clock, paths
 from config.local_time import short_time
 
@@ -87,7 +89,7 @@ def last_uses(store: Store) -> dict[str, float]:
 
 
 def _rows(store: Store, now: float) -> Iterable[Row]:
-    accounts, cooldowns, windows = store.accounts(), store.cooldowns(), store.windows()
+    accounts, told, windows = store.accounts(), stored_states(store, now), store.windows()
     uses, chosen = last_uses(store), store.chosen_account()
     known = {account.key for account in accounts}
     last = max((key for key in uses if key in known), key=lambda key: uses[key], default="")
@@ -98,7 +100,7 @@ def _rows(store: Store, now: float) -> Iterable[Row]:
         yield Row(
             number=number,
             account=account,
-            told=tell(account, cooldowns.get(key), now, seen),
+            told=told[key],
             windows=tuple(sorted((_current(each, now) for each in seen), key=_order)),
             last_used=uses.get(key),
             active=key == active,
@@ -121,7 +123,7 @@ def _order(window: Window) -> tuple[bool, str, int]:
 
 def _as_data(row: Row, now: float) -> dict[str, object]:
     account = row.account
-    return described(row.number, account, row.told) | {
+    return described(row.number, account, row.told, now) | {
         "windows": [asdict(each) | {"name": _name(each)} for each in row.windows],
         "last_used": row.last_used,
         "active": row.active,

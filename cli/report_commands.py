@@ -103,12 +103,10 @@ def _settings(found: Mapping[str, Any]) -> list[str]:
 def _accounts(found: Sequence[Mapping[str, Any]], chosen: str | None, now: float) -> list[str]:
     lines = []
     for each in found:
-        until = f" until {clock_time(each['until'], now)}" if each["until"] is not None else ""
-        reason = f" ({each['reason'].replace('_', ' ')})" if each["reason"] else ""
         used = ", ".join(
             f"{window_name(w['minutes'])} {in_percent(w['used_percent']).strip()}" for w in each["windows"]
         )
-        parts = (each["account"], each["plan"], each["state"].replace("_", " ") + until + reason, used)
+        parts = (each["account"], each["plan"], each["state_in_words"], used)
         lines.append("  ".join(filter(None, parts)))
     if chosen:
         lines.append(f"Chosen for every client: {chosen}")

@@ -12,13 +12,14 @@ from accounts.errors import RotateError
 from accounts.history import decisions, tally
 from accounts.model import Event
 from accounts.outcomes import Kind
+from accounts.policy import stored_states
 from accounts.records import DECISION
+from accounts.states import in_words
 from accounts.store import EVENTS_KEPT, Store
 from accounts.sync import shown_counters, switched_off
 from cli.doctor_checks import Facts, judged, look
 from cli.doctor_finding import Finding
 from cli.doctor_probe import Probe
-from cli.states import tell
 from cli.status_commands import as_data
 from cli.sweep import Sweep, gathered
 from config import paths
@@ -95,7 +96,7 @@ def _report(facts: Facts, store: Store | None, environ: Mapping[str, str]) -> Re
         "versions": _versions(facts),
         "settings": _settings(environ, names),
         "sync_switched_off_by": switched_off(environ) or None,
-        "accounts": _accounts(store, facts.now),
+        "accounts": _accounts(store, facts.now, environ),
         "chosen": names.keys.get(chosen),
         "certificate": {
             "condition": facts.ca.condition,
@@ -153,19 +154,20 @@ def _settings(environ: Mapping[str, str], names: Names) -> dict[str, object]:
     return told
 
 
-def _accounts(store: Store | None, now: float) -> list[dict[str, object]]:
+def _accounts(store: Store | None, now: float, environ: Mapping[str, str]) -> list[dict[str, object]]:
     if store is None:
         return []
-    rests, windows, logins = store.cooldowns(), store.windows(), store.all_credentials()
+    states, windows, logins = stored_states(store, now, environ), store.windows(), store.all_credentials()
     told: list[dict[str, object]] = []
     for number, each in enumerate(store.accounts(), 1):
         login, seen = logins.get(each.key), windows.get(each.key, ())
-        state = tell(each, rests.get(each.key), now, seen)
+        state = states[each.key]
         told.append(
             {
                 "account": f"account-{number}",
                 "plan": each.plan,
                 "state": str(state.state),
+                "state_in_words": in_words(state, now),
                 "until": state.until,
                 "reason": state.reason,
                 "standing": str(each.standing),

@@ -1,65 +1,22 @@
-"""How an account's state is told: one word for programs, a few for people, and what to do about it."""
+"""Accounts and their states for people and programs: what to do about those that do not serve, and a record of each.
+
+What a state is and how it is called is in accounts/states.py.
+"""
 
 from collections.abc import Sequence
-from enum import StrEnum
-from typing import NamedTuple
 
 from accounts.errors import LoginNeeded
-from accounts.model import Account, Cooldown, Standing
-from accounts.quota import Window, deferred_until
+from accounts.model import Account
+from accounts.states import State, Told, in_words
 from cli.naming import listed, typed
 from config.local_time import clock_time
-
-
-class State(StrEnum):
-    READY = "ready"
-    RESTING = "resting"
-    RESERVED = "reserved"
-    """What is left of it is kept for its owner."""
-    NEEDS_LOGIN = "needs_login"
-    CLOSED = "closed"
-    PAUSED = "paused"
-
-
-class Told(NamedTuple):
-    """`until` is in epoch seconds and set for a resting or reserved account only, `reason` for a resting one."""
-
-    state: State
-    until: float | None = None
-    reason: str = ""
-
-
-def tell(account: Account, cooldown: Cooldown | None, now: float, windows: Sequence[Window] = ()) -> Told:
-    """The one state that explains best why an account serves or does not: what only its owner can mend comes first.
-
-    Without `windows`, what the owner has kept is not seen.
-    """
-    if account.standing is Standing.DEACTIVATED:
-        return Told(State.CLOSED)
-    if account.standing is Standing.NEEDS_LOGIN:
-        return Told(State.NEEDS_LOGIN)
-    if not account.enabled:
-        return Told(State.PAUSED)
-    if cooldown is not None and cooldown.until > now:
-        return Told(State.RESTING, cooldown.until, cooldown.reason)
-    kept = account.reserve_percent
-    until = deferred_until(windows, limit_percent=100.0 - kept, now=now) if kept > 0 else None
-    return Told(State.READY) if until is None else Told(State.RESERVED, until)
-
-
-def in_words(told: Told, now: float) -> str:
-    """For a table cell."""
-    if told.until is not None:
-        reason = f" ({told.reason.replace('_', ' ')})" if told.reason else ""
-        doing = "kept for its owner" if told.state is State.RESERVED else "resting"
-        return f"{doing} until {clock_time(told.until, now)}{reason}"
-    return {State.NEEDS_LOGIN: "needs login", State.CLOSED: "closed by provider"}.get(told.state, str(told.state))
 
 
 def remedies(seats: Sequence[tuple[Account, Told]], now: float) -> list[str]:
     """What to do about accounts that will not serve by themselves, and about a pool in which nobody serves."""
     by_state = {state: [account.label for account, told in seats if told.state is state] for state in State}
     dead, closed, paused = by_state[State.NEEDS_LOGIN], by_state[State.CLOSED], by_state[State.PAUSED]
+    gone = [*by_state[State.NO_LOGIN], *by_state[State.LOGIN_ENDED]]
     told = []
     if len(dead) == 1:
         told.append(str(LoginNeeded(dead[0])))
@@ -68,29 +25,41 @@ def remedies(seats: Sequence[tuple[Account, Told]], now: float) -> list[str]:
             f"{listed(dead)} were signed out by the provider. Run `codex-rotate login` with each: "
             "they are renewed in their places."
         )
+    if gone:
+        told.append(f"{listed(gone)}: no login that can be used is stored. Run `codex-rotate login` with each.")
     if closed:
         name = typed(closed[0]) if len(closed) == 1 else "ACCOUNT"
         told.append(
             f"{listed(closed)}: closed by the provider, and no login opens that again. "
             f"Run `codex-rotate remove {name}` for what will not come back."
         )
-    if seats and not by_state[State.READY]:
-        back = min((each.until for _, each in seats if each.until is not None), default=None)
-        waiting = "Nobody can serve now" if back is None else f"Nobody can serve before {clock_time(back, now)}"
-        way = f"`codex-rotate resume {typed(paused[0])}`" if paused else "`codex-rotate login`"
-        told.append(f"{waiting}. {way} brings in {'a paused' if paused else 'another'} account.")
+    if seats and not any(each.serves for _, each in seats):
+        told.append(_nobody(seats, paused, now))
     return told
 
 
-def described(number: int, account: Account, told: Told) -> dict[str, object]:
+def _nobody(seats: Sequence[tuple[Account, Told]], paused: Sequence[str], now: float) -> str:
+    back = min((each.back for _, each in seats if each.back is not None), default=None)
+    waiting = "Nobody can serve now" if back is None else f"Nobody can serve before {clock_time(back, now)}"
+    if any(each.state is State.PASSED_OVER for _, each in seats):
+        return f"{waiting}. `codex-rotate use --auto`, or the setting `strategy`, lets others serve."
+    way = f"`codex-rotate resume {typed(paused[0])}`" if paused else "`codex-rotate login`"
+    return f"{waiting}. {way} brings in {'a paused' if paused else 'another'} account."
+
+
+def described(number: int, account: Account, told: Told, now: float) -> dict[str, object]:
     """An account as programs see it; `number` is its place in the list."""
+    rests = told.state in {State.RESTING, State.RESERVED}
     return {
         "number": number,
         "label": account.label,
         "email": account.email,
         "plan": account.plan,
         "state": str(told.state),
-        "resting_until": told.until,
+        "state_in_words": in_words(told, now),
+        "serves": told.serves,
+        "until": told.until,
+        "resting_until": told.until if rests else None,
         "reason": told.reason,
         "account_id": account.account_id,
         "user_id": account.user_id,

@@ -14,13 +14,15 @@ from accounts.history import Decision, Tally, decisions, tally
 from accounts.model import Account, Event
 from accounts.policy import stored_pool
 from accounts.records import DECISION
+from accounts.selection import Situation
+from accounts.states import OF_A_REQUEST, State, Told, in_words, named, tell_all
 from accounts.store import EVENTS_KEPT, Store
 from accounts.sync import shown_counters, switched_off
 from cli.accounts_commands import EMPTY
 from cli.lines import plain, terminal_width, wrapped
 from cli.options import AsJson
 from cli.result import Result
-from cli.states import State, Told, in_words, remedies, tell
+from cli.states import remedies
 from config import clock, paths
 from config.local_time import clock_time
 from config.proxy_files import Presence
@@ -102,7 +104,7 @@ def script_command(*, as_json: AsJson = False) -> Result:
 def status(store: Store, around: Around, now: float) -> Result:
     """The pool in a few lines. Exit code 3 when no account could serve a request now."""
     seen = look(store, around.settings, now)
-    ready = any(each.state is State.READY for each in seen.told.values())
+    ready = any(each.serves for each in seen.told.values())
     lines = [line for name, text in _rows(seen, around, now) for line in _line(name, text, around.width)]
     if not ready:
         seats = [(each, seen.told[each.key]) for each in seen.accounts]
@@ -112,15 +114,14 @@ def status(store: Store, around: Around, now: float) -> Result:
 
 def look(store: Store, settings: "Settings", now: float) -> Seen:
     """What the pool's file says."""
-    accounts, cooldowns, events = store.accounts(), store.cooldowns(), store.events(EVENTS_KEPT)
-    windows = store.windows()
-    told = {each.key: tell(each, cooldowns.get(each.key), now, windows.get(each.key, ())) for each in accounts}
+    events, pool = store.events(EVENTS_KEPT), stored_pool(store, settings)
+    told = tell_all(pool.seats, Situation(now=now, policy=pool.policy), pool.tokens)
     return Seen(
-        accounts=accounts,
+        accounts=tuple(seat.account for seat in pool.seats.values()),
         told=told,
-        next_reset=min(((each.until, key) for key, each in told.items() if each.until is not None), default=None),
+        next_reset=min(((each.back, key) for key, each in told.items() if each.back is not None), default=None),
         chosen=store.chosen_account(),
-        pin=stored_pool(store, settings).policy.pin,
+        pin=pool.policy.pin,
         decisions=tuple(decisions(events)),
         tally=tally(events),
         events=events,
@@ -158,7 +159,7 @@ def as_data(decision: Decision) -> dict[str, object]:
 def _rows(seen: Seen, around: Around, now: float) -> list[tuple[str, str]]:
     """What stands behind which word."""
     counts = Counter(each.state for each in seen.told.values())
-    by_state = ", ".join(f"{counts[each]} {each.replace('_', ' ')}" for each in State if counts[each])
+    by_state = ", ".join(f"{counts[each]} {named(each)}" for each in State if counts[each])
     others = [each for each in seen.events if each.kind != DECISION]
     rows = [
         ("Home", str(around.home)),
@@ -184,7 +185,7 @@ def _data(seen: Seen, around: Around) -> dict[str, object]:
     return {
         "home": str(around.home),
         "backend": around.settings.chatgpt_base_url,
-        "accounts": {str(state): counts[state] for state in State},
+        "accounts": {str(state): counts[state] for state in State if state not in OF_A_REQUEST},
         "strategy": around.settings.strategy,
         "chosen": seen.labels.get(seen.chosen),
         "only": seen.labels.get(seen.pin, seen.pin) or None,

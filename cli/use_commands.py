@@ -7,14 +7,15 @@ import typer
 
 from accounts.errors import LoginNeeded, NoAccounts, UsageError
 from accounts.model import Account, Event
-from accounts.selection import Bar, Barred, Seat, Situation, barred
+from accounts.policy import stored_seats
+from accounts.selection import Seat, Situation
+from accounts.states import State, Told, in_words, tell
 from accounts.store import Store
 from cli.accounts_commands import named
 from cli.naming import find_account, typed
 from cli.options import AsJson
 from cli.result import Result
 from config import clock, paths
-from config.local_time import clock_time
 
 OWN_PIN: Final = "Clients started with `run --account` keep theirs."
 END: Final = "codex-rotate use --auto"
@@ -73,7 +74,7 @@ def choose_account(store: Store, wanted: str, pin: str, now: float) -> Result:
         message = f"From the next request on everybody uses {named(account)}, through running proxies too. {OWN_PIN}"
     else:
         message = f"Everybody uses {named(account)} already."
-    hindered = hindrance(seats(store)[account.key], now)
+    hindered = hindrance(stored_seats(store)[account.key], now)
     return _result(f"{message} End it: {END}", account, pin=pin, hindered=hindered, changed=changed)
 
 
@@ -93,7 +94,7 @@ def choose_nobody(store: Store, pin: str, now: float) -> Result:
 
 def show_choice(store: Store, pin: str, now: float) -> Result:
     """Who is chosen."""
-    there = seats(store)
+    there = stored_seats(store)
     if not there:
         raise NoAccounts
     chosen = there.get(store.chosen_account())
@@ -104,45 +105,26 @@ def show_choice(store: Store, pin: str, now: float) -> Result:
     return _result(message, chosen.account, pin=pin, hindered=hindrance(chosen, now), changed=False)
 
 
-def seats(store: Store) -> dict[str, Seat]:
-    """The accounts by key, as selection sees them."""
-    rests, windows, tokens = store.cooldowns(), store.windows(), store.all_credentials()
-    return {
-        each.key: Seat(
-            account=each,
-            cooldown=rests.get(each.key),
-            has_tokens=each.key in tokens,
-            windows=windows.get(each.key, ()),
-        )
-        for each in store.accounts()
-    }
-
-
 def hindrance(seat: Seat, now: float) -> str:
-    """Why an account cannot serve now and what to do about it; "" when it can."""
-    found = barred(seat, Situation(now=now))
-    return "" if found is None else _in_words(seat.account.label, found, now)
+    """Why an account cannot serve now, or will hardly, and what to do about it; "" when it can."""
+    told = tell(seat, Situation(now=now))
+    return "" if told.serves else _hindered(seat.account.label, told, now)
 
 
-def _in_words(label: str, found: Barred, now: float) -> str:
-    until = "" if found.until is None else clock_time(found.until, now)
-    match found.bar:
-        case Bar.PAUSED:
+def _hindered(label: str, told: Told, now: float) -> str:
+    match told.state:
+        case State.PAUSED:
             return f"{label} is paused and serves nothing until `codex-rotate resume {typed(label)}`."
-        case Bar.NEEDS_LOGIN:
+        case State.NEEDS_LOGIN:
             return str(LoginNeeded(label))
-        case Bar.DEACTIVATED:
+        case State.CLOSED:
             return f"The provider has closed {label}, and no login opens it again. Choose another account."
-        case Bar.NO_TOKENS:
+        case State.NO_LOGIN:
             return f"The pool has no login of {label}. Run `codex-rotate login` with that account."
-        case Bar.RESERVED:
-            return (
-                f"What is left of {label} until {until} is kept for its owner. `codex-rotate reserve {typed(label)} 0` "
-                "would give it away."
-            )
+        case State.RESERVED:
+            return f"{label} is {in_words(told, now)}. `codex-rotate reserve {typed(label)} 0` would give that away."
         case _:
-            reason = found.text.removeprefix("resting: ").replace("_", " ")
-            return f"{label} cannot serve until {until or 'later'} ({reason}). `{END}` lets others serve meanwhile."
+            return f"{label} will hardly serve now: {in_words(told, now)}. `{END}` lets others serve meanwhile."
 
 
 def _result(message: str, account: Account | None, *, pin: str, hindered: str, changed: bool) -> Result:

@@ -11,10 +11,13 @@ from typing import Annotated, Final
 
 import typer
 
-from accounts import verify
+from accounts import quota, states, verify
 from accounts.errors import LoginNeeded, NoAccounts, UsageError
 from accounts.model import Account, Cooldown, Credentials, Event, Standing
 from accounts.oauth import Renewal
+from accounts.policy import policy_of, stored_seats
+from accounts.selection import Policy, Seat, Situation
+from accounts.states import Told
 from accounts.store import Store
 from accounts.verify import Answer, Finding, Verdict
 from cli.naming import find_account
@@ -53,15 +56,18 @@ class Checker:
     get: Get
     renew: Renew | None
     further: Further | None = None
+    policy: Policy = Policy()  # noqa: RUF009 - frozen
     clock: Callable[[], float] = clock.now
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What was found out about an account, as it was before. `freed`: a rest that it no longer needs was ended."""
+    """What was found out about an account, as it was before. `freed`: a rest that it no longer needs was ended; `told`
+    is its state with what was found."""
 
     account: Account
     finding: Finding
+    told: Told
     freed: bool = False
 
 
@@ -119,11 +125,13 @@ def ask_provider(
     from cli.progress import progress
     from config import settings  # late: pydantic
 
-    url = verify.usage_url(settings.load().chatgpt_base_url)
+    in_force = settings.load()
+    url = verify.usage_url(in_force.chatgpt_base_url)
+    policy = policy_of(in_force, stored_seats(store), store.chosen_account())
     home_login = HomeLogin(store, places(), Writer(pause=clock.pause), clock.now)
     refresher = Refresher(store, paths.locks_folder(), clock.now, co_owner=home_login)
     renew = None if dry_run else refresher.renew_now
-    checker = Checker(store=store, url=url, get=get_over_http, renew=renew, further=further)
+    checker = Checker(store=store, url=url, get=get_over_http, renew=renew, further=further, policy=policy)
     try:
         with progress("Asking the provider", len(accounts), quiet=quiet) as answered:
             checked = check_each(checker, accounts, answered)
@@ -171,7 +179,8 @@ def verify_accounts(checker: Checker, accounts: Sequence[Account]) -> Result:
 def _told(checked: Sequence[Checked]) -> Result:
     if not checked:
         return Result("No account is flagged. Say --all to check every account.", data=[])
-    rows = tuple((c.account.label, c.account.email, in_words(c.finding), c.finding.detail) for c in checked)
+    now = clock.now()
+    rows = tuple((c.account.label, c.account.email, in_words(c, now), detail(c)) for c in checked)
     table = Table(
         columns=("label", "e-mail", "state", "detail"),
         rows=rows,
@@ -189,9 +198,16 @@ def as_data(checked: Checked) -> dict[str, object]:
         "account_id": account.account_id,
         "user_id": account.user_id,
         "verdict": str(finding.verdict),
+        "state": str(checked.told.state),
         "at_limit": finding.at_limit,
         "detail": finding.detail,
     }
+
+
+def detail(checked: Checked) -> str:
+    """What the provider has said beside the state."""
+    limit = "at its limit, says the provider" if checked.finding.at_limit else ""
+    return ", ".join(filter(None, (limit, checked.finding.detail)))
 
 
 def hints(checked: Sequence[Checked]) -> list[str]:
@@ -205,13 +221,11 @@ def exit_code(checked: Sequence[Checked]) -> int:
     return 0 if usable == len(checked) else 1 if usable else 3
 
 
-def in_words(finding: Finding) -> str:
-    """For a table cell."""
-    if finding.at_limit:
-        return "usable, at its limit"
-    return {Verdict.NEEDS_LOGIN: "needs login", Verdict.DEACTIVATED: "closed by provider"}.get(
-        finding.verdict, str(finding.verdict)
-    )
+def in_words(checked: Checked, now: float) -> str:
+    """For a table cell: the account's state, where the provider has said something about it."""
+    if checked.finding.verdict is Verdict.UNKNOWN:
+        return "not known"
+    return states.in_words(checked.told, now)
 
 
 def get_over_http(url: str, headers: Mapping[str, str]) -> Answer:
@@ -233,13 +247,26 @@ def _check(checker: Checker, account: Account) -> Checked:
     before = checker.store.cooldowns().get(account.key)
     credentials = checker.store.credentials(account.key)
     if credentials is None:
-        return Checked(account, Finding(verdict=Verdict.NEEDS_LOGIN, detail="no login is stored"))
+        return _checked(checker, account, Finding(verdict=Verdict.NEEDS_LOGIN, detail="no login is stored"))
     finding, tested = _ask(checker, account, credentials)
     if checker.further is not None and finding.verdict is Verdict.USABLE:
         finding = checker.further(account, tested, finding)
     if checker.renew is None or checker.store.credentials(account.key) != tested:
-        return Checked(account, finding)  # somebody has stored another login meanwhile, about which we know nothing
-    return Checked(account, finding, freed=_settle(checker, account, finding, before))
+        return _checked(checker, account, finding)  # somebody has stored another login, about which we know nothing
+    return _checked(checker, account, finding, freed=_settle(checker, account, finding, before))
+
+
+def _checked(checker: Checker, account: Account, finding: Finding, *, freed: bool = False) -> Checked:
+    """With the account's state as it is now, or would be if something might be changed."""
+    now, logins = checker.clock(), checker.store.all_credentials()
+    seat = stored_seats(checker.store).get(account.key, Seat(account=account))
+    standing = verify.STANDINGS.get(finding.verdict, seat.account.standing)
+    windows = quota.merged(seat.windows, finding.windows)
+    would_be_free = checker.renew is None and finding.verdict is Verdict.USABLE and not finding.at_limit
+    rest = None if would_be_free else seat.cooldown
+    seat = replace(seat, account=replace(seat.account, standing=standing), windows=windows, cooldown=rest)
+    state = states.tell(seat, Situation(now=now, policy=checker.policy), logins.get(account.key))
+    return Checked(account, finding, state, freed=freed)
 
 
 def _ask(checker: Checker, account: Account, credentials: Credentials) -> tuple[Finding, Credentials]:

@@ -11,11 +11,12 @@ from accounts import quota
 from accounts.errors import NoAccounts
 from accounts.explanation import Candidate, Explanation
 from accounts.history import Decision, decisions
-from accounts.model import Affinity
+from accounts.model import Account, Affinity
 from accounts.policy import stored_pool
 from accounts.pool import Pool
 from accounts.quota import window_name
 from accounts.selection import Ask, Chosen, Exhausted, Policy, Rank, Strategy
+from accounts.states import in_words
 from accounts.store import EVENTS_KEPT, Store
 from accounts.threads import MOST_THREADS, Place
 from cli.bars import in_percent
@@ -150,8 +151,7 @@ def _table(found: Explanation, policy: Policy, now: float) -> Table:
 def _words(each: Candidate, before: Candidate | None, policy: Policy, now: float) -> str:
     """Why an account is out, or behind the one before it, and what else is special about it."""
     if each.barred is not None:
-        until = f" until {clock_time(each.barred.until, now)}" if each.barred.until is not None else ""
-        return f"cannot serve: {each.barred.text.replace('_', ' ')}{until}"
+        return f"cannot serve: {in_words(each.told, now)}"
     traits = _traits(each, policy, now)
     if each.rank is None or before is None or before.rank is None:
         return "; ".join(["first", *traits.values()])
@@ -162,13 +162,12 @@ def _words(each: Candidate, before: Candidate | None, policy: Policy, now: float
 
 def _traits(each: Candidate, policy: Policy, now: float) -> dict[str, str]:
     """What is special about an account that can serve, by the field of its rank."""
-    rank, rest = each.rank, each.seat.cooldown
+    rank, state = each.rank, in_words(each.told, now)
     assert rank is not None
-    tired = f"it rests until {clock_time(rest.until, now)} ({rest.reason.replace('_', ' ')})" if rest else ""
     here = ("the thread lives here", "the thread is here while its home is away", "")
     found = {
-        "tired": tired if rank.tired else "",
-        "deferred": f"more than {policy.defer_percent:g} % of a window is used" if rank.deferred else "",
+        "tired": state if rank.tired else "",
+        "deferred": state if rank.deferred and not rank.tired else "",
         "place": here[rank.place],
         "priority": f"priority {-rank.priority}" if rank.priority else "",
         "strategy": _drained(rank, now) if policy.strategy is Strategy.DRAIN else "",
@@ -197,7 +196,7 @@ def _choice(pool: Pool, ask: Ask, found: Explanation, now: float) -> str:
     match found.choice:
         case Chosen(account=account, why=why):
             reason = BY_STRATEGY[pool.policy.strategy][0] if why.startswith("strategy") else why
-            return f"{what}{model} would go to {plain(account.label)}: {reason}."
+            return f"{what}{model} would go to {plain(account.label)}: {reason}.{_in_vain(account, found, now)}"
         case Exhausted(rule=rule, resets_at=resets_at):
             pin = pool.policy.pin
             gone = (
@@ -209,6 +208,12 @@ def _choice(pool: Pool, ask: Ask, found: Explanation, now: float) -> str:
                 back = clock_time(resets_at, now)
                 return f"Nobody could serve {what.lower()}{model} now. Wait: the first account is back at {back}."
             return f"Nobody could serve {what.lower()}{model} now. Run `codex-rotate list` to see what each one needs."
+
+
+def _in_vain(account: Account, found: Explanation, now: float) -> str:
+    """What to expect of an account that is chosen although it has little chance: nobody has a better one."""
+    told = next(each.told for each in found.candidates if each.seat.account.key == account.key)
+    return "" if told.serves else f" The provider will hardly serve it: {in_words(told, now)}."
 
 
 def _about_thread(pool: Pool, ask: Ask, known: Affinity | None, now: float) -> list[str]:
@@ -252,7 +257,7 @@ def _data(pool: Pool, ask: Ask, found: Explanation, numbers: Mapping[str, int], 
             "drop_compaction": policy.drop_compaction,
         },
         "choice": _choice_data(found.choice),
-        "candidates": [_candidate_data(each, numbers) for each in found.candidates],
+        "candidates": [_candidate_data(each, numbers, now) for each in found.candidates],
     }
 
 
@@ -268,12 +273,14 @@ def _choice_data(choice: Chosen | Exhausted) -> dict[str, object]:
     }
 
 
-def _candidate_data(each: Candidate, numbers: Mapping[str, int]) -> dict[str, object]:
+def _candidate_data(each: Candidate, numbers: Mapping[str, int], now: float) -> dict[str, object]:
     barred, seat = each.barred, each.seat
     return {
         "number": numbers.get(seat.account.key),
         "account": seat.account.label,
         "plan": seat.account.plan,
+        "state": str(each.told.state),
+        "state_in_words": in_words(each.told, now),
         "barred": {"by": str(barred.bar), "text": barred.text, "until": barred.until} if barred else None,
         "rank": {name: _finite(value) for name, value in each.rank._asdict().items()} if each.rank else None,
         "score": each.score,

@@ -13,23 +13,23 @@ from tests.builders import NOW, account, credentials, key_of, pool_of
 
 @pytest.mark.parametrize("name", ["balanced", "drain", "round_robin"])
 def test_a_strategy_is_what_the_settings_say(name: str) -> None:
-    policy = policy_of(Settings(strategy=name), pool_of("a", "b"))  # type: ignore[arg-type]
+    policy = policy_of(Settings(strategy=name), pool_of("a", "b").seats)  # type: ignore[arg-type]
     assert (policy.strategy, policy.pin) == (Strategy(name), "")
 
 
 def test_a_chosen_account_goes_before_the_settings() -> None:
     pinned = Settings(strategy="pinned", pinned_account="b")
-    assert policy_of(pinned, pool_of("a", "b")).pin == key_of("b")
-    assert policy_of(pinned, pool_of("a", "b"), key_of("a")).pin == key_of("a")
+    assert policy_of(pinned, pool_of("a", "b").seats).pin == key_of("b")
+    assert policy_of(pinned, pool_of("a", "b").seats, key_of("a")).pin == key_of("a")
 
 
 def test_a_choice_that_is_gone_counts_for_nothing() -> None:
-    assert policy_of(Settings(), pool_of("a"), key_of("z")).pin == ""
+    assert policy_of(Settings(), pool_of("a").seats, key_of("z")).pin == ""
 
 
 def test_a_pin_that_names_nobody_bars_everybody() -> None:
     pool = pool_of("a", "b")
-    pool.policy = policy_of(Settings(strategy="pinned", pinned_account="nobody"), pool)
+    pool.policy = policy_of(Settings(strategy="pinned", pinned_account="nobody"), pool.seats)
     assert isinstance(pool.select(Ask(), NOW), Exhausted)
 
 

@@ -39,17 +39,17 @@ type Row = tuple[Bar, dict[str, Any], dict[str, Any], str, float | None]
 
 BARRED: list[Row] = [
     # the bar, what is so with account a, what is so with the request or the pool, the words, until when
-    (Bar.PAUSED, {"enabled": False}, {}, "paused", None),
     (Bar.NEEDS_LOGIN, {"standing": Standing.NEEDS_LOGIN}, {}, "needs login", None),
     (Bar.DEACTIVATED, {"standing": Standing.DEACTIVATED}, {}, "deactivated", None),
+    (Bar.PAUSED, {"enabled": False}, {}, "paused", None),
     (Bar.NO_TOKENS, {"has_tokens": False}, {}, "no tokens stored", None),
+    (Bar.RESTING, {"cooldown": rest(60)}, {}, "resting: usage_limit", NOW + 60),
+    (Bar.RESERVED, {"reserve_percent": 20, "windows": (window(80),)}, {}, "20 % are its owner's", NOW + HOUR),
+    (Bar.MODEL, {"refuses": frozenset({"m"})}, {"model": "m"}, "m is not for its plan", None),
     (Bar.PIN, {}, {"policy": Policy(pin=B)}, "another account is pinned", None),
     (Bar.PIN, {}, {"pin": B}, "another account is pinned", None),
     (Bar.PIN, {}, {"pin": B, "policy": Policy(pin=A)}, "another account is pinned", None),
     (Bar.COMPACTION, {}, {"place": Place(owner=B)}, "another account sealed this conversation's summary", None),
-    (Bar.RESTING, {"cooldown": rest(60)}, {}, "resting: usage_limit", NOW + 60),
-    (Bar.RESERVED, {"reserve_percent": 20, "windows": (window(80),)}, {}, "20 % are its owner's", NOW + HOUR),
-    (Bar.MODEL, {"refuses": frozenset({"m"})}, {"model": "m"}, "m is not for its plan", None),
     (Bar.TRIED, {}, {"tried": frozenset({A})}, "already tried for this request", None),
 ]
 

@@ -55,7 +55,7 @@ def test_the_accounts_are_listed(call: Call, store: Store) -> None:
     store.set_cooldown(key, Cooldown(until=now + 600, reason="usage_limit", since=now)).result()
     store.choose_account(key).result()
     first, second = call("rotate.accounts", [])
-    assert first == "a (plus): ready"
+    assert first == "a (plus): another account is pinned"
     assert second.startswith("* b (plus): resting until ")
     assert second.endswith("(usage limit), 5h 40 %")
 

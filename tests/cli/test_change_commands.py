@@ -248,7 +248,8 @@ def test_a_reserve_that_is_reached_already_is_told(store: Store, fill: Fill) -> 
     (ann,) = fill("ann")
     window = Window(family=MAIN, minutes=300, used_percent=85, resets_at=NOW + 60, seen_at=NOW)
     store.set_windows(ann.key, (window,)).result()
-    assert reserve(store, "ann", 15, NOW).notes[0].startswith(f"What is left of ann until {clock_time(NOW + 60, NOW)}")
+    until = clock_time(NOW + 60, NOW)
+    assert reserve(store, "ann", 15, NOW).notes[0].startswith(f"ann is kept for its owner until {until}")
     assert reserve(store, "ann", 14, NOW).notes == ()
 
 

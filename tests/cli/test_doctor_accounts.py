@@ -4,17 +4,18 @@ from pathlib import Path
 
 import pytest
 
+from accounts.states import State, Told
 from accounts.store import Store
 from cli import doctor_accounts
 from cli.doctor_accounts import Pool, Seat, gather
-from cli.states import State, Told
 from tests.builders import NOW, account, credentials
 from tests.cli.conftest import Run, WriteLogin
 from tests.cli.doctors import NOTE, OK, PROBLEM, WARNING, only, short
 
 
 def seat(label: str = "ann", state: State = State.READY, until: float | None = None, **more: object) -> Seat:
-    return Seat(label=label, told=Told(state, until), **more)  # type: ignore[arg-type]
+    told = Told(state, until, barred=state not in {State.READY, State.SPENT}, back=until)
+    return Seat(label=label, told=told, **more)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -26,7 +27,8 @@ def seat(label: str = "ann", state: State = State.READY, until: float | None = N
         ((seat(), seat("b", State.CLOSED)), [("accounts.closed", WARNING), ("accounts.ready", OK)]),
         ((seat(), seat("b", State.PAUSED)), [("accounts.paused", NOTE), ("accounts.ready", OK)]),
         ((seat(), seat("b", State.RESTING, NOW + 9)), [("accounts.resting", NOTE), ("accounts.ready", OK)]),
-        ((seat("b", State.RESTING, NOW + 9),), [("accounts.ready", PROBLEM)]),
+        ((seat("b", State.RESTING, NOW + 9),), [("accounts.resting", NOTE), ("accounts.ready", PROBLEM)]),
+        ((seat("b", State.SPENT, NOW + 9),), [("accounts.resting", NOTE), ("accounts.ready", PROBLEM)]),
         ((seat("b", State.PAUSED),), [("accounts.paused", NOTE), ("accounts.ready", PROBLEM)]),
     ],
 )
@@ -38,7 +40,9 @@ def test_all_resting_says_until_when() -> None:
     seats = (seat("a", State.RESTING, NOW + 7200), seat("b", State.RESTING, NOW + 60))
     from config.local_time import clock_time
 
-    assert clock_time(NOW + 60, NOW) in only(doctor_accounts.accounts(Pool(seats=seats), NOW)).what
+    each, all_of_them = doctor_accounts.accounts(Pool(seats=seats), NOW)
+    assert all_of_them.what == f"No account can serve before {clock_time(NOW + 60, NOW)}."
+    assert each.what.endswith(f"; b: resting until {clock_time(NOW + 60, NOW)}.")
 
 
 @pytest.mark.parametrize(
@@ -57,12 +61,9 @@ def test_tokens(found: Seat, states: list[object]) -> None:
     assert short(doctor_accounts.tokens(Pool(seats=(found,)), NOW)) == states
 
 
-def test_of_a_pool_that_cannot_be_opened_nothing_is_said() -> None:
-    assert [
-        *doctor_accounts.accounts(None, NOW),
-        *doctor_accounts.tokens(None, NOW),
-        *doctor_accounts.shared(None),
-    ] == []
+def test_of_a_pool_that_cannot_be_opened_it_is_said_that_nobody_can_look() -> None:
+    assert "cannot be looked at" in only(doctor_accounts.accounts(None, NOW)).what
+    assert [*doctor_accounts.tokens(None, NOW), *doctor_accounts.shared(None)] == []
 
 
 def test_a_shared_login() -> None:

@@ -180,7 +180,7 @@ def test_accounts_that_do_not_serve_are_asked_about_and_the_answer_is_believed(
 def test_a_dry_run_asks_and_changes_nothing(run: Run, seats: dict[str, str], store: Store, upstream: StandIn) -> None:
     ran = run("fix", "--live", "--dry-run")
     assert (ran.code, asked(upstream)) == (0, ["flagged", "rests"])
-    assert "Asked about rests: usable. Nothing was changed." in ran.out
+    assert "Asked about rests: ready. Nothing was changed." in ran.out
     assert (list(store.cooldowns()), list(upstream.refreshes)) == ([seats["rests"]], [])
 
 

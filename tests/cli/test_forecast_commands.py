@@ -48,10 +48,10 @@ def test_one_row_per_account_and_the_pool_s_line_at_the_end(store: Store, fill: 
     result = told(store)
     assert result.exit_code == 0
     assert [row[:4] for row in result.table.rows] == [
-        ("ann", "5h  80 % +32.0/h", "ready", "out"),
+        ("ann", "5h  80 % +32.0/h", "ready", "spent"),
         ("bob", "5h   5 % +2.0/h", "ready", "ready"),
     ]
-    assert result.table.rows[0][4].startswith("out ")
+    assert result.table.rows[0][4].startswith("spent ")
     assert ", back " in result.table.rows[0][4]
     assert result.message.startswith("At this pace the pool ")
 
@@ -64,7 +64,7 @@ def test_a_pool_that_is_empty_now(store: Store, fill: Fill) -> None:
     assert result.message.startswith("The pool is empty now. The first account is back ")
     store.set_standing(store.accounts()[0].key, Standing.NEEDS_LOGIN).result()
     result = told(store)
-    assert result.table.rows[0][2:] == ("out", "out", "out: needs login")
+    assert result.table.rows[0][2:] == ("needs login", "needs login", "needs login")
     assert result.message.endswith("see `codex-rotate list`.")
 
 

@@ -219,6 +219,7 @@ def test_json_has_everything(run: Run, fill: Fill, home: Path) -> None:
     (ann,) = run("list", "--json").json
     assert ann.keys() == {
         *("number", "label", "email", "plan", "state", "resting_until", "reason", "account_id", "user_id"),
+        *("state_in_words", "serves", "until"),
         *("backend_origin", "routing_override", "added_at", "windows", "last_used", "active", "chosen"),
         *("tags", "priority", "reserve_percent", "note"),
     }

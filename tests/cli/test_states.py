@@ -1,10 +1,10 @@
-"""What an account is doing, told by what explains it best, in local time."""
+"""What to do about accounts that do not serve, and what programs are told of each."""
 
 import pytest
 
-from accounts.model import Account, Cooldown, Standing
-from accounts.quota import MAIN, Window
-from cli.states import State, Told, ago, described, in_words, remedies, tell
+from accounts.model import Account
+from accounts.states import State, Told
+from cli.states import ago, described, remedies
 
 NOON = 1_700_049_600.0
 """2023-11-15 12:00 UTC, a Wednesday."""
@@ -13,57 +13,8 @@ NOON = 1_700_049_600.0
 pytestmark = pytest.mark.usefixtures("in_tokyo")
 
 
-@pytest.mark.parametrize(
-    ("standing", "enabled", "until", "state"),
-    [
-        (Standing.GOOD, True, None, State.READY),
-        (Standing.GOOD, True, 100.0, State.READY),
-        (Standing.GOOD, True, 100.1, State.RESTING),
-        (Standing.GOOD, False, 200.0, State.PAUSED),
-        (Standing.NEEDS_LOGIN, False, 200.0, State.NEEDS_LOGIN),
-        (Standing.DEACTIVATED, False, 200.0, State.CLOSED),
-    ],
-)
-def test_the_state_that_explains_best(standing: Standing, enabled: bool, until: float | None, state: State) -> None:
-    """What only the owner can mend comes before a pause, a pause before a rest; a rest ends at its time."""
-    account = Account(account_id="a", user_id="u", label="x", standing=standing, enabled=enabled)
-    told = tell(account, Cooldown(until=until, reason="limit") if until is not None else None, now=100.0)
-    assert told.state is state
-    assert (told.until is not None) == (state is State.RESTING)
-
-
-def test_in_words() -> None:
-    """A rest says until when and why."""
-    account = Account(account_id="a", user_id="u", label="x")
-    rest = Cooldown(until=NOON + 60, reason="usage_limit_reached")
-    assert in_words(tell(account, rest, NOON), NOON) == "resting until 21:01 (usage limit reached)"
-    assert in_words(tell(account, Cooldown(until=NOON + 60, reason=""), NOON), NOON) == "resting until 21:01"
-    assert in_words(tell(account, None, NOON), NOON) == "ready"
-
-
 def account(label: str = "x", **fields: object) -> Account:
     return Account(**{"account_id": "a", "user_id": "u", "label": label, **fields})  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(
-    ("kept", "used", "resets_in", "state"),
-    [
-        (20, 79.9, 60, State.READY),
-        (20, 80, 60, State.RESERVED),
-        (20, 100, -1, State.READY),
-        (0, 100, 60, State.READY),
-        (100, 0, 60, State.RESERVED),
-    ],
-)
-def test_what_the_owner_keeps(kept: int, used: float, resets_in: float, state: State) -> None:
-    """From there on the account is kept for its owner until its window resets; a window that is over keeps nothing."""
-    window = Window(family=MAIN, minutes=300, used_percent=used, resets_at=NOON + resets_in, seen_at=NOON - 60)
-    told = tell(account(reserve_percent=kept), None, NOON, (window,))
-    assert told.state is state
-    assert told.until == (NOON + 60 if state is State.RESERVED else None)
-    assert in_words(told, NOON) == ("ready" if state is State.READY else "kept for its owner until 21:01")
-    rest = Cooldown(until=NOON + 120, reason="usage_limit")
-    assert tell(account(reserve_percent=kept), rest, NOON, (window,)).state is State.RESTING
 
 
 @pytest.mark.parametrize(
@@ -76,7 +27,8 @@ def test_how_long_ago(seconds: float, shown: str) -> None:
 
 def test_what_only_a_person_can_mend_comes_with_its_command() -> None:
     """One line for each kind of trouble, however many accounts have it. A label is quoted as a shell needs it."""
-    dead, gone, fine = Told(State.NEEDS_LOGIN), Told(State.CLOSED), Told(State.READY)
+    dead, gone = Told(State.NEEDS_LOGIN, barred=True), Told(State.CLOSED, barred=True)
+    fine = Told(State.READY)
     (line,) = remedies([(account("ann"), dead), (account("bob"), fine)], NOON)
     assert line == (
         "ann was signed out by the provider. Run `codex-rotate login` with that account: it is renewed in its place."
@@ -86,12 +38,12 @@ def test_what_only_a_person_can_mend_comes_with_its_command() -> None:
     assert line.startswith("a0, a1, a2, a3, a4, a5, a6, a7 and 22 more were signed out")
     (line,) = remedies([(account("my ann"), gone), (account("bob"), fine)], NOON)
     assert "`codex-rotate remove 'my ann'`" in line
-    assert remedies([(account("bob"), fine), (account("cy"), Told(State.PAUSED))], NOON) == []
+    assert remedies([(account("bob"), fine), (account("cy"), Told(State.PAUSED, barred=True))], NOON) == []
 
 
 def test_a_pool_in_which_nobody_serves_says_when_and_how() -> None:
     """With a time if one comes back by itself; a paused account is nearer than a new one."""
-    rests, paused = Told(State.RESTING, NOON + 60), Told(State.PAUSED)
+    rests, paused = Told(State.RESTING, NOON + 60, barred=True, back=NOON + 60), Told(State.PAUSED, barred=True)
     (line,) = remedies([(account(), rests)], NOON)
     assert line == "Nobody can serve before 21:01. `codex-rotate login` brings in another account."
     (line,) = remedies([(account("ann"), rests), (account("-bob"), paused)], NOON)
@@ -101,7 +53,33 @@ def test_a_pool_in_which_nobody_serves_says_when_and_how() -> None:
     assert remedies([], NOON) == []
 
 
+def test_a_login_that_is_not_there_any_more() -> None:
+    ended, none = Told(State.LOGIN_ENDED), Told(State.NO_LOGIN, barred=True)
+    first, last = remedies([(account("ann"), ended), (account("bob"), none)], NOON)
+    assert first == "bob and ann: no login that can be used is stored. Run `codex-rotate login` with each."
+    assert last == "Nobody can serve now. `codex-rotate login` brings in another account."
+
+
+def test_a_pool_that_serves_with_one_account_only() -> None:
+    """What keeps the others is not that they cannot."""
+    pinned = Told(State.RESTING, NOON + 60, barred=True, back=NOON + 60)
+    (line,) = remedies([(account("ann"), pinned), (account("bob"), Told(State.PASSED_OVER, barred=True))], NOON)
+    assert (
+        line
+        == "Nobody can serve before 21:01. `codex-rotate use --auto`, or the setting `strategy`, lets others serve."
+    )
+
+
 def test_an_account_for_programs() -> None:
-    told = described(3, account("ann", email="a@x.org", plan="pro"), Told(State.RESTING, 5.0, "usage_limit"))
+    """`resting_until` is for what rests or is kept; `until` is when any state ends."""
+    told = described(3, account("ann", email="a@x.org", plan="pro"), Told(State.RESTING, 5.0, "usage_limit"), NOON)
     assert (told["number"], told["label"], told["state"]) == (3, "ann", "resting")
     assert (told["resting_until"], told["reason"], told["plan"]) == (5.0, "usage_limit", "pro")
+    spent = described(1, account(), Told(State.SPENT, NOON + 60, "5h"), NOON)
+    assert (spent["state"], spent["until"], spent["resting_until"], spent["serves"]) == (
+        "spent",
+        NOON + 60,
+        None,
+        False,
+    )
+    assert spent["state_in_words"] == "spent until 21:01 (5h)"

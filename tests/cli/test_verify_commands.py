@@ -72,7 +72,7 @@ def test_a_flagged_account_that_is_well_again(
     store.set_cooldown(account.identity.key, Cooldown(until=9e9, reason="usage_limit")).result()
     ran = run("verify")
     assert (ran.code, ran.err) == (0, "")
-    assert ran.out.splitlines()[-1].split() == ["ann", "ann@example.com", "usable"]
+    assert ran.out.splitlines()[-1].split() == ["ann", "ann@example.com", "ready"]
     assert standing(store, "ann") is Standing.GOOD
     assert store.cooldowns() == {}
     (asked,) = upstream.requests_to(USAGE)

@@ -22,6 +22,7 @@ from accounts.selection import OURS, REASONS, Ask, Rank, Strategy
 from accounts.store import Store
 from cli.result import Result
 from cli.why_commands import BEHIND, BY_STRATEGY, WITHOUT, told, why
+from config.local_time import clock_time
 from config.settings import Settings
 
 type Run = Callable[..., Any]
@@ -98,10 +99,10 @@ def test_each_account_that_is_out_says_why_and_until_when(store: Store, fill: Fi
     store.set_windows(keys["kept"], (window(80, 900),)).result()
     found = why(store, Settings(), "", NOW)
     said = rows(found)
-    assert said["rests"].startswith("- cannot serve: resting: usage limit until ")
+    assert said["rests"].startswith("- cannot serve: resting until ")
     assert said["paused"] == "- cannot serve: paused"
     assert said["dead"] == "- cannot serve: needs login"
-    assert said["kept"].startswith("- cannot serve: 30 % are its owner's until ")
+    assert said["kept"].startswith("- cannot serve: kept for its owner until ")
     barred = {each["account"]: each["barred"] for each in data(found)["candidates"]}
     assert (barred["rests"]["by"], barred["rests"]["until"]) == ("resting", NOW + 60)
     assert (barred["kept"]["by"], barred["kept"]["until"], barred["ann"]) == ("reserved", NOW + 900, None)
@@ -115,8 +116,8 @@ def test_each_account_that_can_serve_says_what_keeps_it_behind(store: Store, fil
     said = rows(why(store, Settings(), "", NOW))
     assert list(said) == ["ann", "low", "full", "tired"]
     assert said["low"] == "2 next: its priority is lower; priority -3"
-    assert said["full"] == "3 next: more than 95 % of a window is used"
-    assert said["tired"].startswith("4 next: it rests until ")
+    assert said["full"] == f"3 next: nearly spent until {clock_time(NOW + 900, NOW)} (5h)"
+    assert said["tired"].startswith("4 next: resting until ")
 
 
 def test_every_field_that_can_decide_has_words() -> None:

@@ -1,0 +1,146 @@
+"""What an account is doing now, in one word for programs and a few for people: the only place that says it. Pure.
+
+The truth is that of selection (accounts/selection.py): what keeps an account from being chosen now, else what puts it
+behind the others. Every command, the palette and the report tell an account by these words.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from accounts import quota
+from accounts.model import Credentials
+from accounts.selection import Bar, Seat, Situation, back_at, barred, tired
+from config.local_time import clock_time
+
+
+class State(StrEnum):
+    READY = "ready"
+    NEARLY_SPENT = "nearly_spent"
+    """So much of a window is used (`defer_percent`) that it waits behind the others."""
+    SPENT = "spent"
+    """All of a window is used: it is asked when nobody else is left, and will hardly serve."""
+    RESTING = "resting"
+    RESERVED = "reserved"
+    """What is left of it is kept for its owner."""
+    WITHOUT_MODEL = "without_model"
+    """It was refused the model that is asked for."""
+    PASSED_OVER = "passed_over"
+    """Another account is the only one that may serve."""
+    CANNOT_READ = "cannot_read"
+    """Another account made the summary of this conversation."""
+    TRIED = "tried"
+    LOGIN_ENDED = "login_ended"
+    """Its token has expired and nothing can renew it."""
+    NO_LOGIN = "no_login"
+    NEEDS_LOGIN = "needs_login"
+    CLOSED = "closed"
+    PAUSED = "paused"
+
+
+OF_A_REQUEST: Final = frozenset({State.WITHOUT_MODEL, State.CANNOT_READ, State.TRIED})
+"""States that depend on what is asked for; of an account by itself they are never told."""
+RENEWED_FIRST: Final = "token_expired"
+"""Why an account that is ready takes a moment longer: its token is renewed before it is used."""
+
+_WORDS: Final[Mapping[State, str]] = {
+    State.NEARLY_SPENT: "nearly spent",
+    State.RESERVED: "kept for its owner",
+    State.WITHOUT_MODEL: "model not for its plan",
+    State.PASSED_OVER: "another account is pinned",
+    State.CANNOT_READ: "another account sealed this conversation's summary",
+    State.TRIED: "already tried for this request",
+    State.LOGIN_ENDED: "login has ended",
+    State.NO_LOGIN: "no login stored",
+    State.NEEDS_LOGIN: "needs login",
+    State.CLOSED: "closed by provider",
+}
+"""Where the word for programs is not the one for people."""
+_BY_BAR: Final[Mapping[Bar, State]] = {
+    Bar.PAUSED: State.PAUSED,
+    Bar.NEEDS_LOGIN: State.NEEDS_LOGIN,
+    Bar.DEACTIVATED: State.CLOSED,
+    Bar.NO_TOKENS: State.NO_LOGIN,
+    Bar.PIN: State.PASSED_OVER,
+    Bar.COMPACTION: State.CANNOT_READ,
+    Bar.RESTING: State.RESTING,
+    Bar.RESERVED: State.RESERVED,
+    Bar.MODEL: State.WITHOUT_MODEL,
+    Bar.TRIED: State.TRIED,
+}
+"""Every reason that selection has to pass an account over."""
+_ASKED_IN_VAIN: Final = frozenset({State.SPENT, State.LOGIN_ENDED})
+
+
+class Told(NamedTuple):
+    """`until` (seconds since the epoch) is when it ends by itself, None for what does not or is not known. `reason` is
+    the outcome that made an account rest, the windows that are used up, the model it may not use, or RENEWED_FIRST.
+    `barred`: it may not serve; else it can, though perhaps after the others. `back` is when nothing at all keeps it
+    from serving well any more, None for never by itself, and for now."""
+
+    state: State
+    until: float | None = None
+    reason: str = ""
+    barred: bool = False
+    back: float | None = None
+
+    @property
+    def serves(self) -> bool:
+        """Whether a request that comes to it has a chance."""
+        return not self.barred and self.state not in _ASKED_IN_VAIN
+
+
+def tell(seat: Seat, about: Situation, login: Credentials | None = None) -> Told:
+    """The state of an account for a request; `login` is its stored one, where that matters and is known."""
+    bar = barred(seat, about)
+    if bar is not None:
+        state = _BY_BAR[bar.bar]
+        reason = {State.RESTING: seat.cooldown.reason if seat.cooldown else "", State.WITHOUT_MODEL: about.ask.model}
+        return Told(state, bar.until, reason.get(state, ""), barred=True, back=back_at(seat, about))
+    over = login is not None and login.expires_at is not None and login.expires_at <= about.now
+    if login is not None and over and not login.refresh:
+        return Told(State.LOGIN_ENDED)
+    if seat.cooldown is not None and tired(seat, about):
+        return Told(State.RESTING, seat.cooldown.until, seat.cooldown.reason)
+    for state, percent in ((State.SPENT, 100.0), (State.NEARLY_SPENT, about.policy.defer_percent)):
+        until = quota.deferred_until(seat.windows, limit_percent=percent, now=about.now)
+        if until is not None:
+            back = until if state is State.SPENT else None
+            return Told(state, until, " and ".join(_used_to(seat, percent, about.now)), back=back)
+    return Told(State.READY, reason=RENEWED_FIRST if over else "")
+
+
+def _used_to(seat: Seat, percent: float, now: float) -> list[str]:
+    """The windows of the account's own limit that are used to this much, by name."""
+    return [
+        quota.window_name(each.minutes)
+        for each in sorted(seat.windows, key=lambda each: each.minutes)
+        if quota.deferred_until((each,), limit_percent=percent, now=now) is not None
+    ]
+
+
+def tell_all(
+    seats: Mapping[str, Seat], about: Situation, logins: Mapping[str, Credentials] | None = None
+) -> dict[str, Told]:
+    """The state of each account, by key."""
+    known = logins or {}
+    return {key: tell(seat, about, known.get(key)) for key, seat in seats.items()}
+
+
+# --- words -----------------------------------------------------------------------------------------------------------
+
+
+def named(state: State) -> str:
+    """The state alone, for a sentence or where there is little room."""
+    return _WORDS.get(state, str(state))
+
+
+def in_words(told: Told, now: float) -> str:
+    """The state with its end and its reason: `resting until 14:05 (usage limit)`."""
+    if told.state is State.WITHOUT_MODEL and told.reason:
+        return f"{told.reason} is not for its plan"
+    if told.reason == RENEWED_FIRST:
+        return f"{named(told.state)} (its token is renewed first)"
+    until = f" until {clock_time(told.until, now)}" if told.until is not None else ""
+    reason = f" ({told.reason.replace('_', ' ')})" if told.reason else ""
+    return f"{named(told.state)}{until}{reason}"

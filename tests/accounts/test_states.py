@@ -1,0 +1,179 @@
+"""What an account is doing, by the rules that choose: one state for each situation, and everybody's words for it."""
+
+import pytest
+
+from accounts.model import Standing
+from accounts.outcomes import Kind
+from accounts.quota import MAIN
+from accounts.selection import BARS, Bar, Exhausted, Policy, choose
+from accounts.states import State, Told, in_words, named, tell, tell_all
+from accounts.threads import Place
+from tests.builders import HOUR, NOW, about, account, credentials, key_of, rest, seat, window
+
+A, B = key_of("a"), key_of("b")
+WEEK = 7 * 24 * 60
+
+TABLE = [
+    ("ready", {}, {}, State.READY, None, "ready"),
+    ("paused", {"enabled": False}, {}, State.PAUSED, None, "paused"),
+    ("signed out", {"standing": Standing.NEEDS_LOGIN}, {}, State.NEEDS_LOGIN, None, "needs login"),
+    ("closed", {"standing": Standing.DEACTIVATED}, {}, State.CLOSED, None, "closed by provider"),
+    ("without tokens", {"has_tokens": False}, {}, State.NO_LOGIN, None, "no login stored"),
+    ("at a limit", {"cooldown": rest(60)}, {}, State.RESTING, NOW + 60, "resting until 17:01 (usage limit)"),
+    ("at a limit until just now", {"cooldown": rest(0)}, {}, State.READY, None, "ready"),
+    ("after a failure", {"cooldown": rest(9, Kind.SERVER_ERROR)}, {}, State.RESTING, NOW + 9, "resting until 17:00"),
+    ("used up", {"windows": (window(100),)}, {}, State.SPENT, NOW + HOUR, "spent until 18:00 (5h)"),
+    (
+        "used up twice",
+        {"windows": (window(100, 9 * HOUR, minutes=WEEK), window(100))},
+        {},
+        State.SPENT,
+        NOW + 9 * HOUR,
+        "spent until Sat 02:00 (5h and 7d)",
+    ),
+    ("nearly used up", {"windows": (window(95),)}, {}, State.NEARLY_SPENT, NOW + HOUR, "nearly spent until 18:00 (5h)"),
+    ("just below", {"windows": (window(94.9),)}, {}, State.READY, None, "ready"),
+    ("used up before the reset", {"windows": (window(100, -1),)}, {}, State.READY, None, "ready"),
+    ("used up elsewhere", {"windows": (window(100, family="gpt-x"),)}, {}, State.READY, None, "ready"),
+    (
+        "as the owner wants it",
+        {"windows": (window(50),)},
+        {"policy": Policy(defer_percent=50)},
+        State.NEARLY_SPENT,
+        NOW + HOUR,
+        "nearly spent until 18:00 (5h)",
+    ),
+    (
+        "kept",
+        {"reserve_percent": 20, "windows": (window(80),)},
+        {},
+        State.RESERVED,
+        NOW + HOUR,
+        "kept for its owner until 18:00",
+    ),
+    ("not the pin", {}, {"policy": Policy(pin=B)}, State.PASSED_OVER, None, "another account is pinned"),
+    ("the pin", {}, {"policy": Policy(pin=A)}, State.READY, None, "ready"),
+    ("not for the model", {"refuses": frozenset({"m"})}, {"model": "m"}, State.WITHOUT_MODEL, None, "m is not for its"),
+    ("a stranger's past", {}, {"place": Place(owner=B)}, State.CANNOT_READ, None, "another account sealed"),
+    ("tried", {}, {"tried": frozenset({A})}, State.TRIED, None, "already tried for this request"),
+]
+
+OWN = [row for row in TABLE if row[3] is not State.PASSED_OVER]
+"""What is about the account and not about another one."""
+
+
+@pytest.fixture(autouse=True)
+def _in_tokyo(in_tokyo: None) -> None:
+    """NOW is 2027-01-15 17:00 there, a Friday."""
+
+
+@pytest.mark.parametrize("row", TABLE, ids=[row[0] for row in TABLE])
+def test_every_situation_has_one_state(row: tuple) -> None:
+    _, with_account, beside, state, until, words = row
+    told = tell(seat("a", **with_account), about(**beside))
+    assert (told.state, told.until) == (state, until)
+    assert in_words(told, NOW).startswith(words)
+
+
+@pytest.mark.parametrize("row", TABLE, ids=[row[0] for row in TABLE])
+def test_what_is_told_is_what_selection_does(row: tuple) -> None:
+    """An account that is told as kept from serving is never chosen, and one that is not is."""
+    _, with_account, beside, *_ = row
+    found, situation = seat("a", **with_account), about(**beside)
+    assert isinstance(choose({A: found}, situation), Exhausted) is tell(found, situation).barred
+
+
+@pytest.mark.parametrize("row", OWN, ids=[row[0] for row in OWN])
+def test_only_what_is_ready_is_as_good_as_another(row: tuple) -> None:
+    """Whatever is told as anything but ready is behind an account that is, and what is ready need not be."""
+    _, with_account, beside, state, *_ = row
+    situation = about(**{**beside, "policy": Policy(defer_percent=beside.get("policy", Policy()).defer_percent)})
+    found = seat("a", priority=1, **with_account)
+    answer = choose({A: found, B: seat("b")}, situation)
+    assert not isinstance(answer, Exhausted)
+    assert (answer.account.label == "a") is (state is State.READY)
+
+
+def test_every_bar_has_a_state() -> None:
+    """A new reason to pass an account over is told by all commands as soon as it is in BARS."""
+    assert len(BARS) == len(Bar) - 1
+    assert {row[3] for row in TABLE} == set(State) - {State.LOGIN_ENDED}
+
+
+@pytest.mark.parametrize(
+    ("fields", "state"),
+    [
+        ({"standing": Standing.NEEDS_LOGIN, "enabled": False, "cooldown": rest(60)}, State.NEEDS_LOGIN),
+        ({"enabled": False, "cooldown": rest(60), "windows": (window(100),)}, State.PAUSED),
+        ({"cooldown": rest(60), "windows": (window(100),), "reserve_percent": 5}, State.RESTING),
+        ({"cooldown": rest(60, Kind.SERVER_ERROR), "windows": (window(100),)}, State.RESTING),
+        ({"windows": (window(100),), "reserve_percent": 5}, State.RESERVED),
+    ],
+)
+def test_what_only_the_owner_can_mend_comes_first(fields: dict, state: State) -> None:
+    """And the account's own trouble before that of the request."""
+    assert tell(seat("a", **fields), about(policy=Policy(pin=B))).state is (
+        state if fields.get("cooldown", rest()).reason != Kind.SERVER_ERROR else State.PASSED_OVER
+    )
+
+
+@pytest.mark.parametrize(
+    ("refresh", "expires_in", "state", "words"),
+    [
+        ("r", 60, State.READY, "ready"),
+        ("r", -1, State.READY, "ready (its token is renewed first)"),
+        ("", 60, State.READY, "ready"),
+        ("", -1, State.LOGIN_ENDED, "login has ended"),
+    ],
+)
+def test_a_token_that_is_over(refresh: str, expires_in: float, state: State, words: str) -> None:
+    """One that can be renewed costs a moment, one that cannot the account. Without the login nothing is said of it."""
+    login = credentials(refresh=refresh, expires_at=NOW + expires_in)
+    told = tell(seat("a"), about(), login)
+    assert (told.state, in_words(told, NOW)) == (state, words)
+    assert told.serves is (state is State.READY)
+    assert tell(seat("a"), about()).state is State.READY
+
+
+def test_what_has_a_chance() -> None:
+    """A spent account is asked when nobody else is left, but nobody should count on it; one that is nearly spent, or
+    rests for a moment, does serve."""
+    spent, nearly = seat("a", windows=(window(100),)), seat("a", windows=(window(99),))
+    soft = seat("a", cooldown=rest(9, Kind.SERVER_ERROR))
+    assert [tell(each, about()).serves for each in (spent, nearly, soft)] == [False, True, True]
+
+
+def test_when_nothing_keeps_it_any_more() -> None:
+    """Of several reasons the last one to end counts; with one that does not end there is no such time."""
+    kept = seat("a", cooldown=rest(60), reserve_percent=20, windows=(window(80),))
+    assert (tell(kept, about()).until, tell(kept, about()).back) == (NOW + 60, NOW + HOUR)
+    assert tell(kept, about(policy=Policy(pin=B))).back is None
+    assert tell(seat("a", windows=(window(100),)), about()).back == NOW + HOUR
+    assert tell(seat("a", windows=(window(96),)), about()).back is None
+
+
+def test_all_accounts_at_once() -> None:
+    seats = {A: seat("a"), B: seat("b")}
+    found = tell_all(seats, about(), {B: credentials("b", refresh="", expires_at=NOW - 1)})
+    assert {key: each.state for key, each in found.items()} == {A: State.READY, B: State.LOGIN_ENDED}
+
+
+def test_words_alone() -> None:
+    """For where there is no room for more; a reason is words too."""
+    assert (named(State.SPENT), named(State.NEARLY_SPENT), named(State.CLOSED)) == (
+        "spent",
+        "nearly spent",
+        "closed by provider",
+    )
+    assert in_words(Told(State.RESTING, NOW + 60, "usage_limit_reached"), NOW) == (
+        "resting until 17:01 (usage limit reached)"
+    )
+    assert in_words(Told(State.RESTING, NOW + 60), NOW) == "resting until 17:01"
+
+
+def test_another_limit_of_the_account_is_not_its_own() -> None:
+    """Selection looks at MAIN alone, and so do the windows that are named."""
+    found = seat("a", windows=(window(100), window(100, family="gpt-x", minutes=60)))
+    assert found.windows[0].family == MAIN
+    assert tell(found, about()).reason == "5h"
+    assert account("a").key == A
