@@ -1,20 +1,74 @@
-"""Where things live, and the modes they are kept in. One folder holds everything of ours."""
+"""Where things live, and the modes they are kept in. One folder holds everything of ours.
+
+Every path from here is absolute. A relative `CODEX_ROTATE_HOME` is refused: it would be another pool in every folder
+that a command runs in. The official client takes a relative `CODEX_HOME` from the folder that it was started in, so do
+we, and `settle` keeps that meaning for programs that are started from elsewhere.
+"""
 
 import os
+import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from pathlib import Path
+from typing import Final
 
 import platformdirs
 
+from config.errors import ConfigError
+
 PRIVATE_FOLDER = 0o700
 PRIVATE_FILE = 0o600
+HOME: Final = "CODEX_ROTATE_HOME"
+CLIENT: Final = ("CODEX_HOME", "CODEX_CLI_AUTH_PATH", "CODEX_CLI_ACCOUNTS_PATH")
+"""What names places of the official client."""
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+
+
+class UnusableHome(ConfigError):
+    """The variable does not name a folder that could hold everything of ours. Nothing was read or made."""
 
 
 def home(environ: Mapping[str, str] = os.environ) -> Path:
-    """The folder of this product: `CODEX_ROTATE_HOME`, else the platform's place for user data."""
-    chosen = environ.get("CODEX_ROTATE_HOME")
-    return Path(chosen).expanduser() if chosen else Path(platformdirs.user_data_dir("codex-rotate", appauthor=False))
+    """The folder of this product: `CODEX_ROTATE_HOME`, else the platform's place for user data. Need not exist.
+
+    Raises UnusableHome.
+    """
+    name, chosen = HOME, environ.get(HOME, "")
+    if not chosen:
+        name, chosen = "XDG_DATA_HOME", platformdirs.user_data_dir("codex-rotate", appauthor=False)
+    if _CONTROL.search(chosen):
+        raise UnusableHome(f"{name} has a line end or another control character in it: {chosen!r}. Set it anew.")
+    place = _expanded(chosen)
+    if not place.is_absolute():
+        raise UnusableHome(
+            f"{name} is {chosen!r}, which would be another folder in each folder that a command runs in. Set it to a "
+            f"whole path, such as {Path.cwd() / place}."
+        )
+    if os.path.isfile(place):  # noqa: PTH113 - never raises, also where we may not look
+        raise UnusableHome(f"{name} names {place}, which is a file. Set it to a folder; one that is missing is made.")
+    return place
+
+
+def settle(environ: MutableMapping[str, str]) -> None:
+    """Write out the paths in our variables and the client's, so that they mean the same in every program that gets
+    this environment, whatever folder it runs in."""
+    for name in (HOME, *CLIENT):
+        if chosen := environ.get(name):
+            whole = str(_whole(chosen) if name in CLIENT else _expanded(chosen))
+            if whole != chosen:
+                environ[name] = whole
+
+
+def _expanded(chosen: str) -> Path:
+    """Without `~`; one of somebody who is not known stays as it is."""
+    try:
+        return Path(chosen).expanduser()
+    except RuntimeError:
+        return Path(chosen)
+
+
+def _whole(chosen: str) -> Path:
+    return _expanded(chosen).absolute()
 
 
 def pool_file(environ: Mapping[str, str] = os.environ) -> Path:
@@ -60,7 +114,7 @@ def config_file(environ: Mapping[str, str] = os.environ) -> Path:
 def codex_home(environ: Mapping[str, str] = os.environ) -> Path:
     """The official client's own folder: `CODEX_HOME`, else `~/.codex`."""
     chosen = environ.get("CODEX_HOME")
-    return Path(chosen).expanduser() if chosen else Path.home() / ".codex"
+    return _whole(chosen) if chosen else Path.home() / ".codex"
 
 
 def codex_dotenv_file(environ: Mapping[str, str] = os.environ) -> Path:
@@ -71,13 +125,13 @@ def codex_dotenv_file(environ: Mapping[str, str] = os.environ) -> Path:
 def codex_auth_file(environ: Mapping[str, str] = os.environ) -> Path:
     """The official client's login; `CODEX_CLI_AUTH_PATH` names another file."""
     chosen = environ.get("CODEX_CLI_AUTH_PATH")
-    return Path(chosen).expanduser() if chosen else codex_home(environ) / "auth.json"
+    return _whole(chosen) if chosen else codex_home(environ) / "auth.json"
 
 
 def codex_accounts_file(environ: Mapping[str, str] = os.environ) -> Path:
     """Where several logins are kept beside the client's one; `CODEX_CLI_ACCOUNTS_PATH` names another file."""
     chosen = environ.get("CODEX_CLI_ACCOUNTS_PATH")
-    return Path(chosen).expanduser() if chosen else codex_home(environ) / "accounts.json"
+    return _whole(chosen) if chosen else codex_home(environ) / "accounts.json"
 
 
 def make_private_folder(path: Path) -> None:

@@ -26,8 +26,8 @@ from pydantic import (
 )
 
 from config import paths, settings_file
+from config.errors import ConfigError
 from config.proxy_address import EXAMPLE, ProxyAddress, read_proxy
-from config.settings_file import ConfigError
 
 __all__ = ["ConfigError", "Settings", "load"]
 

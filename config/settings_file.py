@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from config import paths
+from config.errors import ConfigError
 from config.files import write_private
 
 if TYPE_CHECKING:
@@ -23,12 +24,6 @@ LOCK_SECONDS: Final = 10.0
 """How long another command that changes the file is waited for."""
 
 type Value = str | int | float
-
-
-class ConfigError(Exception):
-    """A setting that cannot be used: which file or variable, which key, what to do. The CLI shows it as one line."""
-
-    exit_code = 2
 
 
 class CannotChange(ConfigError):

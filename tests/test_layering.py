@@ -31,6 +31,7 @@ WITHOUT_A_TEST_FILE = {
     "cli/options.py": "declarations that every command's own test uses",
     "cli/result.py": "values without behaviour",
     "config/clock.py": "two calls of the standard library",
+    "config/errors.py": "an exit code; what it is raised for is asserted there",
     "addons/steps.py": "an interface; the tests of attempts and of the proxy are about it",
     "addons/attempts_connections.py": "part of attempts, tested with it",
     "addons/own.py": "a request that passes unchanged; tests/proxy/test_boundaries.py and test_forwarding.py",

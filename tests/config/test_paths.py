@@ -25,6 +25,73 @@ def test_without_it_the_platform_says_where() -> None:
     assert paths.home({}).name == "codex-rotate"
 
 
+@pytest.mark.parametrize("chosen", ["pool", "./pool", "..", " ", "~nobody-of-that-name/pool"])
+def test_a_relative_home_is_refused(chosen: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would be another pool in every folder. The message has the whole path that was probably meant."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(paths.UnusableHome, match=r"CODEX_ROTATE_HOME is .* Set it to a whole path") as told:
+        paths.home({"CODEX_ROTATE_HOME": chosen})
+    assert str(tmp_path / chosen) in str(told.value)
+    assert (told.value.exit_code, "\n" in str(told.value)) == (2, False)
+
+
+@pytest.mark.parametrize("chosen", ["/tmp/a\nb", "/tmp/a\0b", "/tmp/a\x7f", "/tmp/a\r"])
+def test_a_home_with_a_control_character_is_refused(chosen: str) -> None:
+    with pytest.raises(paths.UnusableHome, match="control character") as told:
+        paths.home({"CODEX_ROTATE_HOME": chosen})
+    assert str(told.value).isprintable()
+
+
+def test_a_home_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(paths.UnusableHome, match="which is a file"):
+        paths.home({"CODEX_ROTATE_HOME": str(tmp_path / "file")})
+
+
+def test_homes_that_are_not_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is missing, one with odd letters, one below the user's own, and none at all."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for chosen in ("not there", "with ümläut and 'quotes'", "\udcff"):
+        assert paths.home({"CODEX_ROTATE_HOME": str(tmp_path / chosen)}) == tmp_path / chosen
+    assert paths.home({"CODEX_ROTATE_HOME": "~/x"}) == tmp_path / "x"
+    assert paths.home({"CODEX_ROTATE_HOME": ""}) == paths.home({})
+
+
+def test_the_official_clients_folder_is_where_the_client_looks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes a relative one from the folder in which it was started."""
+    monkeypatch.chdir(tmp_path)
+    assert paths.codex_home({"CODEX_HOME": "here"}) == tmp_path / "here"
+    assert paths.codex_auth_file({"CODEX_CLI_AUTH_PATH": "a.json"}) == tmp_path / "a.json"
+    assert paths.codex_accounts_file({"CODEX_CLI_ACCOUNTS_PATH": "b.json"}) == tmp_path / "b.json"
+
+
+def test_settled_paths_mean_the_same_in_every_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a program that is started elsewhere finds there is what we found here."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "me"))
+    environ = {
+        "CODEX_HOME": "here",
+        "CODEX_CLI_AUTH_PATH": "~/a.json",
+        "CODEX_CLI_ACCOUNTS_PATH": "",
+        "CODEX_ROTATE_HOME": "~/pool",
+        "OTHER": "here",
+    }
+    before = [paths.codex_home(environ), paths.codex_auth_file(environ), paths.home(environ)]
+    paths.settle(environ)
+    monkeypatch.chdir("/")
+    monkeypatch.setenv("HOME", "/nowhere")
+    assert [paths.codex_home(environ), paths.codex_auth_file(environ), paths.home(environ)] == before
+    assert (environ["OTHER"], environ["CODEX_CLI_ACCOUNTS_PATH"]) == ("here", "")
+
+
+def test_settling_does_not_make_a_relative_home_acceptable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    environ = {"CODEX_ROTATE_HOME": "pool"}
+    paths.settle(environ)
+    with pytest.raises(paths.UnusableHome):
+        paths.home(environ)
+
+
 def test_the_official_clients_folder_and_its_login_can_be_named() -> None:
     assert paths.codex_home({}) == Path.home() / ".codex"
     assert paths.codex_auth_file({"CODEX_HOME": "/a"}) == Path("/a/auth.json")

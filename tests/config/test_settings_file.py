@@ -12,7 +12,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from config import settings_file
-from config.settings_file import CannotChange, ConfigError, Value, change, line_of, read, statements, values
+from config.errors import ConfigError
+from config.settings_file import CannotChange, Value, change, line_of, read, statements, values
 
 FILE = Path("config.toml")
 MARK = b"\xef\xbb\xbf"

@@ -138,6 +138,13 @@ def test_a_pool_without_accounts_says_which_command_to_run(tmp_path: Path, confd
     assert "codex-rotate import" in "\n".join(lines[-2:])
 
 
+@pytest.mark.parametrize("home", ["pool", "a\nb", __file__])
+def test_a_home_that_cannot_be_one_says_which_variable_it_is(confdir: Path, home: str):
+    """It is not looked for in whatever folder the proxy was started in."""
+    said = "\n".join(cannot_start(Path(home), confdir))
+    assert re.search(r"codex-rotate: CODEX_ROTATE_HOME .* Set it", said)
+
+
 def test_a_database_that_is_none_says_which_file_it_is(tmp_path: Path, confdir: Path):
     home = tmp_path / "rotate"
     home.mkdir(mode=0o700)
