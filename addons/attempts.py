@@ -22,7 +22,7 @@ from mitmproxy.proxy.layers.websocket import WebsocketLayer
 
 from addons.answers import failed_closed, log_defect
 from addons.attempts_alarms import Alarms, AttemptWakeup
-from addons.attempts_connections import GetAccountConnection, forget_closed
+from addons.attempts_connections import GetAccountConnection, LedStream, forget_closed
 from addons.local_socket import LocalSocket
 from addons.steps import Accept, Answer, Exchange, Find, Loss, Send, Signal, Step, Talk, UpstreamDecisionHook
 
@@ -42,7 +42,7 @@ def _nothing(_: events.Event | None = None) -> layer.CommandGenerator[None]:
     yield from ()
 
 
-class AttemptStream(h.HttpStream):
+class AttemptStream(LedStream):
     """One request of the client and all attempts made for it."""
 
     def __init__(self, context: Context, stream_id: int, http_layer: h.HttpLayer, alarms: Alarms, find: Find) -> None:

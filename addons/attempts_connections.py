@@ -39,12 +39,12 @@ class GetAccountConnection(h.GetHttpConnection):
 
     @classmethod
     def for_attempt(cls, attempt: Send, server: Server, http_layer: h.HttpLayer) -> Self:
-        """To where the attempt goes, by the way that `server` would take."""
+        """To where the attempt goes: directly if that is on this machine, else by the way that `server` would take."""
         request = attempt.request
         return cls(
             address=(request.host, request.port),
             tls=request.scheme == "https",
-            via=server.via,
+            via=None if stays_here(http_layer, request.host) else server.via,
             transport_protocol=server.transport_protocol,
             key=attempt.key,
             http_layer=http_layer,
@@ -57,6 +57,8 @@ class GetAccountConnection(h.GetHttpConnection):
     def took(self, connection: Server, request: http.Request) -> None:
         """This connection belongs to the account from now on, and `request` is the first to be sent on it."""
         _OWNERS[connection] = self.spec
+        if self.via is None and not request.is_http2 and self.http_layer in _WAYS:
+            request.authority = ""  # the form of a path alone, as in regular mode: some servers know no other
         if self.via and not self.tls:
             way = _WAYS.get(self.http_layer)
             authorization = way.proxy.authorization if way and way.proxy else ""
@@ -162,3 +164,23 @@ def lead_through(top: layer.Layer | None, client: Client, mode: UpstreamMode, wa
             client.proxy_mode = mode
             _WAYS[current] = way
         current = getattr(current, "child_layer", None)
+
+
+def stays_here(http_layer: h.HttpLayer, host: str) -> bool:
+    """Whether nothing of this for this host may be led through the other proxy: there it would be another machine."""
+    return http_layer in _WAYS and outbound.is_here(host)
+
+
+class LedStream(h.HttpStream):
+    """A stream in a layer that may be led through another proxy: a tunnel to this machine is not."""
+
+    http_layer: h.HttpLayer
+
+    def handle_connect_upstream(self) -> layer.CommandGenerator[None]:
+        host = self.flow.request.host
+        if not stays_here(self.http_layer, host):
+            yield from super().handle_connect_upstream()  # type: ignore[no-untyped-call]
+            return
+        # not the one that all streams of this client share, which is led
+        self.context.server = self.flow.server_conn = Server(address=(host, self.flow.request.port))
+        yield from self.handle_connect_regular()  # type: ignore[no-untyped-call]

@@ -212,6 +212,7 @@ FINE: Final = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfine"
 
 TUNNEL: Final = b"CONNECT upstream.test:80 HTTP/1.1\r\nHost: upstream.test\r\n\r\n"
 CONNECTED: Final = b"HTTP/1.1 200 Connected\r\n\r\n"
+TUNNEL_HERE: Final = b"CONNECT 127.0.0.1:80 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 PLAIN: Final = b"GET http://upstream.test/ HTTP/1.1\r\nHost: upstream.test\r\n\r\n"
 THROUGH: Final = UpstreamMode.parse("upstream:http://proxy.test:3128")
 
@@ -267,6 +268,9 @@ def check_tunnel(options: Options) -> None:
                 rehearsal.says(rehearsal.servers[number], each)
         plain = Rehearsal(options, Script("plain"), through=THROUGH)
         plain.says(plain.client, PLAIN)
+        here = Rehearsal(options, Script("here"), through=THROUGH)
+        for said in (TUNNEL_HERE, ASK):
+            here.says(here.client, said)
     except Exception as e:
         raise Incompatible(f"{type(e).__name__}: {e}") from e
     asked = [rehearsal.sent[server] for server in rehearsal.servers]
@@ -279,3 +283,5 @@ def check_tunnel(options: Options) -> None:
         raise Incompatible("another proxy's credentials go astray")
     if {server.address for server in (*rehearsal.servers, *plain.servers)} != {THROUGH.address}:
         raise Incompatible("a connection went past the other proxy")
+    if THROUGH.address in {server.address for server in here.servers} or not here.servers:
+        raise Incompatible("a tunnel to this machine went to the other proxy")

@@ -70,6 +70,11 @@ def trouble(place: str, what: str, status: str = "", *, named_by: str = SETTING)
     return f"{what} on the way through the proxy {place}, check {named_by}"
 
 
+def is_here(host: str) -> bool:
+    """Whether this is on this machine: never asked for through another proxy, where it would be another machine."""
+    return is_loopback(host.lower().rstrip("."))
+
+
 def way_to(url: str) -> Way:
     """How a request to this address leaves. Raises ConfigError for settings or a variable that cannot be used."""
     from config import settings  # late: pydantic
@@ -79,7 +84,7 @@ def way_to(url: str) -> Way:
         host = target.hostname or ""
     except ValueError:
         return Way()  # whoever sends to it will say what is wrong with it
-    if not host or is_loopback(host):
+    if not host or is_here(host):
         return Way()
     chosen = settings.load().upstream_proxy
     if chosen is not None:
@@ -98,7 +103,7 @@ def _from_environment(scheme: str, host: str) -> Way:
     value = found[name] if "://" in found[name] else f"http://{found[name]}"
     variable = f"{name.upper()}_PROXY"
     try:
-        if is_loopback(urlsplit(value).hostname or ""):
+        if is_here(urlsplit(value).hostname or ""):
             return Way(passed_over=variable)
         return Way(proxy=read_proxy(value, _PORTS), named_by=variable)
     except ValueError:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from config.outbound import Way, way_to
+from config.outbound import Way, is_here, way_to
 from config.proxy_address import read_proxy
 from config.settings import ConfigError
 from standin import StandIn
@@ -39,7 +39,7 @@ def test_the_settings_come_before_the_environment(monkeypatch: pytest.MonkeyPatc
     assert (str(way.proxy), way.named_by) == ("http://corp.example:3128", "upstream_proxy")
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "127.9.9.9"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "LOCALHOST", "localhost.", "[::1]", "127.9.9.9"])
 def test_this_machine_is_reached_directly_whatever_is_set(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
     named(monkeypatch, HTTP_PROXY="http://env.example:1", CODEX_ROTATE_UPSTREAM_PROXY="http://corp.example:3128")
     assert way_to(f"http://{host}:9/oauth/token") == Way()
@@ -98,6 +98,12 @@ def test_an_address_that_is_none_is_left_to_who_sends(monkeypatch: pytest.Monkey
     assert way_to(url) == Way()
 
 
+def test_what_is_here_and_what_is_not() -> None:
+    """A name below localhost may be anybody's, and so may all addresses at once."""
+    assert [is_here(host) for host in ("localhost", "Localhost.", "127.0.0.2", "::1")] == [True] * 4
+    assert not [host for host in ("tool.localhost", "0.0.0.0", "10.0.0.1", "", "chatgpt.com") if is_here(host)]
+
+
 # --- with a proxy that is really there -------------------------------------------------------------------------------
 
 
@@ -125,6 +131,22 @@ def test_a_request_goes_through_the_tunnel_with_the_credentials_on_connect_only(
     ]
     (seen,) = upstream.requests
     assert seen.header("proxy-authorization") is None
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_this_machine_is_asked_past_a_proxy_that_is_there(
+    upstream: StandIn, monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    """As the settings and the environment name it."""
+    with Corporate({443: upstream.port, 80: upstream.plain_port}) as corporate:
+        named(monkeypatch, HTTP_PROXY=corporate.url(), ALL_PROXY=corporate.url())
+        for setting in ("", corporate.url()):
+            monkeypatch.setenv("CODEX_ROTATE_UPSTREAM_PROXY", setting)
+            url = f"http://{host}:{upstream.plain_port}/oauth/token"
+            with way_to(url).client(5) as client:
+                assert client.post(url, json={"grant_type": "refresh_token", "refresh_token": "x"}).status_code == 401
+    assert corporate.asked == ()
+    assert len(upstream.requests) == 2
 
 
 def test_a_proxy_that_speaks_https(upstream: StandIn) -> None:

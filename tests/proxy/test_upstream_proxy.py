@@ -187,6 +187,56 @@ def test_a_token_is_renewed_through_it(bench: Bench, corporate: Corporate):
     assert bench.happened(bench.first, "refreshed")
 
 
+# --- what is on this machine -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_plain_http_on_this_machine_is_never_led_through_it(bench: Bench, corporate: Corporate, host: str):
+    """A tool's own server, say: over there that address is another machine's, or nobody's."""
+    before = len(corporate.asked)
+    with httpx.Client(proxy=bench.proxy.url, trust_env=False, timeout=PATIENCE) as client:
+        for _ in range(2):
+            url = f"http://{host}:{bench.upstream.plain_port}/backend-api/wham/usage"
+            assert client.get(url, headers=bench.headers()).status_code == 200
+    assert corporate.asked[before:] == ()
+    assert [seen.header("proxy-authorization") for seen in bench.seen()] == [None, None]
+
+
+def test_a_connection_asks_here_and_there(bench: Bench, corporate: Corporate):
+    """What is on this machine changes nothing for what is not, on the same connection of the client."""
+    here = f"http://127.0.0.1:{bench.upstream.plain_port}/backend-api/wham/usage"
+    there = "http://chatgpt.com/backend-api/wham/usage"
+    before = len(corporate.asked)
+    with httpx.Client(proxy=bench.proxy.url, trust_env=False, timeout=PATIENCE) as client:
+        for url in (here, there, here):
+            assert client.get(url, headers=bench.headers()).status_code == 200
+    assert [each.target for each in corporate.asked[before:]] == [there]
+    assert len(bench.seen()) == 3
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_a_tunnel_to_this_machine_is_never_led_through_it(bench: Bench, corporate: Corporate, host: str):
+    """With plain http inside, and with TLS that nobody opens."""
+    before = len(corporate.asked)
+    with tunnel(bench.proxy, host, bench.upstream.plain_port) as raw:
+        raw.sendall(b"GET /backend-api/wham/usage HTTP/1.1\r\nhost: tool.test\r\nconnection: close\r\n\r\n")
+        assert raw.recv(65536).startswith(b"HTTP/1.1 ")
+    trust = ssl.create_default_context(cafile=str(bench.upstream.ca_file))
+    with secure(tunnel(bench.proxy, host, bench.upstream.port), trust, "api.openai.com") as inner:
+        assert inner.version()
+    assert corporate.asked[before:] == ()
+
+
+def test_nothing_on_this_machine_is_told_as_this_machine_s(bench: Bench, corporate: Corporate):
+    """And not blamed on the company's proxy."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    with httpx.Client(proxy=bench.proxy.url, trust_env=False, timeout=PATIENCE) as client:
+        answer = client.get(f"http://127.0.0.1:{port}/")
+    assert answer.status_code == 502
+    assert "upstream_proxy" not in answer.text
+
+
 # --- its bad days ----------------------------------------------------------------------------------------------------
 
 
