@@ -1,19 +1,23 @@
 """`import` and `export`: logins that come from files of other programs, and one that goes to the official client."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from accounts.auth_file import Login
 from accounts.errors import CannotExport, UsageError
 from accounts.export import auth_document, write_login
-from accounts.import_formats import Imported, read_logins
+from accounts.import_formats import Imported
 from accounts.origin import PROVIDER_HOST
 from accounts.store import Store
+from cli import import_paths
 from cli.accounts_commands import NEXT_STEP, Wishes, checked_label, import_login
-from cli.naming import find_account
+from cli.import_paths import Given
+from cli.naming import AccountName, find_account
 from cli.options import AsJson
 from cli.result import Result, Table
 from config import clock, paths
@@ -41,10 +45,10 @@ def add_to(app: typer.Typer) -> None:
 
 def import_command(
     path: Annotated[
-        Path,
+        list[Path],
         typer.Argument(
-            metavar="PATH",
-            help="The client's auth.json or accounts.json, codex-multi-auth's account file, or a folder of such files.",
+            metavar="PATH...",
+            help="The client's auth.json or accounts.json, codex-multi-auth's account file, folders of such files.",
         ),
     ],
     *,
@@ -55,20 +59,29 @@ def import_command(
     routing_override: Annotated[Routing | None, typer.Option(help="The region its requests must be served in.")] = None,
     as_json: AsJson = False,
 ) -> Result:
-    """Add the accounts of a login file to the pool, or renew them there. The file is only read."""
+    """Add the accounts of login files to the pool, or renew them there. The files are only read.
+
+    What is wrong with one of several keeps no other one out: exit code 1 then says that not everything came in.
+    """
     wishes = Wishes(
         label=checked_label(label),
         backend_origin=_checked_origin(backend_origin),
         routing_override=routing_override.value if routing_override else None,
     )
-    imported = read_logins(path.expanduser())
+    if len(path) == 1:
+        imported = import_paths.read_one(path[0])
+        with Store(paths.pool_file()) as store:
+            result = import_logins(store, imported, wishes, clock.now())
+            return replace(result, notes=(*store.repairs, *result.notes))
+    given = import_paths.read(path)
+    check_label(sum(len(each.imported.logins) for each in given if each.imported), wishes)
     with Store(paths.pool_file()) as store:
-        result = import_logins(store, imported, wishes, clock.now())
+        result = import_several(store, given, wishes, clock.now())
         return replace(result, notes=(*store.repairs, *result.notes))
 
 
 def export_command(
-    account: Annotated[str, typer.Argument(help="Label, beginning of one, e-mail, account id, or list number.")],
+    account: AccountName,
     *,
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The auth.json to write.")],
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there already.")] = False,
@@ -96,22 +109,65 @@ def import_logins(store: Store, imported: Imported, wishes: Wishes, now: float) 
     """Put every login into the pool: one sentence for an auth.json, a table for everything else."""
     if imported.single:
         return import_login(store, imported.logins[0], wishes, now)
-    if wishes.label is not None and len(imported.logins) > 1:
-        raise UsageError(f"--label is for one account, and there are {len(imported.logins)}. Leave it out.")
-    results = [import_login(store, login, wishes, now).data for login in imported.logins]
-    rows = []
-    for each in results:
-        assert isinstance(each, dict)
-        each.pop("next")
-        account = each["account"]
-        state = "" if account["state"] == "ready" else str(account["state"]).replace("_", " ")
-        rows.append((account["label"], account["email"], each["result"], state))
-    columns = ("label", "e-mail", "result", "state")
+    check_label(len(imported.logins), wishes)
+    results = [_imported(store, login, wishes, now) for login in imported.logins]
     return Result(
         f"Use them: {NEXT_STEP}",
         data={"results": results, "problems": list(imported.problems)},
-        table=Table(columns=columns, rows=tuple(rows), clipped=frozenset({"label", "e-mail"})),
+        table=_table([("", each) for each in results]),
         notes=imported.problems,
+    )
+
+
+def import_several(store: Store, given: Sequence[Given], wishes: Wishes, now: float) -> Result:
+    """The same of several files and folders; each login is told with where it was."""
+    found = [(each.path, login) for each in given if each.imported for login in each.imported.logins]
+    results = [(path, _imported(store, login, wishes, now)) for path, login in found]
+    problems = tuple(problem for each in given if each.imported for problem in each.imported.problems)
+    failed = [(each.path, each.error) for each in given if each.error]
+    data = {
+        "results": [told | {"file": str(path)} for path, told in results],
+        "problems": list(problems),
+        "failed": [{"file": str(path), "error": error} for path, error in failed],
+    }
+    told = (f"Use them: {NEXT_STEP}",) if results else ()
+    if failed:
+        told = (f"Not imported: {', '.join(str(path) for path, _ in failed)}. The reasons are above.", *told)
+    return Result(
+        "\n".join(told),
+        data,
+        exit_code=1 if failed else 0,
+        table=_table([(str(path), each) for path, each in results]) if results else None,
+        notes=(*problems, *(error for _, error in failed)),
+    )
+
+
+def check_label(accounts: int, wishes: Wishes) -> None:
+    """Raises UsageError for a label that several accounts would have."""
+    if wishes.label is not None and accounts > 1:
+        raise UsageError(f"--label is for one account, and there are {accounts}. Leave it out.")
+
+
+def _imported(store: Store, login: Login, wishes: Wishes, now: float) -> dict[str, Any]:
+    """What became of one login among many."""
+    told = import_login(store, login, wishes, now).data
+    assert isinstance(told, dict)
+    return {name: value for name, value in told.items() if name != "next"}
+
+
+def _table(results: Sequence[tuple[str, Mapping[str, Any]]]) -> Table:
+    """A row per login; with its file where that is said."""
+    rows = []
+    for file, each in results:
+        account = each["account"]
+        state = "" if account["state"] == "ready" else str(account["state"]).replace("_", " ")
+        rows.append((file, account["label"], account["email"], each["result"], state))
+    columns = ("file", "label", "e-mail", "result", "state")
+    start = 0 if any(file for file, *_ in rows) else 1
+    return Table(
+        columns=columns[start:],
+        rows=tuple(row[start:] for row in rows),
+        clipped=frozenset({"file", "label", "e-mail"} & set(columns[start:])),
     )
 
 

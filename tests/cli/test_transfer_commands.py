@@ -133,6 +133,74 @@ def test_a_flagged_copy_of_a_good_account(run: Run, write: Callable[..., Path], 
     assert store.accounts()[0].standing is Standing.GOOD
 
 
+# --- several files ---------------------------------------------------------------------------------------------------
+
+
+def test_several_files_and_folders(
+    run: Run, write: Callable[..., Path], write_login: WriteLogin, tmp_path: Path
+) -> None:
+    """Each login is told with its file; a folder among them is read file by file."""
+    (tmp_path / "more").mkdir()
+    one, many = write_login("ann"), write(entry("bob"), entry("cy"))
+    write_login("dee").rename(tmp_path / "more" / "dee.json")
+    ran = run("import", one, many, tmp_path / "more", "--json")
+    assert (ran.code, ran.err, ran.json["failed"], ran.json["problems"]) == (0, "", [], [])
+    told = [(each["account"]["label"], each["result"], each["file"]) for each in ran.json["results"]]
+    assert told == [
+        ("ann", "imported", str(one)),
+        ("bob", "imported", str(many)),
+        ("cy", "imported", str(many)),
+        ("dee", "imported", str(tmp_path / "more")),
+    ]
+    ran = run("import", one, many)
+    assert (ran.code, ran.err) == (0, "")
+    assert [line.split()[-1] for line in ran.out.splitlines() if "@" in line] == ["renewed"] * 3
+    assert str(one) in ran.out
+
+
+def test_a_bad_file_keeps_no_other_one_out(run: Run, write_login: WriteLogin, tmp_path: Path) -> None:
+    """Exit code 1, what failed is named with its reason, and the rest is in the pool."""
+    (broken := tmp_path / "broken.json").write_text("{")
+    missing = tmp_path / "ann-2.json"
+    words = ("import", missing, write_login("ann"), broken, write_login("bob"))
+    ran = run(*words)
+    assert ran.code == 1
+    assert f"{broken}: it is not JSON." in ran.err
+    assert f"{missing} is not there. Did you mean {tmp_path / 'ann-1.json'}?" in ran.err
+    assert f"Not imported: {missing}, {broken}." in ran.out
+    assert "Nothing was imported" not in ran.out + ran.err
+    assert [each["label"] for each in run("list", "--json").json] == ["ann", "bob"]
+    told = run(*words, "--json").json
+    assert [each["file"] for each in told["failed"]] == [str(missing), str(broken)]
+    assert len(told["results"]) == 2
+
+
+def test_nothing_but_bad_files(run: Run, tmp_path: Path) -> None:
+    ran = run("import", tmp_path / "a", tmp_path / "b")
+    assert (ran.code, ran.out.count("\n")) == (1, 1)
+    assert "Use them" not in ran.out
+    assert run("import", tmp_path / "a", tmp_path / "b", "--json").json["results"] == []
+
+
+def test_one_label_for_several_files(run: Run, write_login: WriteLogin, tmp_path: Path) -> None:
+    """Nothing is imported before that is known. With one login among them there is no doubt."""
+    ran = run("import", write_login("ann"), write_login("bob"), "--label", "work")
+    assert (ran.code, "--label is for one account, and there are 2" in ran.err) == (2, True)
+    assert run("list", "--json").json == []
+    ran = run("import", write_login("ann"), tmp_path / "missing", "--label", "work", "--json")
+    assert [each["account"]["label"] for each in ran.json["results"]] == ["work"]
+
+
+def test_one_account_in_two_files_has_the_newer_tokens(run: Run, write_login: WriteLogin, store: Store) -> None:
+    """Whatever their order."""
+    for turns in ((1, 2), (2, 1)):
+        run("import", *(write_login("ann", turn=turn) for turn in turns))
+        (account,) = store.accounts()
+        stored = store.credentials(account.key)
+        assert stored is not None
+        assert stored.refresh == "refresh-secret-ann-2"
+
+
 # --- export ----------------------------------------------------------------------------------------------------------
 
 
