@@ -1,12 +1,12 @@
 """Puts the commands together and is the edge where expected errors become one line and an exit code.
 
 To add a command: write `add_to(app)` in a module of this folder and give the module a row in COMMANDS, or its command's
-name in the row that is there. Only the module of the command that is run is imported, so that no command makes another
-one start more slowly; help and the completion of command names import all of them.
+name in the row that is there, a panel in cli/help_looks.py and examples in cli/examples.py. Only the module of the
+command that is run is imported, so that no command makes another one start more slowly; help and the completion of
+command names import all of them.
 """
 
 import os
-import re
 import sys
 from collections.abc import Iterable, Sequence
 from importlib import import_module
@@ -16,49 +16,52 @@ import typer
 
 from accounts.errors import RotateError
 from certs.errors import CaError
+from cli.help_looks import dress
 from cli.options import AsJson
 from cli.render import render, render_error, tolerate_any_text
 from cli.result import Result
+from config import paths
+from config.errors import ConfigError
 
 COMMANDS: Final = {
-    "list_commands": ("list",),
-    "use_commands": ("use",),
-    "change_commands": ("pause", "resume", "label", "tag", "priority", "reserve"),
-    "accounts_commands": ("remove",),
-    "transfer_commands": ("import", "export"),
     "login_commands": ("login",),
+    "transfer_commands": ("import", "export"),
+    "list_commands": ("list",),
+    "change_commands": ("pause", "resume", "label", "tag", "priority", "reserve"),
     "logout_commands": ("logout",),
-    "backup_commands": ("backup",),
+    "accounts_commands": ("remove",),
     "verify_commands": ("verify",),
     "check_commands": ("check",),
-    "forecast_commands": ("forecast", "best"),
-    "status_commands": ("status", "script"),
-    "why_commands": ("why",),
     "sync_commands": ("sync",),
-    "ca_commands": ("ca",),
+    "backup_commands": ("backup",),
     "run_commands": ("run",),
     "serve_commands": ("serve",),
     "env_commands": ("env",),
     "bind_commands": ("bind", "unbind"),
     "keys_commands": ("keys",),
+    "ca_commands": ("ca",),
+    "use_commands": ("use",),
+    "forecast_commands": ("forecast", "best"),
+    "why_commands": ("why",),
+    "status_commands": ("status", "script"),
+    "explain_commands": ("explain",),
     "doctor_commands": ("doctor",),
-    "config_commands": ("config",),
-    "completion_commands": ("completion",),
     "fix_commands": ("fix",),
     "report_commands": ("report",),
     "debug_commands": ("debug",),
-    "explain_commands": ("explain",),
     "demo_entry": ("demo",),
+    "config_commands": ("config",),
+    "completion_commands": ("completion",),
+    "help_commands": ("help",),
+    "version": ("version",),
 }
 """The modules of this folder and the commands or groups that each one adds, in the order of `--help`."""
 COMPLETING: Final = "_CODEX_ROTATE_COMPLETE"
 """Set by a shell that wants words for its Tab key instead of a command. Typer makes it from the program's name."""
+HELP: Final = frozenset({"-h", "--help"})
 USAGE: Final = 2
 _PARSING_ERROR: Final[type[Exception]] = typer.BadParameter.__mro__[2]
 """The base class of everything the parser refuses, wherever this release of Typer keeps it."""
-
-_PASSWORD: Final = re.compile(r"://\S*@")
-"""What an argument in the wrong place may hold, and its refusal must not repeat."""
 
 
 def build(modules: Iterable[str] = COMMANDS) -> typer.Typer:
@@ -68,26 +71,31 @@ def build(modules: Iterable[str] = COMMANDS) -> typer.Typer:
         help="A pool of accounts for the official Codex CLI, and what is needed to use it.",
         add_completion=False,
         pretty_exceptions_enable=False,  # a rich traceback could show local variables, and some of them are tokens
+        context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback(invoke_without_command=True)(_root)
     for module in modules:
         import_module(f"cli.{module}").add_to(app)
+    dress(app)
     return app
 
 
 def needed(arguments: Sequence[str]) -> tuple[str, ...]:
     """The modules that these arguments need. No option before the command has a value of its own."""
-    wanted = next((word for word in arguments if not word.startswith("-")), "")
-    found = tuple(module for module, names in COMMANDS.items() if wanted in names)
-    if found or (not wanted and "--version" in arguments):
-        return found
-    return tuple(COMMANDS)  # help, or a name to find the nearest of
+    for at, word in enumerate(arguments):
+        if word in HELP:
+            return tuple(COMMANDS)
+        if not word.startswith("-"):
+            about = needed([*arguments[at + 1 :], "-h"]) if word == "help" else ()
+            found = tuple(module for module, names in COMMANDS.items() if word in names or module in about)
+            return found or tuple(COMMANDS)  # to find the nearest name
+    return ()  # the start screen, or the version
 
 
 def _root(
     context: typer.Context,
     *,
-    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    version: Annotated[bool, typer.Option("--version", "-V", help="Print the version.")] = False,
     as_json: AsJson = False,
 ) -> Result | None:
     if version:
@@ -95,7 +103,9 @@ def _root(
 
         return show_version()
     if context.invoked_subcommand is None:
-        context.fail("Say which command to run.")
+        from cli.start_screen import start_screen
+
+        return start_screen()
     return None
 
 
@@ -113,7 +123,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         render_error("Stopped before it was done. Run it again.", 1, as_json=as_json)
         return 1
     except Exception as e:
-        expected = _as_expected(e)
+        expected = _as_expected(e, arguments)
         if expected is None:
             raise
         message, exit_code = expected
@@ -131,9 +141,22 @@ def _own(arguments: list[str]) -> list[str]:
     return arguments[: min([*after, *(at for at, word in enumerate(arguments) if word == "--")], default=None)]
 
 
+def asks_for_help(arguments: Sequence[str]) -> bool:
+    """Whether help is what will be printed."""
+    return (
+        not HELP.isdisjoint(arguments) or next((each for each in arguments if not each.startswith("-")), "") == "help"
+    )
+
+
 def _run(arguments: list[str], *, as_json: bool) -> int:
+    paths.settle(os.environ)
     command = _for_a_shell() if COMPLETING in os.environ else typer.main.get_command(build(needed(arguments)))
-    answer = command.main(arguments, prog_name="codex-rotate", standalone_mode=False)
+    if as_json and asks_for_help(_own(arguments)):
+        from cli.help_commands import in_json
+
+        answer = in_json(command, arguments)
+    else:
+        answer = command.main(arguments, prog_name="codex-rotate", standalone_mode=False)
     if not isinstance(answer, Result):
         if answer:  # recent releases of Typer return 130 instead of passing the interrupt on
             raise KeyboardInterrupt
@@ -147,21 +170,16 @@ def _for_a_shell() -> Any:
     """The command line that answers what the shell's Tab key asks, and then exits."""
     from cli import completion_commands
 
-    command = typer.main.get_command(build(needed(completion_commands.words(os.environ))))
-    completion_commands.prepare(command)
-    return command
+    completion_commands.prepare()
+    return typer.main.get_command(build(needed(completion_commands.words(os.environ)) or COMMANDS))
 
 
-def _as_expected(error: Exception) -> tuple[str, int] | None:
+def _as_expected(error: Exception, arguments: Sequence[str]) -> tuple[str, int] | None:
     """Message and exit code of an expected error, None for a bug."""
-    if isinstance(error, RotateError | CaError):
+    if isinstance(error, RotateError | CaError | ConfigError):
         return str(error), error.exit_code
     if isinstance(error, _PARSING_ERROR):
-        context = getattr(error, "ctx", None)
-        where = context.command_path if context else "codex-rotate"
-        text = _PASSWORD.sub("://***@", str(getattr(error, "format_message", error.__str__)()))
-        return f"{' '.join(text.split()).rstrip('.')}. See `{where} --help`.", USAGE
-    config = sys.modules.get("config.settings_file")  # only a command that reads settings has loaded it
-    if config is not None and isinstance(error, config.ConfigError):
-        return str(error), error.exit_code
+        from cli.suggestions import refusal
+
+        return refusal(error, arguments), USAGE
     return None

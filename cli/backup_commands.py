@@ -9,6 +9,7 @@ from accounts.backups import Backup, Backups, Condition
 from accounts.restoring import Restored, restore, would_lose
 from accounts.store import Store
 from cli.asking import Asker, asker
+from cli.known_names import complete_backup
 from cli.options import AsJson
 from cli.result import Result, Table
 from config import clock, paths
@@ -49,7 +50,9 @@ def list_command(*, as_json: AsJson = False) -> Result:
 
 
 def restore_command(
-    name: Annotated[str, typer.Argument(help="Which one, as `codex-rotate backup list` calls it.")],
+    name: Annotated[
+        str, typer.Argument(help="Which one, as `codex-rotate backup list` calls it.", autocompletion=complete_backup)
+    ],
     *,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before accounts are removed.")] = False,
     as_json: AsJson = False,

@@ -17,6 +17,7 @@ from accounts.policy import stored_seats
 from accounts.selection import Exhausted, Policy, Situation, choose
 from accounts.store import Store
 from cli.accounts_commands import checked_label, named
+from cli.known_names import complete_account, complete_change, complete_tag
 from cli.naming import AccountName, find_account, find_accounts, listed, typed
 from cli.options import AsJson
 from cli.result import Result
@@ -32,7 +33,10 @@ MINUS: Final = {"ignore_unknown_options": True}
 _PERCENT: Final = re.compile(r"(\d{1,3})\s*%?", re.ASCII)
 
 AccountNames = Annotated[
-    list[str], typer.Argument(help="Labels, beginnings of them, e-mails, account ids, or list numbers.")
+    list[str],
+    typer.Argument(
+        help="Labels, beginnings of them, e-mails, account ids, or list numbers.", autocompletion=complete_account
+    ),
 ]
 
 
@@ -72,10 +76,13 @@ def label_command(
 def tag_command(
     account: AccountName,
     changes: Annotated[
-        list[str] | None, typer.Argument(metavar="[+TAG|-TAG]...", help="What to add, or take away.")
+        list[str] | None,
+        typer.Argument(metavar="[+TAG|-TAG]...", help="What to add, or take away.", autocompletion=complete_change),
     ] = None,
     *,
-    remove: Annotated[list[str] | None, typer.Option("--remove", metavar="TAG", help="Take a tag away.")] = None,
+    remove: Annotated[
+        list[str] | None, typer.Option("--remove", metavar="TAG", help="Take a tag away.", autocompletion=complete_tag)
+    ] = None,
     as_json: AsJson = False,
 ) -> Result:
     """Add tags to an account and take others away. Tags are for you: they do not change who serves."""

@@ -14,6 +14,7 @@ from accounts.quota import Window, window_name
 from accounts.store import Store
 from accounts.verify import Answer, Finding, Verdict
 from cli.bars import in_percent
+from cli.known_names import complete_account
 from cli.options import AsJson
 from cli.result import Result, Table
 from cli.verify_commands import (
@@ -44,7 +45,10 @@ def add_to(app: typer.Typer) -> None:
 
 
 def check_command(
-    account: Annotated[list[str] | None, typer.Argument(metavar="[ACCOUNT]...", help="Which; default: all.")] = None,
+    account: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[ACCOUNT]...", help="Which; default: all.", autocompletion=complete_account),
+    ] = None,
     *,
     live: Annotated[
         bool, typer.Option("--live", help="Also ask where an account's model requests go, for the list of models.")

@@ -1,31 +1,20 @@
 """`completion`: what a shell has to evaluate so that Tab completes our commands, options, settings and accounts.
 
-The script starts this program with a variable that asks for words instead of a command; `prepare` makes the command
-line ready to answer. Nothing is written then, and nobody who uses the pool is waited for.
+The script starts this program with a variable that asks for words instead of a command. What a parameter may be is said
+where it is declared; names in the pool come from cli/known_names.py.
 """
 
 import os
-import re
-import sqlite3
-from collections.abc import Iterator, Mapping
-from contextlib import closing
-from pathlib import Path
-from typing import Annotated, Any, Final
+from collections.abc import Mapping
+from typing import Annotated, Final
 
 import typer
-from typer import core
 
 from cli.app import COMPLETING
 from cli.env_commands import Shell, shell_of
 from cli.options import AsJson
 from cli.result import Result
-from config import paths
 
-ACCOUNTS: Final = frozenset({"account", "accounts"})
-"""What a parameter is called that names accounts, in every command."""
-PATIENCE: Final = 0.2
-"""Seconds that somebody who presses Tab waits for another process that has the pool."""
-_PLAIN: Final = re.compile(r"[\w.@+-]+")
 _MEDDLING: Final = ("Import-Module", "Set-PSReadLineKeyHandler")
 """Lines of the script for PowerShell that change what Tab does for every program."""
 
@@ -67,35 +56,8 @@ def words(environ: Mapping[str, str]) -> list[str]:
     return found[1:] if text[-1:].isspace() else found[1:-1]
 
 
-def prepare(command: Any) -> None:
-    """Teach a command line, as Typer builds it, to answer shells, with accounts where accounts are named."""
+def prepare() -> None:
+    """Let Typer answer each shell in that shell's own way."""
     from typer._completion_classes import completion_init
 
     completion_init()
-    for parameter in _parameters(command):
-        if parameter.name in ACCOUNTS:
-            core._typer_param_setup_autocompletion_compat(  # noqa: SLF001 - one place instead of one in every command
-                parameter, autocompletion=_complete_account
-            )
-
-
-def labels(pool: Path) -> list[str]:
-    """The labels of the accounts in the pool that need no quotes in any shell, none when the file does not tell."""
-    busy = pool.with_name(f"{pool.name}-wal").exists()  # where nobody has it open, reading would leave such files
-    mode = "mode=ro" if busy else "mode=ro&immutable=1"
-    try:
-        with closing(sqlite3.connect(f"{pool.absolute().as_uri()}?{mode}", uri=True, timeout=PATIENCE)) as connection:
-            found = connection.execute("SELECT label FROM account ORDER BY added_at, key").fetchall()
-    except sqlite3.Error:
-        return []
-    return [label for (label,) in found if _PLAIN.fullmatch(label)]
-
-
-def _complete_account(context: object, arguments: list[str], incomplete: str) -> list[tuple[str, str] | str]:
-    return [label for label in labels(paths.pool_file()) if label.startswith(incomplete)]
-
-
-def _parameters(command: Any) -> Iterator[Any]:
-    yield from command.params
-    for each in getattr(command, "commands", {}).values():
-        yield from _parameters(each)

@@ -9,6 +9,7 @@ import typer
 from accounts.client_keys import LOCAL, NAME, new_secret
 from accounts.errors import RotateError, UsageError
 from accounts.store import Store
+from cli.known_names import complete_client_key
 from cli.options import AsJson
 from cli.proxies import address
 from cli.result import Result, Table
@@ -24,6 +25,8 @@ NOW_CLOSED: Final = (
 NOW_OPEN: Final = "No key is left: everybody on this machine may use the proxy again, and nobody else."
 
 Name = Annotated[str, typer.Argument(help="Whose it is: letters, digits, dots, dashes and underscores.")]
+
+KnownName = Annotated[str, typer.Argument(help="Whose it is.", autocompletion=complete_client_key)]
 
 
 class UnknownKey(UsageError):
@@ -70,7 +73,7 @@ def list_command(*, as_json: AsJson = False) -> Result:
         return list_keys(store)
 
 
-def remove_command(name: Name, *, as_json: AsJson = False) -> Result:
+def remove_command(name: KnownName, *, as_json: AsJson = False) -> Result:
     """Take a key back: its clients are refused from their next request on."""
     with Store(paths.pool_file()) as store:
         return remove_key(store, paths.client_key_file(), name)

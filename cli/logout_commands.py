@@ -14,7 +14,7 @@ from accounts.model import Account, Event
 from accounts.store import Store
 from cli.accounts_commands import in_backups, named
 from cli.asking import Asker, asker
-from cli.naming import find_account
+from cli.naming import AccountName, find_account
 from cli.options import AsJson
 from cli.result import Result
 from config import clock, paths
@@ -27,7 +27,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def logout_command(
-    account: Annotated[str, typer.Argument(help="Label, beginning of one, e-mail, account id, or list number.")],
+    account: AccountName,
     *,
     revoke: Annotated[bool, typer.Option("--revoke", help="End the login at the provider first.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask, not even after a failed --revoke.")] = False,

@@ -8,10 +8,16 @@ import typer
 
 from accounts.errors import AmbiguousAccount, UnknownAccount
 from accounts.model import Account
+from cli.known_names import complete_account
 
 MOST_NAMED: Final = 8
 
-AccountName = Annotated[str, typer.Argument(help="Label, beginning of one, e-mail, account id, or list number.")]
+AccountName = Annotated[
+    str,
+    typer.Argument(
+        help="Label, beginning of one, e-mail, account id, or list number.", autocompletion=complete_account
+    ),
+]
 
 
 def find_account(accounts: Sequence[Account], wanted: str) -> Account:

@@ -14,6 +14,7 @@ from accounts.model import Account
 from accounts.store import Store
 from certs.environment import bypasses, client_environment, no_proxy_of, proxy_at, trusted_file
 from cli import processes, proxies, serve_commands
+from cli.known_names import complete_account
 from cli.naming import find_account
 from cli.options import AsJson
 from cli.result import Result
@@ -96,7 +97,12 @@ def run_command(
         typer.Argument(metavar="[--] COMMAND...", help="The client. Default: codex.", show_default=False),
     ] = None,
     account: Annotated[
-        str, typer.Option("--account", help="Only this account serves: its label, e-mail or number in `list`.")
+        str,
+        typer.Option(
+            "--account",
+            help="Only this account serves: its label, e-mail or number in `list`.",
+            autocompletion=complete_account,
+        ),
     ] = "",
     as_json: AsJson = False,
 ) -> Result:

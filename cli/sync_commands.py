@@ -12,6 +12,7 @@ from accounts.locks import AccountLocks
 from accounts.model import Account
 from accounts.store import Store
 from accounts.sync import Changes, by_legacy, reconcile, shown_counters, switched_off
+from cli.known_names import complete_account
 from cli.naming import find_account
 from cli.options import AsJson
 from cli.result import Result
@@ -49,7 +50,12 @@ def pull_command(*, dry_run: DryRun = False, as_json: AsJson = False) -> Result:
 
 
 def push_command(
-    account: Annotated[str, typer.Argument(help="Which account. Default: the one the pool would use next.")] = "",
+    account: Annotated[
+        str,
+        typer.Argument(
+            help="Which account. Default: the one the pool would use next.", autocompletion=complete_account
+        ),
+    ] = "",
     *,
     dry_run: DryRun = False,
     as_json: AsJson = False,

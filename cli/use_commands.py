@@ -12,6 +12,7 @@ from accounts.selection import Seat, Situation
 from accounts.states import State, Told, in_words, tell
 from accounts.store import Store
 from cli.accounts_commands import named
+from cli.known_names import complete_account
 from cli.naming import find_account, typed
 from cli.options import AsJson
 from cli.result import Result
@@ -30,7 +31,10 @@ def add_to(app: typer.Typer) -> None:
 
 def use_command(
     account: Annotated[
-        str | None, typer.Argument(help="Label, beginning of one, e-mail, account id, or list number.")
+        str | None,
+        typer.Argument(
+            help="Label, beginning of one, e-mail, account id, or list number.", autocompletion=complete_account
+        ),
     ] = None,
     *,
     auto: Annotated[bool, typer.Option("--auto", help="Let the pool choose again.")] = False,

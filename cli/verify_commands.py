@@ -20,6 +20,7 @@ from accounts.selection import Policy, Seat, Situation
 from accounts.states import Told
 from accounts.store import Store
 from accounts.verify import Answer, Finding, Verdict
+from cli.known_names import complete_account
 from cli.naming import find_account
 from cli.options import AsJson
 from cli.result import Result, Table
@@ -79,7 +80,10 @@ def add_to(app: typer.Typer) -> None:
 
 
 def verify_command(
-    account: Annotated[list[str] | None, typer.Argument(metavar="[ACCOUNT]...", help="Which accounts.")] = None,
+    account: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[ACCOUNT]...", help="Which accounts.", autocompletion=complete_account),
+    ] = None,
     *,
     every: Annotated[bool, typer.Option("--all", help="All accounts.")] = False,
     flagged: Annotated[bool, typer.Option("--flagged", help="Those in bad standing. The default.")] = False,

@@ -1,7 +1,19 @@
-"""`--version`."""
+"""`version`, and `--version`."""
 
+import typer
+
+from cli.options import AsJson
 from cli.result import Result
 from config.version import current
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command("version")(version_command)
+
+
+def version_command(*, as_json: AsJson = False) -> Result:
+    """Print the version. The same as `--version`."""
+    return show_version()
 
 
 def show_version() -> Result:

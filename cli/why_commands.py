@@ -20,6 +20,7 @@ from accounts.states import in_words
 from accounts.store import EVENTS_KEPT, Store
 from accounts.threads import MOST_THREADS, Place
 from cli.bars import in_percent
+from cli.known_names import complete_thread
 from cli.lines import plain, terminal_width, wrapped
 from cli.options import AsJson
 from cli.result import Result, Table
@@ -76,7 +77,12 @@ def add_to(app: typer.Typer) -> None:
 
 def why_command(
     *,
-    thread: Annotated[str, typer.Option("--thread", metavar="ID", help="About this conversation, not a new one.")] = "",
+    thread: Annotated[
+        str,
+        typer.Option(
+            "--thread", metavar="ID", help="About this conversation, not a new one.", autocompletion=complete_thread
+        ),
+    ] = "",
     last: Annotated[
         int,
         typer.Option(

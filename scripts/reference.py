@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from cli.examples import EXAMPLES
 from scripts.reference_words import ACTIONS, EVENTS, EXIT_CODES, OUTCOMES
 
 ROOT: Final = Path(__file__).resolve().parent.parent
@@ -74,8 +75,9 @@ def commands() -> str:
     )
     return page(
         "Commands",
-        "Every command takes `--json`, which prints exactly one JSON value on stdout, and `--help`. Messages end with "
-        "what to do next; the exit codes are [in the list of errors](errors.md#exit-codes).",
+        "`codex-rotate` alone says how things are and what to do next. Every command takes `--json`, which prints "
+        "exactly one JSON value on stdout, and `-h` or `--help`. Messages end with what to do next; the exit codes "
+        "are [in the list of errors](errors.md#exit-codes).",
         "An account is named by its label, its e-mail, its account id or its number in `codex-rotate list`; the "
         "beginning of a name is enough where it fits one account only.",
         index,
@@ -111,6 +113,9 @@ def described(name: str, command: Any) -> str:
     parts = [f"## {name}", text, f"```text\n{usage}\n```"]
     if rows:
         parts.append(table(("argument or option", "default", "meaning"), rows))
+    examples = EXAMPLES.get(name.partition(" ")[2], ())
+    if examples and examples != (usage,):
+        parts += ["For example:", "\n".join(["```text", *examples, "```"])]
     return "\n\n".join(parts)
 
 
@@ -163,7 +168,7 @@ def settings() -> str:
         table(
             ("variable", "meaning"),
             (
-                ("`CODEX_ROTATE_HOME`", "The folder that holds everything of ours."),
+                ("`CODEX_ROTATE_HOME`", "The folder that holds everything of ours: a whole path, or one below `~`."),
                 ("`CODEX_ROTATE_SYNC`", "`0`: the official client's login files are neither read nor written."),
                 ("`CODEX_HOME`", "The official client's folder; `~/.codex` without it."),
                 ("`CODEX_REFRESH_TOKEN_URL_OVERRIDE`", "The official client's own: where tokens are renewed."),

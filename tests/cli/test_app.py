@@ -18,16 +18,17 @@ type Fill = Callable[..., Any]
 ROOT = Path(__file__).parents[2]
 
 
-def test_version(run: Run) -> None:
+@pytest.mark.parametrize("word", ["--version", "-V", "version"])
+def test_version(run: Run, word: str) -> None:
     """One line, or one JSON value."""
-    assert run("--version").out.startswith("codex-rotate ")
-    assert run("--version", "--json").json.keys() == {"version"}
+    assert run(word).out.startswith("codex-rotate ")
+    assert run(word, "--json").json.keys() == {"version"}
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ((), "which command"),
+        (("keys",), "`codex-rotate keys list`"),
         (("lst",), "No such command 'lst'"),
         (("list", "--nope"), "--nope"),
         (("import",), "PATH"),
@@ -53,6 +54,45 @@ def test_help_names_every_command(run: Run) -> None:
     for name in ("login", "logout", "import", "list", "remove", "status", "script"):
         assert name in ran.out
         assert "--json" in run(name, "--help").out
+
+
+@pytest.mark.parametrize("words", [("list",), ("keys", "add"), ("backup", "restore"), ("run",), ("config",), ()])
+def test_help_has_a_short_form(run: Run, words: tuple[str, ...]) -> None:
+    """Everywhere, and it is the same."""
+    short = run(*words, "-h")
+    assert (short.code, short.err) == (0, "")
+    assert short.out == run(*words, "--help").out
+    assert "Usage: " in short.out
+
+
+def test_help_before_a_command_is_that_of_the_program(run: Run) -> None:
+    """Whole, and not as if that command were the only one."""
+    assert run("--help", "list").out == run("--help").out
+
+
+def test_an_unusable_home_is_told_in_one_line(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """By every command that needs it, with exit code 2, and nothing is made; help and the version need none."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CODEX_ROTATE_HOME", "pool")
+    before = sorted(tmp_path.iterdir())
+    for words in ((), ("list",), ("config", "path"), ("doctor",), ("run", "sh"), ("ca", "create")):
+        ran = run(*words)
+        assert (ran.code, ran.out, ran.err.count("\n")) == (2, "", 1)
+        assert str(tmp_path / "pool") in ran.err
+        assert run(*words[:1], "--json", *words[1:]).json["exit_code"] == 2
+    for words in (("--help",), ("version",), ("list", "-h")):
+        assert run(*words).code == 0
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_programs_that_a_command_starts_are_given_whole_paths(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """They may run in another folder, as the proxy in the background does."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CODEX_HOME", "codex here")
+    run("version")
+    assert os.environ["CODEX_HOME"] == str(tmp_path / "codex here")
 
 
 def test_what_cannot_be_read_fails(run: Run, home: Path) -> None:

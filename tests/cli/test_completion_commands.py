@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 
+from accounts.model import Affinity
 from accounts.store import Store
 from cli import app
-from cli.completion_commands import ACCOUNTS, labels, words
+from cli.completion_commands import words
 
 type Run = Callable[..., Any]
 type Fill = Callable[..., Any]
@@ -113,28 +115,70 @@ def test_completion_makes_no_pool_and_minds_no_damage(tab: Tab, home: Path) -> N
     assert tab("config", "get", "str") == ["strategy"]
 
 
-def test_labels_of_a_pool_in_use(home: Path, fill: Fill) -> None:
-    """What a running proxy has just written is there, and its file is not waited for."""
-    fill("ann")
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("use", ["ann", "bob"]),
+        ("pause ann", ["ann", "bob"]),
+        ("resume", ["ann", "bob"]),
+        ("label", ["ann", "bob"]),
+        ("tag", ["ann", "bob"]),
+        ("tag ann", ["+team", "team"]),
+        ("tag ann --remove", ["team"]),
+        ("priority", ["ann", "bob"]),
+        ("reserve", ["ann", "bob"]),
+        ("export", ["ann", "bob"]),
+        ("verify", ["ann", "bob"]),
+        ("check", ["ann", "bob"]),
+        ("logout", ["ann", "bob"]),
+        ("sync push", ["ann", "bob"]),
+        ("why --thread", ["0199-a"]),
+        ("backup restore", ["before-cleanup"]),
+        ("keys remove", ["laptop"]),
+        ("help backup", ["create", "list", "restore"]),
+        ("config get", ["strategy"]),
+    ],
+)
+def test_names_that_are_known(
+    run: Run, fill: Fill, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    line: str, found: list[str],
+) -> None:  # fmt: skip
+    """Wherever a command takes one: accounts, tags, conversations, backups, keys, settings, commands."""
+    fill("ann", "bob")
+    for before in ("tag ann team", "backup create before-cleanup", "keys add laptop"):
+        assert run(*before.split()).code == 0
     with Store(home / "pool.db") as store:
-        key = store.accounts()[0].key
-        store.update_account(key, label="bea").result()
-        assert labels(home / "pool.db") == ["bea"]
-    assert labels(home / "pool.db") == ["bea"]
+        store.save_affinity(Affinity(thread="0199-a", key=store.accounts()[0].key, used_at=1.0))
+    sign = "+" if "+team" in found else ""
+    monkeypatch.setenv("_TYPER_COMPLETE_ARGS", f"codex-rotate {line} {sign}")
+    monkeypatch.setenv("_TYPER_COMPLETE_FISH_ACTION", "get-args")
+    monkeypatch.setenv("_TYPER_COMPLETE_WORD_TO_COMPLETE", sign)
+    monkeypatch.setenv(app.COMPLETING, "complete_fish")
+    capsys.readouterr()
+    with pytest.raises(SystemExit):
+        run()
+    said = [each.split("\t")[0] for each in capsys.readouterr().out.split()]
+    assert {each for each in found if each.startswith(sign)} <= set(said)
+    if "config" not in line:
+        assert {each for each in said if not each.startswith("-")} <= set(found)
 
 
-def test_every_command_that_names_an_account_completes_it() -> None:
-    """By the name of its parameter; the list is here so that another name is noticed."""
-    import typer
+def test_every_parameter_that_names_something_known_completes_it() -> None:
+    """By what such parameters are called; a new one is to be looked at here."""
+    known = {"account", "accounts", "thread", "key", "words"}
 
     def naming(command: Any, path: str = "") -> set[str]:
-        found = {path.strip() for each in command.params if each.name in ACCOUNTS}
+        found = {path.strip() for each in command.params if each.name in known}
         for name, each in getattr(command, "commands", {}).items():
             found |= naming(each, f"{path} {name}")
         return found
 
     found = naming(typer.main.get_command(app.build()))
-    assert {"remove", "logout", "export", "run", "sync push"} <= found
+    assert found == {
+        *("remove", "logout", "export", "run", "sync push", "use", "pause", "resume", "label", "tag", "priority"),
+        *("reserve", "verify", "check", "why", "help"),
+        *(f"config {each}" for each in ("explain", "get", "set", "unset")),
+    }
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,10 @@ WRITING = os.environ.get("JSON_SHAPES") == "write"
 THREAD = "0199c0de-7a11-7000-8000-0000000000aa"
 
 LINES: dict[str, tuple[str, ...]] = {
+    "": (),
     "--version": (),
+    "version": (),
+    "help list": (),
     "no-such-command": (),
     "list": (),
     "use ann": (),
@@ -47,6 +50,7 @@ LINES: dict[str, tuple[str, ...]] = {
     "reserve ann 10": (),
     "remove ann --yes": (),
     "import '{folder}/new.json'": (),
+    "import '{folder}/new.json' '{folder}/auth.json' '{folder}/missing.json'": (),
     "export ann --out '{folder}/out.json'": (),
     "login --device": (),
     "logout ann --yes": (),

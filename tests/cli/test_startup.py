@@ -67,9 +67,15 @@ def test_every_module_with_commands_is_in_the_table() -> None:
         (["--version"], ()),
         (["--version", "--json"], ()),
         (["list", "--version"], ("list_commands",)),
-        ([], tuple(COMMANDS)),
+        ([], ()),
+        (["--json"], ()),
         (["--help"], tuple(COMMANDS)),
+        (["-h"], tuple(COMMANDS)),
+        (["--help", "list"], tuple(COMMANDS)),
         (["lst"], tuple(COMMANDS)),
+        (["help"], tuple(COMMANDS)),
+        (["help", "lst"], tuple(COMMANDS)),
+        (["help", "list"], ("list_commands", "help_commands")),
     ],
 )
 def test_which_modules_are_needed(arguments: list[str], modules: tuple[str, ...]) -> None:
@@ -80,6 +86,7 @@ def test_which_modules_are_needed(arguments: list[str], modules: tuple[str, ...]
 @pytest.mark.parametrize(
     ("words", "uses"),
     [
+        ((), set[str]()),
         (("--version",), set[str]()),
         (("list",), set[str]()),
         (("list", "--json"), set[str]()),
@@ -97,7 +104,7 @@ def test_a_command_loads_what_it_uses(words: tuple[str, ...], uses: set[str]) ->
     assert HEAVY & loaded(*words) <= uses
 
 
-@pytest.mark.parametrize("words", [("--version",), ("list",), ("script",), ("config", "path")])
+@pytest.mark.parametrize("words", [(), ("--version",), ("list",), ("script",), ("config", "path")])
 def test_a_light_command_stays_light(words: tuple[str, ...]) -> None:
     assert len(loaded(*words)) <= LIMIT
 

@@ -1,0 +1,69 @@
+"""Help has its commands in panels and ends with examples, and fits 80 columns."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import typer
+
+from cli.app import COMMANDS, build
+from cli.examples import EXAMPLES
+from cli.help_looks import PANELS, examples
+
+type Run = Callable[..., Any]
+
+SOON = {"stop", "join"}
+"""Commands that have their place once they are there."""
+
+
+@pytest.fixture(autouse=True)
+def eighty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+
+
+def paths(group: Any, before: str = "") -> Iterator[tuple[str, Any]]:
+    for name, each in group.commands.items():
+        if getattr(each, "commands", None) is not None:
+            yield from paths(each, f"{before}{name} ")
+        else:
+            yield f"{before}{name}", each
+
+
+def test_every_command_has_its_panel() -> None:
+    """One, and no panel names what there is not."""
+    placed = [name for names in PANELS.values() for name in names]
+    there = {name for names in COMMANDS.values() for name in names}
+    assert len(placed) == len(set(placed))
+    assert set(placed) - SOON == there - SOON
+
+
+def test_the_program_s_help_has_the_panels(run: Run) -> None:
+    said = run("--help").out
+    assert [name for name in PANELS if name in said] == list(PANELS)
+    assert said.index("login") < said.index("list ") < said.index("serve") < said.index("doctor")
+
+
+def test_every_help_ends_with_its_examples_and_fits(run: Run) -> None:
+    """Whole lines: an example that is broken cannot be copied."""
+    command: Any = typer.main.get_command(build())
+    for name, _ in paths(command):
+        lines = run(*name.split(), "--help").out.splitlines()
+        assert max(map(len, lines)) <= 80, name
+        shown = examples(f"codex-rotate {name}").splitlines()[1:]
+        assert lines[-len(shown) :] == shown, name
+        assert [line.strip() for line in shown[1:]] == list(EXAMPLES[name])
+        assert 1 <= len(EXAMPLES[name]) <= 3
+
+
+def test_one_example_is_no_plural() -> None:
+    assert examples("codex-rotate demo").splitlines()[1] == " Example:"
+    assert examples("codex-rotate list").splitlines()[1] == " Examples:"
+    assert examples("codex-rotate keys") == ""
+
+
+def test_sentences_are_not_broken_where_the_source_is(run: Run) -> None:
+    """At 200 columns a paragraph of the help is one line."""
+    lines = run("help", "check", "--json").json["help"].splitlines()
+    command: Any = typer.main.get_command(build(["check_commands"]))
+    assert all("\n" not in part for part in command.commands["check"].help.split("\n\n"))
+    assert any("What an answer corrects is corrected" in line for line in lines)
