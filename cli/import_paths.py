@@ -2,6 +2,7 @@
 
 import difflib
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,12 +41,12 @@ class Unreadable(CannotImport):
 class Given:
     """One path and the logins in it, or why there are none."""
 
-    path: Path
+    path: str
     imported: Imported | None = None
     error: str = ""
 
 
-def read(paths: list[Path]) -> list[Given]:
+def read(paths: Sequence[str]) -> list[Given]:
     """What is in each of these files and folders; one that is wrong keeps no other one out."""
     found = []
     for path in dict.fromkeys(paths):
@@ -56,8 +57,11 @@ def read(paths: list[Path]) -> list[Given]:
     return found
 
 
-def read_one(path: Path) -> Imported:
-    """The logins in a file or folder. Raises NotThere, Unreadable, or BadAuthFile for what is no login."""
+def read_one(given: str) -> Imported:
+    """The logins in a file or folder. Raises CannotImport, or BadAuthFile for what is no login."""
+    if not given:  # as a path it would be this folder
+        raise CannotImport("An empty path names nothing.", "Check the variable that it came from.")
+    path = Path(given)
     with suppress(RuntimeError):  # ~somebody who is not known: that is not there
         path = path.expanduser()
     try:

@@ -32,6 +32,7 @@ LOGINS: Final = {
     "hidden": "keeps its login in the system's keyring",
     "unreadable": "its login file cannot be read",
     "none": "not logged in",
+    "no_home": "CODEX_HOME names no folder, and so the client does not start",
 }
 _KEYRING: Final = re.compile(rb"""^\s*cli_auth_credentials_store\s*=\s*["'](keyring|auto)["']""", re.MULTILINE)
 
@@ -107,6 +108,8 @@ def _proxies(environ: Mapping[str, str]) -> Sequence[str]:
 
 def login_of(environ: Mapping[str, str]) -> str:
     """How the client is logged in, as far as its files tell (docs/codex-wire.md section 4)."""
+    if environ.get("CODEX_HOME") and not paths.codex_home(environ).is_dir():
+        return "no_home"
     try:
         document = json.loads(_beginning(paths.codex_auth_file(environ)))
     except FileNotFoundError:
@@ -194,6 +197,8 @@ def next_steps(seen: Look) -> list[Step]:
     steps = []
     if not seen.installed:
         steps.append(Step(INSTALL, "install the client"))
+    if seen.login == "no_home":
+        steps.append(Step('mkdir -p "$CODEX_HOME"', "make the folder that it names"))
     if seen.login in {"none", "api_key"}:
         steps.append(Step("codex login", "log the client in, with any ChatGPT account"))
     if not seen.states.get(READY):

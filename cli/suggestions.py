@@ -200,6 +200,13 @@ INSTEAD: Final[Mapping[tuple[str, str], str]] = {
     ("", "-v"): "Did you mean `--version`?",
 }
 """Where no other option is meant: what to do. "" is any command."""
+EXTRA: Final[Mapping[str, str]] = {
+    "login": "--label {NAME}",
+    "serve": "--listen 127.0.0.1:{PORT}",
+    "why": "--thread {ID}",
+}
+"""The option that a word without one was meant for, where a command takes no such word."""
+_EXTRA: Final = re.compile(r"unexpected extra argument\w*(?:\(s\))? \((\S+?)\)")
 _PASSWORD: Final = re.compile(r"://\S*@")
 """What an argument in the wrong place may hold, and its refusal must not repeat."""
 _PLACE: Final = re.compile(r"\{([^}]+)\}")
@@ -209,6 +216,7 @@ _FITTING: Final = {
     "HOST": re.compile(r"[\w.-]{1,60}"),
     "HOST:PORT": re.compile(r"[\w.-]{1,60}:\d{1,5}"),
     "NAME": re.compile(r"[\w.@-]{1,60}"),
+    "ID": re.compile(r"[0-9a-f-]{20,60}"),
     "ACCOUNT": re.compile(r"[\w.@-]{1,60}"),
 }
 
@@ -237,8 +245,11 @@ def refusal(error: Exception, arguments: Sequence[str]) -> str:
     below = getattr(context.command, "commands", None)
     if below is not None:
         word = _astray(root, arguments)
-        return str(UnknownCommand(word, path, root)) if word else _with_help(f"{_which(path, below)}", context)
-    return _with_help(_said(error), context)
+        if word is None:
+            return _with_help(_which(path, below), context)
+        return _misordered(word, path, root, arguments) or str(UnknownCommand(word, path, root))
+    said = _said(error) + _shown(" ".join(path), error)
+    return _with_help(f"{said} {_extra_meant(' '.join(path), said)}", context)
 
 
 def likely(word: str, path: Sequence[str], root: Any) -> list[str]:
@@ -267,15 +278,33 @@ def _below(command: Any) -> Mapping[str, Any]:
     return getattr(command, "commands", None) or {}
 
 
-def _astray(root: Any, arguments: Sequence[str]) -> str:
-    """The first word that names no command where one has to stand, "" when there is none: groups have flags only."""
+def _astray(root: Any, arguments: Sequence[str]) -> str | None:
+    """The first word that names no command where one has to stand, None when there is none: groups have flags only."""
     command = root
     for word in arguments:
         if not word.startswith("-"):
             if word not in _below(command):
                 return word
             command = command.commands[word]
-    return ""
+    return None
+
+
+def _misordered(word: str, path: Sequence[str], root: Any, arguments: Sequence[str]) -> str:
+    """What to say when the command comes later, "" when it does not."""
+    later = next((each for each in arguments if each in root.commands), "")
+    if path or not later or likely(word, path, root):
+        return ""
+    return _with_help(f"The command comes first: `{NAME} {later}`, then {_PASSWORD.sub('://***@', word)!r}.", NAME)
+
+
+def _extra_meant(command: str, said: str) -> str:
+    """A sentence about the option that a word too many is the value of, "" for any other refusal."""
+    extra = _EXTRA.search(said)
+    option = EXTRA.get(command, "") if extra else ""
+    place = _PLACE.search(option)
+    if extra is None or place is None or not _FITTING[place[1]].fullmatch(extra[1]):
+        return ""
+    return f"Did you mean `{_PLACE.sub(extra[1], option)}`?"
 
 
 def _which(path: Sequence[str], below: Mapping[str, Any]) -> str:
@@ -322,6 +351,15 @@ def _values(option: str, arguments: Sequence[str]) -> Iterator[str]:
 def _said(error: Any) -> str:
     text = _PASSWORD.sub("://***@", str(getattr(error, "format_message", error.__str__)()))
     return f"{' '.join(text.split()).rstrip('.')}."
+
+
+def _shown(command: str, error: Any) -> str:
+    """How a command is used to whom an argument of it is missing."""
+    from cli.examples import EXAMPLES
+
+    missing = getattr(error, "param", None) is not None and str(error.format_message()).startswith("Missing")
+    lines = EXAMPLES.get(command, ()) if missing else ()
+    return f" For example: `{lines[0]}`." if lines else ""
 
 
 def _with_help(text: str, where: Any) -> str:

@@ -45,7 +45,7 @@ def add_to(app: typer.Typer) -> None:
 
 def import_command(
     path: Annotated[
-        list[Path],
+        list[str],
         typer.Argument(
             metavar="PATH...",
             help="The client's auth.json or accounts.json, codex-multi-auth's account file, folders of such files.",
@@ -126,18 +126,18 @@ def import_several(store: Store, given: Sequence[Given], wishes: Wishes, now: fl
     problems = tuple(problem for each in given if each.imported for problem in each.imported.problems)
     failed = [(each.path, each.error) for each in given if each.error]
     data = {
-        "results": [told | {"file": str(path)} for path, told in results],
+        "results": [told | {"file": path} for path, told in results],
         "problems": list(problems),
-        "failed": [{"file": str(path), "error": error} for path, error in failed],
+        "failed": [{"file": path, "error": error} for path, error in failed],
     }
     told = (f"Use them: {NEXT_STEP}",) if results else ()
     if failed:
-        told = (f"Not imported: {', '.join(str(path) for path, _ in failed)}. The reasons are above.", *told)
+        told = (f"Not imported: {', '.join(path or repr(path) for path, _ in failed)}. The reasons are above.", *told)
     return Result(
         "\n".join(told),
         data,
         exit_code=1 if failed else 0,
-        table=_table([(str(path), each) for path, each in results]) if results else None,
+        table=_table(results) if results else None,
         notes=(*problems, *(error for _, error in failed)),
     )
 

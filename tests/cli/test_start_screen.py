@@ -145,6 +145,19 @@ def test_a_login_in_the_keyring_is_not_taken_for_none(tmp_path: Path) -> None:
     assert login_of({"CODEX_HOME": str(tmp_path)}) == "hidden"
 
 
+@pytest.mark.parametrize("kind", ["missing", "a file"])
+def test_a_client_whose_folder_is_none(
+    run: Run, fill: Fill, client: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """The official client refuses to start with it."""
+    fill("ann")
+    if kind == "a file":
+        (client / "other").touch()
+    monkeypatch.setenv("CODEX_HOME", str(client / "other"))
+    assert "CODEX_HOME names no folder" in run().out
+    assert commands(run)[0] == 'mkdir -p "$CODEX_HOME"'
+
+
 def test_running_proxies_are_named() -> None:
     seen = Look(states={"ready": 1}, proxies=("http://127.0.0.1:8118",))
     assert "listens at http://127.0.0.1:8118" in shown(seen, "/home", 80).message

@@ -95,6 +95,50 @@ def test_an_option_that_there_is_not(run: Run, line: str, said: str) -> None:
     assert said in ran.err
 
 
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (
+            "pause",
+            "Missing argument 'accounts'. For example: `codex-rotate pause work`. See `codex-rotate pause --help`.",
+        ),
+        ("export work", "Missing option '--out'. For example: `codex-rotate export work --out work.json`."),
+        ("keys remove", "For example: `codex-rotate keys remove bob`."),
+    ],
+)
+def test_what_is_missing_is_shown(run: Run, line: str, said: str) -> None:
+    ran = run(*line.split())
+    assert (ran.code, ran.err.count("\n")) == (2, 1)
+    assert said in ran.err
+
+
+def test_a_value_that_is_refused_has_no_example(run: Run) -> None:
+    """The message says what it may be."""
+    assert "For example" not in run("import", "x", "--routing-override", "eu").err
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("login work", "(work). Did you mean `--label work`?"),
+        ("serve 9000", "(9000). Did you mean `--listen 127.0.0.1:9000`?"),
+        ("serve nine", "(nine). See `codex-rotate serve --help`."),
+        ("list work", "(work). See `codex-rotate list --help`."),
+        ("work list", "The command comes first: `codex-rotate list`, then 'work'."),
+        ("http://a:s3cret@b list", "then 'http://***@b'."),
+    ],
+)
+def test_a_word_in_the_wrong_place(run: Run, line: str, said: str) -> None:
+    ran = run(*line.split())
+    assert (ran.code, ran.err.count("\n")) == (2, 1)
+    assert said in ran.err
+
+
+def test_an_empty_word_is_told_as_one(run: Run) -> None:
+    """A variable of the shell's that was not set."""
+    assert run("").err == "codex-rotate: No such command ''. See `codex-rotate --help`.\n"
+
+
 def test_a_group_alone_says_what_is_in_it(run: Run) -> None:
     said = run("keys").err
     assert "`codex-rotate keys add`, " in said
