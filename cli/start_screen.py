@@ -39,10 +39,12 @@ _KEYRING: Final = re.compile(rb"""^\s*cli_auth_credentials_store\s*=\s*["'](keyr
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """`states` counts accounts by state; `serving` is the label of the one that everybody uses or that served last, ""
-    for none; `trouble` is why the pool cannot be read. `login` is the client's, in a word of LOGINS."""
+    """`states` counts accounts by state, `able` those that can serve now; `serving` is the label of the one that
+    everybody uses or that served last, "" for none; `trouble` is why the pool cannot be read. `login` is the client's,
+    in a word of LOGINS."""
 
     states: Mapping[str, int]
+    able: int = 0
     serving: str = ""
     chosen: bool = False
     trouble: str = ""
@@ -73,6 +75,7 @@ def look(environ: Mapping[str, str], now: float) -> Look:
     active = next((row for row in rows if row["active"]), None)
     return Look(
         states=Counter(str(row["state"]) for row in rows),
+        able=sum(bool(row["serves"]) for row in rows),
         serving=str(active["label"]) if active else "",
         chosen=bool(active and active["chosen"]),
         trouble=trouble,
@@ -150,7 +153,7 @@ def shown(seen: Look, home: str, width: int) -> Result:
     data = {
         "version": current(),
         "home": home,
-        "accounts": {"total": sum(seen.states.values()), "states": dict(seen.states)},
+        "accounts": {"total": sum(seen.states.values()), "able": seen.able, "states": dict(seen.states)},
         "serving": seen.serving or None,
         "proxies": list(seen.proxies),
         "client": {"installed": seen.installed, "login": seen.login},
@@ -165,7 +168,8 @@ def about_accounts(seen: Look) -> str:
         return seen.trouble
     if not seen.states:
         return "none yet"
-    counted = ", ".join(f"{number} {state.replace('_', ' ')}" for state, number in seen.states.items())
+    states = sorted(seen.states.items(), key=lambda each: each[0] != READY)
+    counted = ", ".join(f"{number} {state.replace('_', ' ')}" for state, number in states)
     if not seen.serving:
         return counted
     return f"{counted}; {'everybody uses' if seen.chosen else 'served last:'} {seen.serving}"
@@ -201,11 +205,11 @@ def next_steps(seen: Look) -> list[Step]:
         steps.append(Step('mkdir -p "$CODEX_HOME"', "make the folder that it names"))
     if seen.login in {"none", "api_key"}:
         steps.append(Step("codex login", "log the client in, with any ChatGPT account"))
-    if not seen.states.get(READY):
+    if not seen.able:
         steps.append(Step("codex-rotate list", "why no account can serve now, and what to do"))
     if not steps:
         steps.append(Step("codex-rotate run codex", "start the client behind the proxy"))
         steps.append(Step("codex-rotate list", "what each account is doing"))
-    elif len(steps) == 1 and seen.states.get(READY):
+    elif len(steps) == 1 and seen.able:
         steps.append(Step("codex-rotate run codex", "then start the client behind the proxy"))
     return [*steps, Step("codex-rotate doctor", "find out what is wrong, if something is")]

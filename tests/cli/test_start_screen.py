@@ -55,7 +55,7 @@ def test_accounts_and_no_proxy(run: Run, fill: Fill, client: Path) -> None:
     fill("ann", "bob")
     told = run("--json").json
     assert (told["accounts"], told["proxies"], told["client"]) == (
-        {"total": 2, "states": {"ready": 2}},
+        {"total": 2, "able": 2, "states": {"ready": 2}},
         [],
         {"installed": True, "login": "chatgpt"},
     )
@@ -70,7 +70,7 @@ def test_accounts_and_no_proxy(run: Run, fill: Fill, client: Path) -> None:
 def test_who_serves(run: Run, fill: Fill, client: Path) -> None:
     fill("ann", "bob")
     run("use", "bob")
-    assert "2 ready; everybody uses bob" in run().out
+    assert "1 ready, 1 passed over; everybody uses bob" in run().out
     assert run("--json").json["serving"] == "bob"
 
 
@@ -83,7 +83,7 @@ def test_accounts_that_do_not_serve_are_counted(run: Run, fill: Fill, home: Path
             bob.key, Cooldown(until=clock.now() + 3600, reason="usage_limit", since=clock.now())
         ).result()
     assert run("--json").json["accounts"]["states"] == {"needs_login": 1, "resting": 1, "ready": 1}
-    assert "1 needs login, 1 resting, 1 ready" in run().out
+    assert "1 ready, 1 needs login, 1 resting" in run().out
     run("pause", "cy")
     assert commands(run)[0] == "codex-rotate list"
 
@@ -174,7 +174,7 @@ def test_who_served_last_is_not_told_as_chosen() -> None:
 def test_there_are_two_or_three_steps_and_they_fit(
     login: str, installed: bool, states: dict[str, int], trouble: str
 ) -> None:
-    seen = Look(states=states, login=login, installed=installed, trouble=trouble)
+    seen = Look(states=states, able=states.get("ready", 0), login=login, installed=installed, trouble=trouble)
     steps = next_steps(seen)
     assert 2 <= len(steps) <= 4
     assert len({each.command for each in steps}) == len(steps)
