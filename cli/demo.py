@@ -16,11 +16,20 @@ from typing import Final
 from cli import demo_client, demo_screen
 from cli.demo_scene import MEANINGS, ROOT, Act, Door, Show, Turn
 from cli.processes import Finished, run
+from cli.render import say
 from cli.result import Result, Table
 
 TURN_SECONDS: Final = 20.0
-FETCH_SECONDS: Final = 20.0
-PACKAGE: Final = ("--yes", "--package", "@openai/codex", "--")
+LOOK_SECONDS: Final = 20.0
+FETCH_SECONDS: Final = 600.0
+"""For some 170 MB over whatever line there is; Ctrl-C ends it earlier."""
+PACKAGE: Final = ("--package", "@openai/codex", "--", "node", "-p", "process.env.PATH")
+BUILT_IN: Final = "--built-in-client"
+FETCHING: Final = (
+    "codex-rotate: `codex` is not installed here, so npx fetches the official client into its cache: some 170 MB to "
+    f"download the first time, 620 MB on disk. Ctrl-C stops it; `codex-rotate demo {BUILT_IN}` needs no download."
+)
+NOT_FETCHED: Final = "codex-rotate: npx could not fetch the official client, so the built-in one plays."
 TRANSPORTS: Final = {"WebSocket": "auto", "HTTP": "sse"}
 """Each transport's name and the proxy's `rotate_transport`."""
 QUIET: Final = (
@@ -33,15 +42,14 @@ QUIET: Final = (
 """What keeps the official CLI from looking for anything but the model: there is nothing else on loopback."""
 
 
-def demo(*, as_json: bool = False) -> Result:
-    """Play three turns at once over each transport and tell what happened."""
-    client = find_client(os.environ)
-    transports = TRANSPORTS if client else {"HTTP": "sse"}
+def demo(*, built_in: bool = False, as_json: bool = False) -> Result:
+    """Play three turns at once over each transport and tell what happened. `built_in`: not by the official client."""
     columns = shutil.get_terminal_size().columns
     moving = not as_json and demo_screen.can_move(sys.stdout, sys.stderr, os.environ, columns)
     with ending_in_order(), tempfile.TemporaryDirectory(prefix="codex-rotate demo ") as folder, ExitStack() as stack:
-        show = stack.enter_context(demo_screen.live(demo_screen.Screen(list(transports)))) if moving else None
-        turns = play(Path(folder), transports, client, show)
+        client = "" if built_in else find_client(os.environ)
+        show = stack.enter_context(demo_screen.live(demo_screen.Screen(list(TRANSPORTS)))) if moving else None
+        turns = play(Path(folder), TRANSPORTS, client, show)
     return report(turns, client)
 
 
@@ -49,9 +57,7 @@ def play(folder: Path, transports: Mapping[str, str], client: str, show: Show | 
     """All acts, up to one that fails. They get ready at the same time and are played one after the other."""
 
     def take_turn(door: Door, prompt: str) -> Finished:
-        if not client:
-            return demo_client.ask(door.proxy, door.ca_file, door.home_login, prompt)
-        return ask_official(client, door, prompt)
+        return ask_official(client, door, prompt) if client else ask_built_in(door, prompt)
 
     with ExitStack() as stack:
         acts = [stack.enter_context(Act(folder / option, name, option)) for name, option in transports.items()]
@@ -79,21 +85,39 @@ def ending_in_order() -> Iterator[None]:
 
 
 def find_client(environ: Mapping[str, str]) -> str:
-    """The official CLI: named by CODEX_BIN, on the PATH, of this clone's tests, or fetched by npx. Empty: none."""
+    """The official CLI: named by CODEX_BIN, on the PATH, of this clone's tests, or npx's. Empty: none."""
     installed = ROOT / "tests" / "e2e" / "node_modules" / ".bin" / "codex"
     for found in (environ.get("CODEX_BIN"), shutil.which("codex"), str(installed) if installed.exists() else None):
         if found:
             return found
     npx = shutil.which("npx")
-    return fetched([npx, *PACKAGE], environ) if npx else ""
+    return from_npx([npx], environ) if npx else ""
 
 
-def fetched(npx: Sequence[str], environ: Mapping[str, str]) -> str:
-    """Where npx has put the client; empty if it could not, or not soon. The turns are not left to npx: it would ask
-    its registry through the demo's proxy, which leads nowhere but to the stand-in."""
+def from_npx(npx: Sequence[str], environ: Mapping[str, str]) -> str:
+    """Where npx has put the client, earlier or now, which is said before; empty if it cannot. The turns are not left
+    to npx: it would ask its registry through the demo's proxy, which leads nowhere but to the stand-in."""
     with tempfile.TemporaryDirectory() as folder:
-        told = run([*npx, "node", "-p", "process.env.PATH"], environ, Path(folder), FETCH_SECONDS)
-    return (shutil.which("codex", path=told.out.strip()) or "") if told.code == 0 else ""
+        told = run([*npx, "--no", *PACKAGE], environ, Path(folder), LOOK_SECONDS)
+        if told.code:
+            say(FETCHING)
+            told = run([*npx, "--yes", *PACKAGE], environ, Path(folder), FETCH_SECONDS)
+    found = shutil.which("codex", path=told.out.strip()) if told.code == 0 else None
+    if not found:
+        say(NOT_FETCHED)
+    return found or ""
+
+
+def ask_built_in(door: Door, prompt: str) -> Finished:
+    """The user's side without the official CLI."""
+    from httpx import HTTPError  # late, as in the client
+    from wsproto.utilities import ProtocolError
+
+    ask = demo_client.ask if door.option == "sse" else demo_client.ask_by_socket
+    try:
+        return ask(door.proxy, door.ca_file, door.home_login, prompt)
+    except (OSError, HTTPError, ProtocolError) as e:
+        return Finished(1, "", f"{type(e).__name__}: {e}")
 
 
 def ask_official(client: str, door: Door, prompt: str) -> Finished:
@@ -156,11 +180,7 @@ def told_good(turns: Sequence[Turn], client: str) -> str:
     )
     counted = ", ".join(f"{count} x {meaning}" for meaning, count in refusals.items()) or "no refusal"
     rotations = sum(turn.rotations for turn in turns)
-    who = (
-        "the official Codex CLI"
-        if client
-        else "the built-in client, which speaks HTTP only (the official one is not here)"
-    )
+    who = "the official Codex CLI" if client else "the built-in client, not by the official one"
     return (
         f"The user saw:  {_counted(len(turns), 'answer')}, no error.\n"
         f"What happened: {counted}; {_counted(rotations, 'rotation')}.\n"

@@ -37,9 +37,11 @@ MEANINGS: Final = {429: "at its limit", 401: "signed out", 101: "answers", 200: 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Door:
-    """Where a client of the demo gets in: the proxy, what to trust, a folder of its own, its login."""
+    """Where a client of the demo gets in: the proxy, its `rotate_transport`, what to trust, a folder of its own, its
+    login."""
 
     proxy: str
+    option: str
     ca_file: Path
     folder: Path
     home_login: Mapping[str, object]
@@ -140,7 +142,7 @@ class Act:
         folder.mkdir()
         ca_file = self._folder / "ca" / CERTIFICATE_FILE
         began = clock.monotonic()
-        door = Door(proxy=url, ca_file=ca_file, folder=folder, home_login=self._home)
+        door = Door(proxy=url, option=self._option, ca_file=ca_file, folder=folder, home_login=self._home)
         finished = take_turn(door, PROMPTS[number])
         return finished, clock.monotonic() - began
 

@@ -66,7 +66,7 @@ EXAMPLES: Final = {
     "fix": ("codex-rotate fix --dry-run", "codex-rotate fix"),
     "report": ("codex-rotate report", "codex-rotate report --out report.txt"),
     "debug bundle": ("codex-rotate debug bundle --out bundle.zip",),
-    "demo": ("codex-rotate demo",),
+    "demo": ("codex-rotate demo", "codex-rotate demo --built-in-client"),
     "config path": ("codex-rotate config path",),
     "config show": ("codex-rotate config show",),
     "config explain": ("codex-rotate config explain strategy",),

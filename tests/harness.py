@@ -6,6 +6,7 @@ Everything that waits is bounded and ends as soon as what it waits for is there.
 import json
 import os
 import re
+import socket
 import ssl
 import subprocess
 import sys
@@ -41,6 +42,13 @@ def eventually(condition: Callable[[], object], seconds: float = PATIENCE) -> bo
             return False
         looked.wait(0.01)
     return True
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens at."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
 
 
 class Output:

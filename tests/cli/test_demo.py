@@ -7,12 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import certifi
 import pytest
 
 from cli import demo
-from cli.demo_scene import ANSWER, Step, Turn
+from cli.demo_scene import ANSWER, Door, Step, Turn
 from cli.processes import Finished
-from tests.harness import eventually, plain_environment
+from tests.harness import eventually, free_port, plain_environment
 
 CODEX_ROTATE = Path(sys.executable).parent / "codex-rotate"
 
@@ -23,12 +24,24 @@ def turn(finished: Finished | None, *steps: tuple[str, int]) -> Turn:
 
 
 def test_without_the_official_cli_the_built_in_client_plays_three_turns_at_once(tmp_path: Path) -> None:
-    """A spent and a revoked account are passed over, in a folder whose name has a space, and every turn is answered."""
-    turns = demo.play(tmp_path, {"HTTP": "sse"}, "", None)
-    assert [one.finished for one in turns] == [Finished(0, ANSWER, "")] * 3
-    assert all(not one.steps[-1].refused and one.steps[-1].status == 200 for one in turns)
-    assert {"spent 429 at its limit", "revoked 401 signed out"} <= {str(step) for one in turns for step in one.steps}
-    assert sum(one.rotations for one in turns) >= 2
+    """Over each transport a spent and a revoked account are passed over, and every turn is answered."""
+    turns = demo.play(tmp_path, demo.TRANSPORTS, "", None)
+    assert [one.finished for one in turns] == [Finished(0, ANSWER, "")] * 6
+    assert [(one.transport, one.steps[-1].status) for one in turns] == [("WebSocket", 101)] * 3 + [("HTTP", 200)] * 3
+    for transport in demo.TRANSPORTS:
+        steps = {str(step) for one in turns if one.transport == transport for step in one.steps}
+        assert {"spent 429 at its limit", "revoked 401 signed out"} <= steps
+
+
+def test_a_proxy_that_is_not_there_is_told_with_the_built_in_clients_words(tmp_path: Path) -> None:
+    """As with the official one: an exit code and what it said, and no end of the demo by a traceback."""
+    login = {"tokens": {"access_token": "t", "account_id": "a"}}
+    proxy, ca_file = f"http://127.0.0.1:{free_port()}", Path(certifi.where())
+    for option in demo.TRANSPORTS.values():
+        door = Door(proxy=proxy, option=option, ca_file=ca_file, folder=tmp_path, home_login=login)
+        finished = demo.ask_built_in(door, "hi")
+        assert finished.code == 1
+        assert "refused" in finished.err
 
 
 def test_the_client_is_looked_for_by_name_first() -> None:
@@ -36,15 +49,42 @@ def test_the_client_is_looked_for_by_name_first() -> None:
     assert demo.find_client({"CODEX_BIN": "/opt/codex"}) == "/opt/codex"
 
 
-def test_what_npx_has_fetched_is_started_without_npx(tmp_path: Path) -> None:
-    """npx says where by its PATH. One that cannot fetch the client fails, and a client that is not there is none."""
+def npx(said: str, *, refusing: str) -> tuple[str, ...]:
+    """A program that says where it has put the client, unless it gets this option."""
+    return (sys.executable, "-c", f"import sys; print({said!r}); sys.exit({refusing!r} in sys.argv)")
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> Path:
     codex = tmp_path / "codex"
     codex.write_text("#!/bin/sh\n")
     codex.chmod(0o755)
-    npx = (sys.executable, "-c")
-    assert demo.fetched((*npx, f"print({str(tmp_path)!r})"), os.environ) == str(codex)
-    assert demo.fetched((*npx, f"import sys; print({str(tmp_path)!r}); sys.exit(1)"), os.environ) == ""
-    assert demo.fetched((*npx, "print('/nowhere')"), os.environ) == ""
+    return codex
+
+
+def test_what_npx_has_fetched_before_is_taken_in_silence(client: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It says where by its PATH; the client is started without it."""
+    assert demo.from_npx(npx(str(client.parent), refusing="--yes"), os.environ) == str(client)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_download_is_announced_with_its_size_and_the_way_around(
+    client: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On stderr, so that --json stays one value; before it begins."""
+    assert demo.from_npx(npx(str(client.parent), refusing="--no"), os.environ) == str(client)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "170 MB to download" in err
+    assert "demo --built-in-client" in err
+
+
+@pytest.mark.parametrize(("said", "refusing"), [("/nowhere", "neither"), ("", "--")])
+def test_where_npx_cannot_fetch_the_client_the_built_in_one_plays(
+    said: str, refusing: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert demo.from_npx(npx(said, refusing=refusing), os.environ) == ""
+    assert "the built-in one plays" in capsys.readouterr().err
 
 
 def test_after_an_act_that_failed_the_next_one_is_not_played(tmp_path: Path) -> None:
@@ -75,10 +115,10 @@ def test_what_the_user_saw_stands_beside_what_happened() -> None:
 
 
 def test_as_json_it_is_one_value() -> None:
-    """Nothing is drawn, and the value says what each account answered."""
+    """Nothing is drawn, and the value says what each account answered. The client that was named is not asked for."""
     done = subprocess.run(
-        [CODEX_ROTATE, "demo", "--json"],
-        env={**plain_environment(), "CODEX_BIN": os.environ.get("CODEX_BIN", "")},
+        [CODEX_ROTATE, "demo", "--built-in-client", "--json"],
+        env={**plain_environment(), "CODEX_BIN": "/nowhere"},
         capture_output=True,
         text=True,
         timeout=60,
@@ -86,7 +126,8 @@ def test_as_json_it_is_one_value() -> None:
     )
     assert (done.returncode, done.stderr) == (0, "")
     told = json.loads(done.stdout)
-    assert told["rotations"] >= 2
+    assert told["client"] == "built-in"
+    assert told["rotations"] >= 4
     assert {one["exit_code"] for one in told["turns"]} == {0}
 
 
@@ -97,7 +138,7 @@ def test_a_demo_that_is_told_to_end_leaves_nothing_behind(tmp_path: Path, number
     temporary = tmp_path / "a temporary folder"
     temporary.mkdir()
     running = subprocess.Popen(
-        [CODEX_ROTATE, "demo"],
+        [CODEX_ROTATE, "demo", "--built-in-client"],
         env={**plain_environment(), "TMPDIR": str(temporary)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -1,6 +1,8 @@
 """Control from another process, and the command that serves until its stdin closes."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +12,7 @@ import httpx
 import pytest
 
 from standin import StandIn
+from tests.harness import eventually
 from tests.standin.clients import QUICK, RESPONSES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -98,3 +101,22 @@ def test_the_command() -> None:
         process.stdin.close()
         assert process.wait(timeout=10) == 0
     assert not Path(place["ca_file"]).exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are posix")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_the_command_in_the_background_of_a_shell(number: signal.Signals, tmp_path: Path) -> None:
+    """A file says where, in a shell's words; it has no use for stdin, ends with the terminal, and leaves nothing."""
+    file = tmp_path / "it's here.env"
+    command = [sys.executable, "-W", "error", "-m", "standin", "--env", str(file)]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL) as process:
+        assert eventually(file.exists)
+        asked = '. "$1" && curl -sS "$STANDIN_URL/_standin/requests" && echo " $STANDIN_PID $STANDIN_CA"'
+        told = subprocess.run(["sh", "-c", asked, "sh", str(file)], capture_output=True, text=True, check=True).stdout
+        requests, pid, ca_file = told.split()
+        assert (requests, int(pid)) == ("[]", process.pid)
+        assert Path(ca_file).is_file()
+        process.send_signal(number)
+        assert process.wait(timeout=10) == 0
+    assert not Path(ca_file).exists()
+    assert not list(tmp_path.iterdir())
