@@ -10,7 +10,7 @@ from cli.doctor_finding import Findings, ok, problem
 from config.version import current
 
 LOWEST: Final = (12, 2)
-BELOW: Final = (13,)
+BELOW: Final = (12, 4)
 """The releases of mitmproxy that this one is for, as pyproject.toml asks for them."""
 
 

@@ -1,5 +1,7 @@
 """The check that is made before the proxy starts."""
 
+import re
+
 import pytest
 from mitmproxy import hooks
 from mitmproxy.addons.proxyserver import Proxyserver
@@ -7,11 +9,19 @@ from mitmproxy.proxy.layers.http import HttpLayer, HttpStream
 from mitmproxy.test import taddons
 
 from addons import selftest
+from tests.harness import ROOT
 
 
 def test_the_installed_mitmproxy_passes():
     with taddons.context(Proxyserver()) as context:
         assert selftest.check(context.options) is None
+
+
+def test_known_to_work_is_what_is_tested():
+    """From the lowest release that pyproject.toml allows, which `make installs` tries, to the one that is locked."""
+    lowest = re.search(r'"mitmproxy>=([\d.]+)', (ROOT / "pyproject.toml").read_text("utf-8"))[1]
+    locked = re.search(r"^mitmproxy==([\d.]+)", (ROOT / "requirements.lock").read_text("utf-8"), re.MULTILINE)[1]
+    assert f"{lowest}.0 to {locked}" == selftest.KNOWN
 
 
 def without_check_killed(monkeypatch):

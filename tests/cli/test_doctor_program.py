@@ -11,8 +11,8 @@ from tests.harness import ROOT
 
 @pytest.mark.parametrize(
     ("installed", "states"),
-    [("12.2.3", [OK]), ("12.2", [OK]), ("12.10.0.dev", [OK]), ("12.1.9", [PROBLEM, OK]), ("13.0.0", [PROBLEM, OK]),
-     ("", [PROBLEM, OK])],
+    [("12.2.3", [OK]), ("12.2", [OK]), ("12.3.10.dev", [OK]), ("12.1.9", [PROBLEM, OK]), ("12.4.0", [PROBLEM, OK]),
+     ("12.10.0", [PROBLEM, OK]), ("13.0.0", [PROBLEM, OK]), ("", [PROBLEM, OK])],
 )  # fmt: skip
 def test_the_release_of_mitmproxy(installed: str, states: list[object]) -> None:
     found = short(versions(Program(own="1", python="3", mitmproxy=installed)))
