@@ -1,18 +1,19 @@
 # make test    everything CI runs
+# make newest  the same tests with the newest of everything
 # make demo    the proxy, the stand-in upstream and a client, on this machine only
 
 VENV = .venv
 PIP_TOOLS = 7.6.2
 LOCK_TOOLS = build/lock-tools
 LOCK_FLAGS =
-NEWEST = tests/e2e/newest
+NEWEST = build/newest
 
-.PHONY: setup test soak week bench lint format lock codex codex-newest demo docs reference clean
+.PHONY: setup test soak week bench lint format lock codex installs newest demo docs reference clean
 
 setup:
 	@scripts/setup $(VENV)
 
-test: setup codex lint docs
+test: setup codex lint docs installs
 	$(VENV)/bin/python -m pytest
 
 lint: setup
@@ -51,13 +52,22 @@ bench: setup
 codex:
 	@scripts/install-codex
 
-# The same tests with the newest official CLI; nothing of it is committed.
-codex-newest: setup
+# The wheel, installed without the lock as users do: with the newest versions that pyproject.toml allows, and the lowest.
+installs: setup
+	@$(VENV)/bin/python -m scripts.check_install
+
+# Once a week: all tests with the newest official CLI, the newest mitmproxy, whether or not pyproject.toml allows it yet,
+# and the newest of everything else that it allows. Nothing of it is committed; what fails is what to look at next.
+newest: setup
+	rm -rf $(NEWEST)
 	mkdir -p $(NEWEST)
-	printf '*\n' > $(NEWEST)/.gitignore
+	echo mitmproxy >$(NEWEST)/overrides.txt
+	$(VENV)/bin/uv venv --quiet --python "$$(scripts/find-python)" $(NEWEST)/venv
+	$(VENV)/bin/uv pip install --quiet --python $(NEWEST)/venv --upgrade --overrides $(NEWEST)/overrides.txt -e '.[dev]'
 	npm install --prefix $(NEWEST) --no-save --no-package-lock --no-audit --no-fund --silent @openai/codex@latest
+	$(NEWEST)/venv/bin/mitmdump --version
 	$(NEWEST)/node_modules/.bin/codex --version
-	CODEX_BIN="$(CURDIR)/$(NEWEST)/node_modules/.bin/codex" $(VENV)/bin/python -m pytest tests/e2e
+	CODEX_BIN="$(CURDIR)/$(NEWEST)/node_modules/.bin/codex" $(NEWEST)/venv/bin/python -m pytest $(NEWEST_TESTS)
 
 # Pins of today stay where they still fit; `make lock LOCK_FLAGS=--upgrade` takes the newest. Made with the oldest Python we
 # support; the result installs on 3.13 as well. The hashes are those of every platform's files, but pip-compile leaves
@@ -76,5 +86,5 @@ COMPILE = env -u PIP_FIND_LINKS -u PIP_EXTRA_INDEX_URL PIP_CONFIG_FILE=/dev/null
 	--no-emit-find-links --no-emit-trusted-host $(LOCK_FLAGS)
 
 clean:
-	rm -rf .venv build dist tests/e2e/node_modules $(NEWEST) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv build dist tests/e2e/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

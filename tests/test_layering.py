@@ -208,7 +208,7 @@ REGISTRIES = (
 )
 JWT = re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*")
 HOME = re.compile(r"(?<![\w.~/-])/(?:home|Users)/\w|(?<![\w.~/-])/(?:root)/|[A-Z]:\\Users\\\w")
-BUILT = {".git", ".venv", "node_modules", "build", "dist", "newest", "__pycache__"}
+BUILT = {".git", ".venv", "node_modules", "build", "dist", "__pycache__"}
 
 
 @functools.cache
