@@ -33,8 +33,10 @@ PAGES: Final = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 MOST_SECONDS: Final = 60
 
 NOT_EXECUTED: Final = {
-    r"make (demo|test)": "what CI runs itself; tests/cli/test_demo.py plays the demo",
-    r"make setup && \. \.venv/bin/activate|\. \.venv/bin/activate": "makes and enters the environment this runs in",
+    r"make (demo|test)|codex-rotate demo": "what CI runs itself; tests/cli/test_demo.py plays the demo",
+    r"uv tool .*": "changes what the user has installed; scripts/check_install.py does it elsewhere",
+    r'"\$\(pipx environment .*': "there is no pipx here; the same program is started by its name",
+    r"\. \.venv/bin/activate": "enters the environment this runs in",
     r"codex-rotate login .*": "ends in a browser; tests/cli/test_login_commands.py plays it against the stand-in",
     r"codex login": "the official client's own",
     r"codex-rotate ca uninstall": "changes this machine's trust stores; tests/certs plays it in made-up ones",

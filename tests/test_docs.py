@@ -113,6 +113,16 @@ def test_pages_lead_only_to_pages() -> None:
     assert not leaving
 
 
+NARROWEST = 34
+"""Columns of a diagram that a telephone's screen, 320 pixels wide, shows whole."""
+
+
+def test_the_diagram_of_the_first_page_is_whole_at_every_width() -> None:
+    """A wider one would have to be pushed to and fro there."""
+    (diagram,) = re.findall(r"```text\n(.*?)```", (ROOT / "docs" / "index.md").read_text("utf-8"), re.DOTALL)
+    assert max(map(len, diagram.splitlines())) <= NARROWEST
+
+
 LOADED = re.compile(
     r"<(?:script|img|iframe|source|video|audio)\b[^>]*\bsrc=\"?(?:https?:)?//|"
     r"<link\b[^>]*\bhref=\"?(?:https?:)?//|@import\s+[\"']?https?:|url\([\"']?https?:",
