@@ -1,6 +1,8 @@
 """Runs the official Codex CLI behind the proxy, as a user would."""
 
+import os
 import re
+import signal
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,6 +73,7 @@ class Codex:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            start_new_session=True,
         )
 
     def run(self, *args: str) -> Ran:
@@ -91,12 +94,12 @@ class Codex:
         }
 
 
-def finish(process: subprocess.Popen[str]) -> Ran:
-    """Wait for a run that was started, for a minute at most."""
+def finish(process: subprocess.Popen[str], seconds: float = MOST_SECONDS) -> Ran:
+    """Wait for a run that was started in a session of its own, for so long at most."""
     try:
-        out, err = process.communicate(timeout=MOST_SECONDS)
+        out, err = process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
-        process.kill()
+        os.killpg(process.pid, signal.SIGKILL)  # what it has started holds the pipes open, too
         out, err = process.communicate()
         raise AssertionError(f"the client did not come to an end:\n{out}\n{err}") from None
     return Ran(process.returncode, out, err)

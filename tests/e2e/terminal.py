@@ -1,0 +1,100 @@
+"""A terminal of one's own for a program that fills the screen."""
+
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from config import clock
+
+TUI_SECONDS: Final = 60.0
+ANSWERS: Final = {b"\x1b[6n": b"\x1b[1;1R", b"\x1b[c": b"\x1b[?1;2c"}
+"""What a full-screen program asks its terminal, and what a plain one answers."""
+LEAD: Final = """
+import fcntl, os, struct, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack('HHHH', 40, 120, 0, 0))
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+"""Makes the terminal its own, and of a size, and becomes the program."""
+
+
+class Screen:
+    """A terminal with a program on it. What it shows is read as text, without where it stands."""
+
+    def __init__(self, command: Sequence[str], environ: Mapping[str, str], folder: Path) -> None:
+        self.controller, terminal = pty.openpty()
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", LEAD, *command], env=dict(environ), cwd=folder,
+            stdin=terminal, stdout=terminal, stderr=terminal, start_new_session=True,
+        )  # fmt: skip
+        os.close(terminal)
+        self.raw = b""
+
+    @property
+    def text(self) -> str:
+        plain = re.sub(rb"\x1b\[[0-9;?<>=]*[a-zA-Z]|\x1b\][^\x07\x1b]*(\x07|\x1b\\)|\x1b.", b"", self.raw)
+        return plain.decode("utf-8", "replace")
+
+    def type(self, words: str) -> None:
+        os.write(self.controller, words.encode())
+
+    def ask(self, words: str) -> None:
+        """Type a line and send it off once it stands there."""
+        self.type(words)
+        self.wait_for(words)
+        self.type("\r")
+
+    def wait_for(self, words: str, seconds: float = TUI_SECONDS) -> None:
+        """Raises AssertionError when it does not show these words in time. A space may be a move of the cursor."""
+        end = clock.monotonic() + seconds
+        bare = words.replace(" ", "")
+        while bare not in self.text.replace(" ", ""):
+            assert clock.monotonic() < end, f"never showed {words!r}:\n{self.text[-2000:]}"
+            self._read(0.2, f"ended without showing {words!r}")
+
+    def watch(self, seconds: float) -> None:
+        """Look on for so long."""
+        end = clock.monotonic() + seconds
+        while (left := end - clock.monotonic()) > 0:
+            self._read(min(left, 0.2), "ended")
+
+    def ended(self) -> int:
+        """Read on until nobody has the terminal open any more: the exit code."""
+        end = clock.monotonic() + TUI_SECONDS
+        with suppress(OSError):
+            while (left := end - clock.monotonic()) > 0 and select.select([self.controller], [], [], left)[0]:
+                self.raw += os.read(self.controller, 65536)
+        return self.process.wait(max(0.0, end - clock.monotonic()))
+
+    def close(self) -> None:
+        """End the program, if it has not ended, with all that it has started in this terminal."""
+        try:
+            if self.process.poll() is None:
+                self.process.terminate()
+                self.ended()
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+        finally:
+            os.close(self.controller)
+
+    def _read(self, seconds: float, otherwise: str) -> None:
+        """What comes in this time, answered as a terminal does."""
+        if not select.select([self.controller], [], [], seconds)[0]:
+            return
+        try:
+            news = os.read(self.controller, 65536)
+        except OSError:
+            raise AssertionError(f"{otherwise}:\n{self.text[-2000:]}") from None
+        self.raw += news
+        for question, answer in ANSWERS.items():
+            for _ in range(news.count(question)):
+                os.write(self.controller, answer)
