@@ -8,7 +8,9 @@ LOCK_TOOLS = build/lock-tools
 LOCK_FLAGS =
 NEWEST = build/newest
 
-.PHONY: setup test soak week bench lint format lock codex installs newest demo docs reference clean
+MINUTES = 10
+
+.PHONY: setup test soak ten-minutes week bench lint format lock codex installs newest demo docs reference clean
 
 setup:
 	@scripts/setup $(VENV)
@@ -39,6 +41,10 @@ reference: setup
 soak: setup
 	CRASHES=100 ROUNDS=200 $(VENV)/bin/python -m pytest tests/crashes -o log_cli=true -o log_cli_level=INFO
 	SOAK=1 $(VENV)/bin/python -m pytest tests/proxy/test_memory.py -o log_cli=true -o log_cli_level=INFO
+
+# The official CLI under `run` at the world's pace, with pauses: what its user saw, and what happened behind it.
+ten-minutes: setup codex
+	@$(VENV)/bin/python -m scripts.ten_minutes $(MINUTES)
 
 # How the strategies share five accounts among forty developers in a simulated week; half a minute.
 week: setup

@@ -22,7 +22,7 @@ from config.proxy_files import Presence
 from standin import ANY_ACCOUNT, Pace
 from tests.e2e.codex import Ran, finish
 from tests.e2e.desk import ROTATE, Desk
-from tests.e2e.terminal import Screen
+from tests.e2e.terminal import Screen, shown
 from tests.harness import MITMDUMP, eventually
 
 SLOW: Final = Pace(first_byte=8.0, between_words=0.25, words=61)
@@ -60,7 +60,7 @@ class Seen:
     pids: tuple[frozenset[int], ...]
     turns: list[str | None]
     decided: list[dict[str, Any]] = field(repr=False)
-    screen: str = field(default="", repr=False)
+    screen: tuple[str, ...] = ()
     said: str = field(default="", repr=False)
 
 
@@ -219,9 +219,11 @@ def full_screen(desk: Desk, starting: Semaphore) -> Seen:
         screen.wait_for(NEXT)
         moments.append(pids(desk))
         told = decided(desk, began)
+        screen.watch(1)  # the rest of what comes with an answer
+        lines = tuple(shown(screen.raw))
         screen.ask("/quit")
         ran = Ran(screen.ended(), "", "")
-        return Seen(None, (ran,), tuple(moments), desk.turns(), told, screen=screen.text)
+        return Seen(None, (ran,), tuple(moments), desk.turns(), told, screen=lines)
 
 
 def meanwhile(desk: Desk) -> float:

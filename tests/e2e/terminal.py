@@ -17,13 +17,46 @@ from config import clock
 TUI_SECONDS: Final = 60.0
 ANSWERS: Final = {b"\x1b[6n": b"\x1b[1;1R", b"\x1b[c": b"\x1b[?1;2c"}
 """What a full-screen program asks its terminal, and what a plain one answers."""
-LEAD: Final = """
+ROWS: Final = 40
+COLUMNS: Final = 120
+LEAD: Final = f"""
 import fcntl, os, struct, sys, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack('HHHH', 40, 120, 0, 0))
+fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack('HHHH', {ROWS}, {COLUMNS}, 0, 0))
 os.execv(sys.argv[1], sys.argv[1:])
 """
 """Makes the terminal its own, and of a size, and becomes the program."""
+
+
+_PIECE: Final = re.compile(
+    r"\x1b\[(?P<how>[0-9;?<>=$]*)[ -/]*(?P<does>[@-~])|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b.|(?P<sign>[^\x1b])",
+    re.DOTALL,
+)
+
+
+def shown(raw: bytes) -> list[str]:
+    """What stands on the screen after all this: of what a terminal can do, as much as the client uses."""
+    cells: dict[tuple[int, int], str] = {}
+    row = column = 0
+    for piece in _PIECE.finditer(raw.decode("utf-8", "replace")):
+        sign, does, how = piece["sign"], piece["does"], piece["how"]
+        if does == "H":
+            row, column = (int(each or 1) - 1 for each in (*how.split(";"), "1")[:2])
+        elif does == "K":
+            cells = {at: each for at, each in cells.items() if at[0] != row or at[1] < column}
+        elif does == "J":
+            cells = {} if how == "2" else {at: each for at, each in cells.items() if at < (row, column)}
+        elif sign == "\r":
+            column = 0
+        elif sign == "\n" and row + 1 < ROWS:
+            row += 1
+        elif sign == "\n":
+            cells = {(line - 1, place): each for (line, place), each in cells.items() if line}
+        elif sign and sign.isprintable():
+            cells[row, column] = sign
+            column += 1
+    lines = ["".join(cells.get((line, place), " ") for place in range(COLUMNS)).rstrip() for line in range(ROWS)]
+    return [line for line in lines if line]
 
 
 class Screen:
