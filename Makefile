@@ -7,7 +7,6 @@ PIP_TOOLS = 7.6.2
 LOCK_TOOLS = build/lock-tools
 LOCK_FLAGS =
 NEWEST = build/newest
-
 MINUTES = 10
 
 .PHONY: setup test soak ten-minutes week bench lint format lock codex installs newest demo docs reference clean

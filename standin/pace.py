@@ -9,7 +9,7 @@ LONGEST_SECONDS = 600.0
 MOST_WORDS = 10_000
 LATE_END_SECONDS = 0.02
 """Upstream's stream ends a little after its last event; the official client hangs up in between
-(docs/codex-wire.md section 12)."""
+(docs/codex-wire.md section 3)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

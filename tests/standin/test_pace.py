@@ -1,7 +1,11 @@
 """An answer can be as slow as the world's, and a client that leaves in the middle of it is noticed at once."""
 
+import json
 import ssl
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,6 +16,7 @@ from standin import Account, Pace, SeenRequest, StandIn
 from standin.pace import LATE_END_SECONDS
 from tests.standin.clients import QUICK, RESPONSES, Http2Client, SocketClient, credentials, sse_events
 
+ROOT = Path(__file__).resolve().parents[2]
 LONG = 60.0
 """Longer than any test waits."""
 MOMENT = 0.2
@@ -119,6 +124,38 @@ def test_from_another_process(upstream: StandIn, http: httpx.Client, account: Ac
     url = f"http://127.0.0.1:{upstream.plain_port}/_standin/pace"
     assert httpx.post(url, json={"account": "acc-1", "words": 5, "late_end": 0}, **QUICK).status_code == 200
     assert " 4 5" in ask(http, account).text
+
+
+def test_from_the_command_line() -> None:
+    command = [sys.executable, "-W", "error", "-m", "standin", "--words", "5", "--late-end", "0.5"]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin
+        assert process.stdout
+        port = json.loads(process.stdout.readline())["plain_port"]
+        asked = httpx.post(f"http://127.0.0.1:{port}/_standin/account", json={"account_id": "acc-1"}, **QUICK)
+        headers = {"authorization": f"Bearer {asked.json()['tokens']['access_token']}"}
+        began = clock.monotonic()
+        answer = httpx.post(f"http://127.0.0.1:{port}{RESPONSES}", headers=headers, json={"input": []}, **QUICK)
+        assert " 4 5" in answer.text
+        assert clock.monotonic() - began >= 0.5
+        process.stdin.close()
+        assert process.wait(timeout=10) == 0
+
+
+@pytest.mark.parametrize("flags", [("--first-byte", "-1"), ("--words", "many"), ("--colour", "red")])
+def test_flags_that_mean_nothing(flags: tuple[str, str]) -> None:
+    """It does not start, and says why."""
+    done = subprocess.run(
+        [sys.executable, "-m", "standin", *flags],
+        cwd=ROOT,
+        input="",
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert flags[0].strip("-").replace("-", "_") in done.stderr.replace("-", "_")
 
 
 @pytest.mark.parametrize(
