@@ -46,6 +46,12 @@ class Group(TyperGroup):
 class Command(TyperCommand):
     """Its help ends with examples."""
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if ctx.ignore_unknown_options:  # `-home` is a value here, and would be read as -h with more after it
+            ctx.help_option_names = ["--help"]
+            args = ["--help"] if args[:1] == ["-h"] else args
+        return super().parse_args(ctx, args)
+
     def format_help(self, ctx: Any, formatter: Any) -> None:
         super().format_help(ctx, formatter)
         formatter.write(examples(ctx.command_path))

@@ -213,7 +213,8 @@ def test_renew_mends_the_copy(run: Run, folder: Path) -> None:
 
 def test_a_folder_that_cannot_be_used(run: Run, home: Path) -> None:
     """One line that says where and what to do, never a traceback."""
-    home.write_text("a file in the way")
+    home.mkdir()
+    (home / "ca").write_text("a file in the way")
     ran = run("ca", "create")
     assert (ran.code, ran.out, ran.err.count("\n")) == (1, "", 1)
     assert "CODEX_ROTATE_HOME" in ran.err

@@ -327,11 +327,11 @@ def test_a_setting_goes_below_its_comment(run: Run, home: Path) -> None:
 def test_a_folder_that_cannot_be_written(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The file is named, and no traceback."""
     (tmp_path / "taken").write_text("")
-    monkeypatch.setenv("CODEX_ROTATE_HOME", str(tmp_path / "taken"))
+    monkeypatch.setenv("CODEX_ROTATE_HOME", str(tmp_path / "taken" / "rotate"))
     for words in (("set", "strategy", "drain"), ("init",), ("show",)):
         ran = run("config", *words)
         assert ran.code in {1, 2}
-        assert str(tmp_path / "taken" / "config.toml") in ran.err
+        assert str(tmp_path / "taken" / "rotate" / "config.toml") in ran.err
 
 
 def test_odd_folders_and_windows_files(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

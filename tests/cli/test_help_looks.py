@@ -55,6 +55,14 @@ def test_every_help_ends_with_its_examples_and_fits(run: Run) -> None:
         assert 1 <= len(EXAMPLES[name]) <= 3
 
 
+@pytest.mark.parametrize("name", ["tag", "priority", "reserve"])
+def test_a_value_that_begins_like_h_is_no_call_for_help(run: Run, name: str) -> None:
+    """Where values may begin with a minus only a first word is one: `tag work -h` takes the tag `h` away."""
+    assert run(name, "-h").out == run(name, "--help").out
+    for value in ("-home", "-h"):
+        assert "Usage: " not in run(name, "work", value).out
+
+
 def test_one_example_is_no_plural() -> None:
     assert examples("codex-rotate demo").splitlines()[1] == " Example:"
     assert examples("codex-rotate list").splitlines()[1] == " Examples:"
