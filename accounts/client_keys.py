@@ -10,6 +10,7 @@ import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Final
 from urllib.parse import unquote
 
@@ -22,12 +23,42 @@ LOCAL: Final = "local"
 """The key that commands of the pool's owner use on this machine."""
 
 
+class Origin(StrEnum):
+    """Where a connection comes from."""
+
+    OWNER = "owner"
+    """From the user who runs the proxy."""
+    NEIGHBOUR = "neighbour"
+    """From another user of this machine, root included."""
+    UNTOLD = "untold"
+    """From this machine; the system does not say whose it is."""
+    ELSEWHERE = "elsewhere"
+
+
+class Refusal(StrEnum):
+    """Why a client may not use the proxy."""
+
+    KEY_NEEDED = "key_needed"
+    KEY_UNKNOWN = "key_unknown"
+    KEY_REMOVED = "key_removed"
+    OTHER_USER = "other_user"
+    USER_UNTOLD = "user_untold"
+
+
 @dataclass(frozen=True, slots=True)
 class Visitor:
     """A client that may use the proxy: the name of its key ("": none is needed) and the account that it asks for."""
 
     key: str = ""
     account: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A client that may not. `name` is that of a key which was taken back."""
+
+    why: Refusal
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +87,45 @@ def introduced(header: str) -> Introduced:
     return Introduced(user=unquote(user), secret=secret)
 
 
-def welcome(visitor: Visitor | None, keys: Mapping[str, str], *, here: bool) -> bool:
-    """Whether a client that was let in once may stay: its key may be gone since, or keys may have come to be needed."""
-    return visitor is not None and (visitor.key in keys.values() or (here and not keys))
+def origin(*, here: bool, uid: int | None, own: int | None) -> Origin:
+    """Whose connection it is: `here` on this machine, by the user `uid`, of a proxy that `own` runs; None is unknown.
 
-
-def admitted(said: Introduced, keys: Mapping[str, str], *, here: bool) -> Visitor | None:
-    """The client as a visitor; None if it may not come in. `keys` has the name of each key by its digest: where there
-    is none, everybody on this machine (`here`) may, and nobody else.
+    Root has no place of its own: what it runs may speak for others, and it can read the owner's key where it is to use
+    the proxy.
     """
-    as_user = keys.get(fingerprint(said.user))  # http://KEY@HOST:PORT
-    name = as_user or keys.get(fingerprint(said.secret))
-    if name is None and (keys or not here):
-        return None
-    return Visitor(key=name or "", account="" if as_user or said.user == NOBODY else said.user)
+    if not here:
+        return Origin.ELSEWHERE
+    if uid is None or own is None:
+        return Origin.UNTOLD
+    return Origin.OWNER if uid == own else Origin.NEIGHBOUR
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doors:
+    """Whom a proxy lets in: `keys` has the name of each key by its digest, `gone` those that it has served and that
+    were taken back since. `everyone_here`: without keys, every user of this machine and not its owner only."""
+
+    keys: Mapping[str, str]
+    gone: Mapping[str, str] = field(default_factory=dict)
+    everyone_here: bool = False
+
+
+def admitted(said: Introduced, doors: Doors, place: Origin) -> Visitor | Refused:
+    """Whether a client may use the proxy. Who shows a key may, from anywhere. Without any key in the pool its owner may
+    as well; with one, everybody needs one."""
+    user, secret = fingerprint(said.user), fingerprint(said.secret)
+    as_user = doors.keys.get(user)  # http://KEY@HOST:PORT
+    name = as_user or doors.keys.get(secret)
+    open_here = not doors.keys and place is not Origin.ELSEWHERE and (place is Origin.OWNER or doors.everyone_here)
+    if name is not None or open_here:
+        return Visitor(key=name or "", account="" if as_user or said.user == NOBODY else said.user)
+    removed = doors.gone.get(secret) or doors.gone.get(user)
+    if removed:
+        return Refused(Refusal.KEY_REMOVED, removed)
+    if said.secret:
+        return Refused(Refusal.KEY_UNKNOWN)
+    if not doors.keys and place is Origin.NEIGHBOUR:
+        return Refused(Refusal.OTHER_USER)
+    if not doors.keys and place is Origin.UNTOLD:
+        return Refused(Refusal.USER_UNTOLD)
+    return Refused(Refusal.KEY_NEEDED)

@@ -100,19 +100,6 @@ def signed_out() -> http.Response:
     )
 
 
-def key_needed(*, given: bool) -> http.Response:
-    """407: this proxy is for clients with a key only."""
-    wrong = "does not know that key" if given else "needs a client key"
-    response = error(
-        407,
-        "codex_rotate_key_needed",
-        f"This proxy {wrong}. Ask its owner for one (`codex-rotate keys add NAME`) and set "
-        "HTTPS_PROXY=http://-:KEY@HOST:PORT.",
-    )
-    response.headers["proxy-authenticate"] = 'Basic realm="codex-rotate"'
-    return response
-
-
 def upgrade_refused() -> http.Response:
     """426 on a WebSocket upgrade: the client goes on over HTTP at once and in silence, where errors keep their body."""
     return error(426, "codex_rotate_use_http", "codex-rotate asks the client to use HTTP for this request.")

@@ -125,7 +125,8 @@ class AttemptStream(LedStream):
         self.timer = None
         if self.exchange is not None:
             self.exchange.finished()
-        yield from super().send_response(already_streamed)
+        sending: layer.CommandGenerator[None] = super().send_response(already_streamed)
+        yield from sending if already_streamed else self._translated(sending)
 
     def flow_done(self) -> layer.CommandGenerator[None]:
         """An upgrade that we have accepted ourselves has nobody behind it to relay to."""

@@ -1,67 +1,136 @@
 """Who may use the proxy, and for which account a client asks: what it says with its CONNECT holds for the connection.
 
-Who is not on this machine needs a client key. With keys in the pool everybody does, here too. Whatever fails lets
-nobody in: a connection that was not admitted is refused again, request by request.
+Who shows a client key may, from anywhere. Without any in the pool the user who runs the proxy may as well, as told by
+whose the connection is. Each request is judged anew; whatever fails lets nobody in.
+
+A connection to the provider's hosts is opened also to those who may not, so that they can be told why: their requests
+are answered here, and nothing is connected to for them.
 """
 
+import logging
 import re
 import weakref
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from mitmproxy import connection, http
+from mitmproxy.proxy import server_hooks
 
-from accounts.client_keys import Visitor, admitted, introduced, welcome
-from addons import answers
+from accounts.client_keys import Doors, Introduced, Origin, Refused, Visitor, admitted, introduced, origin
+from accounts.model import fingerprint
+from addons import answers, refusals
 from addons.routes import INTERCEPT
 from addons.startup import Startup
+from config import peer_credentials
 from config.hosts import is_loopback
 
 HEADER: Final = "proxy-authorization"
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Guest:
+    """What is known of one connection: whose it is, what it has said, and what came of its last request."""
+
+    place: Origin
+    said: Introduced = field(default_factory=Introduced)
+    decided: Visitor | Refused | None = None
 
 
 class Clients:
     """Admits connections."""
 
-    def __init__(self, startup: Startup) -> None:
+    def __init__(
+        self,
+        startup: Startup,
+        uid_of: Callable[[connection.Address | None, connection.Address | None], int | None] = peer_credentials.uid_of,
+    ) -> None:
         self.startup = startup
-        self._visitors: MutableMapping[connection.Client, Visitor] = weakref.WeakKeyDictionary()
+        self._uid_of = uid_of
+        self._own = peer_credentials.own_uid()
+        self._guests: MutableMapping[connection.Client, Guest] = weakref.WeakKeyDictionary()
+        self._served: dict[str, str] = {}
+        """The names of the keys that have been shown, by their digests: of one that is gone we can say so."""
+
+    def client_connected(self, client: connection.Client) -> None:
+        """The only time to ask whose it is: later it may have been closed, or passed on."""
+        here = _is_here(client)
+        uid = self._uid_of(client.peername, client.sockname) if here and client.transport_protocol == "tcp" else None
+        self._guests[client] = Guest(origin(here=here, uid=uid, own=self._own))
 
     @answers.fail_closed
     def http_connect(self, flow: http.HTTPFlow) -> None:
-        if self.startup.service is not None or not re.match(INTERCEPT, f"{flow.request.host}:{flow.request.port}"):
-            self._admit(flow)
-        # else each request is refused, with words that the client reads: those to a CONNECT are lost on it
+        opened = re.match(INTERCEPT, f"{flow.request.host}:{flow.request.port}") is not None
+        if opened and self.startup.service is None:
+            return  # each request is refused, with words that the client reads
+        decided = self._judge(flow.client_conn, flow.request.headers.pop(HEADER, ""))
+        if isinstance(decided, Refused) and not opened:
+            flow.response = refusals.refused(decided)
 
     @answers.fail_closed
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         if flow.is_replay or flow.response:
             return
-        if HEADER in flow.request.headers or not self._is_welcome(flow.client_conn):
-            self._admit(flow)  # a plain http request, one that came without CONNECT, or whose key is gone since
+        decided = self._judge(flow.client_conn, flow.request.headers.pop(HEADER, None))
+        if isinstance(decided, Refused):
+            inside = flow.client_conn.tls_established
+            flow.response = refusals.inside(decided, flow.request) if inside else refusals.refused(decided)
+            flow.request.stream = True  # nobody needs what may follow, however much it is
+
+    def server_connect(self, data: server_hooks.ServerConnectionHookData) -> None:
+        """Behind the answers above: whatever a client that was refused sends in its connection, it ends here."""
+        if isinstance(self._decided(data.client), Refused):
+            data.server.error = "codex-rotate: this client may not use the proxy"
 
     def account_for(self, client: connection.Client) -> str:
         """The key of the only account that may serve this client; "" for any. Raises for one that was not admitted."""
-        wanted = self._visitors[client].account
-        return self.startup.opened().pool.named(wanted) if wanted else ""
+        decided = self._decided(client)
+        if not isinstance(decided, Visitor):
+            raise PermissionError("this client was not admitted")
+        return self.startup.opened().pool.named(decided.account) if decided.account else ""
 
-    def _is_welcome(self, client: connection.Client) -> bool:
-        return welcome(self._visitors.get(client), self.startup.opened().client_keys, here=_is_here(client))
+    def refusal(self, client: connection.Client) -> Refused | None:
+        """Why the client may not use the proxy, as of its last request."""
+        decided = self._decided(client)
+        return decided if isinstance(decided, Refused) else None
 
-    def _admit(self, flow: http.HTTPFlow) -> None:
-        said = introduced(flow.request.headers.pop(HEADER, ""))
+    def refusal_now(self, client: connection.Client) -> Refused | None:
+        """The same for one that goes on without a new request, as in a WebSocket."""
+        decided = self._judge(client)
+        return decided if isinstance(decided, Refused) else None
+
+    def _decided(self, client: connection.Client) -> Visitor | Refused | None:
+        guest = self._guests.get(client)
+        return guest.decided if guest is not None else None
+
+    def _judge(self, client: connection.Client, header: str | None = None) -> Visitor | Refused:
+        """`header`: what the client says of itself now; None leaves it at what it said before."""
+        guest = self._guests.setdefault(client, Guest(Origin.UNTOLD if _is_here(client) else Origin.ELSEWHERE))
+        if header is not None:
+            guest.said = introduced(header)
+        before, guest.decided = guest.decided, None  # until it is known
         service = self.startup.opened()
-        here = _is_here(flow.client_conn)
-        visitor = admitted(said, service.client_keys, here=here)
-        if visitor is None:
+        if service.client_keys:
+            service.sync()  # one may have been taken back
+        guest.decided = self._admitted(guest)
+        if isinstance(guest.decided, Refused):
             service.sync()  # the key may be quite new
-            visitor = admitted(said, service.client_keys, here=here)
-        if visitor is None:
-            self._visitors.pop(flow.client_conn, None)
-            flow.response = answers.key_needed(given=bool(said.user or said.secret))
-        else:
-            self._visitors[flow.client_conn] = visitor
+            guest.decided = self._admitted(guest)
+        if isinstance(guest.decided, Refused) and guest.decided != before:
+            logger.info("codex-rotate: a client is refused (%s): %s", guest.place, guest.decided.why)
+        return guest.decided
+
+    def _admitted(self, guest: Guest) -> Visitor | Refused:
+        keys = self.startup.opened().client_keys
+        doors = Doors(keys=keys, gone=self._served, everyone_here=self.startup.chosen.rotate_everyone_here)
+        decided = admitted(guest.said, doors, guest.place)
+        if isinstance(decided, Visitor) and decided.key:
+            shown = (fingerprint(guest.said.user), fingerprint(guest.said.secret))
+            self._served |= {digest: decided.key for digest in shown if digest in keys}
+        return decided
 
 
 def _is_here(client: connection.Client) -> bool:
-    return is_loopback(client.peername[0].removeprefix("::ffff:"))
+    return bool(client.peername) and is_loopback(client.peername[0].removeprefix("::ffff:"))

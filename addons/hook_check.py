@@ -29,6 +29,7 @@ HOOKS: Final = frozenset(
         "requestheaders",
         "response",
         "running",
+        "server_connect",
         "tls_established_client",
         "tls_established_server",
         "upstream_decision",

@@ -14,6 +14,8 @@ MEANINGS: Final[Mapping[str, str]] = {
     "WebSocket upgrades with 426 so that it uses server-sent events over HTTP.",
     "rotate_redact": "Keep the client's own tokens and cookies, e-mail addresses and ids of accounts out of what is "
     "shown, logged and saved. The tokens of managed accounts are never in a flow, whatever this says.",
+    "rotate_everyone_here": "Serve every user of this machine, and not the user who runs the proxy only. With client "
+    "keys in the pool everybody needs one all the same.",
     "rotate_head_timeout": "Seconds an account gets to begin its answer before another one is asked.",
     "rotate_keep_flows": "How many flows mitmweb and the console keep; older ones go, unless somebody has marked them. "
     "0: all.",
@@ -29,6 +31,7 @@ class Chosen:
 
     rotate_transport: str = "auto"
     rotate_redact: bool = True
+    rotate_everyone_here: bool = False
     rotate_head_timeout: int = 45
     rotate_keep_flows: int = 2000
     rotate_capture_limit: int = 2 * 1024 * 1024

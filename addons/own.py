@@ -67,3 +67,15 @@ class Refused(Own):
 
     def start(self) -> Step:
         return Answer(answers.failed_closed())
+
+
+class Told(Own):
+    """A request that is answered here."""
+
+    def __init__(self, flow: http.HTTPFlow, shown: redact.Shown, answer: Answer) -> None:
+        super().__init__(flow, shown)
+        self.answer = answer
+
+    def start(self) -> Step:
+        self.shown.answer_head(self.answer.response)
+        return self.answer

@@ -17,16 +17,19 @@ from addons import (
     attempts_connections,
     capture,
     exchange,
+    local_socket,
     messages,
     own,
     redact,
     redact_messages,
+    refusals,
     sockets,
     trail,
 )
 from addons.clients import Clients
 from addons.routes import Route, Target, route_of
 from addons.startup import Startup
+from addons.steps import Answer
 
 
 def target_of(flow: http.HTTPFlow) -> Target:
@@ -80,8 +83,22 @@ class Rotator:
         target, shown = target_of(flow), self.startup.shown()
         shown.request_head(flow.request)
         self.exchanges[flow.id] = own.Refused(flow, shown)  # until something better is known
-        if not flow.response:
+        if flow.response:
+            self._answered(flow, shown)
+        else:
             self._route(flow, route_of(target), shown)
+
+    def _answered(self, flow: http.HTTPFlow, shown: redact.Shown) -> None:
+        """Words for a client that may not use the proxy. Those to an upgrade are read inside the socket only."""
+        refusal = self.clients.refusal(flow.client_conn)
+        if refusal is None or flow.response is None:
+            return
+        answer = Answer(flow.response)
+        if messages.is_upgrade(flow.request) and flow.response.status_code == 400:
+            sse = self.startup.chosen.rotate_transport == "sse"
+            answer = Answer(answers.upgrade_refused()) if sse else local_socket.saying(flow.response, flow.request)
+        flow.response = None
+        self.exchanges[flow.id] = own.Told(flow, shown, answer)
 
     def _route(self, flow: http.HTTPFlow, route: Route, shown: redact.Shown) -> None:
         if route is Route.OWN:
@@ -155,7 +172,7 @@ class SocketRotator:
             message.content = instead.content if isinstance(instead, sockets.Tell) else instead
 
     def _from_client(self, flow: http.HTTPFlow, socket: sockets.Socket, message: WebSocketMessage) -> None:
-        passed = self._safely(socket.from_client, message.content)
+        passed = self._safely(functools.partial(self._admitted, flow, socket), message.content)
         if isinstance(passed, sockets.Tell):
             message.drop()
             self._tell(flow, passed.content)
@@ -165,6 +182,13 @@ class SocketRotator:
         if socket.active:
             seconds = self.rotator.startup.chosen.rotate_head_timeout
             asyncio.get_running_loop().call_later(seconds, self._check_silence, weakref.ref(flow), socket.heard)
+
+    def _admitted(self, flow: http.HTTPFlow, socket: sockets.Socket, content: bytes) -> bytes | sockets.Tell:
+        """The client's key may have been taken back while its socket is open."""
+        refusal = self.rotator.clients.refusal_now(flow.client_conn)
+        if refusal is not None:
+            return sockets.Tell(answers.in_band(refusals.refused(refusal, 400)))
+        return socket.from_client(content)
 
     def _check_silence(self, seen: weakref.ref[http.HTTPFlow], heard: int) -> None:
         flow = seen()

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from cli.examples import EXAMPLES
-from scripts.reference_words import ACTIONS, EVENTS, EXIT_CODES, OUTCOMES
+from scripts.reference_words import ACTIONS, EVENTS, EXIT_CODES, OUTCOMES, REFUSALS
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 FOLDER: Final = ROOT / "docs" / "reference"
@@ -297,8 +297,9 @@ def errors() -> str:
 
 def answers_of_ours() -> Iterator[tuple[str, str, str]]:
     """Every answer that the proxy makes by itself: its title, when it is given, and what it looks like."""
+    from accounts.client_keys import Refusal, Refused
     from accounts.selection import Bar, Exhausted
-    from addons import answers
+    from addons import answers, refusals
 
     resting = Exhausted(resets_at=NOW + WINDOW, limited=True, plan="plus", reasons={"work": "usage limit"})
     cases = [
@@ -320,7 +321,7 @@ def answers_of_ours() -> Iterator[tuple[str, str, str]]:
         ),
         ("The provider signed accounts out one after another, so no further one was asked.", answers.signed_out()),
         ("No attempt brought an answer. The client retries this by itself.", answers.unreachable("connect_failed")),
-        ("The proxy has client keys, and the client showed none that it knows.", answers.key_needed(given=False)),
+        *((REFUSALS[why], refusals.refused(Refused(why, "ann"), 400)) for why in Refusal),
         (
             "A WebSocket upgrade that is to go over HTTP instead. The client does so in silence.",
             answers.upgrade_refused(),

@@ -67,6 +67,16 @@ ACTIONS: Final[Mapping[str, str]] = {
     "unseal": "leave those items out, ask once more",
 }
 
+REFUSALS: Final[Mapping[str, str]] = {
+    "key_needed": "The proxy serves clients with a key only, and the client showed none: there are keys in the pool, "
+    "or the client is on another machine.",
+    "key_unknown": "The client showed a key that the pool does not know.",
+    "key_removed": "The client showed a key that was taken back while the proxy ran.",
+    "other_user": "The client is another user's than the proxy, on the same machine, and showed no key.",
+    "user_untold": "The client is on the same machine, the system does not say whose it is, and it showed no key.",
+}
+"""Why a client may not use the proxy. With 407 where it asks something of the proxy itself or for another host."""
+
 EXIT_CODES: Final[Mapping[int, str]] = {
     0: "Done.",
     1: "Failed: what happened, and what to do next, is on stderr.",

@@ -5,7 +5,19 @@ from pathlib import Path
 
 import pytest
 
-from accounts.client_keys import NAME, Introduced, Visitor, admitted, introduced, new_secret
+from accounts.client_keys import (
+    NAME,
+    Doors,
+    Introduced,
+    Origin,
+    Refusal,
+    Refused,
+    Visitor,
+    admitted,
+    introduced,
+    new_secret,
+    origin,
+)
 from accounts.model import fingerprint
 from accounts.store import Store
 
@@ -40,23 +52,46 @@ def test_what_a_header_says(header: str, said: Introduced) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "visitor"),
+    ("here", "uid", "own", "place"),
+    [
+        (True, 1000, 1000, Origin.OWNER),
+        (True, 0, 0, Origin.OWNER),
+        (True, 1001, 1000, Origin.NEIGHBOUR),
+        (True, 0, 1000, Origin.NEIGHBOUR),
+        (True, 1000, 0, Origin.NEIGHBOUR),
+        (True, None, 1000, Origin.UNTOLD),
+        (True, 1000, None, Origin.UNTOLD),
+        (True, None, None, Origin.UNTOLD),
+        (False, 1000, 1000, Origin.ELSEWHERE),
+        (False, None, None, Origin.ELSEWHERE),
+    ],
+)
+def test_whose_a_connection_is(here: bool, uid: int | None, own: int | None, place: Origin) -> None:
+    """Two users that are not known are not the same one, root is a user like others, and elsewhere is elsewhere."""
+    assert origin(here=here, uid=uid, own=own) is place
+
+
+@pytest.mark.parametrize(
+    ("said", "decided"),
     [
         (Introduced("", SECRET), Visitor("ann")),
         (Introduced("-", SECRET), Visitor("ann")),
         (Introduced("work", SECRET), Visitor("ann", "work")),
         (Introduced(SECRET), Visitor("ann")),
         (Introduced("bob", SECRET), Visitor("ann", "bob")),
-        (Introduced("work"), None),
-        (Introduced("ann", "wrong"), None),
-        (Introduced("ann", fingerprint(SECRET)), None),
-        (Introduced(), None),
+        (Introduced("work"), Refused(Refusal.KEY_NEEDED)),
+        (Introduced("ann", "wrong"), Refused(Refusal.KEY_UNKNOWN)),
+        (Introduced("ann", fingerprint(SECRET)), Refused(Refusal.KEY_UNKNOWN)),
+        (Introduced(), Refused(Refusal.KEY_NEEDED)),
     ],
 )
-@pytest.mark.parametrize("here", [True, False])
-def test_with_keys_everybody_needs_one(said: Introduced, visitor: Visitor | None, here: bool) -> None:
-    """The key's place is the password, or alone the user's; its digest is no key, and being here is none either."""
-    assert admitted(said, KEYS, here=here) == visitor
+@pytest.mark.parametrize("place", Origin)
+@pytest.mark.parametrize("everyone_here", [True, False])
+def test_with_keys_everybody_needs_one(
+    said: Introduced, decided: Visitor | Refused, place: Origin, everyone_here: bool
+) -> None:
+    """The key's place is the password, or alone the user's; its digest is no key, and no place is one either."""
+    assert admitted(said, Doors(keys=KEYS, everyone_here=everyone_here), place) == decided
 
 
 @pytest.mark.parametrize(
@@ -68,10 +103,34 @@ def test_with_keys_everybody_needs_one(said: Introduced, visitor: Visitor | None
         (Introduced("work", "whatever"), Visitor("", "work")),
     ],
 )
-def test_without_keys_this_machine_may(said: Introduced, visitor: Visitor) -> None:
-    """Nobody on this machine is asked for a key while there is none; others are refused."""
-    assert admitted(said, {}, here=True) == visitor
-    assert admitted(said, {}, here=False) is None
+def test_without_keys_the_owner_may(said: Introduced, visitor: Visitor) -> None:
+    """And with `everyone_here` whoever is on this machine; nobody elsewhere, whatever is set."""
+    closed, opened = Doors(keys={}), Doors(keys={}, everyone_here=True)
+    for place in Origin:
+        assert (admitted(said, closed, place) == visitor) is (place is Origin.OWNER)
+        assert (admitted(said, opened, place) == visitor) is (place is not Origin.ELSEWHERE)
+
+
+@pytest.mark.parametrize(
+    ("said", "place", "why"),
+    [
+        (Introduced(), Origin.NEIGHBOUR, Refusal.OTHER_USER),
+        (Introduced("work"), Origin.NEIGHBOUR, Refusal.OTHER_USER),
+        (Introduced(), Origin.UNTOLD, Refusal.USER_UNTOLD),
+        (Introduced(), Origin.ELSEWHERE, Refusal.KEY_NEEDED),
+        (Introduced("-", "wrong"), Origin.NEIGHBOUR, Refusal.KEY_UNKNOWN),
+        (Introduced("-", "wrong"), Origin.ELSEWHERE, Refusal.KEY_UNKNOWN),
+    ],
+)
+def test_a_refusal_says_why(said: Introduced, place: Origin, why: Refusal) -> None:
+    assert admitted(said, Doors(keys={}), place) == Refused(why)
+
+
+@pytest.mark.parametrize("said", [Introduced("-", SECRET), Introduced(SECRET)])
+@pytest.mark.parametrize("keys", [{}, {fingerprint("another"): "bob"}])
+def test_a_key_that_was_taken_back_is_named(said: Introduced, keys: dict[str, str]) -> None:
+    doors = Doors(keys=keys, gone={fingerprint(SECRET): "ann"})
+    assert admitted(said, doors, Origin.NEIGHBOUR) == Refused(Refusal.KEY_REMOVED, "ann")
 
 
 def test_a_secret_is_new_long_and_fits_an_address() -> None:

@@ -1,15 +1,22 @@
 """Connections are admitted by key and by where they come from; over real sockets in tests/proxy/test_clients.py."""
 
+import json
+import os
+import sys
+import uuid
 from base64 import b64encode
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from mitmproxy import http
+from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 from mitmproxy.test import tflow
 
-from accounts.client_keys import new_secret
+from accounts.client_keys import Refusal, new_secret
 from addons.clients import Clients
+from addons.refusals import RESPONSES
 from addons.service import PoolService
 from addons.startup import Startup
 
@@ -23,33 +30,111 @@ def service(tmp_path: Path) -> Iterator[PoolService]:
     opened.close()
 
 
+OWN = os.geteuid()
+FROM = {50_000: OWN, 50_001: OWN + 1, 50_002: None}
+"""Whose a connection is, by its port."""
+OTHERS, UNTOLD = 50_001, 50_002
+
+
 @pytest.fixture
 def clients(service: PoolService) -> Clients:
     startup = Startup()
     startup.service = service
-    return Clients(startup)
+    return Clients(startup, lambda peer, _: FROM[int(peer[1])] if peer else None)
 
 
-def connect(peer: str, says: str = "", host: str = "chatgpt.com") -> http.HTTPFlow:
+def connected(clients: Clients, flow: http.HTTPFlow) -> http.HTTPFlow:
+    """The same behind what mitmproxy calls first."""
+    clients.client_connected(flow.client_conn)
+    return flow
+
+
+def connect(peer: str, says: str = "", host: str = "chatgpt.com", port: int = 50_000) -> http.HTTPFlow:
     """A CONNECT from this address."""
     flow = tflow.tflow()
-    flow.client_conn.peername = (peer, 50_000)
+    flow.client_conn = tflow.tclient_conn()
+    flow.client_conn.id = str(uuid.uuid4())
+    flow.client_conn.timestamp_tls_setup = None
+    flow.client_conn.peername = (peer, port)
     flow.request = http.Request.make("CONNECT", f"https://{host}/")
     if says:
         flow.request.headers["Proxy-Authorization"] = f"Basic {b64encode(says.encode()).decode()}"
     return flow
 
 
+def asks(flow: http.HTTPFlow, method: str, path: str, **headers: str) -> http.HTTPFlow:
+    """A request inside the connection."""
+    inside = flow.copy()
+    inside.client_conn = flow.client_conn
+    inside.client_conn.timestamp_tls_setup = NOW
+    inside.request = http.Request.make(method, f"https://chatgpt.com{path}", b"", headers)
+    return inside
+
+
 def status(flow: http.HTTPFlow) -> int:
     return flow.response.status_code if flow.response else 0
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="another system does not tell whose a connection is")
 @pytest.mark.parametrize("peer", ["127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1"])
-def test_without_keys_this_machine_may(clients: Clients, peer: str) -> None:
-    flow = connect(peer)
+def test_without_keys_the_owner_may(clients: Clients, peer: str) -> None:
+    flow = connected(clients, connect(peer))
     clients.http_connect(flow)
     assert status(flow) == 0
     assert clients.account_for(flow.client_conn) == ""
+    assert clients.refusal(flow.client_conn) is None
+
+
+@pytest.mark.parametrize("port", [OTHERS, UNTOLD])
+@pytest.mark.parametrize("host", ["chatgpt.com", "ab.chatgpt.com", "auth.openai.com", "example.test"])
+def test_without_keys_other_users_of_this_machine_may_not(clients: Clients, host: str, port: int) -> None:
+    """They are let in to the provider's hosts, where each of their requests is refused."""
+    flow = connected(clients, connect("127.0.0.1", host=host, port=port))
+    clients.http_connect(flow)
+    assert status(flow) == (0 if host == "chatgpt.com" else 407)
+    with pytest.raises(PermissionError):
+        clients.account_for(flow.client_conn)
+    if host != "chatgpt.com":
+        return
+    clients.requestheaders(refused := asks(flow, "POST", RESPONSES))
+    assert status(refused) == 400
+    assert refused.request.stream is True
+    told = json.loads(refused.response.content or b"")["error"]["type"]
+    assert told == {OTHERS: "codex_rotate_other_user", UNTOLD: "codex_rotate_user_untold"}[port]
+
+
+def test_a_connection_that_nobody_has_announced_is_nobody_s(clients: Clients) -> None:
+    clients.http_connect(flow := connect("127.0.0.1"))
+    refusal = clients.refusal(flow.client_conn)
+    assert refusal is not None
+    assert refusal.why is Refusal.USER_UNTOLD
+
+
+@pytest.mark.parametrize("port", [OTHERS, UNTOLD])
+def test_who_may_can_be_widened_to_everyone_here(clients: Clients, port: int) -> None:
+    clients.startup.chosen = replace(clients.startup.chosen, rotate_everyone_here=True)
+    clients.http_connect(here := connected(clients, connect("127.0.0.1", port=port)))
+    assert clients.account_for(here.client_conn) == ""
+    clients.http_connect(elsewhere := connected(clients, connect("10.0.0.1", port=port)))
+    assert clients.refusal(elsewhere.client_conn) is not None
+
+
+def test_what_a_request_says_of_where_it_is_from_changes_nothing(clients: Clients) -> None:
+    clients.http_connect(flow := connected(clients, connect("127.0.0.1", port=OTHERS)))
+    for name in ("X-Forwarded-For", "Forwarded", "X-Real-IP", "Via"):
+        clients.requestheaders(inside := asks(flow, "POST", RESPONSES, **{name: "for=127.0.0.1"}))
+        assert status(inside) == 400
+
+
+def test_nothing_is_connected_to_for_who_was_refused(clients: Clients) -> None:
+    """Whatever comes in the connection instead of requests."""
+    clients.http_connect(mine := connected(clients, connect("127.0.0.1")))
+    clients.http_connect(others := connected(clients, connect("127.0.0.1", port=OTHERS)))
+    for flow, wrong in ((mine, False), (others, True)):
+        data = ServerConnectionHookData(tflow.tserver_conn(), flow.client_conn)
+        data.server.error = None
+        clients.server_connect(data)
+        assert bool(data.server.error) is wrong
 
 
 @pytest.mark.parametrize(
@@ -57,25 +142,45 @@ def test_without_keys_this_machine_may(clients: Clients, peer: str) -> None:
 )
 def test_without_keys_other_machines_may_not(clients: Clients, peer: str) -> None:
     """However the proxy came to listen to them: whoever reaches it would use the accounts."""
-    flow = connect(peer)
+    flow = connected(clients, connect(peer))
     clients.http_connect(flow)
-    assert status(flow) == 407
-    with pytest.raises(KeyError):
+    clients.requestheaders(refused := asks(flow, "POST", RESPONSES))
+    assert status(refused) == 400
+    with pytest.raises(PermissionError):
         clients.account_for(flow.client_conn)
 
 
 def test_other_machines_may_with_a_key(clients: Clients, service: PoolService) -> None:
     """One that was made after the proxy had started, too."""
     secret = new_secret()
-    with_key = connect("10.0.0.1", f"-:{secret}")
+    with_key = connect("10.0.0.1", f"-:{secret}", "example.test")
     clients.http_connect(with_key)
     assert status(with_key) == 407
     service.store.put_client_key("ann", secret, NOW).result()
     service.reload()
-    clients.http_connect(again := connect("10.0.0.1", f"-:{secret}"))
+    clients.http_connect(again := connect("10.0.0.1", f"-:{secret}", "example.test"))
     assert status(again) == 0
-    clients.http_connect(without := connect("127.0.0.1"))
+    clients.http_connect(without := connected(clients, connect("127.0.0.1", host="example.test")))
     assert status(without) == 407
+
+
+def test_a_key_that_is_taken_back_is_refused_by_its_name(clients: Clients, service: PoolService) -> None:
+    """In the connection that showed it, and in a new one; what the client said before is not asked again."""
+    secret = new_secret()
+    for name in ("ann", "bob"):
+        service.store.put_client_key(name, secret if name == "ann" else new_secret(), NOW).result()
+    service.reload()
+    clients.http_connect(flow := connect("10.0.0.1", f"-:{secret}"))
+    clients.requestheaders(served := asks(flow, "POST", RESPONSES))
+    assert status(served) == 0
+    service.store.remove_client_key("ann").result()
+    service.reload()
+    clients.requestheaders(refused := asks(flow, "POST", RESPONSES))
+    clients.http_connect(again := connect("10.0.0.1", f"-:{secret}"))
+    clients.requestheaders(refused_too := asks(again, "POST", RESPONSES))
+    for each in (refused, refused_too):
+        assert json.loads(each.response.content or b"")["error"]["type"] == "codex_rotate_key_removed"
+        assert "ann" in each.response.text
 
 
 def test_a_request_without_a_connect_is_judged_by_itself(clients: Clients) -> None:
@@ -89,7 +194,7 @@ def test_a_request_without_a_connect_is_judged_by_itself(clients: Clients) -> No
 def test_a_pool_that_is_not_open_lets_nobody_in(clients: Clients) -> None:
     """But for the provider's own hosts, where each request is refused with words that the client reads."""
     clients.startup.service = None
-    other, provider = connect("127.0.0.1", host="example.test"), connect("127.0.0.1")
+    other, provider = connected(clients, connect("127.0.0.1", host="example.test")), connect("127.0.0.1")
     clients.http_connect(other)
     clients.http_connect(provider)
     assert (status(other), status(provider)) == (503, 0)

@@ -22,6 +22,7 @@ from wsproto.events import AcceptConnection, CloseConnection, RejectConnection, 
 from wsproto.extensions import PerMessageDeflate
 
 from tests.harness import PATIENCE, Proxy
+from tests.users import acting_as
 
 RESPONSES: Final = "/backend-api/codex/responses"
 MODELS: Final = "/backend-api/codex/models"
@@ -67,9 +68,11 @@ class Got:
         return dict(described.get("error") or {})
 
 
-def tunnel(proxy: Proxy, host: str, port: int = 443, *, says: str = "") -> socket.socket:
-    """A connection to the proxy that has asked for this host and been let through; `says` is `user:password`."""
-    raw = socket.create_connection(("127.0.0.1", proxy.port), timeout=PATIENCE)
+def tunnel(proxy: Proxy, host: str, port: int = 443, *, says: str = "", uid: int | None = None) -> socket.socket:
+    """A connection to the proxy that has asked for this host and been let through; `says` is `user:password`, `uid`
+    the user who opens it."""
+    with acting_as(uid):
+        raw = socket.create_connection(("127.0.0.1", proxy.port), timeout=PATIENCE)
     more = f"proxy-authorization: Basic {b64encode(says.encode()).decode()}\r\n" if says else ""
     raw.sendall(f"CONNECT {host}:{port} HTTP/1.1\r\nhost: {host}:{port}\r\n{more}\r\n".encode())
     answer = b""
@@ -118,8 +121,8 @@ def turn1(client: httpx.Client, headers: Headers, body: bytes = ASK) -> Got:
 class Http2:
     """An HTTP/2 connection to one host through the proxy; requests run side by side."""
 
-    def __init__(self, proxy: Proxy, host: str = CHATGPT, *, says: str = "") -> None:
-        self.socket = secure(tunnel(proxy, host, says=says), proxy.trust(), host, "h2")
+    def __init__(self, proxy: Proxy, host: str = CHATGPT, *, says: str = "", uid: int | None = None) -> None:
+        self.socket = secure(tunnel(proxy, host, says=says, uid=uid), proxy.trust(), host, "h2")
         assert self.socket.selected_alpn_protocol() == "h2"
         self.host = host
         # what is sent is sent as it stands: a client need not be well-behaved
@@ -209,8 +212,10 @@ class Http2:
 class Socket:
     """One WebSocket through the proxy. `upgrade` is what came of the upgrade, unless nobody waits for it."""
 
-    def __init__(self, proxy: Proxy, headers: Headers, *, wait: bool = True, says: str = "") -> None:
-        self.socket = secure(tunnel(proxy, CHATGPT, says=says), proxy.trust(), CHATGPT)
+    def __init__(
+        self, proxy: Proxy, headers: Headers, *, wait: bool = True, says: str = "", uid: int | None = None
+    ) -> None:
+        self.socket = secure(tunnel(proxy, CHATGPT, says=says, uid=uid), proxy.trust(), CHATGPT)
         self.wire = WSConnection(ConnectionType.CLIENT)
         self.pending: list[Any] = []
         self.closed_with: int | None = None

@@ -2,7 +2,8 @@
 
 import socket
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import httpx
 import pytest
@@ -10,8 +11,8 @@ import pytest
 from accounts.client_keys import new_secret
 from config import clock
 from standin import FaultKind
-from tests.harness import PATIENCE, eventually
-from tests.proxy.clients import CHATGPT, RESPONSES, Got, Http2, Socket, got, http1, turn1, turn_ws
+from tests.harness import PATIENCE
+from tests.proxy.clients import Got, Http2, Socket, http1, turn1, turn_ws
 from tests.proxy.conftest import Bench
 
 VERSIONS = ["http1", "http2", "ws"]
@@ -39,15 +40,7 @@ def key(bench: Bench) -> Iterator[str]:
     yield secret
     for name in bench.store.client_keys().values():
         bench.store.remove_client_key(name).result()
-    assert eventually(lambda: welcome(bench))
-
-
-def welcome(bench: Bench) -> bool:
-    try:
-        with http1(bench.proxy) as client:
-            return turn1(client, bench.headers(thread_id="")).completed
-    except httpx.ProxyError:
-        return False
+    assert turn(bench, "http1", "").completed
 
 
 # --- the account of a client -----------------------------------------------------------------------------------------
@@ -94,10 +87,12 @@ def test_turns_on_an_open_socket_stay_with_the_account_asked_for(bench: Bench) -
 # --- keys ------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("version", ["http1", "ws"])
+@pytest.mark.parametrize("version", VERSIONS)
 def test_with_a_key_in_the_pool_everybody_needs_one(bench: Bench, key: str, version: str) -> None:
     """Here on loopback too; what the client asked for never leaves."""
     for says in ("", "-:wrong", "ann:", f"-:{key}x"):
+        told = turn(bench, version, says).error
+        assert told["type"] == ("codex_rotate_key_unknown" if says.partition(":")[2] else "codex_rotate_key_needed")
         with socket.create_connection(("127.0.0.1", bench.proxy.port), timeout=PATIENCE) as raw:
             assert b" 407 " in refused(raw, says)
     assert turn(bench, version, f"-:{key}").completed
@@ -105,7 +100,7 @@ def test_with_a_key_in_the_pool_everybody_needs_one(bench: Bench, key: str, vers
     assert bench.served_by() == ["first"] * 2
 
 
-def refused(raw: socket.socket, says: str, host: str = CHATGPT) -> bytes:
+def refused(raw: socket.socket, says: str, host: str = "example.test") -> bytes:
     """The first bytes of the answer to a CONNECT."""
     more = f"proxy-authorization: Basic {b64encode(says.encode()).decode()}\r\n" if says else ""
     raw.sendall(f"CONNECT {host}:443 HTTP/1.1\r\nhost: {host}:443\r\n{more}\r\n".encode())
@@ -121,7 +116,7 @@ def test_a_refusal_says_what_to_do(bench: Bench, key: str) -> None:
     assert key not in answer.text
 
 
-@pytest.mark.parametrize("host", ["chatgpt.com", "example.test"])
+@pytest.mark.parametrize("host", ["ab.chatgpt.com", "auth.openai.com", "example.test"])
 def test_hosts_that_are_only_passed_on_need_a_key_as_well(bench: Bench, key: str, host: str) -> None:
     with socket.create_connection(("127.0.0.1", bench.proxy.port), timeout=PATIENCE) as raw:
         assert b" 407 " in refused(raw, "", host)
@@ -132,16 +127,32 @@ def test_a_key_and_an_account(bench: Bench, key: str) -> None:
     assert bench.served_by() == ["second"]
 
 
-def test_a_key_that_is_taken_back_ends_open_connections_too(bench: Bench, key: str) -> None:
-    """From the request on after the proxy has noticed, which is with the next one that it serves."""
-    other = new_secret()
-    bench.store.put_client_key("bob", other, clock.now()).result()
-    with http1(bench.proxy, says=f"-:{key}") as client:
-        assert turn1(client, bench.headers()).completed
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_key_that_is_taken_back_ends_open_connections_too(bench: Bench, key: str, version: str) -> None:
+    """From the next request on, in an open WebSocket as well, with words of its own."""
+    bench.store.put_client_key("bob", new_secret(), clock.now()).result()
+    with opened(bench, version, f"-:{key}") as take_turn:
+        assert take_turn().completed
         bench.store.remove_client_key("ann").result()
-        assert turn(bench, "http1", f"-:{other}").completed
-        answer = got(client.post(RESPONSES, headers=bench.headers(), content=b"{}"))
-    assert answer.status == 407
+        told = take_turn().error
+    assert told["type"] == "codex_rotate_key_removed"
+    assert "of ann" in told["message"]
+    assert turn(bench, version, f"-:{key}").error["type"] == "codex_rotate_key_removed"
+    assert bench.served_by() == ["first"]
+
+
+@contextmanager
+def opened(bench: Bench, version: str, says: str) -> Iterator[Callable[[], Got]]:
+    """One connection in which a client takes turns."""
+    if version == "ws":
+        with Socket(bench.proxy, bench.headers(), says=says) as socket_:
+            yield socket_.turn
+    elif version == "http2":
+        with Http2(bench.proxy, says=says) as wire:
+            yield lambda: wire.turn(bench.headers())
+    else:
+        with http1(bench.proxy, says=says) as client:
+            yield lambda: turn1(client, bench.headers())
 
 
 def test_what_a_client_says_of_itself_reaches_nobody(bench: Bench, key: str) -> None:
