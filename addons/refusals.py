@@ -25,9 +25,9 @@ _ASK: Final = (
     "Ask its owner for a key file (`codex-rotate keys add NAME --host HOST`) and run `codex-rotate join FILE` with it."
 )
 WORDS: Final[Mapping[Refusal, str]] = {
-    Refusal.KEY_NEEDED: "This codex-rotate proxy serves clients with a key only, and this client shows none. If the "
-    "proxy is your own, start the client with `codex-rotate run`, or run `codex-rotate env` or `bind` again; they put "
-    f"the key in. If it is somebody else's: {_ASK}",
+    Refusal.KEY_NEEDED: "This codex-rotate proxy serves clients with a key only, and this client shows none. Is the "
+    "proxy your own? Start the client with `codex-rotate run`, or run `codex-rotate env` or `bind` again: they put the "
+    f"key in. Is it somebody else's? {_ASK}",
     Refusal.KEY_UNKNOWN: "This codex-rotate proxy does not know the key that this client shows: it is mistyped, of "
     f"another proxy, or was taken back. {_ASK}",
     Refusal.KEY_REMOVED: "The owner of this codex-rotate proxy has taken back the key of {name}, which this client "
@@ -35,9 +35,11 @@ WORDS: Final[Mapping[Refusal, str]] = {
     Refusal.OTHER_USER: "This codex-rotate proxy serves the user who runs it, and this client is another user's. "
     f"{_ASK} Or ask its owner for `codex-rotate serve --everyone-here`.",
     Refusal.USER_UNTOLD: "This codex-rotate proxy serves the user who runs it, and this system does not say whose "
-    "this client is, so a key is needed. If the proxy is your own, run `codex-rotate keys add NAME`, which makes one "
-    f"for your own commands too, and start the client with `codex-rotate run`. If it is somebody else's: {_ASK}",
+    "this client is, so a key is needed. Is the proxy your own? Run `codex-rotate keys add NAME`, which makes one for "
+    f"your own commands too, and start the client with `codex-rotate run`. Is it somebody else's? {_ASK}",
 }
+BESIDE: Final = "This client may not use this codex-rotate proxy; a request to the model is told why."
+"""For what the client asks beside the model, and may ask a dozen times: it prints, or logs, some of these too."""
 
 
 def kind(why: Refusal) -> str:
@@ -46,7 +48,7 @@ def kind(why: Refusal) -> str:
 
 
 def refused(to: Refused, status: int = 407) -> http.Response:
-    """The refusal itself: as a status of its own for what was asked of the proxy, another one for what goes through."""
+    """The refusal in full: 407 for what was asked of the proxy itself, 400 for what the client prints."""
     response = answers.error(status, kind(to.why), WORDS[to.why].format(name=to.name))
     if status == 407:
         response.headers["proxy-authenticate"] = 'Basic realm="codex-rotate"'
@@ -61,7 +63,9 @@ def inside(to: Refused, request: http.Request) -> http.Response:
     if request.method == "GET" and path == ROUTING and OWN_ID in request.headers:
         return _told(_routing(request.headers[OWN_ID]))
     asks_the_model = path == RESPONSES if messages.is_upgrade(request) else request.method == "POST"
-    return refused(to, 400 if asks_the_model and path.startswith(MODEL) else 403)
+    if asks_the_model and path.startswith(MODEL):
+        return refused(to, 400)
+    return answers.error(403, kind(to.why), BESIDE)
 
 
 def _routing(own: str) -> dict[str, object]:

@@ -21,7 +21,7 @@ def asked(method: str, path: str, **headers: str) -> http.Request:
 @pytest.mark.parametrize("why", Refusal)
 def test_a_refusal_says_what_is_wrong_and_what_to_do(why: Refusal) -> None:
     """With a type of our own, on the way that a proxy refuses and on the one that the client prints."""
-    for status in (407, 400, 403):
+    for status in (407, 400):
         response = refusals.refused(Refused(why, "ann"), status)
         told = json.loads(response.content or b"")["error"]
         assert (response.status_code, told["type"], told["code"]) == (

@@ -52,7 +52,8 @@ class Ran:
 class Codex:
     """The CLI with its own home, led through a proxy. `inside` comes before its command line.
 
-    `told` is whether a variable says which CA to trust; without it the client has the system's trust store only.
+    `told` is whether a variable says which CA to trust; without it the client has the system's trust store only. `says`
+    is the `user:password` in the proxy's address.
     """
 
     binary: Path
@@ -61,13 +62,14 @@ class Codex:
     folder: Path
     inside: tuple[str, ...] = ()
     told: bool = True
+    says: str = ""
 
     def start(self, *args: str) -> subprocess.Popen[str]:
         """`codex exec`, left running."""
         flags = [part for setting in QUIET for part in ("-c", setting)]
         return subprocess.Popen(
             [*self.inside, str(self.binary), "exec", *args[:-1], "--skip-git-repo-check", *flags, args[-1]],
-            env=self._environment(),
+            env=self.environment(),
             cwd=self.folder,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -80,7 +82,7 @@ class Codex:
         """`codex exec`, to its end."""
         return finish(self.start(*args))
 
-    def _environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
         told = {"CODEX_CA_CERTIFICATE": str(self.proxy.ca_file)} if self.told else {}
         return {
             **plain_environment(),
@@ -88,7 +90,7 @@ class Codex:
             "TZ": "UTC",
             "HOME": str(self.home),
             "CODEX_HOME": str(self.home),
-            "HTTPS_PROXY": self.proxy.url,
+            "HTTPS_PROXY": self.proxy.url.replace("://", f"://{self.says}@") if self.says else self.proxy.url,
             "NO_PROXY": "localhost,127.0.0.1,::1",
             "CODEX_REFRESH_TOKEN_URL_OVERRIDE": self.proxy.upstream.token_url,
         }

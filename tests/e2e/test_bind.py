@@ -32,8 +32,8 @@ class Unled(Codex):
 
     others: dict[str, str] = field(default_factory=dict)
 
-    def _environment(self) -> dict[str, str]:
-        environ = {name: value for name, value in super()._environment().items() if name not in OF_OURS}
+    def environment(self) -> dict[str, str]:
+        environ = {name: value for name, value in super().environment().items() if name not in OF_OURS}
         return environ | self.others
 
 

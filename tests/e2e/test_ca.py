@@ -45,8 +45,8 @@ class Trusting(Codex):
 
     file: Path = field(kw_only=True)
 
-    def _environment(self) -> dict[str, str]:
-        return super()._environment() | {"CODEX_CA_CERTIFICATE": str(self.file)}
+    def environment(self) -> dict[str, str]:
+        return super().environment() | {"CODEX_CA_CERTIFICATE": str(self.file)}
 
 
 def test_a_client_gets_through_to_proxies_from_before_and_after_a_renewal(set_up: SetUp, transport: str, confdir: Path):
