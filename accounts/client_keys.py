@@ -20,7 +20,7 @@ NOBODY: Final = "-"
 """The user name that asks for no account, for programs that do not send a password without one."""
 NAME: Final = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,39}")
 LOCAL: Final = "local"
-"""The key that commands of the pool's owner use on this machine."""
+"""The key that commands of the pool's owner use on this machine. Where it is the only one it closes nothing."""
 
 
 class Origin(StrEnum):
@@ -111,12 +111,13 @@ class Doors:
 
 
 def admitted(said: Introduced, doors: Doors, place: Origin) -> Visitor | Refused:
-    """Whether a client may use the proxy. Who shows a key may, from anywhere. Without any key in the pool its owner may
-    as well; with one, everybody needs one."""
+    """Whether a client may use the proxy. Who shows a key may, from anywhere. Without one in the pool that somebody
+    was given its owner may as well; with one, everybody needs one."""
     user, secret = fingerprint(said.user), fingerprint(said.secret)
     as_user = doors.keys.get(user)  # http://KEY@HOST:PORT
     name = as_user or doors.keys.get(secret)
-    open_here = not doors.keys and place is not Origin.ELSEWHERE and (place is Origin.OWNER or doors.everyone_here)
+    given = any(each != LOCAL for each in doors.keys.values())
+    open_here = not given and place is not Origin.ELSEWHERE and (place is Origin.OWNER or doors.everyone_here)
     if name is not None or open_here:
         return Visitor(key=name or "", account="" if as_user or said.user == NOBODY else said.user)
     removed = doors.gone.get(secret) or doors.gone.get(user)
@@ -124,8 +125,8 @@ def admitted(said: Introduced, doors: Doors, place: Origin) -> Visitor | Refused
         return Refused(Refusal.KEY_REMOVED, removed)
     if said.secret:
         return Refused(Refusal.KEY_UNKNOWN)
-    if not doors.keys and place is Origin.NEIGHBOUR:
+    if not given and place is Origin.NEIGHBOUR:
         return Refused(Refusal.OTHER_USER)
-    if not doors.keys and place is Origin.UNTOLD:
+    if not given and place is Origin.UNTOLD:
         return Refused(Refusal.USER_UNTOLD)
     return Refused(Refusal.KEY_NEEDED)

@@ -36,6 +36,11 @@ def auth_document(account: Account, credentials: Credentials) -> dict[str, Any]:
 
 def write_login(path: Path, document: dict[str, Any], *, force: bool = False) -> None:
     """Write it as a whole or not at all, for its owner only. Raises FileThere without `force`, and CannotExport."""
+    put_text(path, json.dumps(document, indent=2) + "\n", force=force)
+
+
+def put_text(path: Path, text: str, *, force: bool = False) -> None:
+    """The same for any text with a secret in it."""
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # 0600
     except (OSError, ValueError) as e:
@@ -43,7 +48,7 @@ def write_login(path: Path, document: dict[str, Any], *, force: bool = False) ->
     written = Path(name)
     try:
         with open(handle, "w", encoding="utf-8") as file:  # noqa: PTH123 - a descriptor
-            file.write(json.dumps(document, indent=2) + "\n")
+            file.write(text)
             file.flush()
             os.fsync(file.fileno())
         _put(written, path, force=force)

@@ -86,6 +86,7 @@ class Presence:
             certificate=str(Path(ctx.options.confdir).expanduser() / CERTIFICATE),
             version=version.current(),
             everything=list(ctx.options.allow_hosts) != [INTERCEPT],
+            stays=ctx.options.rotate_stop_when_unused == 0,
         )
 
     def _watch(self) -> None:

@@ -35,8 +35,9 @@ WORDS: Final[Mapping[Refusal, str]] = {
     Refusal.OTHER_USER: "This codex-rotate proxy serves the user who runs it, and this client is another user's. "
     f"{_ASK} Or ask its owner for `codex-rotate serve --everyone-here`.",
     Refusal.USER_UNTOLD: "This codex-rotate proxy serves the user who runs it, and this system does not say whose "
-    "this client is, so a key is needed. Is the proxy your own? Run `codex-rotate keys add NAME`, which makes one for "
-    f"your own commands too, and start the client with `codex-rotate run`. Is it somebody else's? {_ASK}",
+    "this client is, so a key is needed. Is the proxy your own? Start the client with `codex-rotate run`, or run "
+    "`codex-rotate env` or `bind` again: they put one in, which `codex-rotate keys add NAME` makes with the first of "
+    f"others. Is it somebody else's? {_ASK}",
 }
 BESIDE: Final = "This client may not use this codex-rotate proxy; a request to the model is told why."
 """For what the client asks beside the model, and may ask a dozen times: it prints, or logs, some of these too."""

@@ -48,8 +48,9 @@ class BadProxyAddress(CaError):
 class NoCaCertificate(CaError):
     def __init__(self, file: Path, trouble: str) -> None:
         super().__init__(
-            f"{file} {trouble}, and without it no client trusts the proxy. Run `codex-rotate ca status` to see what "
-            "is wrong, or `codex-rotate ca create` to make a certificate authority."
+            f"{file} {trouble}, and without it no client trusts the proxy. For a proxy of your own run `codex-rotate "
+            "ca status` to see what is wrong, or `codex-rotate ca create` to make a certificate authority. For that "
+            "of somebody else ask them for a key file and run `codex-rotate join FILE`: no other authority would do."
         )
 
 

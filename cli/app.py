@@ -39,6 +39,7 @@ COMMANDS: Final = {
     "env_commands": ("env",),
     "bind_commands": ("bind", "unbind"),
     "keys_commands": ("keys",),
+    "join_commands": ("join",),
     "ca_commands": ("ca",),
     "use_commands": ("use",),
     "forecast_commands": ("forecast", "best"),

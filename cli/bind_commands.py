@@ -18,7 +18,6 @@ import typer
 from accounts.errors import RotateError, UsageError
 from certs.bundles import bundle, find_roots, write_bundle
 from certs.environment import (
-    DEFAULT_PROXY,
     BadProxyAddress,
     Proxy,
     durable_environment,
@@ -28,7 +27,7 @@ from certs.environment import (
     trusted_file,
 )
 from certs.folder import BUNDLE_FILE
-from cli import proxies
+from cli import leading
 from cli.env_commands import ProxyOption, bypass_notes
 from cli.options import AsJson
 from cli.result import Result
@@ -124,7 +123,7 @@ def add_to(app: typer.Typer) -> None:
 
 def bind_command(
     *,
-    proxy: ProxyOption = DEFAULT_PROXY,
+    proxy: ProxyOption = "",
     dry_run: DryRun = False,
     force: Annotated[
         bool, typer.Option("--force", help="Even if no proxy answers, or the file has a proxy or a bundle already.")
@@ -132,10 +131,13 @@ def bind_command(
     as_json: AsJson = False,
 ) -> Result:
     """Lead every Codex of this user through the proxy, the IDE and the desktop app too. Writes $CODEX_HOME/.env."""
-    wanted = proxy_at(proxies.keyed(proxy))
-    folder = paths.ca_folder()
-    places = Places(file=paths.codex_dotenv_file(), ca_certificate=trusted_file(folder), bundle=folder / BUNDLE_FILE)
-    return bind(places, wanted, os.environ, answers, Mode(dry_run=dry_run, force=force))
+    led = leading.led_to(proxy, force=force) if proxy else leading.led(stays=True)
+    places = Places(
+        file=paths.codex_dotenv_file(),
+        ca_certificate=trusted_file(led.folder),
+        bundle=led.folder / BUNDLE_FILE,
+    )
+    return bind(places, led.proxy, os.environ, answers, Mode(dry_run=dry_run, force=force))
 
 
 def unbind_command(*, dry_run: DryRun = False, as_json: AsJson = False) -> Result:

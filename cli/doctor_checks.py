@@ -17,6 +17,7 @@ from cli import (
     doctor_client,
     doctor_daemon,
     doctor_dotenv,
+    doctor_joined,
     doctor_network,
     doctor_official,
     doctor_outcomes,
@@ -44,6 +45,7 @@ class Facts:
     dotenv: doctor_dotenv.Dotenv
     client: doctor_client.Client
     daemons: doctor_daemon.Daemons
+    joined: doctor_joined.Joined = doctor_joined.Joined()  # noqa: RUF009 - frozen
     probe: doctor_probe.Probe = doctor_probe.Probe()  # noqa: RUF009 - frozen
     official: doctor_official.Official | None = None
 
@@ -52,14 +54,26 @@ class Facts:
         return any(each.trusts for each in self.ca.stores)
 
     @property
+    def accounts(self) -> int:
+        return len(self.pool.seats) if self.pool is not None else 0
+
+    @property
+    def guest(self) -> bool:
+        """Whether this user has joined somebody else's proxy and has no pool to look after."""
+        return bool(self.joined.place) and self.pool is not None and not self.accounts
+
+    @property
     def bound(self) -> bool:
         return self.dotenv.led is not None and self.dotenv.led.at is doctor_network.At.OURS
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
+    """`own`: it is about what a user has who has a pool, not one who has joined somebody else's proxy instead."""
+
     group: str
     judge: Callable[[Facts], Findings]
+    own: bool = False
 
 
 CHECKS: Final = (
@@ -67,17 +81,18 @@ CHECKS: Final = (
     Check("Storage", lambda f: doctor_storage.pool(f.storage)),
     Check("Storage", lambda f: doctor_storage.modes(f.storage)),
     Check("Storage", lambda f: doctor_storage.settings(f.storage)),
-    Check("Storage", lambda f: doctor_storage.backups(f.storage, f.now)),
-    Check("Accounts", lambda f: doctor_accounts.accounts(f.pool, f.now)),
+    Check("Storage", lambda f: doctor_storage.backups(f.storage, f.now), own=True),
+    Check("Accounts", lambda f: doctor_accounts.accounts(f.pool, f.now), own=True),
     Check("Accounts", lambda f: doctor_accounts.tokens(f.pool, f.now)),
     Check("Accounts", lambda f: doctor_accounts.shared(f.pool)),
-    Check("Certificate", lambda f: doctor_ca.usable(f.ca)),
+    Check("Certificate", lambda f: doctor_ca.usable(f.ca), own=True),
     Check("Certificate", lambda f: doctor_ca.expiry(f.ca)),
     Check("Certificate", lambda f: doctor_ca.stores(f.ca)),
-    Check("Proxy", lambda f: doctor_proxies.running(f.proxies)),
+    Check("Proxy", lambda f: doctor_joined.joins(f.joined, accounts=f.accounts)),
+    Check("Proxy", lambda f: doctor_proxies.running(f.proxies), own=True),
     Check("Proxy", lambda f: doctor_proxies.silent(f.proxies)),
     Check("Proxy", lambda f: doctor_proxies.stale(f.proxies)),
-    Check("Proxy", lambda f: doctor_proxies.usual_port(f.proxies)),
+    Check("Proxy", lambda f: doctor_proxies.usual_port(f.proxies), own=True),
     Check("This shell", lambda f: doctor_network.proxy(f.shell)),
     Check("This shell", lambda f: doctor_network.no_proxy(f.shell)),
     Check("This shell", lambda f: doctor_network.certificate(f.shell, in_store=f.in_store)),
@@ -99,7 +114,8 @@ CHECKS: Final = (
 
 def judged(facts: Facts) -> list[tuple[str, Finding]]:
     """Every finding with its group."""
-    return [(check.group, finding) for check in CHECKS for finding in check.judge(facts)]
+    checks = [check for check in CHECKS if not (check.own and facts.guest)]
+    return [(check.group, finding) for check in checks for finding in check.judge(facts)]
 
 
 # --- facts -----------------------------------------------------------------------------------------------------------
@@ -120,6 +136,7 @@ def look(environ: Mapping[str, str], now: float) -> Facts:
         dotenv=doctor_dotenv.gather(environ),
         client=doctor_client.gather(environ),
         daemons=doctor_daemon.gather(environ),
+        joined=doctor_joined.gather(environ, now),
     )
 
 
@@ -154,6 +171,8 @@ def _hindrance(facts: Facts) -> str:
     """Why no request can be made; the last sentence says what to do."""
     if facts.storage.trouble or facts.storage.settings_trouble:
         return "Nothing was tried: no proxy starts before what is wrong above is mended. Mend that first."
+    if facts.joined.place:
+        return facts.joined.trouble and "Nothing was tried: the proxy that was joined cannot be used. Mend that first."
     if facts.pool is None or not facts.pool.seats:
         return str(NoAccounts())
     if not facts.proxies.running and (not facts.ca.usable or facts.ca.due):

@@ -108,7 +108,7 @@ def _bound(found: Dotenv, led: Led) -> Findings:
         case _ if led.trouble:
             yield problem("dotenv.block", f"{found.file} holds an address that cannot be used.", f"Run {UNBIND}.")
         case At.OURS:
-            yield ok("dotenv.block", f"{what}, this pool's proxy.")
+            yield ok("dotenv.block", f"{what}, {led.whose}.")
         case At.OTHER_POOL:
             yield warning(
                 "dotenv.block", f"{what}, a codex-rotate with another pool.", "Run `codex-rotate bind` again."

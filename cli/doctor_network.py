@@ -8,7 +8,7 @@ from typing import Final
 
 from certs.bundles import certificates
 from certs.environment import BadProxyAddress, bypasses, no_proxy_of, proxy_at, trusted_file
-from cli import proxies
+from cli import joined, proxies
 from cli.bind_commands import answers
 from cli.doctor_finding import Findings, note, ok, problem, warning
 from config import paths
@@ -35,13 +35,20 @@ class At(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Led:
     """Where a variable leads. `place` is host and port alone, because an address may hold a password; `trouble` is
-    what is wrong with an address that cannot be used, `certificate` what clients of a proxy of ours have to trust."""
+    what is wrong with an address that cannot be used, `certificate` what clients of a proxy of ours have to trust.
+    `joined`: it is somebody else's, and this user has joined it."""
 
     name: str
     place: str = ""
     at: At = At.NOTHING
     trouble: str = ""
     certificate: Path | None = None
+    joined: bool = False
+
+    @property
+    def whose(self) -> str:
+        """In words, where it is one to use."""
+        return "the proxy that you have joined" if self.joined else "this pool's proxy"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,14 +95,20 @@ def led_by(name: str, url: str, environ: Mapping[str, str]) -> Led:
     except BadProxyAddress as e:
         return Led(name=name, trouble=str(e).partition(". ")[0])
     place = f"{proxy.host} port {proxy.port}"
-    answer = proxies.ask(proxy.url, proxies.local_key(environ) if is_loopback(proxy.host) else "")
+    invitation = joined.known(environ)
+    guest = invitation if invitation and (proxy.host, proxy.port) == (invitation.host, invitation.port) else None
+    key = guest.key if guest else proxies.local_key(environ) if is_loopback(proxy.host) else ""
+    answer = proxies.ask(proxy.url, key)
     found = answer.presence
     if found is None:
-        at = At.SOMETHING if answer.status or answers(proxy) else At.NOTHING
-        return Led(name=name, place=place, at=at)
+        someone = At.OTHER_POOL if answer.refused else At.SOMETHING
+        return Led(name=name, place=place, at=someone if answer.status or answers(proxy) else At.NOTHING)
+    if guest is not None:
+        file = trusted_file(joined.folder(environ))
+        return Led(name=name, place=place, at=At.OURS, certificate=file, joined=True)
     mine = Path(found.home) == paths.home(environ)
-    file = trusted_file(Path(found.certificate).parent) if mine else None
-    return Led(name=name, place=place, at=At.OURS if mine else At.OTHER_POOL, certificate=file)
+    certificate = trusted_file(Path(found.certificate).parent) if mine else None
+    return Led(name=name, place=place, at=At.OURS if mine else At.OTHER_POOL, certificate=certificate)
 
 
 def trust(name: str, path: str, led: Led | None, environ: Mapping[str, str]) -> Trust:
@@ -140,9 +153,10 @@ def leads(name: str, led: Led) -> Findings:
         return
     match led.at:
         case At.OURS:
-            yield ok(name, f"{led.name} leads to this pool's proxy at {led.place}.")
+            yield ok(name, f"{led.name} leads to {led.whose} at {led.place}.")
         case At.OTHER_POOL:
-            yield note(name, f"{led.name} leads to {led.place}, a codex-rotate with another pool.", f"{START}.")
+            what = f"{led.name} leads to {led.place}, a codex-rotate with another pool."
+            yield note(name, what, f"{START}, or ask its owner for a key file and run `codex-rotate join FILE`.")
         case At.NOTHING:
             what = f"{led.name} leads to {led.place}, where nothing answers: a client reaches nothing."
             yield problem(name, what, f"Unset it, or run `codex-rotate serve`. {START}.")

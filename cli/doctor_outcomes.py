@@ -10,6 +10,8 @@ SKEW_SECONDS: Final = 120.0
 LIST: Final = "Run `codex-rotate list` to see what each account needs."
 LOG: Final = "Run `codex-rotate serve` in a terminal and look at what it says, then run this again."
 
+ASK_OWNER: Final = "Ask its owner for a key file, and run `codex-rotate join FILE` with it."
+
 type Row = tuple[State, str, str]
 
 CODES: Final[dict[str, Row]] = {
@@ -29,6 +31,11 @@ CODES: Final[dict[str, Row]] = {
     "codex_rotate_upstream_unreachable": (State.PROBLEM, "the proxy got no answer from the provider",
                                           "Check the network, and behind a company's proxy `upstream_proxy`."),
     "codex_rotate_defect": (State.PROBLEM, "the proxy has a defect and sent nothing on", LOG),
+    "codex_rotate_key_unknown": (State.PROBLEM, "the proxy does not know the key", ASK_OWNER),
+    "codex_rotate_key_removed": (State.PROBLEM, "the proxy's owner has taken the key back", ASK_OWNER),
+    "codex_rotate_other_user": (State.PROBLEM, "the proxy serves the user who runs it only", ASK_OWNER),
+    "codex_rotate_user_untold": (State.PROBLEM, "the proxy wants a client key, as this system tells no users apart",
+                                 "Run `codex-rotate keys add NAME`, which makes one for our own commands too."),
     "codex_rotate_key_needed": (State.PROBLEM, "the proxy wants a client key",
                                 "Run `codex-rotate keys add NAME`, which makes one for our own commands too."),
 }  # fmt: skip

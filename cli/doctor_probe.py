@@ -21,7 +21,7 @@ from accounts.records import DECISION, read_record
 from accounts.store import Store
 from certs.environment import trusted_file
 from certs.errors import CaError
-from cli import proxies, run_commands
+from cli import joined, proxies, run_commands
 from cli.run_commands import Bound
 from config import clock, paths, proxy_files
 from config.proxy_files import Presence
@@ -80,14 +80,20 @@ class Reached:
 
 @contextmanager
 def reached(environ: Mapping[str, str]) -> Iterator[Reached]:
-    """One that runs, else one that is started as `run` does and that ends by itself. Raises RotateError, CaError or
-    OSError."""
-    key = proxies.local_key(environ)
+    """The one that was joined, else one that runs, else one that is started as `run` does and that ends by itself.
+    Raises RotateError, CaError or OSError."""
+    invitation = joined.current(environ)
+    if invitation is not None:
+        told = joined.presence(invitation, environ)
+        with proxies.Hold(told, invitation.key):
+            yield Reached(told, invitation.key, started=False)
+        return
     with ExitStack() as stack:
         with proxies.alone(proxy_files.folder(environ)):
             running = sorted(proxies.running(environ), key=lambda each: each.everything)
             started = not running
             told = running[0] if running else _started(environ)
+            key = proxies.local_key(environ)
             stack.enter_context(proxies.Hold(told, key))
         yield Reached(told, key, started)
 

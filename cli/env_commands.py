@@ -12,13 +12,16 @@ from typing import Annotated, Final
 import typer
 
 from accounts.errors import UsageError
-from certs.environment import DEFAULT_PROXY, bypasses, full_environment, no_proxy_of
-from cli import proxies
+from certs.environment import bypasses, full_environment, no_proxy_of
+from cli import leading
 from cli.options import AsJson
 from cli.result import Result
 from config import clock, paths
 
-ProxyOption = Annotated[str, typer.Option("--proxy", metavar="URL", help="Where the proxy listens: http://HOST:PORT.")]
+ProxyOption = Annotated[
+    str,
+    typer.Option("--proxy", metavar="URL", help="Where the proxy is: http://HOST:PORT. Default: the one that runs."),
+]
 
 
 class Shell(StrEnum):
@@ -51,7 +54,7 @@ def add_to(app: typer.Typer) -> None:
 def env_command(
     *,
     shell: Annotated[Shell | None, typer.Option("--shell", help="Whose syntax. Default: that of $SHELL.")] = None,
-    proxy: ProxyOption = DEFAULT_PROXY,
+    proxy: ProxyOption = "",
     all_tools: Annotated[
         bool,
         typer.Option("--all-tools", help="Let the shell's other tools trust the proxy too: git, curl, npm, Python..."),
@@ -65,10 +68,13 @@ def env_command(
     in PowerShell codex-rotate env | Out-String | Invoke-Expression.
     """
     chosen = Shell.BASH if as_json else shell or shell_of(os.environ, os.name)
-    proxy = proxies.keyed(proxy)
+    led = leading.led_to(proxy, everything=intercept_all) if proxy else leading.led(everything=intercept_all)
     if intercept_all:
-        return debug_env(chosen, proxy, paths.debug_ca_folder(), os.environ, clock.now())
-    return env(chosen, proxy, paths.ca_folder(), os.environ, all_tools=all_tools)
+        result = debug_env(chosen, led.url, paths.debug_ca_folder(), os.environ, clock.now())
+    else:
+        result = env(chosen, led.url, led.folder, os.environ, all_tools=all_tools)
+    assert isinstance(result.data, dict)
+    return replace(result, data=result.data | {"running": led.answers}, notes=(*led.notes, *result.notes))
 
 
 # --- working ---------------------------------------------------------------------------------------------------------

@@ -26,6 +26,8 @@ LOOK_SECONDS: Final = 0.05
 UNUSED_SECONDS: Final = 5
 """How long a proxy that `run` has started stays when the last client is gone; the next one finds it running."""
 LOGS_KEPT: Final = 5
+REALM: Final = '"codex-rotate"'
+"""In what a proxy of ours refuses with (addons/refusals.py)."""
 
 
 class ProxyDidNotStart(RotateError):
@@ -46,10 +48,12 @@ class ProxiesBusy(RotateError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What came back from an address: the proxy of ours that is there, or the status of something else (0: nothing)."""
+    """What came back from an address: the proxy of ours that is there, or the status of something else (0: nothing).
+    `refused`: it is a codex-rotate, and does not serve us."""
 
     presence: Presence | None = None
     status: int = 0
+    refused: bool = False
 
 
 def ask(url: str, key: str = "") -> Answer:
@@ -64,7 +68,9 @@ def ask(url: str, key: str = "") -> Answer:
             told = answer.read(64 * 1024)
         except (OSError, http.client.HTTPException, ValueError):
             return Answer()
-    return Answer(presence=proxy_files.from_json(told) if answer.status == 200 else None, status=answer.status or 1)
+    refused = answer.status == 407 and answer.headers.get("proxy-authenticate", "").endswith(REALM)
+    presence = proxy_files.from_json(told) if answer.status == 200 else None
+    return Answer(presence=presence, status=answer.status or 1, refused=refused)
 
 
 def address(url: str, key: str = "", account: str = "") -> str:
@@ -77,8 +83,7 @@ def address(url: str, key: str = "", account: str = "") -> str:
 
 def keyed(url: str, environ: Mapping[str, str] = os.environ) -> str:
     """The address with the key that clients of the owner use, if one is needed and none is in it."""
-    key = local_key(environ)
-    return address(url, key) if key and "@" not in url and "://" in url else url
+    return address(url, local_key(environ))
 
 
 def local_key(environ: Mapping[str, str] = os.environ) -> str:

@@ -13,7 +13,7 @@ from accounts.errors import NoAccounts, RotateError, UsageError
 from accounts.model import Account
 from accounts.store import Store
 from certs.environment import bypasses, client_environment, no_proxy_of, proxy_at, trusted_file
-from cli import processes, proxies, serve_commands
+from cli import joined, joined_run, local_key, processes, proxies, serve_commands
 from cli.known_names import complete_account
 from cli.naming import find_account
 from cli.options import AsJson
@@ -112,6 +112,9 @@ def run_command(
     codex-rotate are JSON; otherwise nothing is printed beside what the client says.
     """
     argv = client_command(command or [CLIENT], os.environ)
+    invitation = joined.current()
+    if invitation is not None:
+        return joined_run.run(argv, invitation, account)
     with Store(paths.pool_file()) as store:
         accounts = store.accounts()
     if not accounts:
@@ -128,9 +131,9 @@ def run_command(
 
 def run(argv: Sequence[str], pinned: Account | None, bound: Bound, environ: Mapping[str, str]) -> Result:
     """The client, from its start to its end."""
-    key = proxies.local_key(environ)
     with proxies.alone(proxy_files.folder(environ)):
         presence = find_proxy(bound, environ) or start_proxy(bound, environ)
+        key = proxies.local_key(environ)
         hold = proxies.Hold(presence, key)
     with hold:
         led = proxies.address(presence.url, key, pinned.handle if pinned else "")
@@ -194,6 +197,8 @@ def start_proxy(bound: Bound, environ: Mapping[str, str]) -> Presence:
         serve_commands.check_free(host, port)
     folder = paths.ca_folder(environ)
     ca.ensure(folder, clock.now())
+    with Store(paths.pool_file(environ)) as store:
+        local_key.ensure(store, paths.client_key_file(environ))
     argv = serve_commands.command(host, port, folder, web=False)
     flags: dict[str, object] = {"rotate_stop_when_unused": proxies.UNUSED_SECONDS}
     flags |= {"rotate_capture_limit": 0, "flow_detail": 0, "termlog_verbosity": "warn"}  # nobody looks at it

@@ -12,7 +12,7 @@ import typer
 
 from accounts.errors import NoAccounts, RotateError, UsageError
 from accounts.store import Store
-from cli import processes
+from cli import local_key, processes
 from cli.bind_commands import answers, stranded_notes
 from cli.options import AsJson
 from cli.render import say
@@ -53,6 +53,10 @@ def serve_command(
         bool,
         typer.Option("--intercept-all", help="For debugging: open the TLS of every host, with a CA of its own."),
     ] = False,
+    everyone_here: Annotated[
+        bool,
+        typer.Option("--everyone-here", help="Serve every user of this machine, and not you only."),
+    ] = False,
     as_json: AsJson = False,
 ) -> Result:
     """Run the proxy until it is stopped with Ctrl-C."""
@@ -60,11 +64,14 @@ def serve_command(
         host, port = parse_listen(listen, keyed=bool(store.client_keys()))
         if not store.accounts():
             raise NoAccounts
+        if not everyone_here:
+            local_key.ensure(store, paths.client_key_file())
     check_free(host, port)
     authority = (debug_authority if intercept_all else own_authority)(listen, clock.now())
     for line in authority.told:
         say(f"codex-rotate: {line}")
     argv = command(host, port, authority.certificate.parent, web=web)
+    argv += ["--set", "rotate_everyone_here=true"] if everyone_here else []
     code = processes.foreground([*argv, *authority.flags], os.environ, quiet=as_json)
     notes = stranded_notes(paths.codex_dotenv_file(), host, port, answers)
     return replace(ended(code, f"http://{listen}", authority.certificate), notes=notes)

@@ -39,13 +39,23 @@ NO_PROXY: Final = "none runs; `codex-rotate run` starts one by itself"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Around:
     """What counts beside the pool: the settings, our folder, the proxies that run, the variable that switches the sync
-    off ("" for none), and how wide lines may be."""
+    off ("" for none), how wide lines may be, and the proxy of somebody else that was joined, with what it says."""
 
     settings: "Settings"
     home: Path
     running: Sequence[Presence] = ()
     sync_off: str = ""
     width: int = 0
+    joined: "Joined | None" = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Joined:
+    """Where it is, the name of the key, and why it cannot be used ("": it answers)."""
+
+    place: str
+    name: str = ""
+    trouble: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +98,7 @@ def status_command(*, as_json: AsJson = False) -> Result:
         running=proxies.running(),
         sync_off=switched_off(os.environ),
         width=terminal_width(),
+        joined=look_at_joined(os.environ),
     )
     with Store(paths.pool_file()) as store:
         return replace(status(store, around, clock.now()), notes=store.repairs)
@@ -105,8 +116,10 @@ def status(store: Store, around: Around, now: float) -> Result:
     """The pool in a few lines. Exit code 3 when no account could serve a request now."""
     seen = look(store, around.settings, now)
     ready = any(each.serves for each in seen.told.values())
+    if around.joined is not None:  # which goes before the pool
+        ready = not around.joined.trouble
     lines = [line for name, text in _rows(seen, around, now) for line in _line(name, text, around.width)]
-    if not ready:
+    if not ready and around.joined is None:
         seats = [(each, seen.told[each.key]) for each in seen.accounts]
         lines += [line for text in remedies(seats, now) or [EMPTY] for line in wrapped("", text, around.width, 0)]
     return Result("\n".join(lines), _data(seen, around), exit_code=0 if ready else 3)
@@ -127,6 +140,23 @@ def look(store: Store, settings: "Settings", now: float) -> Seen:
         events=events,
         counters=shown_counters(store.counters()),
     )
+
+
+def look_at_joined(environ: Mapping[str, str]) -> Joined | None:
+    """What was joined, asked now."""
+    from cli import joined
+
+    try:
+        invitation = joined.current(environ)
+    except RotateError as e:
+        return Joined(place=str(joined.folder(environ)), trouble=str(e))
+    if invitation is None:
+        return None
+    try:
+        joined.presence(invitation, environ)
+    except RotateError as e:
+        return Joined(place=invitation.place, name=invitation.name, trouble=str(e))
+    return Joined(place=invitation.place, name=invitation.name)
 
 
 def script(root: Path) -> Result:
@@ -164,6 +194,7 @@ def _rows(seen: Seen, around: Around, now: float) -> list[tuple[str, str]]:
     rows = [
         ("Home", str(around.home)),
         ("Backend", around.settings.chatgpt_base_url),
+        *([("Joined", _joined(around.joined))] if around.joined is not None else []),
         ("Accounts", by_state or "none"),
         ("Strategy", _strategy(seen, around.settings, now)),
     ]
@@ -187,6 +218,9 @@ def _data(seen: Seen, around: Around) -> dict[str, object]:
         "backend": around.settings.chatgpt_base_url,
         "accounts": {str(state): counts[state] for state in State if state not in OF_A_REQUEST},
         "strategy": around.settings.strategy,
+        "joined": {"proxy": around.joined.place, "name": around.joined.name, "answers": not around.joined.trouble}
+        if around.joined is not None
+        else None,
         "chosen": seen.labels.get(seen.chosen),
         "only": seen.labels.get(seen.pin, seen.pin) or None,
         "next_reset": seen.next_reset[0] if seen.next_reset else None,
@@ -203,6 +237,12 @@ def _data(seen: Seen, around: Around) -> dict[str, object]:
         ],
         "counters": dict(seen.counters),
     }
+
+
+def _joined(found: Joined) -> str:
+    if found.trouble:
+        return found.trouble
+    return f"the proxy at {found.place} as {found.name}; `run`, `env` and `bind` use it, and it answers"
 
 
 def _line(name: str, text: str, width: int) -> list[str]:

@@ -19,7 +19,8 @@ PRODUCT: Final = "codex-rotate"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Presence:
     """A proxy that runs. `certificate` is that of its authority, `home` our folder that it works with, `url`
-    where it listens, `everything` whether it opens the connections to all hosts, for debugging."""
+    where it listens, `everything` whether it opens the connections to all hosts, for debugging, `stays` whether it
+    goes on without any client."""
 
     url: str
     pid: int
@@ -27,6 +28,7 @@ class Presence:
     certificate: str
     version: str
     everything: bool = False
+    stays: bool = True
 
 
 def folder(environ: Mapping[str, str] = os.environ) -> Path:

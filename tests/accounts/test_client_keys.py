@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from accounts.client_keys import (
+    LOCAL,
     NAME,
     Doors,
     Introduced,
@@ -92,6 +93,16 @@ def test_with_keys_everybody_needs_one(
 ) -> None:
     """The key's place is the password, or alone the user's; its digest is no key, and no place is one either."""
     assert admitted(said, Doors(keys=KEYS, everyone_here=everyone_here), place) == decided
+
+
+def test_the_key_of_our_own_commands_closes_nothing() -> None:
+    """It is made by itself where users cannot be told apart; without it nobody there could use the proxy at all."""
+    keys = {fingerprint(SECRET): LOCAL}
+    assert admitted(Introduced("-", SECRET), Doors(keys=keys), Origin.UNTOLD) == Visitor(LOCAL)
+    assert admitted(Introduced(), Doors(keys=keys), Origin.UNTOLD) == Refused(Refusal.USER_UNTOLD)
+    assert admitted(Introduced(), Doors(keys=keys), Origin.OWNER) == Visitor()
+    assert admitted(Introduced(), Doors(keys=keys, everyone_here=True), Origin.UNTOLD) == Visitor()
+    assert admitted(Introduced(), Doors(keys=keys, everyone_here=True), Origin.ELSEWHERE) == Refused(Refusal.KEY_NEEDED)
 
 
 @pytest.mark.parametrize(
