@@ -96,6 +96,11 @@ class Clients:
         decided = self._decided(client)
         return decided if isinstance(decided, Refused) else None
 
+    def name_of(self, client: connection.Client) -> str:
+        """The name of the key that this client has shown; "" for none."""
+        decided = self._decided(client)
+        return decided.key if isinstance(decided, Visitor) else ""
+
     def refusal_now(self, client: connection.Client) -> Refused | None:
         """The same for one that goes on without a new request, as in a WebSocket."""
         decided = self._judge(client)
@@ -112,8 +117,8 @@ class Clients:
             guest.said = introduced(header)
         before, guest.decided = guest.decided, None  # until it is known
         service = self.startup.opened()
-        if service.client_keys:
-            service.sync()  # one may have been taken back
+        if service.client_keys or before is None:
+            service.sync()  # a key may have been taken back, or the first one been made
         guest.decided = self._admitted(guest)
         if isinstance(guest.decided, Refused):
             service.sync()  # the key may be quite new

@@ -32,7 +32,7 @@ def invitation(tmp_path: Path) -> Invitation:
 
 
 @contextmanager
-def answering(status: int, body: bytes = b"", **headers: str) -> Iterator[int]:
+def answering(status: int, body: bytes | bytearray = b"", **headers: str) -> Iterator[int]:
     """Something that answers everything so: its port."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
