@@ -188,7 +188,7 @@ def test_the_command_lines_of_a_page_work(page: Path, world: World) -> None:
         with world.serve(line, free_port()) as proxy:
             assert proxy.wait_for(("listening at",))
     with ExitStack() as stack:
-        if any(line.startswith("codex-rotate bind") for line in lines):
+        if any(line.startswith(("codex-rotate bind", "codex-rotate join")) for line in lines):
             stack.enter_context(world.serve("codex-rotate serve", world.port)).wait_for(("listening at",))
         world.run(lines)
 
