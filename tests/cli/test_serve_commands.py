@@ -25,6 +25,7 @@ from tests.cli.conftest import Fill, Run
 from tests.harness import MITMDUMP, PATIENCE, ROOT, Output, plain_environment
 from tests.harness import fill as fill_pool
 from tests.proxy.clients import turn1
+from tests.users import OTHER, acting_as, why_not
 
 
 @pytest.fixture
@@ -198,6 +199,20 @@ def test_with_json_stdout_holds_one_value(fill: Fill, home: Path) -> None:
         assert process.wait(20) == 0
     assert re.fullmatch(r"\{.*\}\n", said, re.DOTALL)
     assert f'"http://127.0.0.1:{port}"' in said
+
+
+@pytest.mark.skipif(bool(why_not()), reason=why_not())
+@pytest.mark.parametrize(("flags", "status"), [((), 407), (("--everyone-here",), 200)])
+def test_other_users_of_this_machine_are_served_if_the_owner_says_so(
+    fill: Fill, home: Path, flags: tuple[str, ...], status: int
+) -> None:
+    fill("ann")
+    with serving(home, *flags) as (_, _, port):
+        with acting_as(OTHER):
+            raw = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
+        with raw:
+            raw.sendall(b"GET http://codex-rotate.invalid/ HTTP/1.1\r\nhost: codex-rotate.invalid\r\n\r\n")
+            assert raw.recv(4096).startswith(f"HTTP/1.1 {status} ".encode())
 
 
 # --- its start -------------------------------------------------------------------------------------------------------
