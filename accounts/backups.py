@@ -157,9 +157,11 @@ class Backups:
 
     def _files(self) -> list[Path]:
         """Everything that is called as a backup is, by name; none when there is no folder yet."""
-        if self.folder.exists() and not self.folder.is_dir():
-            raise NotADirectoryError(f"{self.folder} is not a folder")
-        return sorted(file for file in self.folder.glob(f"*{_SUFFIX}") if not file.name.startswith("."))
+        try:
+            found = list(self.folder.iterdir())  # not glob, to which a folder that refuses is an empty one
+        except FileNotFoundError:
+            return []
+        return sorted(file for file in found if file.name.endswith(_SUFFIX) and not file.name.startswith("."))
 
     def _put(self, name: str, now: float) -> Path | None:
         """A new backup called `name`, or None when the name is taken."""

@@ -215,10 +215,16 @@ class StoreTooNew(StoreError):
 
 
 class StoreUnusable(StoreError):
-    def __init__(self, path: Path, trouble: str) -> None:
+    """`remedy` is a sentence, where it is known what refuses."""
+
+    def __init__(self, path: Path, trouble: str, remedy: str = "") -> None:
         super().__init__(
-            f"{path} cannot be used ({trouble}). Check who may write to its folder and that the disk has room, "
-            "or set CODEX_ROTATE_HOME to another folder."
+            f"{path} cannot be used ({trouble}). "
+            + (
+                remedy
+                or "Check who may write to its folder and that the disk has room, or set CODEX_ROTATE_HOME to another "
+                "folder."
+            )
         )
 
 

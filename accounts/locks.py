@@ -6,7 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from accounts.errors import AccountBusy, StoreUnusable
+from accounts.errors import AccountBusy
+from accounts.schema import trouble
 from config import paths
 
 LOCK_SECONDS: Final = 8.0
@@ -42,7 +43,7 @@ class AccountLocks:
         except Timeout:
             raise AccountBusy from None
         except OSError as e:
-            raise StoreUnusable(self.folder, e.strerror or str(e)) from e
+            raise trouble(self.folder, e) from e
         try:
             yield
         finally:

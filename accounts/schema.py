@@ -14,10 +14,15 @@ from pathlib import Path
 from typing import Literal
 
 from accounts.errors import StoreBusy, StoreCorrupt, StoreError, StoreTooNew, StoreUnusable
+from config import access
 from config.paths import PRIVATE_FILE, PRIVATE_FOLDER, make_private_file, make_private_folder
 
 APPLICATION_ID = 0x43785274
 """Marks a SQLite file as ours."""
+IS_FOLDER = (
+    "Move it aside, then restore a backup (`codex-rotate backup list`) or import the accounts again with `codex-rotate "
+    "import` or `codex-rotate login`."
+)
 BUSY_SECONDS = 10.0
 """How long a connection waits for another process's transaction."""
 
@@ -93,7 +98,23 @@ def trouble(path: Path, error: sqlite3.Error | OSError) -> StoreError:
         return StoreCorrupt(path, str(error))
     if code is not None and code & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
         return StoreBusy(path)
+    if refused := _refused(path, error, code):
+        return StoreUnusable(path, refused.of(path), refused.remedy)
     return StoreUnusable(path, getattr(error, "strerror", None) or str(error))
+
+
+def _refused(path: Path, error: sqlite3.Error | OSError, code: int | None) -> access.Refusal | None:
+    """What on the disk refuses. SQLite does not say which file it was: it may be one beside the database."""
+    if isinstance(error, OSError):
+        named = isinstance(error.filename, str) and Path(error.filename).is_absolute()
+        return access.refusal(Path(error.filename) if named else path, error.errno) or access.refusal(path, error.errno)
+    if code is None or code & 0xFF in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}:
+        return access.full(path)
+    with suppress(OSError):
+        for beside in sorted(path.parent.glob(f"{path.name}-*")):
+            if refused := access.belonging(beside):
+                return refused
+    return access.refusal(path)
 
 
 @contextmanager
@@ -111,6 +132,8 @@ def prepare(path: Path, migrations: tuple[str, ...]) -> tuple[str, ...]:
     Raises StoreCorrupt, StoreTooNew or StoreUnusable, and has then changed no content.
     """
     with explained(path):
+        if path.is_dir():
+            raise StoreUnusable(path, "it is a folder, where a file has to be", IS_FOLDER)
         repairs = (*_close_folder(path.parent), *_close_files(path))
         if _version(path, len(migrations)) < len(migrations):
             _build(path, migrations)
@@ -119,7 +142,7 @@ def prepare(path: Path, migrations: tuple[str, ...]) -> tuple[str, ...]:
 
 def _version(path: Path, known: int) -> int:
     """The file's schema number, 0 for one that is missing or empty. Reads only."""
-    if not path.exists() or (path.is_file() and path.stat().st_size == 0):
+    if not access.there(path) or (path.is_file() and path.stat().st_size == 0):
         return 0
     with closing(connect(path, "ro")) as connection:
         try:
@@ -181,7 +204,7 @@ def _copy(path: Path, target: Path) -> None:
 
 def _close_folder(path: Path) -> Iterator[str]:
     """Make the folder, for its owner only; yields a sentence when others could look into it before."""
-    before = stat.S_IMODE(path.stat().st_mode) if path.exists() else PRIVATE_FOLDER
+    before = stat.S_IMODE(path.stat().st_mode) if access.there(path) else PRIVATE_FOLDER
     if before & stat.S_ISVTX:
         raise StoreUnusable(path, "it is a folder shared by everybody, and account tokens need one of their own")
     make_private_folder(path)

@@ -15,7 +15,7 @@ from typing import Final
 
 from certs.errors import CaError
 from certs.folder import BUNDLE_FILE, CERTIFICATE_FILE, DISTRUSTED, OLD, TOOLS_FILE, TRUSTED_FILE
-from config import paths
+from config import access, paths
 from config.files import write_private
 
 ORGANIZATION: Final = "codex-rotate"
@@ -46,10 +46,16 @@ class NoRoots(CaError):
 
 
 class BundleUnwritable(CaError):
-    def __init__(self, file: Path, trouble: str) -> None:
+    """`remedy` is a sentence, where it is known what refuses."""
+
+    def __init__(self, file: Path, trouble: str, remedy: str = "") -> None:
         super().__init__(
-            f"{file} cannot be written ({trouble}). Check who may write to its folder and that the disk has room, "
-            "or set CODEX_ROTATE_HOME to another folder."
+            f"{file} cannot be written ({trouble}). "
+            + (
+                remedy
+                or "Check who may write to its folder and that the disk has room, or set CODEX_ROTATE_HOME to another "
+                "folder."
+            )
         )
 
 
@@ -146,6 +152,8 @@ def write_bundle(file: Path, content: bytes) -> bool:
         paths.make_private_folder(file.parent)
         write_private(file, content)
     except OSError as e:
+        if refused := access.refusal(file, e.errno) or access.refusal(file.parent, e.errno):
+            raise BundleUnwritable(file, refused.of(file), refused.remedy) from e
         raise BundleUnwritable(file, e.strerror or str(e)) from e
     return True
 

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from certs.bundles import bundle, certificates, find_roots, write_bundle
 from certs.errors import CaError
 from certs.folder import CERTIFICATE_FILE, TOOLS_FILE, TRUSTED_FILE
+from config import access
 
 DEFAULT_PROXY: Final = "http://127.0.0.1:8118"
 LOCAL: Final = ("localhost", "127.0.0.1", "::1")
@@ -46,11 +47,17 @@ class BadProxyAddress(CaError):
 
 
 class NoCaCertificate(CaError):
-    def __init__(self, file: Path, trouble: str) -> None:
+    """`remedy` is a sentence, where it is known what refuses."""
+
+    def __init__(self, file: Path, trouble: str, remedy: str = "") -> None:
         super().__init__(
-            f"{file} {trouble}, and without it no client trusts the proxy. For a proxy of your own run `codex-rotate "
-            "ca status` to see what is wrong, or `codex-rotate ca create` to make a certificate authority. For that "
-            "of somebody else ask them for a key file and run `codex-rotate join FILE`: no other authority would do."
+            f"{file} {trouble}, and without it no client trusts the proxy. "
+            + (
+                remedy
+                or "For a proxy of your own run `codex-rotate ca status` to see what is wrong, or `codex-rotate ca "
+                "create` to make a certificate authority. For that of somebody else ask them for a key file and run "
+                "`codex-rotate join FILE`: no other authority would do."
+            )
         )
 
 
@@ -162,7 +169,7 @@ def trusted_file(folder: Path) -> Path:
     The certificate alone where nothing else was written: by mitmproxy itself, or for the debug CA.
     """
     file = folder / TRUSTED_FILE
-    return file if file.exists() else folder / CERTIFICATE_FILE
+    return file if access.seen(file) else folder / CERTIFICATE_FILE
 
 
 def read_trusted(file: Path) -> bytes:
@@ -172,7 +179,9 @@ def read_trusted(file: Path) -> bytes:
     except FileNotFoundError:
         raise NoCaCertificate(file, "is not there") from None
     except OSError as e:
-        raise NoCaCertificate(file, f"cannot be read ({e.strerror or e})") from e
+        refused = access.refusal(file, e.errno)
+        why, remedy = (refused.of(file), refused.remedy) if refused else (e.strerror or str(e), "")
+        raise NoCaCertificate(file, f"cannot be read ({why})", remedy) from e
     if not found:
         raise NoCaCertificate(file, "holds no certificate")
     return b"\n".join(found)

@@ -50,10 +50,16 @@ class CaUnfit(CaError):
 
 
 class CaUnreachable(CaError):
-    def __init__(self, path: Path, trouble: str) -> None:
+    """`remedy` is a sentence, where it is known what refuses."""
+
+    def __init__(self, path: Path, trouble: str, remedy: str = "") -> None:
         super().__init__(
-            f"{path} cannot be used ({trouble}). Check who may read and write it and its folder and that the disk has "
-            "room, or set CODEX_ROTATE_HOME to another folder."
+            f"{path} cannot be used ({trouble}). "
+            + (
+                remedy
+                or "Check who may read and write it and its folder and that the disk has room, or set "
+                "CODEX_ROTATE_HOME to another folder."
+            )
         )
 
 

@@ -11,6 +11,7 @@ from cryptography import x509
 from certs.certificate import DOMAINS, UNREADABLE, certificate_in, is_narrow, moment, pair_in, pem
 from certs.errors import CaMissing
 from certs.folder import CERTIFICATE_FILE, DISTRUSTED, KEY_FILE, OLD, TRUSTED_FILE, closed, explained
+from config import access
 
 REPLACE: Final = "Run `codex-rotate ca renew --force` to replace it with a new one"
 
@@ -77,8 +78,8 @@ def _surely_narrow(certificate: x509.Certificate) -> bool:
 
 def _judged(folder: Path, now: float) -> Found:
     key_file, copy_file = folder / KEY_FILE, folder / CERTIFICATE_FILE
-    if not key_file.exists():
-        if not copy_file.exists():
+    if not access.there(key_file):
+        if not access.there(copy_file):
             return Found(condition=Condition.MISSING, trouble=str(CaMissing(folder)))
         trouble = f"{key_file} is gone: there is a certificate and no key to sign with. {REPLACE}."
         return Found(condition=Condition.DAMAGED, certificate=certificate_in(copy_file), trouble=trouble)
@@ -120,7 +121,7 @@ def _copies_that_differ(folder: Path, certificate: x509.Certificate) -> str:
     Without a file of those to trust the copy stands for it: nothing was replaced yet, or an older version made it.
     """
     for file in (folder / CERTIFICATE_FILE, folder / TRUSTED_FILE):
-        gone = not file.exists()
+        gone = not access.there(file)
         if certificate_in(file) != certificate and not (gone and file.name == TRUSTED_FILE):
             state = "is gone" if gone else "does not begin with the certificate that the proxy signs with"
             return f"{file} {state}. Run `codex-rotate ca renew` to write it again from {KEY_FILE}."

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from certs.errors import CaBusy, CaUnreachable
-from config import paths
+from config import access, paths
 
 KEY_FILE: Final = "mitmproxy-ca.pem"
 """The only place of the key; its certificate follows it. mitmproxy signs with this one."""
@@ -54,7 +54,10 @@ def explained(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as e:
-        raise CaUnreachable(Path(e.filename) if isinstance(e.filename, str) else folder, e.strerror or str(e)) from e
+        path = Path(e.filename) if isinstance(e.filename, str) else folder
+        if refused := access.refusal(path, e.errno):
+            raise CaUnreachable(path, refused.of(path), refused.remedy) from e
+        raise CaUnreachable(path, e.strerror or str(e)) from e
 
 
 def closed(folder: Path) -> tuple[str, ...]:
@@ -63,7 +66,7 @@ def closed(folder: Path) -> tuple[str, ...]:
 
 
 def _closed(path: Path, mode: int) -> tuple[str, ...]:
-    if os.name != "posix" or not path.exists():
+    if os.name != "posix" or not access.there(path):
         return ()
     found = stat.S_IMODE(path.stat().st_mode)
     if not found & 0o077:

@@ -13,7 +13,7 @@ from accounts.errors import RotateError, UsageError
 from cli.asking import Asker, asker
 from cli.options import AsJson
 from cli.result import Result, Table
-from config import paths
+from config import access, paths
 from config.proxy_address import ProxyAddress
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ def init_command(*, as_json: AsJson = False) -> Result:
 
 def config_path(file: Path) -> Result:
     """Where the file is."""
-    return Result(str(file), {"path": str(file), "exists": file.exists()})
+    return Result(str(file), {"path": str(file), "exists": access.seen(file)})
 
 
 def show_config(file: Path, environ: Mapping[str, str]) -> Result:
@@ -267,7 +267,7 @@ def unset_config(file: Path, environ: Mapping[str, str], key: str) -> Result:
             raise settings.ConfigError(f"{key} is needed: {trouble.reason}. Nothing was changed. Change that first.")
         return after
 
-    changed = file.exists() and settings_file.change(file, edit)[1]
+    changed = access.seen(file) and settings_file.change(file, edit)[1]
     over = overriding(environ, key)
     name = settings.name_of(key)
     message = f"{name} is no longer set in {file}. {FROM_NOW_ON}" if changed else f"{name} is not set in {file}."

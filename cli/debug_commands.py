@@ -107,9 +107,12 @@ def packed(members: Mapping[str, str], made_at: datetime) -> bytes:
 def said(folder: Path, sweep: "Sweep") -> dict[str, str]:
     """What proxies in the background have said. Links are left alone: they may lead to anything."""
     try:
-        files = sorted(each for each in folder.glob("*.log") if each.is_file() and not each.is_symlink())
-    except OSError:
+        inside = list(folder.iterdir())
+        files = sorted(each for each in inside if each.suffix == ".log" and each.is_file() and not each.is_symlink())
+    except FileNotFoundError:
         return {}
+    except OSError as e:
+        return {"logs/unread.txt": f"The logs cannot be read ({e.strerror or e}).\n"}
     found = {}
     for number, file in enumerate(files[-LOGS:], 1):
         name = file.name if _NAME.fullmatch(file.name) else f"other-{number}.log"

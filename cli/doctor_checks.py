@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from accounts.errors import NoAccounts, RotateError
+from accounts.schema import explained
 from accounts.store import Store
 from certs.errors import CaError
 from cli import (
@@ -27,7 +28,7 @@ from cli import (
     doctor_storage,
 )
 from cli.doctor_finding import Finding, Findings
-from config import paths
+from config import access, paths
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +80,8 @@ class Check:
 CHECKS: Final = (
     Check("Program", lambda f: doctor_program.versions(f.program)),
     Check("Storage", lambda f: doctor_storage.pool(f.storage)),
+    Check("Storage", lambda f: doctor_storage.disk(f.storage)),
+    Check("Storage", lambda f: doctor_storage.owners(f.storage)),
     Check("Storage", lambda f: doctor_storage.modes(f.storage)),
     Check("Storage", lambda f: doctor_storage.settings(f.storage)),
     Check("Storage", lambda f: doctor_storage.backups(f.storage, f.now), own=True),
@@ -143,9 +146,10 @@ def look(environ: Mapping[str, str], now: float) -> Facts:
 def _pool(environ: Mapping[str, str], now: float) -> tuple[doctor_accounts.Pool | None, str, tuple[str, ...]]:
     """The pool, why it cannot be opened, what opening it has closed to others. A missing one is not made."""
     file = paths.pool_file(environ)
-    if not file.exists():
-        return doctor_accounts.Pool(), "", ()
     try:
+        with explained(file):
+            if not access.there(file):
+                return doctor_accounts.Pool(), "", ()
         with Store(file) as store:
             return doctor_accounts.gather(store, environ, now), "", store.repairs
     except RotateError as e:

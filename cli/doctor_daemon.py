@@ -14,7 +14,7 @@ from typing import Final
 
 from cli.doctor_finding import Findings, note, ok, warning
 from cli.doctor_network import LEADING, At, Led, led_by
-from config import paths
+from config import access, paths
 
 STOP: Final = "Run `codex app-server daemon stop`; `codex-rotate run` works without it."
 PROC: Final = Path("/proc")
@@ -46,7 +46,7 @@ class Daemons:
 
 def gather(environ: Mapping[str, str], system: str = sys.platform, proc: Path = PROC) -> Daemons:
     """Those of this user that serve the client's present folder."""
-    installed = (paths.codex_home(environ) / "packages" / "app-server-daemon").is_dir()
+    installed = access.seen(paths.codex_home(environ) / "packages" / "app-server-daemon")
     if system != "linux" or not proc.is_dir():
         return Daemons(visible=False, installed=installed)
     found = (_daemon(folder, environ) for folder in sorted(proc.iterdir()) if folder.name.isdigit())

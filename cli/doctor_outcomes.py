@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from cli import doctor_tls
 from cli.doctor_finding import Finding, Findings, State, note, ok, problem, told, warning
 from cli.doctor_probe import UNTRUSTED, Probe, Reply
 
@@ -64,7 +65,7 @@ def reached(probe: Probe) -> Findings:
 
 def catalogue(probe: Probe) -> Findings:
     if probe.catalogue is not None:
-        yield _judged("probe.models", "The list of models", probe.catalogue)
+        yield _judged("probe.models", "The list of models", probe.catalogue, probe)
 
 
 def socket(probe: Probe) -> Findings:
@@ -82,7 +83,7 @@ def socket(probe: Probe) -> Findings:
         what = "A WebSocket was answered with 200: something on the way does not let upgrades through."
         yield warning("probe.websocket", what, "The client goes on over HTTP after a while; ask who runs the network.")
     else:
-        yield _judged("probe.websocket", "A WebSocket to the model", reply)
+        yield _judged("probe.websocket", "A WebSocket to the model", reply, probe)
 
 
 def clock(probe: Probe) -> Findings:
@@ -99,9 +100,12 @@ def clock(probe: Probe) -> Findings:
         yield ok("clock.skew", "This machine's clock is right.")
 
 
-def _judged(name: str, what: str, reply: Reply) -> Finding:
+def _judged(name: str, what: str, reply: Reply, probe: Probe) -> Finding:
     if 200 <= reply.status < 300:
         return ok(name, f"{what} came through the pool in {reply.seconds:.1f} s{_by(reply)}.")
+    if reply.tls:
+        meaning, remedy = doctor_tls.meaning(reply.tls, probe.shown, probe.settings)
+        return problem(name, f"{what} did not come. {meaning}.", remedy)
     state, meaning, remedy = _row(reply)
     told = f"{reply.status} {reply.code}".strip() if reply.status else reply.code
     sentence = f"{what} did not come: {meaning} ({told}, after {reply.seconds:.1f} s){_by(reply)}."

@@ -6,6 +6,7 @@ of the provider proves that an account of the pool was asked, where the client's
 """
 
 import base64
+import re
 import secrets
 import ssl
 from collections.abc import Callable, Iterator, Mapping
@@ -21,7 +22,7 @@ from accounts.records import DECISION, read_record
 from accounts.store import Store
 from certs.environment import trusted_file
 from certs.errors import CaError
-from cli import joined, proxies, run_commands
+from cli import doctor_tls, joined, proxies, run_commands
 from cli.run_commands import Bound
 from config import clock, paths, proxy_files
 from config.proxy_files import Presence
@@ -36,6 +37,11 @@ SECONDS: Final = 60.0
 LOOKS: Final = 20
 LOOK_SECONDS: Final = 0.05
 UNTRUSTED: Final = "untrusted"
+UNREACHABLE: Final = "codex_rotate_upstream_unreachable"
+CONFIG: Final = "config.yaml"
+"""What mitmproxy reads in the folder of the authority."""
+_WORD: Final = r"(?!behind the)[\w'-]+"
+_REFUSED: Final = re.compile(rf"certificate verify failed: ({_WORD}(?: {_WORD}){{0,11}})", re.IGNORECASE)
 EVENTS: Final = 20
 
 
@@ -43,10 +49,12 @@ EVENTS: Final = 20
 class Reply:
     """How a request ended. `status` is 0 where none came, and `code` then says why; else it is the code in a refusal.
     `date` is the server's clock, in epoch seconds, and `at` ours at that moment. `trail` is what the pool wrote down of
-    a request that took more than one account, each attempt as `label outcome`."""
+    a request that took more than one account, each attempt as `label outcome`. `tls` is why the proxy does not trust
+    what it met upstream, "" when that was not the trouble."""
 
     status: int
     code: str = ""
+    tls: str = ""
     seconds: float = 0.0
     date: float | None = None
     at: float = 0.0
@@ -56,7 +64,8 @@ class Reply:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
     """`skipped` says why nothing was tried, `broken` whether that is because no proxy could be had. `started`: the
-    proxy was started for this."""
+    proxy was started for this. `shown` is whose certificate was met where the provider's should be, and `settings` the
+    file in which the proxy is told what it trusts."""
 
     skipped: str = ""
     broken: bool = False
@@ -64,6 +73,8 @@ class Probe:
     started: bool = False
     catalogue: Reply | None = None
     socket: Reply | None = None
+    shown: doctor_tls.Shown | None = None
+    settings: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +126,16 @@ def failure(error: RotateError | CaError | OSError) -> str:
 def probe(to: Reached, environ: Mapping[str, str], client_version: str) -> Probe:
     """Both requests, one after the other."""
     with Store(paths.pool_file(environ)) as store, client(to) as http:
-        return Probe(
-            where=to.presence.url,
-            started=to.started,
-            catalogue=_tried(store, lambda: _catalogue(http, client_version)),
-            socket=_tried(store, lambda: _socket(http, client_version)),
-        )
+        catalogue = _tried(store, lambda: _catalogue(http, client_version))
+        socket = _tried(store, lambda: _socket(http, client_version))
+    return Probe(
+        where=to.presence.url,
+        started=to.started,
+        catalogue=catalogue,
+        socket=socket,
+        shown=doctor_tls.shown() if catalogue.tls or socket.tls else None,
+        settings=str(Path(to.presence.certificate).parent / CONFIG),
+    )
 
 
 def client(to: Reached) -> "httpx.Client":
@@ -173,6 +188,7 @@ def timed(ask: Callable[[], "httpx.Response"]) -> Reply:
     return Reply(
         status=answer.status_code,
         code=_code(answer) if answer.status_code >= 400 else "",
+        tls=_tls(answer) if answer.status_code >= 400 else "",
         seconds=clock.monotonic() - began,
         date=_date(answer.headers.get("date", "")),
         at=clock.now(),
@@ -205,6 +221,14 @@ def _code(answer: "httpx.Response") -> str:
     except (ValueError, KeyError, TypeError, AttributeError):
         return ""
     return code if isinstance(code, str) and code.replace("_", "").isalnum() and code.isascii() else ""
+
+
+def _tls(answer: "httpx.Response") -> str:
+    """Why a certificate upstream was refused, in the words of OpenSSL; of our own answer, and nothing else of it."""
+    if _code(answer) != UNREACHABLE:
+        return ""
+    found = _REFUSED.search(str(answer.json()["error"].get("message", "")))
+    return found[1].strip() if found else ""
 
 
 def _date(value: str) -> float | None:

@@ -17,7 +17,7 @@ from cli import proxies
 from cli.bind_commands import answers
 from cli.doctor_finding import Findings, note, ok, problem, warning
 from cli.doctor_network import At, Led, led_by, present
-from config import proxy_files, version
+from config import access, proxy_files, version
 from config.proxy_address import basic
 from config.proxy_files import Presence
 
@@ -46,13 +46,15 @@ class Running:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proxies:
     """`silent` are processes that live and do not answer as they should, with the status they gave; `stale` the files
-    of those that are gone; `usual` who is at the address that `serve` takes by itself."""
+    of those that are gone; `usual` who is at the address that `serve` takes by itself; `refused` why nobody can look
+    which ones run."""
 
     running: tuple[Running, ...] = ()
     silent: tuple[tuple[Presence, int], ...] = ()
     stale: tuple[Path, ...] = ()
     usual: Led | None = None
     version: str = ""
+    refused: access.Refusal | None = None
 
 
 # --- facts -----------------------------------------------------------------------------------------------------------
@@ -77,7 +79,18 @@ def gather(environ: Mapping[str, str]) -> Proxies:
         stale=tuple(stale),
         usual=led_by("", DEFAULT_PROXY, environ),
         version=version.current(),
+        refused=_refused(folder),
     )
+
+
+def _refused(folder: Path) -> access.Refusal | None:
+    try:
+        next(folder.iterdir(), None)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as e:
+        return access.refusal(folder, e.errno) or access.Refusal(folder, "cannot be read", "Check who may read it.")
+    return None
 
 
 def gone(told: Presence) -> bool:
@@ -117,25 +130,33 @@ def signs(told: Presence, key: str) -> Signs:
 def _shake_hands(told: Presence, key: str, context: ssl.SSLContext) -> None:
     """Raises ssl.SSLCertVerificationError for a stranger, OSError for what is no proxy of ours."""
     parts = urlsplit(told.url)
-    said = f"proxy-authorization: {basic(NOBODY, key)}\r\n" if key else ""
     with closing(socket.create_connection((parts.hostname or "", parts.port or 0), timeout=SECONDS)) as raw:
-        raw.sendall(f"CONNECT {INTERCEPTED}:443 HTTP/1.1\r\nhost: {INTERCEPTED}:443\r\n{said}\r\n".encode())
-        head = b""
-        while _HEAD_ENDS not in head:
-            piece = raw.recv(1)
-            if not piece or len(head) > 8192:
-                raise ConnectionError("no answer to CONNECT")
-            head += piece
-        if not head.startswith(b"HTTP/1.1 200"):
-            raise ConnectionError("CONNECT was refused")
+        connect_through(raw, INTERCEPTED, 443, basic(NOBODY, key) if key else "")
         context.wrap_socket(raw, server_hostname=INTERCEPTED).close()
+
+
+def connect_through(raw: socket.socket, host: str, port: int, authorization: str) -> None:
+    """Have the proxy at the other end of this connection lead it on. Raises OSError."""
+    said = f"proxy-authorization: {authorization}\r\n" if authorization else ""
+    raw.sendall(f"CONNECT {host}:{port} HTTP/1.1\r\nhost: {host}:{port}\r\n{said}\r\n".encode())
+    head = b""
+    while _HEAD_ENDS not in head:
+        piece = raw.recv(1)
+        if not piece or len(head) > 8192:
+            raise ConnectionError("no answer to CONNECT")
+        head += piece
+    if head.split(b" ", 2)[1:2] != [b"200"]:
+        raise ConnectionError("CONNECT was refused")
 
 
 # --- judgement -------------------------------------------------------------------------------------------------------
 
 
 def running(found: Proxies) -> Findings:
-    if not found.running:
+    if found.refused is not None:
+        what = f"Which proxies run cannot be looked at: {found.refused.culprit} {found.refused.what}."
+        yield warning("proxy.running", what, found.refused.remedy)
+    elif not found.running:
         yield ok("proxy.running", "No proxy of this pool runs; `codex-rotate run` starts one by itself.")
     for each in found.running:
         told = each.presence

@@ -2,21 +2,21 @@
 
 import os
 import stat
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from accounts.backups import Backup, Backups, Condition
 from accounts.errors import RotateError
 from cli.doctor_finding import Finding, Findings, State, note, ok, problem, told, warning
-from config import paths
+from config import access, paths
 
 OLD_BACKUP_DAYS: Final = 14.0
 SHOWN: Final = 3
 _OURS: Final = ("pool.db*", "config.toml", "client.key", "backups/*", "locks/*", "proxies/*", "*ca/mitmproxy-ca.pem")
 """Of the other files in the folders of authorities nothing is a secret."""
-_FOLDERS: Final = ("backups", "ca", "debug-ca", "locks", "proxies")
+_FOLDERS: Final = ("backups", "ca", "debug-ca", "locks", "proxies", "logs")
 MEND: Final = "Run `codex-rotate doctor --fix`"
 LOG_IN_AGAIN: Final = "If somebody else uses this machine, run `codex-rotate login` again for its accounts"
 
@@ -36,13 +36,18 @@ class Loose:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Storage:
-    """`trouble` is why the pool cannot be opened, `repaired` what opening it has closed to others."""
+    """`trouble` is why the pool cannot be opened, `repaired` what opening it has closed to others, `refused` why
+    nothing can be written to our folder. `strangers` are files there that belong to somebody else, `unseen` folders
+    into which nobody lets us look, each with what to do."""
 
     home: Path
     there: bool = True
     trouble: str = ""
     repaired: tuple[str, ...] = ()
     loose: tuple[Loose, ...] = ()
+    refused: access.Refusal | None = None
+    strangers: tuple[access.Refusal, ...] = ()
+    unseen: tuple[access.Refusal, ...] = ()
     settings_trouble: str = ""
     backups: tuple[Backup, ...] = ()
     backups_trouble: str = ""
@@ -59,12 +64,16 @@ def gather(environ: Mapping[str, str], trouble: str, repaired: tuple[str, ...]) 
         found = Backups(file, paths.backups_folder(environ)).entries()
     except RotateError as e:
         backups_trouble = str(e)
+    home = paths.home(environ)
     return Storage(
-        home=paths.home(environ),
-        there=file.exists(),
+        home=home,
+        there=bool(trouble) or access.seen(file),
         trouble=trouble,
         repaired=repaired,
-        loose=tuple(loose(paths.home(environ))),
+        loose=tuple(loose(home)),
+        refused=access.refusal(home) or access.full(home),
+        strangers=tuple(strangers(home)),
+        unseen=tuple(unseen(home)),
         settings_trouble=_settings_trouble(environ),
         backups=found,
         backups_trouble=backups_trouble,
@@ -84,6 +93,36 @@ def loose(home: Path) -> Iterator[Loose]:
         folder = stat.S_ISDIR(found)
         if (folder or stat.S_ISREG(found)) and found & 0o077:
             yield Loose(path=path, mode=stat.S_IMODE(found), folder=folder)
+
+
+def strangers(home: Path) -> Iterator[access.Refusal]:
+    """Our folder if it is somebody else's, else what in it is: a command that was run as root leaves such files."""
+    if refused := access.belonging(home):
+        yield refused
+        return
+    for folder in (home, *(home / name for name in _FOLDERS)):
+        for path in sorted(_inside(folder) or ()):
+            if refused := access.belonging(path):
+                yield refused
+
+
+def unseen(home: Path) -> Iterator[access.Refusal]:
+    """Folders of ours into which nobody lets us look."""
+    for folder in (home, *(home / name for name in _FOLDERS)):
+        if _inside(folder) is None and (refused := access.refusal(folder)):
+            yield replace(refused, culprit=folder)
+            if folder == home:
+                return
+
+
+def _inside(folder: Path) -> list[Path] | None:
+    """What is in a folder, nothing for one that is not there; None for one that cannot be read."""
+    try:
+        return list(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError:
+        return None
 
 
 def _settings_trouble(environ: Mapping[str, str]) -> str:
@@ -110,15 +149,39 @@ def pool(storage: Storage) -> Findings:
         yield ok("storage.pool", f"The pool in {storage.home} can be read and has the shape that this version knows.")
 
 
+def disk(storage: Storage) -> Findings:
+    """Whether anything can be written. A pool that cannot be opened has said why."""
+    if storage.refused is not None and not storage.trouble:
+        what = f"Nothing can be written to {storage.home}: {storage.refused.of(storage.home)}."
+        yield problem("storage.disk", what, storage.refused.remedy)
+
+
+def owners(storage: Storage) -> Findings:
+    """Files in our folder that are not ours. That the folder itself is not is why the pool cannot be opened."""
+    if storage.strangers and not (storage.trouble and storage.strangers[0].culprit == storage.home):
+        first = storage.strangers[0]
+        verb = first.what if len(storage.strangers) == 1 else first.what.replace("belongs", "belong", 1)
+        what = f"{_some([each.culprit for each in storage.strangers])} {verb}."
+        yield problem("storage.owner", what, first.remedy)
+
+
 def modes(storage: Storage) -> Findings:
     for sentence in storage.repaired:
         yield warning("storage.modes", sentence, f"{LOG_IN_AGAIN}.")
     if storage.loose:
-        shown = ", ".join(f"{each.path} ({each.mode:04o})" for each in storage.loose[:SHOWN])
-        more = f" and {len(storage.loose) - SHOWN} more" if len(storage.loose) > SHOWN else ""
-        yield problem("storage.modes", f"Others on this machine can get at {shown}{more}.", f"{MEND}.")
-    elif storage.there:
+        shown = _some([f"{each.path} ({each.mode:04o})" for each in storage.loose])
+        yield problem("storage.modes", f"Others on this machine can get at {shown}.", f"{MEND}.")
+    if storage.unseen:
+        shown = _some([each.culprit for each in storage.unseen])
+        yield warning("storage.modes", f"Who can get at {shown} cannot be looked at.", storage.unseen[0].remedy)
+    elif storage.there and not storage.loose:
         yield ok("storage.modes", "Our files are for their owner only.")
+
+
+def _some(found: Sequence[object]) -> str:
+    """The first of many, and how many more there are."""
+    more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+    return f"{', '.join(map(str, found[:SHOWN]))}{more}"
 
 
 def settings(storage: Storage) -> Findings:

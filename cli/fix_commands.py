@@ -58,7 +58,7 @@ def fix_command(
     repairs = doctor_fixes.due(facts)
     troubles = [each for each in (facts.storage.trouble, facts.storage.settings_trouble) if each]
     asked: list[Checked] = []
-    if not paths.pool_file().exists() or facts.storage.trouble:
+    if not facts.storage.there or facts.storage.trouble:
         done, failed = ([], []) if dry_run else doctor_fixes.mend(repairs)
         return _told(repairs, done, [*failed, *troubles], asked, dry_run=dry_run)
     with Store(paths.pool_file()) as store:

@@ -16,7 +16,7 @@ from cli import joined, proxies
 from cli.bind_commands import bound_to
 from cli.options import AsJson
 from cli.result import Result
-from config import clock, join_file, paths
+from config import access, clock, join_file, paths
 from config.join_file import BadJoinFile, Invitation
 
 STDIN: Final = "-"
@@ -135,7 +135,7 @@ def leave(environ: Mapping[str, str]) -> Result:
 def _own_accounts(environ: Mapping[str, str]) -> int:
     """How many accounts a pool of one's own has; none is made for looking."""
     file = paths.pool_file(environ)
-    if not file.exists():
+    if not access.seen(file):
         return 0
     try:
         with Store(file) as store:

@@ -18,7 +18,7 @@ from cli.known_names import complete_client_key
 from cli.options import AsJson
 from cli.proxies import address
 from cli.result import Result, Table
-from config import clock, join_file, paths, peer_credentials
+from config import access, clock, join_file, paths, peer_credentials
 from config.hosts import is_loopback
 from config.join_file import Invitation
 
@@ -124,7 +124,7 @@ def add_key(store: Store, local_file: Path, name: str, now: float, wanted: Wante
     led = leading.own(os.environ, stays=True)
     certificate = _certificate(led, now) if wanted is not None else b""
     first = not known - {LOCAL}
-    if (first and LOCAL not in known) or not local_file.exists():
+    if (first and LOCAL not in known) or not access.seen(local_file):
         local_key.put(store, local_file, now)
     secret = new_secret()
     store.put_client_key(name, secret, now).result()

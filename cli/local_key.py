@@ -5,7 +5,7 @@ from pathlib import Path
 from accounts.client_keys import LOCAL, new_secret
 from accounts.errors import RotateError
 from accounts.store import Store
-from config import clock, paths, peer_credentials
+from config import access, clock, paths, peer_credentials
 from config.files import write_private
 
 
@@ -32,7 +32,7 @@ def ensure(store: Store, file: Path, *, told: bool | None = None) -> bool:
     """
     if peer_credentials.can_tell() if told is None else told:
         return False
-    if file.exists() and LOCAL in store.client_keys().values():
+    if access.seen(file) and LOCAL in store.client_keys().values():
         return False
     put(store, file, clock.now())
     return True

@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -15,6 +16,7 @@ from urllib.parse import quote, urlsplit
 
 from accounts.client_keys import NOBODY
 from accounts.errors import RotateError
+from accounts.schema import explained
 from cli import processes
 from config import clock, paths, proxy_files
 from config.proxy_address import basic
@@ -109,15 +111,16 @@ def running(environ: Mapping[str, str] = os.environ) -> list[Presence]:
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Two that look for a proxy at once must not start two. Raises ProxiesBusy."""
+    """Two that look for a proxy at once must not start two. Raises ProxiesBusy or StoreUnusable."""
     from filelock import FileLock, Timeout
 
-    paths.make_private_folder(folder)
     lock = FileLock(folder / ".lock", timeout=START_SECONDS, mode=paths.PRIVATE_FILE)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise ProxiesBusy(folder) from None
+    with explained(folder):
+        paths.make_private_folder(folder)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise ProxiesBusy(folder) from None
     try:
         yield
     finally:
@@ -127,7 +130,7 @@ def alone(folder: Path) -> Iterator[None]:
 def start(argv: Sequence[str], environ: Mapping[str, str]) -> Presence:
     """Start a proxy in the background, which ends by itself when nobody uses it, and wait until it can be used.
 
-    Raises ProxyDidNotStart.
+    Raises ProxyDidNotStart or StoreUnusable.
     """
     folder = proxy_files.folder(environ)
     _forget_gone(folder, local_key(environ))
@@ -169,7 +172,10 @@ def _forget_gone(folder: Path, key: str) -> None:
 
 
 def _new_log(folder: Path) -> Path:
-    paths.make_private_folder(folder)
+    with explained(folder):
+        paths.make_private_folder(folder)
+        with tempfile.TemporaryFile(dir=folder):  # so that what refuses is said before a proxy is started
+            pass
     with suppress(OSError):
         for old in sorted(folder.glob("*.log"), key=lambda file: file.stat().st_mtime)[: -(LOGS_KEPT - 1)]:
             old.unlink()

@@ -20,6 +20,7 @@ from config.files import write_private
 from config.local_time import clock_time
 
 HEAD: Final = "codex-rotate report of {made_at}. Accounts are numbers, and no token, key or e-mail is in it."
+UNREAD: Final = "cannot be looked at; see the findings"
 Out = Annotated[
     Path | None, typer.Option("--out", metavar="FILE", help="Write it to this new file.", show_default=False)
 ]
@@ -74,9 +75,9 @@ def in_words(data: Mapping[str, Any], now: float, width: int = 0) -> str:
     sections = {
         "Versions": _versions(data["versions"]),
         "Settings": _settings(data["settings"]),
-        "Accounts": _accounts(data["accounts"], data["chosen"], now),
-        "Proxies": _proxies(data["proxies"]),
-        "Requests": _requests(data, now),
+        "Accounts": _accounts(data["accounts"], data["chosen"], now) if data["pool_read"] else [UNREAD],
+        "Proxies": _proxies(data["proxies"]) if data["proxies_seen"] else [UNREAD],
+        "Requests": _requests(data, now) if data["pool_read"] else [UNREAD],
         "Findings": _findings(data["findings"]),
     }
     lines = wrapped("", HEAD.format(made_at=data["made_at"]), width, 0)

@@ -22,7 +22,7 @@ from cli.doctor_finding import Finding
 from cli.doctor_probe import Probe
 from cli.status_commands import as_data
 from cli.sweep import Sweep, gathered
-from config import paths
+from config import access, paths
 
 DECISIONS_SHOWN: Final = 10
 NOT_TRIED: Final = "Nothing was sent anywhere for this report. `codex-rotate doctor` tries two requests."
@@ -66,7 +66,7 @@ class Report:
 def made(environ: Mapping[str, str], now: float) -> Report:
     """Everything, asked of nobody outside this machine."""
     facts = look(environ, now)
-    store = _opened(environ)
+    store = _opened(facts, environ)
     try:
         return _report(facts, store, environ)
     finally:
@@ -74,11 +74,10 @@ def made(environ: Mapping[str, str], now: float) -> Report:
             store.close()
 
 
-def _opened(environ: Mapping[str, str]) -> Store | None:
+def _opened(facts: Facts, environ: Mapping[str, str]) -> Store | None:
     """None for a pool that is not there or cannot be read; a finding says why."""
-    file = paths.pool_file(environ)
     try:
-        return Store(file) if file.exists() else None
+        return Store(paths.pool_file(environ)) if facts.storage.there and not facts.storage.trouble else None
     except RotateError:
         return None
 
@@ -96,6 +95,7 @@ def _report(facts: Facts, store: Store | None, environ: Mapping[str, str]) -> Re
         "versions": _versions(facts),
         "settings": _settings(environ, names),
         "sync_switched_off_by": switched_off(environ) or None,
+        "pool_read": store is not None or not facts.storage.there,
         "accounts": _accounts(store, facts.now, environ),
         "chosen": names.keys.get(chosen),
         "certificate": {
@@ -104,6 +104,7 @@ def _report(facts: Facts, store: Store | None, environ: Mapping[str, str]) -> Re
             "due": facts.ca.due,
             "can_vouch_for": list(facts.ca.can_vouch_for),
         },
+        "proxies_seen": facts.proxies.refused is None,
         "proxies": _proxies(facts),
         "requests": tally(events)._asdict(),
         "counters": shown_counters(store.counters()) if store else {},
@@ -235,7 +236,8 @@ def _findings(facts: Facts, names: Names, sweep: Sweep) -> list[dict[str, object
 
 def _words(finding: Finding, sweep: Sweep) -> dict[str, object]:
     told = {"name": finding.name, "state": str(finding.state)}
-    return {**told, "what": sweep.free(finding.what), "remedy": sweep.free(finding.remedy)}
+    what, remedy = (sweep.free(access.nameless(text)) for text in (finding.what, finding.remedy))
+    return {**told, "what": what, "remedy": remedy}
 
 
 def lines_of(events: Iterable[object]) -> str:

@@ -5,6 +5,7 @@ codex-rotate itself, and the way to a new token must not lead through the proxy 
 machine are asked directly.
 """
 
+import ssl
 import urllib.request
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -16,6 +17,10 @@ from config.proxy_address import ProxyAddress, read_proxy
 if TYPE_CHECKING:
     import httpx
 
+_REFUSED_CERTIFICATE: Final = "certificate verify failed"
+"""How mitmproxy begins to tell it."""
+_TRUST: Final = "if your company opens TLS, set SSL_CERT_FILE to a file that has its CA"
+_CLOCK: Final = "check this machine's clock"
 SETTING: Final = "upstream_proxy"
 _PORTS: Final = {"http": 80, "https": 443}
 """What a proxy of the environment without a port means, here as in other programs."""
@@ -51,6 +56,9 @@ class Way:
         import httpx
 
         kind = type(error).__name__
+        if reason := refused_certificate(error):
+            behind = f" behind the proxy {self.proxy.place}" if self.proxy is not None else ""
+            return f"TLS failed{behind}: {reason}, {_CLOCK if 'valid' in reason or 'expired' in reason else _TRUST}"
         if self.proxy is not None:
             # the rest of a refusal's text is the proxy's own
             status = str(error)[:3] if isinstance(error, httpx.ProxyError) else ""
@@ -60,11 +68,23 @@ class Way:
         return kind
 
 
+def refused_certificate(error: BaseException) -> str:
+    """Why the certificate that was shown is not trusted, "" for every other error."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, ssl.SSLCertVerificationError):
+            return seen.verify_message.partition(",")[0] or "the certificate is not trusted"
+        seen = seen.__cause__ or seen.__context__
+    return ""
+
+
 def trouble(place: str, what: str, status: str = "", *, named_by: str = SETTING) -> str:
     """What to say of a connection that did not come about through the proxy at `place`, which refused it with `status`
     or let something else happen."""
     if status == "407":
         return f"the proxy {place} wants another user name or password (407), correct {named_by}"
+    if what.lower().startswith(_REFUSED_CERTIFICATE):
+        return f"{what} behind the proxy {place}; if it opens TLS, trust its CA (ssl_verify_upstream_trusted_ca)"
     if status:
         return f"the proxy {place} refused the connection ({status}), check {named_by} or ask who runs it"
     return f"{what} on the way through the proxy {place}, check {named_by}"

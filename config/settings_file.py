@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from config import paths
+from config import access, paths
 from config.errors import ConfigError
 from config.files import write_private
 
@@ -27,15 +27,24 @@ type Value = str | int | float
 
 
 class CannotChange(ConfigError):
-    """The file is as it was."""
+    """The file is as it was. `remedy` is a sentence, where it is known what refuses."""
 
     exit_code = 1
 
-    def __init__(self, file: Path, trouble: str) -> None:
+    def __init__(self, file: Path, trouble: str, remedy: str = "") -> None:
         super().__init__(
-            f"{file} cannot be changed ({trouble}). It was left as it is. Check who may write there and that the disk "
-            "has room, then run the command again."
+            f"{file} cannot be changed ({trouble}). It was left as it is. "
+            + (remedy or "Check who may write there and that the disk has room, then run the command again.")
         )
+
+
+class CannotRead(ConfigError):
+    """The file may be all right; nobody lets us look."""
+
+    exit_code = 1
+
+    def __init__(self, file: Path, refused: access.Refusal) -> None:
+        super().__init__(f"{file} cannot be read ({refused.of(file)}). {refused.remedy}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +68,8 @@ def read(file: Path) -> bytes | None:
     except FileNotFoundError:
         return None
     except OSError as e:
+        if not isinstance(e, IsADirectoryError) and (refused := access.refusal(file, e.errno)):
+            raise CannotRead(file, refused) from e
         raise _unreadable(file, e.strerror or str(e)) from e
 
 
@@ -166,6 +177,9 @@ def change(file: Path, edit: Callable[[bytes | None], bytes]) -> tuple[bytes, bo
     except Timeout as e:
         raise CannotChange(file, "another command has been changing it for 10 seconds") from e
     except OSError as e:
+        refused = access.refusal(Path(e.filename) if isinstance(e.filename, str) else file, e.errno)
+        if refused:
+            raise CannotChange(file, refused.of(file), refused.remedy) from e
         raise CannotChange(file, e.strerror or str(e)) from e
     return after, True
 

@@ -12,7 +12,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -26,12 +26,13 @@ from accounts.auth_file import read_auth_file
 from accounts.backups import Backups
 from accounts.store import Store
 from tests.builders import spoiled, token
-from tests.harness import plain_environment
+from tests.harness import ROOT, plain_environment
 
 SCRIPT: Final = shutil.which("codex-rotate", path=str(Path(sys.executable).parent))
 POOL: Final = {"ann": 1, "bob": 1, "cy": 1}
 """Who is in the pool, with the number of their login."""
-PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, CAP_FOWNER = 24, 1, 3
+PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER = 24, 1, 2, 3
+MS_RDONLY, MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 1, 32, 4096, 16_384, 1 << 18
 NOBODY: Final = 65_534
 
 type Run = Callable[..., Any]
@@ -244,6 +245,99 @@ def can_give_up(capabilities: tuple[int, ...]) -> bool:
         return subprocess.run(["/bin/sh", "-c", ":"], check=False, preexec_fn=giving).returncode == 0
     except subprocess.SubprocessError:
         return False
+
+
+def run_as_root_once(*names: str) -> Cause:
+    """A machine of a user who is not root, on which these folders, or single files, belong to root."""
+
+    def left(world: World) -> None:
+        as_user(world, NOBODY)
+        for path in (world.folder, *world.folder.rglob("*")):
+            os.chown(path, NOBODY, NOBODY)
+        for name in names:
+            place = world.folder / name
+            for path in (place, *place.rglob("*")):
+                path.chmod(0o700 if path.is_dir() else 0o600)
+                os.chown(path, 0, 0)
+        world.sealed = True
+
+    return left
+
+
+def closed_by_another(world: World) -> None:
+    """The pool of another user, who lets nobody look."""
+    somebody_elses(world)
+    as_anybody(world, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER)
+    for path in (world.home, *world.home.rglob("*")):
+        path.chmod(0o700 if path.is_dir() else 0o600)
+
+
+def read_only_disk(world: World) -> None:
+    """Our folder is on a disk that is mounted for reading."""
+    in_own_mounts(world, partial(mounted_read_only, world.home))
+    world.sealed = True
+
+
+def in_own_mounts(world: World, change: Callable[[], object]) -> None:
+    """The command runs where only it sees what `change` mounts."""
+    if sys.platform != "linux" or os.geteuid() != 0:
+        pytest.skip("only root on Linux can mount something for one process")
+    if not can_mount():
+        pytest.skip("nothing can be mounted here, not even for one process")
+    world.restrict = partial(of_its_own, change)
+
+
+def of_its_own(change: Callable[[], object]) -> None:
+    os.unshare(os.CLONE_NEWNS)
+    mounted("none", Path("/"), MS_REC | MS_PRIVATE)
+    change()
+
+
+def mounted(source: str, target: Path, flags: int, kind: str = "", data: str = "") -> None:
+    words = (each.encode() or None for each in (source, str(target), kind))
+    if ctypes.CDLL(None, use_errno=True).mount(*words, ctypes.c_ulong(flags), data.encode() or None):
+        raise OSError(ctypes.get_errno(), "cannot be mounted", str(target))
+
+
+def mounted_read_only(folder: Path) -> None:
+    mounted(str(folder), folder, MS_BIND)
+    mounted(str(folder), folder, MS_BIND | MS_REMOUNT | MS_RDONLY)
+
+
+@cache
+def can_mount() -> bool:
+    try:
+        with TemporaryDirectory() as folder:
+            trying = partial(of_its_own, partial(mounted_read_only, Path(folder)))
+            return subprocess.run(["/bin/sh", "-c", ":"], check=False, preexec_fn=trying).returncode == 0
+    except subprocess.SubprocessError:
+        return False
+
+
+def as_user(world: World, uid: int) -> None:
+    """The command is that user's, who can reach the interpreter, the project and this machine, wherever they are."""
+    needed = (Path(sys.base_prefix), Path(sys.prefix).resolve(), ROOT, world.folder)
+
+    def become() -> None:
+        reachable(needed)
+        os.setgroups([])
+        os.setgid(uid)
+        os.setuid(uid)
+
+    in_own_mounts(world, become)
+
+
+def reachable(needed: Sequence[Path]) -> None:
+    """Put open folders in the place of those above that let nobody else through."""
+    held = {path: os.open(path, os.O_PATH) for path in needed}
+    for path in needed:
+        closed = next((each for each in reversed(path.parents) if not each.stat().st_mode & 0o001), None)
+        if closed is not None:
+            mounted("none", closed, 0, "tmpfs", "mode=0755")
+    for path, handle in held.items():
+        if not path.exists():
+            path.mkdir(parents=True)
+            mounted(f"/proc/self/fd/{handle}", path, MS_BIND)
 
 
 def locked(world: World) -> None:

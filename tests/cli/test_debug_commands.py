@@ -155,3 +155,11 @@ def test_the_readme_names_every_file(run: Run, fill: Fill, tmp_path: Path) -> No
     members = unpacked(tmp_path / "out.zip")
     assert all(name in members["README.txt"] for name in MEMBERS - {"README.txt"})
     assert isinstance(io.StringIO(members["report.txt"]).readline(), str)
+
+
+def test_logs_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+    """Nothing there and nobody may look are two things."""
+    assert said(tmp_path / "none", Sweep(())) == {}
+    (tmp_path / "logs").write_text("no folder")
+    (name,) = said(tmp_path / "logs", Sweep(()))
+    assert name == "logs/unread.txt"

@@ -5,6 +5,7 @@ import pytest
 from cli import doctor_outcomes
 from cli.doctor_outcomes import CODES, STATUSES
 from cli.doctor_probe import UNTRUSTED, Probe, Reply
+from cli.doctor_tls import Shown
 from tests.builders import NOW
 from tests.cli.doctors import NOTE, OK, PROBLEM, WARNING, only, short
 
@@ -32,6 +33,17 @@ from tests.cli.doctors import NOTE, OK, PROBLEM, WARNING, only, short
 def test_the_list_of_models(reply: Reply, state: object, said: str) -> None:
     found = only(doctor_outcomes.catalogue(Probe(catalogue=reply)))
     assert (found.state, said in found.what) == (state, True), found.what
+
+
+def test_a_certificate_that_the_proxy_refuses_is_told_as_that() -> None:
+    """Not as a network that does not answer."""
+    reply = Reply(status=502, code="codex_rotate_upstream_unreachable", tls="unable to get local issuer certificate")
+    probe = Probe(catalogue=reply, socket=reply, shown=Shown(issuer="Example Corp Root"), settings="ca/config.yaml")
+    for found in (only(doctor_outcomes.catalogue(probe)), only(doctor_outcomes.socket(probe))):
+        assert found.state is PROBLEM
+        assert "TLS to the provider fails: the certificate that is shown, issued by Example Corp Root," in found.what
+        assert "in ca/config.yaml for the proxy" in found.remedy
+        assert "network" not in found.what
 
 
 @pytest.mark.parametrize(

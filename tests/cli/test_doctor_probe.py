@@ -10,7 +10,7 @@ import pytest
 
 from accounts.store import Store
 from certs import ca
-from cli.doctor_probe import BEARER, UNTRUSTED, Reply, client, failure, probe, reached, timed
+from cli.doctor_probe import BEARER, UNREACHABLE, UNTRUSTED, Reply, client, failure, probe, reached, timed
 from cli.proxies import ProxyDidNotStart
 from config import clock
 from standin import Fault, FaultKind
@@ -101,6 +101,21 @@ def test_a_proxy_that_signs_with_another_ca_is_not_believed(there: Machine, tmp_
     assert (reply.status, reply.code) == (0, UNTRUSTED)
 
 
+def test_a_company_that_opens_tls_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The proxy refuses a certificate of somebody whom nothing here vouches for; whose it is can be told."""
+    with machine(tmp_path, 1) as made:
+        ca.create(made.home / "ca", clock.now())
+        (made.home / "ca" / "config.yaml").unlink()  # which says that the stand-in's CA is trusted
+        enter(made, monkeypatch)
+        with reached(made.environ) as to:
+            found = probe(to, made.environ, "0.169.0")
+    assert found.catalogue is not None
+    assert (found.catalogue.status, found.catalogue.tls) == (502, "unable to get local issuer certificate")
+    assert found.shown is not None
+    assert found.shown.issuer == "stand-in test CA"
+    assert found.settings == str(made.home / "ca" / "config.yaml")
+
+
 def test_a_proxy_that_cannot_start_says_why(there: Machine, tmp_path: Path) -> None:
     """What it said last, and where the whole of it is."""
     fill(tmp_path / "home", there.accounts, tmp_path)
@@ -142,6 +157,21 @@ def raising(error: Exception) -> Callable[[], httpx.Response]:
 def test_an_answer_in_two_words(ask: Callable[[], httpx.Response], status: int, code: str) -> None:
     found = timed(ask)
     assert (found.status, found.code, found.trail) == (status, code, ())
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "tls"),
+    [
+        (UNREACHABLE, "x Certificate verify failed: certificate has expired", "certificate has expired"),
+        (UNREACHABLE, "x Certificate verify failed: self-signed behind the proxy a:1; if it", "self-signed"),
+        (UNREACHABLE, "x connection refused", ""),
+        ("server_error", "Certificate verify failed: certificate has expired", ""),
+    ],
+)
+def test_why_a_certificate_was_refused_upstream(code: str, message: str, tls: str) -> None:
+    """In OpenSSL's words, of our own answer only."""
+    found = timed(answered(502, json={"error": {"code": code, "message": message}}))
+    assert found.tls == tls
 
 
 def test_a_certificate_that_is_not_believed() -> None:

@@ -15,6 +15,7 @@ from cli import doctor_proxies
 from cli.doctor_network import At, Led
 from cli.doctor_proxies import Proxies, Running, Signs, forget, gather, gone, signs
 from config import clock, proxy_files
+from config.access import Refusal
 from config.proxy_files import Presence
 from standin import StandIn
 from tests.cli.doctors import NOTE, OK, PROBLEM, WARNING, free, listening, only, short
@@ -145,3 +146,11 @@ def test_leftovers() -> None:
 def test_the_usual_port(at: At, found: list[object]) -> None:
     usual = Led(name="", place="127.0.0.1 port 8118", at=at)
     assert [state for _, state in short(doctor_proxies.usual_port(Proxies(usual=usual)))] == found
+
+
+def test_where_nobody_can_look_which_ones_run(tmp_path: Path) -> None:
+    """It is not said that none does."""
+    refused = Refusal(tmp_path, "belongs to root, and you are ann", "Run `sudo chown x`.")
+    found = only(doctor_proxies.running(Proxies(refused=refused)))
+    assert (found.state, found.remedy) == (WARNING, "Run `sudo chown x`.")
+    assert found.what == f"Which proxies run cannot be looked at: {tmp_path} belongs to root, and you are ann."

@@ -8,6 +8,8 @@ import pytest
 from accounts.backups import Backup, Condition
 from cli import doctor_storage
 from cli.doctor_storage import Storage, close, gather, loose
+from config import access
+from config.access import Refusal
 from tests.builders import DAY, NOW
 from tests.cli.conftest import Fill
 from tests.cli.doctors import NOTE, OK, PROBLEM, WARNING, only, private, short
@@ -92,3 +94,37 @@ def test_settings_that_cannot_be_used(home: Path) -> None:
     assert "orrect it" in found.remedy
     private(home / "config.toml", "")
     assert only(doctor_storage.settings(gather({"CODEX_ROTATE_HOME": str(home)}, "", ()))).state is OK
+
+
+def test_what_is_not_ours_and_what_cannot_be_looked_at() -> None:
+    """Neither is called all right; each names the first few and what to do."""
+    strange = tuple(Refusal(HOME / name, "belongs to root, and you are ann", "Run `sudo chown x`.") for name in "abcde")
+    found = only(doctor_storage.owners(Storage(home=HOME, strangers=strange)))
+    assert (found.state, found.what) == (PROBLEM, "/h/a, /h/b, /h/c and 2 more belong to root, and you are ann.")
+    assert only(doctor_storage.owners(Storage(home=HOME, strangers=strange[:1]))).what.startswith(
+        "/h/a belongs to root,"
+    )
+    whole = Refusal(HOME, "belongs to root, and you are ann", "Run `sudo chown x`.")
+    assert short(doctor_storage.owners(Storage(home=HOME, strangers=(whole,), trouble="That is it. Run it."))) == []
+    unseen = only(doctor_storage.modes(Storage(home=HOME, unseen=strange)))
+    assert (unseen.state, unseen.remedy) == (WARNING, "Run `sudo chown x`.")
+    assert unseen.what == "Who can get at /h/a, /h/b, /h/c and 2 more cannot be looked at."
+
+
+def test_a_folder_to_which_nothing_can_be_written() -> None:
+    """Unless the pool has said so already."""
+    refused = Refusal(HOME, "is on a disk that can only be read", "Have that disk mounted for writing.")
+    found = only(doctor_storage.disk(Storage(home=HOME, refused=refused)))
+    assert (found.name, found.state) == ("storage.disk", PROBLEM)
+    assert found.what == "Nothing can be written to /h: it is on a disk that can only be read."
+    assert short(doctor_storage.disk(Storage(home=HOME, refused=refused, trouble="It is. Do it."))) == []
+    assert short(doctor_storage.disk(Storage(home=HOME))) == []
+
+
+def test_a_disk_that_is_full(home: Path, fill: Fill, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is noticed before the next token cannot be stored."""
+    fill("ann")
+    assert gather({"CODEX_ROTATE_HOME": str(home)}, "", ()).refused is None
+    monkeypatch.setattr(access, "LITTLE", 1 << 62)
+    found = only(doctor_storage.disk(gather({"CODEX_ROTATE_HOME": str(home)}, "", ())))
+    assert "is on a disk that is full" in found.what

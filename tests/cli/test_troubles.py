@@ -99,14 +99,14 @@ TABLE: Final[dict[str, tuple[Cause, list[Row]]]] = {
     ),
     "the pool's disk is full": (
         full_disk("home"),
-        [*refused(ALL, "pool.db cannot be used (d", "disk I/O error|disk is full", NO_ROOM), BACKUPS],
+        [*refused(ALL, "pool.db cannot be used (it is on a disk that is full). Make room there"), BACKUPS],
     ),
     "every disk but the pool's is full": (
         full_disk("codex", "out", "backups"),
         [
             fails(PUSH.words, "auth.json could not be written (No space left on device)", AGAIN, ann=2),
             fails(EXPORT.words, "could not be written (No space left on device). Choose another file with --out"),
-            fails(BACKUP.words, "backups cannot be used (database or disk is full)", NO_ROOM),
+            fails(BACKUP.words, "backups cannot be used (it is on a disk that is full). Make room there"),
             *(IMPORT, PULL, STATUS),
         ],
     ),
@@ -124,11 +124,16 @@ TABLE: Final[dict[str, tuple[Cause, list[Row]]]] = {
     ),
     "a first start below a folder that is read-only": (
         below_read_only,
-        refused((IMPORT, LIST), "pool.db cannot be used (Permission denied)", NO_ROOM),
+        refused(
+            (IMPORT, LIST), "pool.db cannot be used (", "out is closed to its own user by its mode, 0500). Run `ch"
+        ),
     ),
     "the pool's folder is somebody else's": (
         somebody_elses,
-        [*refused((IMPORT, PUSH, LIST), "cannot be used (Operation not permitted)", NO_ROOM), BACKUPS],
+        [
+            *refused((IMPORT, PUSH, LIST), "home belongs to nobody, and you are", "a folder of your own, or unset"),
+            BACKUPS,
+        ],
     ),
     "the pool is locked": (
         locked,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from config.outbound import Way, is_here, way_to
+from config.outbound import Way, is_here, trouble, way_to
 from config.proxy_address import read_proxy
 from config.settings import ConfigError
 from standin import StandIn
@@ -209,3 +209,36 @@ def test_a_proxy_that_was_passed_over_is_mentioned_when_the_direct_way_fails() -
     said = Way(passed_over="HTTPS_PROXY").failure(httpx.ConnectError("x"))
     assert said == "ConnectError (HTTPS_PROXY is on this machine and not used; if it leads out, set upstream_proxy)"
     assert Way().failure(httpx.ConnectError("x")) == "ConnectError"
+
+
+def test_a_certificate_that_nobody_here_vouches_for_is_told_as_that(
+    upstream: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether it is met directly or behind a proxy, and without a word of the request."""
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    with pytest.raises(httpx.ConnectError) as lost, httpx.Client(trust_env=False) as client:
+        client.get(f"https://127.0.0.1:{upstream.port}/{SECRET}")
+    said, why = Way().failure(lost.value), "unable to get local issuer certificate, if your company opens TLS"
+    assert said.startswith(f"TLS failed: {why}, set SSL_CERT_FILE")
+    assert SECRET not in said
+    with Corporate({443: upstream.port}) as corporate:
+        way = Way(proxy=read_proxy(corporate.url()), named_by="upstream_proxy")
+        with pytest.raises(httpx.ConnectError) as lost, way.client(5) as client:
+            client.get(TOKENS)
+        assert way.failure(lost.value).startswith(f"TLS failed behind the proxy 127.0.0.1:{corporate.port}: {why}")
+
+
+@pytest.mark.parametrize("reason", ["certificate has expired", "certificate is not yet valid"])
+def test_a_certificate_of_another_time_is_a_matter_of_the_clock(reason: str) -> None:
+    refused = ssl.SSLCertVerificationError(1, "x")
+    refused.verify_message = reason
+    error = httpx.ConnectError("x")
+    error.__cause__ = refused
+    assert Way().failure(error) == f"TLS failed: {reason}, check this machine's clock"
+
+
+def test_a_certificate_that_mitmproxy_refuses_behind_a_proxy() -> None:
+    """It is not the address of the proxy that has to be checked."""
+    said = trouble("proxy.test:3128", "Certificate verify failed: self-signed certificate")
+    assert said.startswith("Certificate verify failed: self-signed certificate behind the proxy proxy.test:3128; ")
+    assert "ssl_verify_upstream_trusted_ca" in said
