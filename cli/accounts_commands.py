@@ -14,7 +14,7 @@ from accounts.model import Account, Credentials, Event, Standing
 from accounts.policy import stored_states
 from accounts.store import Store
 from cli.asking import Asker, asker
-from cli.naming import AccountName, find_account
+from cli.naming import AccountName, find_account, typed
 from cli.options import AsJson
 from cli.result import Result
 from cli.states import described
@@ -71,32 +71,54 @@ def checked_label(label: str | None) -> str | None:
 
 
 def import_login(store: Store, login: Login, wishes: Wishes, now: float) -> Result:
-    """Put a login into the pool. A known seat is renewed in place and keeps what its owner chose."""
-    accounts = store.accounts()
-    login = _as_known(login, accounts, store.all_credentials())
+    """Put a login into the pool. A known seat is renewed in place and keeps what its owner chose, its label too."""
+    login = _as_known(login, store.accounts(), store.all_credentials())
     key = login.account.key
-    known = {account.key: account for account in accounts}
-    label = wishes.label or login.account.label
-    if wishes.label and wishes.label.casefold() in {a.label.casefold() for a in known.values() if a.key != key}:
+    known = {account.key: account for account in store.accounts()}
+    old, label = known.get(key), wishes.label or login.account.label
+    if old is None and wishes.label and wishes.label.casefold() in {a.label.casefold() for a in known.values()}:
         raise LabelTaken(wishes.label)
     spent = bool(store.spent([login.credentials.refresh]))
-    if (old := known.get(key)) and (why := _kept(old, store.credentials(key), login, spent=spent)):
+    if old is not None and (why := _kept(old, store.credentials(key), login, spent=spent)):
         outcome, kind = f"is already in the pool, {why}", "kept"
     else:
         origin, override = wishes.backend_origin, wishes.routing_override
         account = replace(login.account, label=label, backend_origin=origin, routing_override=override, added_at=now)
         is_new = store.put_account(account, login.credentials).result()
-        outcome, kind = ("was added to the pool", "imported") if is_new else ("was renewed", "renewed")
+        outcome, kind = ("was added to the pool", "imported") if is_new else (_renewed(old), "renewed")
     if kind != "imported":
-        given = {name: value for name, value in asdict(wishes).items() if value is not None}
+        given = {name: value for name, value in asdict(wishes).items() if value is not None and name != "label"}
         store.update_account(key, **given).result()
     store.record(Event(at=now, kind=kind, key=key))  # not waited for: the account is in the pool without it too
     numbers = {account.key: (number, account) for number, account in enumerate(store.accounts(), 1)}
     number, stored = numbers[key]
-    message = f"{named(stored)} {outcome}. Use it: {NEXT_STEP}"
+    message = f"{named(stored)} {outcome}.{_not_called(stored, wishes) if old else ''} Use it: {NEXT_STEP}"
     told = stored_states(store, now)[key]
-    data = {"result": kind, "account": described(number, stored, told, now), "next": NEXT_STEP}
+    data = {
+        "result": kind,
+        "known": kind != "imported",
+        "account": described(number, stored, told, now),
+        "next": NEXT_STEP,
+    }
     return Result(message, data)
+
+
+def _renewed(old: Account | None) -> str:
+    """What became of an account that was there. One in good standing has hardly been meant: most people who log in once
+    more want another one."""
+    if old is None or old.standing is not Standing.GOOD:
+        return "was renewed and keeps its label"
+    return (
+        f"is in the pool already: this login is of the same account, workspace {old.account_id}. It was renewed and "
+        "keeps its label"
+    )
+
+
+def _not_called(stored: Account, wishes: Wishes) -> str:
+    if wishes.label is None or wishes.label == stored.label:
+        return ""
+    rename = f"codex-rotate label {typed(stored.label)} {typed(wishes.label)}"
+    return f" To call it {wishes.label!r}, run `{rename}`."
 
 
 def remove_account(store: Store, backups: Backups, wanted: str, who: Asker, now: float) -> Result:

@@ -12,8 +12,8 @@ from socket import create_connection, socket
 from typing import Final
 
 from cli.doctor_proxies import connect_through
+from config.errors import ConfigError
 from config.outbound import Way, way_to
-from config.settings_file import ConfigError
 
 HOST: Final = "chatgpt.com"
 PORT: Final = 443

@@ -10,8 +10,9 @@ import typer
 from accounts import login as flow
 from accounts.auth_file import Login
 from accounts.errors import BadCallback, UsageError, WrongWorkspace
+from accounts.import_formats import same_seat
 from accounts.login import Answer, Grant, Post
-from accounts.model import Account, Credentials
+from accounts.model import Account, Credentials, Standing
 from accounts.store import Store
 from accounts.verify import headers
 from accounts.workspaces import check_url, read_workspaces, routed
@@ -27,6 +28,11 @@ NOT_LISTED: Final = (
     "The provider did not say where the requests of this workspace belong ({trouble}). The account is kept, and its "
     "requests go where they went before, at first to chatgpt.com; a workspace that is bound to a region may be refused "
     "there. Run `codex-rotate login` with it again to have that looked up."
+)
+ANOTHER: Final = (
+    "To add another account, log out at https://chatgpt.com in that browser first, or open the address in a private "
+    "window, and run `codex-rotate login` again. Of an e-mail with several workspaces, choose the other one in the "
+    "browser, or name it with --workspace ID."
 )
 NOT_ENDED: Final = "The provider did not confirm that it ended that login ({trouble}). Its tokens are not stored here."
 
@@ -61,7 +67,7 @@ def add_to(app: typer.Typer) -> None:
 
 def login_command(  # noqa: PLR0913 - one parameter per option
     *,
-    label: Annotated[str | None, typer.Option(help="What to call the account. Default: from its e-mail.")] = None,
+    label: Annotated[str | None, typer.Option(help="What to call a new account. Default: from its e-mail.")] = None,
     device: Annotated[bool, typer.Option("--device", help="Type a code on another device instead.")] = False,
     manual: Annotated[bool, typer.Option("--manual", help="Paste the address the browser ends at instead.")] = False,
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Only print the address to open.")] = False,
@@ -219,11 +225,16 @@ def _in_words(answer: Answer) -> str:
 
 
 def keep_login(store: Store, login: Login, wishes: Wishes, now: float) -> Result:
-    """Put it into the pool. A login is not lost over a name: a label that is another account's is left out."""
+    """Put it into the pool. A login is not lost over a name: a label that is another account's is left out. That it was
+    the login of an account that needed none is told with the way to another one."""
     origin, override = login.account.backend_origin, login.account.routing_override
     wishes = replace(wishes, backend_origin=origin, routing_override=override)
+    accounts = store.accounts()
+    old = next((each for each in accounts if same_seat(each, login.account)), None)
     wanted = (wishes.label or "").casefold()
-    if wanted and any(a.label.casefold() == wanted and a.key != login.account.key for a in store.accounts()):
+    if old is None and wanted and any(each.label.casefold() == wanted for each in accounts):
         note = f"{wishes.label!r} is another account's label already, so this account did not get it."
         return replace(import_login(store, login, replace(wishes, label=None), now), notes=(note,))
-    return import_login(store, login, wishes, now)
+    result = import_login(store, login, wishes, now)
+    needed = old is None or old.standing is not Standing.GOOD
+    return result if needed else replace(result, notes=(ANOTHER,))

@@ -52,7 +52,7 @@ def import_command(
         ),
     ],
     *,
-    label: Annotated[str | None, typer.Option(help="What to call the account. Default: from its e-mail.")] = None,
+    label: Annotated[str | None, typer.Option(help="What to call a new account. Default: from its e-mail.")] = None,
     backend_origin: Annotated[
         str | None, typer.Option(metavar="URL", help="The https origin of an account that is not on chatgpt.com.")
     ] = None,

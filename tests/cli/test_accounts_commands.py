@@ -59,7 +59,7 @@ def test_a_known_seat_is_renewed_in_place(run: Run, write_login: WriteLogin, hom
         before = store.accounts()
         store.set_standing(before[0].key, Standing.NEEDS_LOGIN).result()
     ran = run("import", write_login("ann", turn=2))
-    assert ran.out.startswith("work (ann@example.com) was renewed.")
+    assert ran.out.startswith("work (ann@example.com) was renewed and keeps its label. Use it: ")
     with Store(home / "pool.db") as store:
         assert store.accounts() == before
         credentials = store.credentials(before[0].key)
@@ -68,11 +68,27 @@ def test_a_known_seat_is_renewed_in_place(run: Run, write_login: WriteLogin, hom
 
 
 def test_renewing_with_wishes(run: Run, write_login: WriteLogin) -> None:
-    """What the user says at a renewal is done too."""
+    """What the user says at a renewal is done too, but for the name: an account is not renamed by the way."""
     run("import", write_login("ann"))
-    ran = run("import", write_login("ann", turn=2), "--label", "work", "--routing-override", "us", "--json")
-    assert ran.json["result"] == "renewed"
-    assert (ran.json["account"]["label"], ran.json["account"]["routing_override"]) == ("work", "us")
+    ran = run("import", write_login("ann", turn=2), "--label", "my work", "--routing-override", "us", "--json")
+    assert (ran.json["result"], ran.json["known"]) == ("renewed", True)
+    assert (ran.json["account"]["label"], ran.json["account"]["routing_override"]) == ("ann", "us")
+    ran = run("import", write_login("ann", turn=3), "--label", "my work")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out == (
+        "ann (ann@example.com) is in the pool already: this login is of the same account, workspace acct-ann. It was "
+        "renewed and keeps its label. To call it 'my work', run `codex-rotate label ann 'my work'`. Use it: "
+        "codex-rotate run codex\n"
+    )
+    assert [each["label"] for each in run("list", "--json").json] == ["ann"]
+
+
+def test_a_name_that_another_account_has_is_no_hindrance_to_a_renewal(run: Run, write_login: WriteLogin) -> None:
+    """It would not be used."""
+    run("import", write_login("ann"))
+    run("import", write_login("bob"))
+    ran = run("import", write_login("ann", turn=2), "--label", "bob")
+    assert (ran.code, "keeps its label. To call it 'bob'" in ran.out) == (0, True)
 
 
 def test_an_older_file_does_not_cost_the_account(store: Store, write_login: WriteLogin) -> None:
@@ -81,8 +97,9 @@ def test_an_older_file_does_not_cost_the_account(store: Store, write_login: Writ
     import_login(store, new, Wishes(), now=10.0)
     result = import_login(store, old, Wishes(label="work"), now=20.0)
     assert "newer tokens than this file has" in result.message
+    assert "To call it 'work', run `codex-rotate label ann work`." in result.message
     assert store.credentials(old.account.key) == new.credentials
-    assert store.accounts()[0].label == "work"
+    assert store.accounts()[0].label == "ann"
     store.set_standing(old.account.key, Standing.NEEDS_LOGIN).result()
     assert "was renewed" in import_login(store, old, Wishes(), now=30.0).message
     assert store.credentials(old.account.key) == old.credentials

@@ -259,7 +259,8 @@ def test_a_known_seat_is_renewed_in_place(ways: Ways, ann: Account, store: Store
     (before,) = store.accounts()
     store.set_standing(before.key, Standing.NEEDS_LOGIN).result()
     again = keep_login(store, login_by_browser(ways, None), Wishes(), NOW + 1)
-    assert again.message.startswith("work (ann@example.com) was renewed.")
+    assert again.message.startswith("work (ann@example.com) was renewed and keeps its label.")
+    assert again.notes == ()  # it needed a login, so it is the one that was meant
     assert store.accounts() == (before,)
     stored = store.credentials(before.key)
     assert stored is not None
@@ -274,6 +275,41 @@ def test_a_login_is_not_lost_over_a_name(ways: Ways, ann: Account, upstream: Sta
     result = keep_login(store, login_by_browser(ways, None), Wishes(label="WORK"), NOW + 1)
     assert [account.label for account in store.accounts()] == ["work", "bob"]
     assert "'WORK' is another account's label" in result.notes[0]
+
+
+def test_a_login_that_lands_on_the_account_of_the_first(ways: Ways, ann: Account, store: Store) -> None:
+    """Most who log in once more want another account: it is said which one this is, and how to get to another. Its
+    label is the owner's, whatever name was wished for."""
+    keep_login(store, login_by_browser(ways, None), Wishes(label="work"), NOW)
+    for wished in (None, "second", "work"):
+        again = keep_login(store, login_by_browser(ways, None), Wishes(label=wished), NOW + 1)
+        assert again.message.startswith(
+            "work (ann@example.com) is in the pool already: this login is of the same account, workspace acct-ann. It "
+            "was renewed and keeps its label."
+        )
+        assert ("To call it 'second', run `codex-rotate label work second`." in again.message) is (wished == "second")
+        assert again.exit_code == 0
+        assert isinstance(again.data, dict)
+        assert (again.data["known"], again.data["account"]["label"]) == (True, "work")
+        (note,) = again.notes
+        assert "log out at https://chatgpt.com" in note
+        assert "private window" in note
+        assert "--workspace ID" in note
+    (only,) = store.accounts()
+    stored = store.credentials(only.key)
+    assert stored is not None
+    assert stored.refresh == ann.refresh_token  # the newest login counts
+
+
+def test_another_workspace_of_the_same_e_mail_is_another_account(
+    ways: Ways, ann: Account, upstream: StandIn, store: Store
+) -> None:
+    keep_login(store, login_by_browser(ways, None), Wishes(), NOW)
+    upstream.add_account("acct-two", email="ann@example.com")
+    upstream.login_as("acct-two")
+    result = keep_login(store, login_by_browser(ways, None), Wishes(label="second"), NOW + 1)
+    assert result.message.startswith("second (ann@example.com) was added to the pool.")
+    assert (result.data["known"], result.notes) == (False, ())  # type: ignore[index]
 
 
 # --- the commands ----------------------------------------------------------------------------------------------------
@@ -295,7 +331,8 @@ def test_no_command_shows_a_secret(run: Run, ann: Account, upstream: StandIn, br
         shown += ran.out + ran.err
     upstream.approve_device("acct-ann")
     ran = run("login", "--device")
-    assert "work (ann@example.com) was renewed." in ran.out
+    assert "ann (ann@example.com) is in the pool already" in ran.out
+    assert "private window" in ran.err
     shown += ran.out + ran.err
     for command in ("list --json", "status", "logout ann@example.com --revoke --yes"):
         ran = run(*command.split())
