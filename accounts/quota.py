@@ -150,6 +150,11 @@ def left(window: Window, now: float) -> float:
     return max(0.0, min(1.0, (100.0 - window.used_percent) / 100.0))
 
 
+def used(window: Window, now: float) -> float:
+    """How much of a window is used, in percent; nothing of one whose reset has passed."""
+    return 0.0 if _end(window) <= now else max(0.0, min(100.0, window.used_percent))
+
+
 def deferred_until(windows: Iterable[Window], *, limit_percent: float, now: float) -> float | None:
     """Until when the account's own limit keeps it from being used, or None when it does not.
 

@@ -84,7 +84,7 @@ def line(seat: Seat, about: Situation, login: Credentials | None, *, chosen: boo
     account, now = seat.account, about.now
     state = in_words(tell(seat, about, login), now)
     main = [each for each in seat.windows if each.family == quota.MAIN]
-    windows = [f"{quota.window_name(each.minutes)} {100 * (1 - quota.left(each, now)):.0f} %" for each in main]
+    windows = [f"{quota.window_name(each.minutes)} {quota.used(each, now):.0f} %" for each in main]
     plan = f" ({account.plan})" if account.plan else ""
     return f"{'* ' if chosen else ''}{account.label}{plan}: {', '.join([state, *windows])}"
 

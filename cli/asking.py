@@ -4,6 +4,7 @@ import sys
 from typing import Final, Protocol
 
 from accounts.errors import InputNeeded
+from cli.lines import fitted, terminal_width
 
 
 class Asker(Protocol):
@@ -27,18 +28,15 @@ class TerminalAsker:
     there: Final = True
 
     def confirm(self, question: str, option: str) -> bool:
-        sys.stderr.write(f"{question} [y/N] ")
-        sys.stderr.flush()
+        _ask(f"{question} [y/N]")
         return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
     def line(self, question: str, option: str) -> str:
-        sys.stderr.write(f"{question} ")
-        sys.stderr.flush()
+        _ask(question)
         return _line(question, option)
 
     def answer(self, question: str) -> str:
-        sys.stderr.write(f"{question} ")
-        sys.stderr.flush()
+        _ask(question)
         return sys.stdin.readline().strip()
 
 
@@ -72,6 +70,11 @@ class SaidYes:
 
     def answer(self, question: str) -> str:
         return ""
+
+
+def _ask(question: str) -> None:
+    sys.stderr.write(f"{fitted(question, terminal_width(sys.stderr))} ")
+    sys.stderr.flush()
 
 
 def _line(question: str, option: str) -> str:

@@ -117,7 +117,7 @@ def ca_path(folder: Path, now: float) -> Result:
     if found.condition is not ca.Condition.USABLE:
         raise CaUnfit(found.trouble)
     trusted = str(trusted_file(folder))
-    return Result(trusted, {"certificate": trusted}, notes=found.repairs)
+    return Result(trusted, {"certificate": trusted}, notes=found.repairs, verbatim=True)
 
 
 def renew_ca(folder: Path, now: float, *, force: bool, leaked: bool = False) -> Result:

@@ -46,7 +46,7 @@ def completion(shell: Shell) -> Result:
 
     written = get_completion_script(prog_name="codex-rotate", complete_var=COMPLETING, shell=str(shell))
     script = "\n".join(line for line in written.splitlines() if not line.startswith(_MEDDLING))
-    return Result(script, {"shell": str(shell), "script": script})
+    return Result(script, {"shell": str(shell), "script": script}, verbatim=True)
 
 
 def words(environ: Mapping[str, str]) -> list[str]:

@@ -141,7 +141,7 @@ def init_command(*, as_json: AsJson = False) -> Result:
 
 def config_path(file: Path) -> Result:
     """Where the file is."""
-    return Result(str(file), {"path": str(file), "exists": access.seen(file)})
+    return Result(str(file), {"path": str(file), "exists": access.seen(file)}, verbatim=True)
 
 
 def show_config(file: Path, environ: Mapping[str, str]) -> Result:
@@ -182,7 +182,7 @@ def get_config(file: Path, environ: Mapping[str, str], key: str, *, reveal: bool
     found = next(each for each in settings_found(file, environ) if each.key == key)
     value = found.raw if reveal else found.value
     notes = ("The password is masked. Add --reveal to see it.",) if found.masked and not reveal else ()
-    return Result("" if value is None else str(value), {"key": key, "value": value}, notes=notes)
+    return Result("" if value is None else str(value), {"key": key, "value": value}, notes=notes, verbatim=True)
 
 
 def settings_found(file: Path, environ: Mapping[str, str]) -> list[Found]:

@@ -85,7 +85,7 @@ def env(shell: Shell, proxy: str, folder: Path, environ: Mapping[str, str], *, a
     variables = full_environment(proxy, folder, environ, all_tools=all_tools)
     write = _WRITERS[shell]
     lines = "\n".join(write(name, value) for name, value in variables.items())
-    return Result(lines, variables, notes=bypass_notes(no_proxy_of(environ)))
+    return Result(lines, variables, notes=bypass_notes(no_proxy_of(environ)), verbatim=True)
 
 
 def debug_env(shell: Shell, proxy: str, folder: Path, environ: Mapping[str, str], now: float) -> Result:

@@ -1,6 +1,6 @@
 """`explain`: what a saved capture says of each turn, without the pool."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from accounts.errors import RotateError
+from cli.lines import plain
 from cli.options import AsJson
 from cli.result import Result, Table
 from config import clock
@@ -16,6 +17,7 @@ from config.local_time import short_time
 if TYPE_CHECKING:  # mitmproxy: only this command reads captures
     from addons.explaining import Explained
 
+SHORT: Final = 24
 SUFFIX: Final = "*.flow*"
 
 
@@ -57,7 +59,7 @@ def explain(path: Path, now: float) -> Result:
         files = sorted(each for each in path.glob(SUFFIX) if each.is_file())
         if not files:
             raise NoCapture(path)
-    rows, data, notes = [], [], []
+    told, data, notes = [], [], []
     for file in files:
         turns: list[Explained] = []
         trouble = _read(file, turns)
@@ -65,15 +67,31 @@ def explain(path: Path, now: float) -> Result:
             raise BadCapture(file, trouble)
         if trouble:
             notes.append(f"{file} ends in the middle ({trouble}): only what is before that is told.")
-        rows += [_row(each, now) for each in turns]
+        told += turns
         data += [{"file": str(file), **asdict(each)} for each in turns]
-    if not rows:
+    if not told:
         return Result("There is no model request in it.", {"turns": []}, notes=tuple(notes))
-    columns = ("at", "thread", "over", "model", "accounts", "became", "first", "took", "tokens")
-    table = Table(
-        columns=columns, rows=tuple(rows), clipped=frozenset({"thread", "model"}), wrapped=frozenset({"accounts"})
+    return Result("", {"turns": data}, table=_table(told, now), notes=tuple(notes))
+
+
+def _table(turns: "Sequence[Explained]", now: float) -> Table:
+    """A line for a turn; where there is no room for that, what it was above where it went, and what came of it."""
+    turn, became = "turn", "accounts, became, took, tokens"
+    stacked = []
+    for each in turns:
+        at, thread, over, model, accounts, done, first, took, tokens = _row(each, now, SHORT)
+        what = "\n".join(filter(None, (" ".join(filter(None, (at, over))), thread, model)))
+        spent = ", ".join(filter(None, (f"first {first}" if first else "", took)))
+        came = "\n".join(filter(None, (accounts, done, spent, f"{tokens} tokens" if tokens else "")))
+        stacked.append((what, came))
+    narrow = Table(columns=(turn, became), rows=tuple(stacked), clipped=frozenset({turn}), wrapped=frozenset({became}))
+    return Table(
+        columns=("at", "thread", "over", "model", "accounts", "became", "first", "took", "tokens"),
+        rows=tuple(_row(each, now) for each in turns),
+        clipped=frozenset({"thread", "model"}),
+        wrapped=frozenset({"accounts", "became"}),
+        narrow=narrow,
     )
-    return Result("", {"turns": data}, table=table, notes=tuple(notes))
 
 
 def _read(file: Path, turns: "list[Explained]") -> str:
@@ -93,13 +111,14 @@ def _read(file: Path, turns: "list[Explained]") -> str:
     return ""
 
 
-def _row(turn: "Explained", now: float) -> tuple[str, ...]:
+def _row(turn: "Explained", now: float, longest: int = 300) -> tuple[str, ...]:
+    """`longest` is how many characters of an account's name are shown."""
     return (
         short_time(turn.at, now),
         turn.thread[-8:] if turn.thread else "",
         {"websocket": "WS"}.get(turn.transport, turn.transport.upper()),
         turn.model,
-        " → ".join(_accounts(turn)),
+        " → ".join(_accounts(turn, longest)),
         turn.done,
         _seconds(turn.first),
         _seconds(turn.seconds),
@@ -107,11 +126,11 @@ def _row(turn: "Explained", now: float) -> tuple[str, ...]:
     )
 
 
-def _accounts(turn: "Explained") -> Iterator[str]:
+def _accounts(turn: "Explained", longest: int) -> Iterator[str]:
     for each in turn.asked:
         status = f" {each.status}" if each.status else ""
         kind = "" if each.kind in {"ok", "upgraded"} else f" {each.kind.replace('_', ' ')}"
-        yield f"{each.account}{status}{kind}"
+        yield f"{plain(each.account, longest)}{status}{kind}"
 
 
 def _seconds(value: float | None) -> str:

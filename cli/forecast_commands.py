@@ -121,12 +121,38 @@ def foretell(store: Store, settings: "Settings", wanted: Wanted, now: float) -> 
 
 
 def _table(found: Forecast, now: float) -> Table:
-    return Table(
-        columns=("account", "tightest window", "now", "next hour", "until its reset"),
-        rows=tuple(_row(each, now) for each in found.prospects),
+    """With a column for each moment; where there is no room for that, with the moments one after the other, and for 60
+    columns with the window above them."""
+    rows = [_row(each, now) for each in found.prospects]
+    later, outlook = "until its reset", "now → next hour → until its reset"
+    onwards = [(account, window, _onwards(moments)) for account, window, *moments in rows]
+    last = Table(
+        columns=("account", outlook),
+        rows=tuple((account, f"{words}\n{window}") for account, window, words in onwards),
         clipped=frozenset({"account"}),
-        wrapped=frozenset({"until its reset"}),
+        wrapped=frozenset({outlook}),
     )
+    middle = Table(
+        columns=("account", "tightest window", outlook),
+        rows=tuple(onwards),
+        clipped=frozenset({"account"}),
+        wrapped=frozenset({outlook}),
+        narrow=last,
+    )
+    return Table(
+        columns=("account", "tightest window", "now", "next hour", later),
+        rows=tuple(rows),
+        clipped=frozenset({"account"}),
+        wrapped=frozenset({later}),
+        narrow=middle,
+    )
+
+
+def _onwards(moments: Sequence[str]) -> str:
+    """The same state twice is told once."""
+    now, hour, reset = moments
+    between = [] if hour == now or reset.startswith(hour) else [hour]
+    return " → ".join([now, *between, *([reset] if reset != now else [])])
 
 
 def _row(each: Prospect, now: float) -> tuple[str, ...]:

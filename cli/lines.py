@@ -1,25 +1,62 @@
 """Text that fits the terminal, and that a terminal can be trusted with."""
 
+import os
+import re
 import shutil
 import sys
-import textwrap
-from typing import Final
+from typing import Final, TextIO
 
 WIDEST: Final = 110
 """Columns: longer lines are hard to read."""
+_WORDS: Final = re.compile(r"(\s*)(\S+)")
 
 
-def terminal_width() -> int:
+def terminal_width(stream: TextIO | None = None) -> int:
     """How wide lines may be; 0 where the output goes elsewhere and nothing has to fit."""
-    return min(shutil.get_terminal_size().columns, WIDEST) if sys.stdout.isatty() else 0
+    out = stream or sys.stdout
+    if not out.isatty():
+        return 0
+    if "COLUMNS" in os.environ or out is sys.stdout:
+        return min(shutil.get_terminal_size().columns, WIDEST)
+    try:
+        return min(os.get_terminal_size(out.fileno()).columns, WIDEST)
+    except OSError:
+        return min(shutil.get_terminal_size().columns, WIDEST)
 
 
 def wrapped(head: str, text: str, columns: int, indent: int = 4) -> list[str]:
-    """`head` and `text`, with further lines indented. Words stay whole; 0 columns mean one line."""
+    """`head` and `text`, with further lines indented. Words stay whole, and letters are as wide as a terminal draws
+    them; 0 columns mean one line."""
     if not columns:
         return [head + text]
-    return textwrap.wrap(text, columns, initial_indent=head, subsequent_indent=" " * indent, break_long_words=False,
-                         break_on_hyphens=False) or [head]  # fmt: skip
+    from rich.cells import cell_len  # late: only a terminal needs it
+
+    lines, line, wide, empty = list[str](), head, cell_len(head), True
+    for gap, word in _WORDS.findall(text):
+        between, room = "" if empty else gap, cell_len(word)
+        if not empty and wide + len(between) + room > columns:
+            lines.append(line)
+            line, wide, between = " " * indent, indent, ""
+        line += between + word
+        wide += len(between) + room
+        empty = False
+    return [*lines, line]
+
+
+def fitted(text: str, columns: int) -> str:
+    """Lines that are too long for the terminal, broken at spaces; further lines of one begin where it began."""
+    if not columns:
+        return text
+    return "\n".join(line for each in text.split("\n") for line in _fitted(each, columns))
+
+
+def _fitted(line: str, columns: int) -> list[str]:
+    from rich.cells import cell_len
+
+    if cell_len(line) <= columns:
+        return [line]
+    start = line[: len(line) - len(line.lstrip())]
+    return wrapped(start, line, columns, len(start))
 
 
 def plain(text: str, longest: int = 300) -> str:

@@ -2,12 +2,14 @@
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, TextIO
 
 from cli.bars import can_show, in_ascii
+from cli.lines import fitted, terminal_width, wrapped
 from cli.result import Result, Table
 
 if TYPE_CHECKING:
@@ -19,16 +21,18 @@ GAP: Final = 2
 CLIPPED_ROOM: Final = 20
 WRAPPED_ROOM: Final = 22
 """So wide a column that can be cut, or wrapped, should be for a table to be shown and not its narrow form."""
-CLIPPED_LEAST: Final = 4
+CLIPPED_LEAST: Final = 9
 WRAPPED_LEAST: Final = 9
-"""To this they shrink where there is no narrower form."""
+"""To this they shrink where there is no narrower form; what is wrapped not below its longest word, unless that is
+longer than WRAPPED_MOST: a name or a path can be as long as it likes."""
+WRAPPED_MOST: Final = 26
 FAVOUR: Final = 4
 
 
 def render(result: Result, *, as_json: bool) -> None:
     """Show what a command did."""
     for note in result.notes:
-        print(f"codex-rotate: {note}", file=sys.stderr)
+        print(fitted(f"codex-rotate: {note}", terminal_width(sys.stderr)), file=sys.stderr)
     if as_json:
         if result.data is not None:
             print(json.dumps(result.data, indent=2))
@@ -37,7 +41,8 @@ def render(result: Result, *, as_json: bool) -> None:
     if result.table is not None:
         _print_table(result.table, plain=plain)
     if result.message:
-        print(in_ascii(result.message) if plain else result.message)
+        shown = result.message if result.verbatim else fitted(result.message, terminal_width())
+        print(in_ascii(shown) if plain else shown)
 
 
 def render_error(message: str, exit_code: int, *, as_json: bool) -> None:
@@ -45,12 +50,12 @@ def render_error(message: str, exit_code: int, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps({"error": message, "exit_code": exit_code}))
     else:
-        print(f"codex-rotate: {message}", file=sys.stderr)
+        print(fitted(f"codex-rotate: {message}", terminal_width(sys.stderr)), file=sys.stderr)
 
 
 def say(text: str) -> None:
     """Tell the person something before the command is over. On stderr: stdout is for the result alone."""
-    print(text, file=sys.stderr, flush=True)
+    print(fitted(text, terminal_width(sys.stderr)), file=sys.stderr, flush=True)
 
 
 def tolerate_any_text() -> None:
@@ -73,13 +78,18 @@ def _print_table(table: Table, *, plain: bool) -> None:
     from rich.table import Table as RichTable
 
     piped = not sys.stdout.isatty() and "COLUMNS" not in os.environ
-    console = Console(file=sys.stdout, width=PIPE_WIDTH if piped else None, highlight=False)
+    size = shutil.get_terminal_size()  # both are said, or the console takes a dumb terminal for one of 80 columns
+    console = Console(file=sys.stdout, width=PIPE_WIDTH if piped else size.columns, height=size.lines, highlight=False)
     if plain:
         table = _in_ascii(table, sys.stdout.encoding)
     if piped:
         console.width = max(PIPE_WIDTH, _total(_widths(table)))
+    widest = table
     while table.narrow is not None and not piped and not _fits(table, console.width):
         table = table.narrow
+    if _total(_shrunk(table, console.width)) > console.width:
+        print(_blocks(widest, console.width))
+        return
     box = Box("\n".join(in_ascii(line) for line in str(SIMPLE_HEAD).splitlines()), ascii=True) if plain else SIMPLE_HEAD
     shown = RichTable(box=box, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for name, width in zip(table.columns, _shrunk(table, console.width), strict=True):
@@ -118,7 +128,9 @@ def _total(widths: Sequence[int]) -> int:
 
 def _fits(table: Table, width: int) -> bool:
     """Whether the table can be shown well, though not always whole."""
-    room = {**dict.fromkeys(table.clipped, CLIPPED_ROOM), **dict.fromkeys(table.wrapped, WRAPPED_ROOM)}
+    words = _longest_words(table)
+    wrapping = {name: max(WRAPPED_ROOM, words[name]) for name in table.wrapped}
+    room = {**dict.fromkeys(table.clipped, CLIPPED_ROOM), **wrapping}
     named = zip(table.columns, _widths(table), strict=True)
     return _total([min(wide, room.get(name, wide)) for name, wide in named]) <= width
 
@@ -127,6 +139,8 @@ def _shrunk(table: Table, width: int) -> list[int]:
     """The widths at which the table fits: the widest of those that can be cut or wrapped gives way first."""
     widths = _widths(table)
     least = {**dict.fromkeys(table.clipped, CLIPPED_LEAST), **dict.fromkeys(table.wrapped, WRAPPED_LEAST)}
+    longest = _longest_words(table)
+    least |= {name: max(least[name], min(longest[name], WRAPPED_MOST)) for name in table.wrapped}
     while _total(widths) > width:
         flexible = [at for at, name in enumerate(table.columns) if name in least and widths[at] > least[name]]
         if not flexible:
@@ -135,6 +149,28 @@ def _shrunk(table: Table, width: int) -> list[int]:
         widest = max(flexible, key=lambda at: widths[at] + (FAVOUR if table.columns[at] in table.clipped else 0))
         widths[widest] -= 1
     return widths
+
+
+def _longest_words(table: Table) -> dict[str, int]:
+    """How wide the longest word of each column is."""
+    from rich.cells import cell_len
+
+    cells = zip(*(table.columns, *table.rows), strict=True)
+    words = ({word for text in column for word in text.split()} for column in cells)
+    longest = (max(map(cell_len, found), default=0) for found in words)
+    return dict(zip(table.columns, longest, strict=True))
+
+
+def _blocks(table: Table, width: int) -> str:
+    """Each row as lines below each other, for what is too narrow for any table."""
+    indent = 2
+    lines = []
+    for row in table.rows:
+        named = [(name, cell) for name, cell in zip(table.columns, row, strict=True) if cell.strip()]
+        for at, (name, cell) in enumerate(named):
+            head = "" if at == 0 else f"{' ' * indent}{name}: "
+            lines += wrapped(head, " ".join(cell.split()), width, indent * 2)
+    return "\n".join(lines)
 
 
 def _cell(text: str, *, stated: bool) -> "Text":

@@ -18,6 +18,7 @@ class Table:
 @dataclass(frozen=True, slots=True)
 class Result:
     """`message` and `table` are for people, `data` is what `--json` prints instead. `notes` go to stderr either way.
+    A message that is `verbatim` is for a shell or to be copied: its lines are never broken.
 
     Exit codes: 0 done, 1 failed, 2 wrong usage, 3 nothing usable.
     """
@@ -27,3 +28,4 @@ class Result:
     exit_code: int = 0
     table: Table | None = None
     notes: tuple[str, ...] = ()
+    verbatim: bool = False

@@ -164,7 +164,7 @@ def script(root: Path) -> Result:
     path = root / SCRIPT
     if not path.is_file():
         raise RotateError(f"{path} is missing, so the installation is not complete. Install codex-rotate again.")
-    return Result(str(path), data={"script": str(path)})
+    return Result(str(path), data={"script": str(path)}, verbatim=True)
 
 
 def as_data(decision: Decision) -> dict[str, object]:

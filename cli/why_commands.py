@@ -146,11 +146,19 @@ def _table(found: Explanation, policy: Policy, now: float) -> Table:
         rows.append(shown if policy.strategy is Strategy.BALANCED else (*shown[:3], shown[4]))
         before = each
     score = ("score",) if policy.strategy is Strategy.BALANCED else ()
+    below = "account, used"
+    narrow = Table(
+        columns=("#", below, "why"),
+        rows=tuple((number, "\n".join(filter(None, (label, used))), more[-1]) for number, label, used, *more in rows),
+        clipped=frozenset({below}),
+        wrapped=frozenset({"why"}),
+    )
     return Table(
         columns=("#", "account", "used", *score, "why"),
         rows=tuple(rows),
         clipped=frozenset({"account"}),
         wrapped=frozenset({"why"}),
+        narrow=narrow,
     )
 
 
@@ -192,7 +200,7 @@ def _drained(rank: Rank, now: float) -> str:
 def _used(each: Candidate, now: float) -> str:
     """What is used of each window of the account's own limit."""
     main = [window for window in each.seat.windows if window.family == quota.MAIN]
-    return ", ".join(f"{window_name(w.minutes)} {in_percent((1 - quota.left(w, now)) * 100).strip()}" for w in main)
+    return ", ".join(f"{window_name(w.minutes)} {in_percent(quota.used(w, now)).strip()}" for w in main)
 
 
 def _choice(pool: Pool, ask: Ask, found: Explanation, now: float) -> str:

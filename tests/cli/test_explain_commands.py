@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 from mitmproxy.io import FlowWriter
+from rich.cells import cell_len
 
+from cli.app import main
 from tests.addons.test_explaining import COMPLETED, event, flow
+from tests.cli.test_render import Terminal
 
 type Run = Callable[..., Any]
 
@@ -88,3 +91,24 @@ def test_what_is_no_capture(run: Run, tmp_path: Path, content: bytes) -> None:
 def test_nothing_there(run: Run, tmp_path: Path) -> None:
     assert run("explain", tmp_path / "none.flow").code == 1
     assert "no captures" in run("explain", tmp_path).err
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_it_can_be_read_on_a_narrow_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+    """No word is broken; a long label is cut, and everything that a turn came to is there."""
+    attempts = [
+        {"account": "a-very-long-label-that-somebody-has-chosen-for-it", "kind": "usage_limit", "status": 429},
+        {"account": "日本語のアカウント名前です", "kind": "ok", "status": 200},
+    ]
+    turn = flow(event(COMPLETED), attempts=attempts, done="delivered", thread="conversation-1")
+    file = save(tmp_path / "x.flow", turn)
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("TERM", "dumb")
+    screen = Terminal()
+    monkeypatch.setattr("sys.stdout", screen)
+    assert main(["explain", str(file)]) == 0
+    shown = screen.getvalue()
+    assert max(map(cell_len, shown.splitlines())) <= width
+    words = set(shown.split())
+    assert {"a-very-long-label-that-…", "429", "usage", "limit", "→", "日本語のアカウント名前です", "200"} <= words
+    assert {"delivered", "sation-1", "gpt-5", "20", "(10", "cached)", "tokens"} <= words

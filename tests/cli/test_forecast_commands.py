@@ -5,16 +5,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.cells import cell_len
 
 from accounts.forecast import forecast
 from accounts.model import Cooldown, Standing
-from accounts.quota import Window
+from accounts.quota import MAIN, Window
 from accounts.store import Store
+from cli.app import main
 from cli.forecast_commands import Wanted, best, explained, foretell, lasting, verdict
+from config import clock
 from config.settings import Settings
 from standin import Account, Fault, FaultKind, StandIn
 from standin import Window as Said
 from tests.builders import DAY, HOUR, NOW, WEEK_MINUTES, about, seat, window
+from tests.cli.test_render import Terminal
 from tests.harness import put
 
 type Run = Callable[..., Any]
@@ -237,3 +241,29 @@ def test_who_does_not_answer_is_named(run: Run, add: Callable[..., Account], ups
     assert ran.err.count("\n") == 1
     assert "ann: " in ran.err
     assert "5h  10 %" in ran.out
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_it_can_be_read_on_a_narrow_terminal(
+    home: Path, fill: Fill, monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    """Nothing of the outlook is cut, and no word is broken; a long label ends in dots."""
+    now = clock.now()
+    labels = ("a-very-long-label-that-somebody-has-chosen", "日本語のアカウント名前です", "ann")
+    long, wide, ann = fill(*labels)
+    with Store(home / "pool.db") as store:
+        for account, used in ((long, 80), (wide, 100)):
+            seen = Window(family=MAIN, minutes=300, used_percent=used, resets_at=now + 9000, seen_at=now)
+            store.set_windows(account.key, (seen,)).result()
+        store.update_account(ann.key, enabled=False).result()
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("TERM", "dumb")
+    screen = Terminal()
+    monkeypatch.setattr("sys.stdout", screen)
+    assert main(["forecast"]) == 0
+    shown = screen.getvalue()
+    assert max(map(cell_len, shown.splitlines())) <= width
+    words = " ".join(shown.split())
+    for whole in ("80 % +32.0/h", "100 % +40.0/h", "paused", "spent → back", "日本語のアカウント名前です"):
+        assert whole in words
+    assert "ready → spent" in words

@@ -179,3 +179,79 @@ def test_only_the_first_words_of_a_state_are_coloured(monkeypatch: pytest.Monkey
     rows = (("ready, priority 5",), ("ready\nkeeps 5 %",))
     render(Result("", table=Table(columns=("state",), rows=rows)), as_json=False)
     assert screen.getvalue().count("\x1b[32mready\x1b[0m") == 2
+
+
+LONG = "There is no account of that name in the pool. Run `codex-rotate list` to see the names of all."
+
+
+@pytest.mark.parametrize("width", [30, 60, 80])
+def test_on_a_terminal_lines_break_at_spaces(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+    """Messages, notes, errors and what is said beforehand, each on its own stream. JSON is one line all the same."""
+    monkeypatch.setenv("COLUMNS", str(width))
+    out, err = Terminal(), Terminal()
+    monkeypatch.setattr("sys.stdout", out)
+    monkeypatch.setattr("sys.stderr", err)
+    render(Result(LONG, notes=(LONG,)), as_json=False)
+    render_error(LONG, 1, as_json=False)
+    say(LONG)
+    for screen, times in ((out, 1), (err, 3)):
+        lines = screen.getvalue().splitlines()
+        assert max(map(len, lines)) <= width
+        assert " ".join(lines).replace("codex-rotate: ", "").split() == LONG.split() * times
+    render_error(LONG, 1, as_json=True)
+    assert out.getvalue().splitlines()[-1].startswith('{"error": "There is no account of that name in the pool. Run')
+
+
+def test_what_is_for_a_shell_is_never_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor is anything where no terminal is."""
+    monkeypatch.setenv("COLUMNS", "20")
+    screen = Terminal()
+    monkeypatch.setattr("sys.stdout", screen)
+    line = "export NO_PROXY='localhost, 127.0.0.1 and others'"
+    render(Result(line, verbatim=True), as_json=False)
+    assert screen.getvalue() == f"{line}\n"
+
+
+def test_a_pipe_gets_errors_in_one_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "20")
+    render_error(LONG, 1, as_json=False)
+    assert capsys.readouterr().err == f"codex-rotate: {LONG}\n"
+
+
+WORDY = Table(
+    columns=("#", "account", "why"),
+    rows=(
+        ("1", "a-label-that-is-long", "next: incomprehensibly little is left"),
+        ("2", "日本語のアカウント名前です", "x"),
+    ),
+    clipped=frozenset({"account"}),
+    wrapped=frozenset({"why"}),
+)
+
+
+@pytest.mark.parametrize("width", [8, 12, 16, 20, 30, 40, 60, 80])
+def test_no_word_of_a_table_is_broken(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    """A label may be cut. What is too narrow for a table gets its rows below each other."""
+    monkeypatch.setenv("COLUMNS", str(width))
+    render(Result("", table=WORDY), as_json=False)
+    out = capsys.readouterr().out
+    assert {"next:", "incomprehensibly", "little", "is", "left"} <= set(out.split())
+    if width >= 30:
+        assert max(map(cell_len, out.splitlines())) <= width
+    assert ("account: a-label-that-is-long" in " ".join(out.split())) is (width < 30)
+
+
+def test_a_word_that_would_be_broken_asks_for_the_narrow_form(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    wide = Table(
+        columns=("a", "b"),
+        rows=(("x" * 25, "a-word-that-is-forty-columns-wide-or-more"),),
+        wrapped=frozenset({"b"}),
+        narrow=Table(columns=("both",), rows=(("short",),)),
+    )
+    render(Result("", table=wide), as_json=False)
+    assert "short" in capsys.readouterr().out

@@ -10,20 +10,24 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.cells import cell_len
 
 from accounts.errors import NoAccounts
 from accounts.history import Decision, decisions
 from accounts.model import Account, Affinity, Cooldown, Event, Standing
 from accounts.policy import stored_pool
 from accounts.pool import Lease
-from accounts.quota import Window
+from accounts.quota import MAIN, Window
 from accounts.records import DECISION
 from accounts.selection import OURS, REASONS, Ask, Rank, Strategy
 from accounts.store import Store
+from cli.app import main
 from cli.result import Result
 from cli.why_commands import BEHIND, BY_STRATEGY, WITHOUT, told, why
+from config import clock
 from config.local_time import clock_time
 from config.settings import Settings
+from tests.cli.test_render import Terminal
 
 type Run = Callable[..., Any]
 type Fill = Callable[..., tuple[Account, ...]]
@@ -291,3 +295,24 @@ def test_the_module_of_a_command_is_light(module: str) -> None:
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
     )
     assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_it_can_be_read_on_a_narrow_terminal(
+    home: Path, fill: Fill, monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    """Every reason is whole, in words that are not broken, beside the account that it is about."""
+    labels = ("a-very-long-label-that-somebody-has-chosen", "日本語のアカウント名前です", "ann")
+    accounts = fill(*labels)
+    with Store(home / "pool.db") as store:
+        store.set_windows(accounts[0].key, (Window(family=MAIN, minutes=300, used_percent=96, seen_at=clock.now()),))
+        store.set_standing(accounts[2].key, Standing.NEEDS_LOGIN).result()
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("TERM", "dumb")
+    screen = Terminal()
+    monkeypatch.setattr("sys.stdout", screen)
+    assert main(["why"]) == 0
+    shown = screen.getvalue()
+    assert max(map(cell_len, shown.splitlines())) <= width
+    words = shown.split()
+    assert {"first", "next:", "nearly", "spent", "(5h)", "cannot", "serve:", "needs", "login", "96"} <= set(words)
