@@ -25,6 +25,8 @@ LINES = sorted({line for lines in EXAMPLES.values() for line in lines})
 BEFORE = {
     "backup restore before-cleanup": ("backup create before-cleanup",),
     "keys remove bob": ("keys add bob",),
+    "join ann.toml": ("keys add ann --host 127.0.0.1 --out ann.toml",),
+    "join --remove": ("keys add ann --host 127.0.0.1 --out ann.toml", "join ann.toml"),
     "tag work --remove team": ("tag work +team",),
     "config unset strategy": ("config set strategy drain",),
     "ca path": ("ca create",),

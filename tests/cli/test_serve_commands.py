@@ -207,12 +207,14 @@ def test_other_users_of_this_machine_are_served_if_the_owner_says_so(
     fill: Fill, home: Path, flags: tuple[str, ...], status: int
 ) -> None:
     fill("ann")
-    with serving(home, *flags) as (_, _, port):
+    with serving(home, *flags) as (process, _, port):
         with acting_as(OTHER):
             raw = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
         with raw:
             raw.sendall(b"GET http://codex-rotate.invalid/ HTTP/1.1\r\nhost: codex-rotate.invalid\r\n\r\n")
-            assert raw.recv(4096).startswith(f"HTTP/1.1 {status} ".encode())
+            said = raw.recv(4096)
+        assert stopped(process) == ""
+        assert said.startswith(f"HTTP/1.1 {status} ".encode())
 
 
 # --- its start -------------------------------------------------------------------------------------------------------
