@@ -1,5 +1,6 @@
 """Other users of this machine, as whom a test opens connections and starts programs. That takes root."""
 
+import codecs
 import ctypes
 import functools
 import os
@@ -33,6 +34,7 @@ def acting_as(uid: int | None) -> Iterator[None]:
     if uid is None:
         yield
         return
+    codecs.lookup("idna")  # connecting needs it, and loads it from where only root may look
     libc = ctypes.CDLL(None)
     before = libc.setfsuid(uid)
     try:
