@@ -2,6 +2,7 @@
 
 from addons.buffers import Buffers
 from addons.clients import Clients
+from addons.draining import Draining
 from addons.keeper import Keeper
 from addons.masked_logs import MaskedLogs
 from addons.palette import KeptFlows, Palette
@@ -13,15 +14,18 @@ from addons.views import Views
 
 startup = Startup()
 clients = Clients(startup)
+presence = Presence(startup)
 rotator = Rotator(startup, clients)
+socket_rotator = SocketRotator(rotator)
 addons = [
     startup,
     MaskedLogs(startup),
     clients,
-    Presence(startup),
+    presence,
     Keeper(startup),
     rotator,
-    SocketRotator(rotator),
+    socket_rotator,
+    Draining(presence, rotator, socket_rotator),
     UpstreamProxy(),
     Buffers(),
     Palette(startup),

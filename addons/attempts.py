@@ -22,7 +22,7 @@ from mitmproxy.proxy.layers.websocket import WebsocketLayer
 
 from addons.answers import failed_closed, log_defect
 from addons.attempts_alarms import Alarms, AttemptWakeup
-from addons.attempts_connections import GetAccountConnection, LedStream, forget_closed
+from addons.attempts_connections import GetAccountConnection, LedStream, forget_closed, know
 from addons.local_socket import LocalSocket
 from addons.steps import Accept, Answer, Exchange, Find, Loss, Send, Signal, Step, Talk, UpstreamDecisionHook
 
@@ -391,6 +391,7 @@ def install(top: layer.Layer | None, find: Find) -> None:
 
 def _install(http_layer: h.HttpLayer, find: Find) -> None:
     alarms = Alarms(http_layer)
+    know(http_layer)
 
     def make_stream(stream_id: int) -> Generator[commands.Command, Any, None]:
         stream = AttemptStream(http_layer.context.fork(), stream_id, http_layer, alarms, find)

@@ -28,6 +28,7 @@ HOOKS: Final = frozenset(
         "next_layer",
         "requestheaders",
         "response",
+        "responseheaders",
         "running",
         "server_connect",
         "tls_established_client",

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -66,6 +67,13 @@ class Presence:
     def client_disconnected(self, client: connection.Client) -> None:
         self.clients.discard(client.id)
         self._watch()
+
+    def leaves(self, turns: int) -> None:
+        """Tell that this proxy ends, and how many turns it waits for. Who looks for a proxy passes it over."""
+        if self._file is not None and self.told is not None:
+            self.told = replace(self.told, turns=turns)
+            with suppress(OSError):
+                proxy_files.announce(self.told, self._file.parent)
 
     def done(self) -> None:
         if self._file is not None:

@@ -141,6 +141,8 @@ class SocketRotator:
         self.sockets: dict[str, sockets.Socket] = {}
         self.shown: dict[str, redact.Shown] = {}
         self.kept: dict[str, capture.Messages] = {}
+        self.leaving = False
+        """The proxy ends: a new turn belongs on a new connection."""
 
     def websocket_start(self, flow: http.HTTPFlow) -> None:
         served = self.rotator.exchanges.pop(flow.id, None)
@@ -172,7 +174,10 @@ class SocketRotator:
             message.content = instead.content if isinstance(instead, sockets.Tell) else instead
 
     def _from_client(self, flow: http.HTTPFlow, socket: sockets.Socket, message: WebSocketMessage) -> None:
-        passed = self._safely(functools.partial(self._admitted, flow, socket), message.content)
+        if self.leaving and not socket.active:
+            passed: bytes | sockets.Tell = sockets.Tell(sockets.RECONNECT)
+        else:
+            passed = self._safely(functools.partial(self._admitted, flow, socket), message.content)
         if isinstance(passed, sockets.Tell):
             message.drop()
             self._tell(flow, passed.content)

@@ -18,6 +18,9 @@ from config.paths import PRIVATE_FILE
 
 LAST_LINES: Final = 20
 STOP_SECONDS: Final = 10.0
+AGAIN_SECONDS: Final = 1.0
+"""After so long a server is asked once more to end, which it does at once then, whatever it is in the middle of."""
+ENDING: Final = ("SIGINT", "SIGTERM", "SIGHUP")
 PASSED_ON: Final = ("SIGINT", "SIGQUIT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")
 
 
@@ -60,16 +63,23 @@ def run(argv: Sequence[str], env: Mapping[str, str], folder: Path, seconds: floa
 def foreground(argv: Sequence[str], env: Mapping[str, str], *, quiet: bool = False) -> int:
     """Run a program in our place: with our input and output, and with the signals we get. Its exit code.
 
-    `quiet` leads its output to ours for errors, so that stdout holds nothing else.
+    A hang-up is passed on as a request to end: not every program has a way to end in order for it. A signal that was
+    being ignored stays so. `quiet` leads its output to ours for
+    errors, so that stdout holds nothing else.
     """
-    process = subprocess.Popen(list(argv), env=dict(env), stdout=sys.stderr if quiet else None)
+    passing = _Passing()
 
     def forward(number: int, _: object) -> None:
-        with suppress(ProcessLookupError):
-            process.send_signal(number)
+        passing.add(signal.SIGTERM if signal.Signals(number).name == "SIGHUP" else number)
 
-    before = {number: signal.signal(number, forward) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = [signal.Signals[name] for name in ENDING if hasattr(signal, name)]
+    before = {number: signal.getsignal(number) for number in numbers}
     try:
+        for number, handler in before.items():
+            if handler is not signal.SIG_IGN:
+                signal.signal(number, forward)
+        passing.process = process = subprocess.Popen(list(argv), env=dict(env), stdout=sys.stderr if quiet else None)
+        passing.deliver()
         return process.wait()
     finally:
         for number, handler in before.items():
@@ -184,6 +194,9 @@ class Background:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         self._process.terminate()
         try:
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(AGAIN_SECONDS)
+            self._process.terminate()
             self._process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
             self._process.kill()

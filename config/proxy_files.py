@@ -20,7 +20,8 @@ PRODUCT: Final = "codex-rotate"
 class Presence:
     """A proxy that runs. `certificate` is that of its authority, `home` our folder that it works with, `url`
     where it listens, `everything` whether it opens the connections to all hosts, for debugging, `stays` whether it
-    goes on without any client."""
+    goes on without any client. `turns` is told by one that ends: how many turns it still waits for. Such a proxy listens
+    no more, and says so again every second."""
 
     url: str
     pid: int
@@ -29,6 +30,7 @@ class Presence:
     version: str
     everything: bool = False
     stays: bool = True
+    turns: int | None = None
 
 
 def folder(environ: Mapping[str, str] = os.environ) -> Path:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
@@ -28,6 +29,8 @@ SCRIPT: Final = ROOT / "rotate.py"
 REDIRECT: Final = ROOT / "tests" / "redirect.py"
 PATIENCE: Final = 10.0
 """Seconds until a test gives up waiting for something that should happen at once."""
+AGAIN: Final = 1.0
+"""Seconds after which a proxy that is told to end once more takes it for a second time."""
 
 _LEADS_ELSEWHERE: Final = re.compile(r"CODEX_|OPENAI_|STANDIN_|SSL_CERT|(HTTPS?|ALL|NO)_PROXY", re.IGNORECASE)
 _LISTENING: Final = re.compile(r"proxy listening at 127\.0\.0\.1:(\d+)")
@@ -152,9 +155,13 @@ class Proxy:
         ]
 
     def stop(self) -> str:
-        """End it as Ctrl-C would, and return everything it said. Stopping twice is harmless."""
-        if self.process.poll() is None:
-            self.process.terminate()
+        """End it as Ctrl-C would, twice if it waits for a turn, and return everything it said. Stopping twice is
+        harmless."""
+        for _ in range(2):
+            if self.process.poll() is None:
+                self.process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(AGAIN)
         try:
             self.process.wait(PATIENCE)
         except subprocess.TimeoutExpired:

@@ -2,30 +2,38 @@
 
 import json
 import os
+import pty
 import re
+import select
 import signal
 import socket
 import ssl
 import subprocess
+import sys
+import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest
 
 from accounts.errors import UsageError
+from addons.draining import SAME_SECONDS
 from certs import ca
 from certs.bundles import certificates
 from cli import processes
 from cli.serve_commands import LISTEN, PortTaken, check_free, debug_authority, own_authority, parse_listen, start
-from config import clock, paths
-from standin import StandIn
+from config import clock, paths, proxy_files
+from standin import Fault, FaultKind, StandIn
 from tests.cli.conftest import Fill, Run
-from tests.harness import MITMDUMP, PATIENCE, ROOT, Output, plain_environment
+from tests.harness import AGAIN, MITMDUMP, PATIENCE, ROOT, Output, eventually, plain_environment
 from tests.harness import fill as fill_pool
-from tests.proxy.clients import turn1
+from tests.proxy.clients import Http2, turn1
 from tests.users import OTHER, acting_as, why_not
+
+ROTATE = str(MITMDUMP.with_name("codex-rotate"))
 
 
 @pytest.fixture
@@ -80,18 +88,22 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def environment(home: Path) -> dict[str, str]:
+    ours = {"HOME": str(home.parent), "CODEX_ROTATE_HOME": str(home), "CODEX_HOME": str(home.parent)}
+    return {**plain_environment(), "PYTHONUNBUFFERED": "1", **ours}
+
+
 @contextmanager
 def serving(
     home: Path, *flags: str, upstream: StandIn | None = None
 ) -> Iterator[tuple[subprocess.Popen[str], Output, int]]:
     """The console script as a process of its own; ended by pid."""
     port = free_port()
-    env = {**plain_environment(), "HOME": str(home.parent), "CODEX_ROTATE_HOME": str(home), "PYTHONUNBUFFERED": "1"}
-    env["CODEX_HOME"] = str(home.parent)
+    env = environment(home)
     if upstream is not None:
         env["STANDIN_PORT"] = str(upstream.port)
     process = subprocess.Popen(
-        [str(MITMDUMP.with_name("codex-rotate")), "serve", "--listen", f"127.0.0.1:{port}", *flags],
+        [ROTATE, "serve", "--listen", f"127.0.0.1:{port}", *flags],
         env=env, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert process.stdout is not None
@@ -101,8 +113,11 @@ def serving(
         output.wait_for("codex-rotate: 1 accounts from", seconds=30)
         yield process, output, port
     finally:
-        if process.poll() is None:
-            process.kill()
+        for end in (process.terminate, process.terminate, process.kill):  # killed, it would leave its proxy behind
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(AGAIN)
+            if process.poll() is None:
+                end()
         process.wait(10)
         output.close()
         process.stdout.close()
@@ -172,6 +187,118 @@ def test_it_serves_with_its_own_certificate_until_it_is_told_to_stop(fill: Fill,
                 assert secure.version() == "TLSv1.3"
         assert stopped(process, number) == ""
         assert "The proxy has stopped" in output.text()
+
+
+@contextmanager
+def turn_in_the_middle(upstream: StandIn, port: int, trust: Path) -> Iterator[tuple[Http2, int]]:
+    """Its first words are there, and upstream waits to be told to go on."""
+    upstream.fault("acc-1", Fault(FaultKind.STALL, after_output=True), times=1)
+    with Http2(Led(port, trust)) as client:  # type: ignore[arg-type]
+        asked = client.ask({"authorization": "Bearer of-the-client", "content-type": "application/json"})
+        client.until(asked, lambda seen: b"response.output_text.delta" in seen.body)
+        yield client, asked
+
+
+@dataclass(frozen=True)
+class Led:
+    """What a client has to know of a proxy."""
+
+    port: int
+    file: Path
+
+    def trust(self) -> ssl.SSLContext:
+        return ssl.create_default_context(cafile=str(self.file))
+
+
+def test_a_turn_is_finished_before_it_stops_and_a_second_signal_stops_it_at_once(upstream: StandIn, home: Path) -> None:
+    """`serve` passes both on, and what it says of the turn is on the screen."""
+    with serving(home, upstream=upstream) as (process, output, port):
+        with turn_in_the_middle(upstream, port, home / "ca" / "trusted.pem") as (client, asked):
+            process.send_signal(signal.SIGTERM)
+            output.wait_for("waiting for 1 turn to end; stop once more to end at once")
+            upstream.release()
+            assert client.answer(asked).completed
+        assert process.wait(20) == 0
+        assert "The proxy has stopped" in output.text()
+    with serving(home, upstream=upstream) as (process, output, port):
+        with turn_in_the_middle(upstream, port, home / "ca" / "trusted.pem") as (client, asked):
+            process.send_signal(signal.SIGINT)
+            output.wait_for("waiting for 1 turn to end")
+            with pytest.raises(subprocess.TimeoutExpired):
+                process.wait(2 * SAME_SECONDS)
+            process.send_signal(signal.SIGINT)
+            assert process.wait(20) == 0
+            assert client.answer(asked).cut
+        assert "told to stop once more: 1 turn was cut off" in output.text()
+
+
+def test_when_only_its_parent_is_hung_up_the_proxy_ends_all_the_same(upstream: StandIn, home: Path) -> None:
+    with serving(home, upstream=upstream) as (process, output, port):
+        proxy = announced(home)
+        with turn_in_the_middle(upstream, port, home / "ca" / "trusted.pem") as (client, asked):
+            process.send_signal(signal.SIGHUP)
+            output.wait_for("waiting for 1 turn")
+            upstream.release()
+            assert client.answer(asked).completed
+        assert process.wait(20) == 0
+        assert eventually(lambda: not proxy_files.announced(home / "proxies"))
+        with pytest.raises(ProcessLookupError):
+            os.kill(proxy.pid, 0)
+
+
+def test_when_its_terminal_is_closed_the_turn_is_finished_and_nothing_stays(upstream: StandIn, home: Path) -> None:
+    """The terminal hangs up on both of them, and what they print goes nowhere."""
+    controller, terminal = pty.openpty()
+    lead = "import fcntl, termios, os, sys; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
+    port = free_port()
+    process = subprocess.Popen(
+        [sys.executable, "-c", lead, ROTATE, "serve", "--listen", f"127.0.0.1:{port}"],
+        env=environment(home) | {"STANDIN_PORT": str(upstream.port)}, cwd=ROOT,
+        stdin=terminal, stdout=terminal, stderr=terminal, start_new_session=True,
+    )  # fmt: skip
+    os.close(terminal)
+    screen = Screen(controller)
+    try:
+        proxy = announced(home)
+        with turn_in_the_middle(upstream, port, home / "ca" / "trusted.pem") as (client, asked):
+            screen.close()
+            assert eventually(lambda: [each.turns for each in proxy_files.announced(home / "proxies")] == [1])
+            upstream.release()
+            assert client.answer(asked).completed
+        process.wait(20)
+        assert proxy_files.announced(home / "proxies") == []
+        with pytest.raises(ProcessLookupError):
+            os.kill(proxy.pid, 0)
+    finally:
+        upstream.release()
+        process.kill()
+        process.wait(10)
+
+
+class Screen:
+    """A terminal that is looked at until it is closed. Whoever still reads from it keeps it open."""
+
+    def __init__(self, controller: int) -> None:
+        self.controller = controller
+        self.over = threading.Event()
+        self.reader = threading.Thread(target=self._read)
+        self.reader.start()
+
+    def _read(self) -> None:
+        while not self.over.is_set():
+            if select.select([self.controller], [], [], 0.05)[0]:
+                os.read(self.controller, 65536)
+
+    def close(self) -> None:
+        self.over.set()
+        self.reader.join()
+        os.close(self.controller)
+
+
+def announced(home: Path) -> proxy_files.Presence:
+    """The proxy that has left its file there."""
+    assert eventually(lambda: proxy_files.announced(home / "proxies"), 30)
+    return proxy_files.announced(home / "proxies")[0]
 
 
 def test_two_on_one_pool_serve_side_by_side(upstream: StandIn, home: Path) -> None:
