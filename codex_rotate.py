@@ -43,6 +43,10 @@ def main() -> NoReturn:
 def proxy(tool: str) -> None:
     """What `serve` and `run` start: `mitmdump` or `mitmweb`, with the arguments of the process."""
     claim_names()
+    import signal
+
+    if hasattr(signal, "pthread_sigmask"):  # a thread that starts us may have kept every signal from itself
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, signal.valid_signals())
     from addons import masters
 
     masters.TOOLS[tool]()

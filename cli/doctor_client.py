@@ -2,18 +2,13 @@
 
 import re
 import shutil
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
-from typing import Any, Final
-from urllib.parse import urlsplit
+from typing import Final
 
-from accounts.client_files import read_file
-from accounts.errors import BadClientFile
-from accounts.origin import PROVIDER_HOST
 from cli import processes
+from cli.client_login import Login, elsewhere, kept_login, settings_in
 from cli.doctor_finding import Findings, note, ok, problem, told, warning
 from cli.run_commands import CLIENT, INSTALL
 from config import paths
@@ -22,23 +17,8 @@ SECONDS: Final = 15.0
 TRIED: Final = (0, 169, 0)
 """The newest client that this release was tried with."""
 AGENT_IDENTITY: Final = "use_agent_identity"
-BUILT_IN: Final = "openai"
-"""The client's provider that the pool is for."""
 _VERSION: Final = re.compile(r"codex-cli (\d+)\.(\d+)\.(\d+)")
 _FEATURE: Final = re.compile(r"(\S+)\s+.*\b(true|false)\s*")
-
-
-class Login(StrEnum):
-    """How the client identifies itself."""
-
-    CHATGPT = "chatgpt"
-    API_KEY = "api_key"
-    AGENT = "agent"
-    OTHER = "other"
-    NONE = "none"
-    HIDDEN = "hidden"
-    """In the system's keyring, where it is not looked for."""
-    UNREADABLE = "unreadable"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,8 +46,8 @@ def gather(environ: Mapping[str, str]) -> Client:
     said = asked([program, "--version"], environ) if program else ""
     listed = asked([program, "features", "list"], environ) if program else ""
     file = paths.codex_home(environ) / "config.toml"
-    settings, trouble = _settings(file)
-    login, login_trouble = _login(environ, settings)
+    settings, trouble = settings_in(file)
+    login, login_trouble = kept_login(environ, settings)
     return Client(
         program=program,
         version=version_in(said),
@@ -106,72 +86,6 @@ def features_in(listed: str) -> dict[str, bool]:
     """Of lines such as `apps   stable   true`."""
     found = (_FEATURE.fullmatch(line) for line in listed.splitlines())
     return {each[1]: each[2] == "true" for each in found if each}
-
-
-def _settings(file: Path) -> tuple[dict[str, Any], str]:
-    try:
-        return tomllib.loads(file.read_text("utf-8-sig")), ""
-    except FileNotFoundError:
-        return {}, ""
-    except (OSError, ValueError) as e:
-        return {}, getattr(e, "strerror", None) or "it is not valid TOML"
-
-
-def elsewhere(settings: Mapping[str, Any]) -> dict[str, str]:
-    """What leads the client past the provider that the pool is for. Of addresses the host alone: they may hold keys."""
-    found = {}
-    provider = settings.get("model_provider")
-    if isinstance(provider, str) and provider not in {"", BUILT_IN}:
-        found["model_provider"] = provider
-    for key in ("chatgpt_base_url", "openai_base_url"):
-        url = settings.get(key)
-        if isinstance(url, str) and url and not _provider(url):
-            found[key] = _host(url)
-    if settings.get("forced_login_method") == "api":
-        found["forced_login_method"] = "api"
-    return found
-
-
-def _provider(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port
-    except ValueError:
-        return False
-    return parts.scheme == "https" and port in {None, 443} and PROVIDER_HOST.fullmatch(host) is not None
-
-
-def _host(url: str) -> str:
-    try:
-        return urlsplit(url).hostname or "an address without a host"
-    except ValueError:
-        return "an address that cannot be read"
-
-
-def _login(environ: Mapping[str, str], settings: Mapping[str, Any]) -> tuple[Login, str]:
-    file = paths.codex_auth_file(environ)
-    try:
-        found = read_file(file)
-    except BadClientFile as e:
-        return Login.UNREADABLE, str(e)
-    if found is None:
-        kept = settings.get("cli_auth_credentials_store")
-        return (Login.HIDDEN if kept in {"keyring", "auto"} else Login.NONE), ""
-    return login_in(found.document), ""
-
-
-def login_in(document: Mapping[str, Any]) -> Login:
-    """Of an auth.json (docs/codex-wire.md section 4)."""
-    mode = document.get("auth_mode")
-    if mode == "agentIdentity" or (mode is None and document.get("agent_identity")):
-        return Login.AGENT
-    if mode == "apikey":
-        return Login.API_KEY
-    if mode in {"bedrockApiKey", "bedrockAccessKeys", "headers"}:
-        return Login.OTHER
-    if isinstance(document.get("tokens"), dict) or document.get("personal_access_token"):
-        return Login.CHATGPT
-    return Login.API_KEY if document.get("OPENAI_API_KEY") else Login.NONE
 
 
 # --- judgement -------------------------------------------------------------------------------------------------------

@@ -110,7 +110,7 @@ def reached(environ: Mapping[str, str]) -> Iterator[Reached]:
 
 
 def _started(environ: Mapping[str, str]) -> Presence:
-    return run_commands.start_proxy(Bound(file=paths.codex_dotenv_file(environ)), environ)
+    return run_commands.start_proxy(Bound(file=paths.codex_dotenv_file(environ)), environ).presence
 
 
 def failure(error: RotateError | CaError | OSError) -> str:

@@ -17,7 +17,7 @@ from cli import proxies
 from cli.bind_commands import answers
 from cli.doctor_finding import Findings, note, ok, problem, warning
 from cli.doctor_network import At, Led, led_by, present
-from config import access, proxy_files, version
+from config import access, clock, proxy_files, version
 from config.proxy_address import basic
 from config.proxy_files import Presence
 
@@ -65,6 +65,7 @@ def gather(environ: Mapping[str, str]) -> Proxies:
     found = proxies.running(environ)
     alive = {told.pid for told in found}
     folder, key = proxy_files.folder(environ), proxies.local_key(environ)
+    alive |= {told.pid for told in proxy_files.leaving(folder, clock.now())}
     silent, stale = [], []
     for told in proxy_files.announced(folder):
         if told.pid in alive:

@@ -32,6 +32,13 @@ class ProgramFailed(RotateError):
         super().__init__(f"{program} did not start. Its last words: {words}. Mend that and run the command again.")
 
 
+type Program = subprocess.Popen[bytes]
+
+
+class StillRunning(Exception):
+    """A program has not ended."""
+
+
 @dataclass(frozen=True, slots=True)
 class Finished:
     """A program that ran to its end. `code` is None when it took too long and was ended."""
@@ -86,7 +93,7 @@ def foreground(argv: Sequence[str], env: Mapping[str, str], *, quiet: bool = Fal
             signal.signal(number, handler)
 
 
-def detached(argv: Sequence[str], env: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
+def detached(argv: Sequence[str], env: Mapping[str, str], log: Path) -> Program:
     """Start a program that outlives us and gets none of our terminal's signals. Its output goes to a private file."""
     own_group: dict[str, Any] = {"start_new_session": True}
     if sys.platform == "win32":
@@ -98,6 +105,15 @@ def detached(argv: Sequence[str], env: Mapping[str, str], log: Path) -> subproce
         )
     finally:
         os.close(handle)
+
+
+def ending(program: Program, seconds: float) -> str:
+    """How a program that we have started ended, in words. Waits for so long at most. Raises StillRunning."""
+    try:
+        code = program.wait(seconds)
+    except subprocess.TimeoutExpired:
+        raise StillRunning from None
+    return f"killed by signal {-code}" if code < 0 else f"exit code {code}"
 
 
 def child(argv: Sequence[str], env: Mapping[str, str]) -> int:

@@ -2,12 +2,13 @@
 
 import http.client
 import os
+import re
 import signal
 import socket
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,9 +28,18 @@ START_SECONDS: Final = 30.0
 LOOK_SECONDS: Final = 0.05
 UNUSED_SECONDS: Final = 5
 """How long a proxy that `run` has started stays when the last client is gone; the next one finds it running."""
+CLOSE_SECONDS: Final = 2.0
 LOGS_KEPT: Final = 5
 REALM: Final = '"codex-rotate"'
 """In what a proxy of ours refuses with (addons/refusals.py)."""
+ENDING_SECONDS: Final = 1.0
+"""What a process needs to be gone once its connections are."""
+STAMP: Final = re.compile(r"^\[\d\d:\d\d:\d\d\.\d+\](\[[^\]]*\])?\s?")
+NOISE: Final = re.compile(
+    r"^(Traceback|During handling of|The above exception|Exception ignored|Task was destroyed|Task exception was never|"
+    r"task: <|future: <|protocol: <|transport: <|source_traceback|sys:1: |<sys>:0: |object address|object repr|"
+    r"Errors? logged during startup)|Warning: |never awaited|codex-rotate: waiting for "
+)
 
 
 class ProxyDidNotStart(RotateError):
@@ -127,7 +137,24 @@ def alone(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def start(argv: Sequence[str], environ: Mapping[str, str]) -> Presence:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """A proxy that runs; `program` is None if somebody else has started it."""
+
+    presence: Presence
+    program: processes.Program | None = None
+
+    @property
+    def ending(self) -> str:
+        """How it ended, as far as that can be told: it can to its parent."""
+        if self.program is None:
+            return ""
+        with suppress(processes.StillRunning):
+            return processes.ending(self.program, ENDING_SECONDS)
+        return "it was told to"
+
+
+def start(argv: Sequence[str], environ: Mapping[str, str]) -> Started:
     """Start a proxy in the background, which ends by itself when nobody uses it, and wait until it can be used.
 
     Raises ProxyDidNotStart or StoreUnusable.
@@ -144,18 +171,24 @@ def start(argv: Sequence[str], environ: Mapping[str, str]) -> Presence:
             if fresh:  # not told by the process's own number: on Windows the interpreter may run in a child of it
                 with suppress(OSError):
                     log.replace(log_of(fresh[0], environ))
-                return fresh[0]
+                return Started(presence=fresh[0], program=process)
         clock.pause(LOOK_SECONDS)
     process.terminate()
     raise ProxyDidNotStart(log, last_words(log))
 
 
 def last_words(log: Path) -> list[str]:
-    """The end of a log, without empty lines."""
+    """The end of a log: what tells a person something."""
     with suppress(OSError):
-        lines = log.read_text("utf-8", "replace").splitlines()
-        return [line.strip() for line in lines if line.strip()][-3:]
+        return telling(log.read_text("utf-8", "replace").splitlines())[-3:]
     return []
+
+
+def telling(lines: Iterable[str]) -> list[str]:
+    """Lines without the hour, and without what asyncio and Python say of themselves: tasks, frames, warnings. Of a
+    traceback its last line is left."""
+    bare = (STAMP.sub("", line).rstrip() for line in lines)
+    return [line for line in bare if line and not line[0].isspace() and not NOISE.search(line)]
 
 
 def log_of(presence: Presence, environ: Mapping[str, str] = os.environ) -> Path:
@@ -165,8 +198,9 @@ def log_of(presence: Presence, environ: Mapping[str, str] = os.environ) -> Path:
 
 def _forget_gone(folder: Path, key: str) -> None:
     """Take away what proxies have left that were killed."""
+    leaving = proxy_files.leaving(folder, clock.now())
     for told in proxy_files.announced(folder):
-        if not ask(told.url, key).status:
+        if told not in leaving and not ask(told.url, key).status:
             with suppress(OSError):
                 (folder / f"{told.pid}.json").unlink()
 
@@ -191,8 +225,10 @@ class Hold:
     It says nothing, so it shows up nowhere; one that the proxy closes for being idle is made anew.
     """
 
-    def __init__(self, presence: Presence, key: str = "") -> None:
+    def __init__(self, presence: Presence, key: str = "", lost: Callable[[], object] = lambda: None) -> None:
+        """`lost` is called when the proxy has gone, by a thread of its own, in which no signal arrives."""
         self._presence = presence
+        self._tell = lost
         self._key = key
         parts = urlsplit(presence.url)
         self._address = (parts.hostname or "", parts.port or 0)
@@ -213,10 +249,15 @@ class Hold:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of it; nobody is told any more. What `lost` is just doing is waited for only a moment."""
         self._closing.set()
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
-        self._watcher.join(2 * ASK_SECONDS)
+        if threading.current_thread() is not self._watcher:
+            self._watcher.join(CLOSE_SECONDS)
 
     def _watch(self) -> None:
         """Belongs to the watcher, which closes what it has opened."""
@@ -232,7 +273,7 @@ class Hold:
             try:
                 self._socket = socket.create_connection(self._address, timeout=ASK_SECONDS)
             except OSError:
-                self.gone.set()
+                self._lose()
                 return
             self._socket.settimeout(None)
             if self._closing.is_set():  # and whoever is closing has shut the old one down
@@ -240,5 +281,9 @@ class Hold:
                 return
             if self.lost():  # somebody else has the port now
                 self._socket.close()
-                self.gone.set()
+                self._lose()
                 return
+
+    def _lose(self) -> None:
+        self.gone.set()
+        self._tell()

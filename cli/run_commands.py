@@ -2,7 +2,9 @@
 
 import os
 import shutil
+import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Annotated, Final
@@ -13,10 +15,12 @@ from accounts.errors import NoAccounts, RotateError, UsageError
 from accounts.model import Account
 from accounts.store import Store
 from certs.environment import bypasses, client_environment, no_proxy_of, proxy_at, trusted_file
-from cli import joined, joined_run, local_key, processes, proxies, serve_commands
+from cli import client_login, joined, joined_run, local_key, processes, proxies, serve_commands
+from cli.guarding import Guard
 from cli.known_names import complete_account
 from cli.naming import find_account
 from cli.options import AsJson
+from cli.render import say
 from cli.result import Result
 from config import clock, dotenv, paths, proxy_files
 from config.proxy_files import Presence
@@ -28,6 +32,8 @@ NOT_FOUND: Final = 127
 WITHOUT_DAEMON: Final = ("-c", "features.daemon_auto_start=false")
 """Keeps the client from handing its work to a server in the background, which has the environment of whoever started it
 first and would outlive us (docs/codex-wire.md section 6)."""
+ONE_TURN: Final = frozenset({"exec", "e", "review"})
+"""The client's subcommands that do not take the whole screen."""
 REPLACED: Final = frozenset({"https_proxy", "no_proxy", "all_proxy"})
 """Other spellings of what we set, without regard to case: the client must find one proxy only."""
 
@@ -66,12 +72,11 @@ class PinnedThroughDotenv(UsageError):
 
 
 class ProxyGone(RotateError):
-    def __init__(self, code: int, log: Sequence[str]) -> None:
+    def __init__(self, code: int, why: str) -> None:
         self.exit_code = code or 1
-        words = f" Its last words: {' / '.join(log)}." if log else ""
         super().__init__(
-            f"The proxy ended while the client was using it.{words} The conversation is not lost: start it again with "
-            "`codex-rotate run codex resume --last`."
+            f"The proxy ended while the client was using it: {why.rstrip('.')}. The conversation is not lost: start it "
+            "again with `codex-rotate run codex resume --last`."
         )
 
 
@@ -114,11 +119,13 @@ def run_command(
     argv = client_command(command or [CLIENT], os.environ)
     invitation = joined.current()
     if invitation is not None:
+        look_at_login(argv)
         return joined_run.run(argv, invitation, account)
     with Store(paths.pool_file()) as store:
         accounts = store.accounts()
     if not accounts:
         raise NoAccounts
+    look_at_login(argv)
     pinned = find_account(accounts, account) if account else None
     bound = led_by_dotenv(paths.codex_dotenv_file())
     if pinned is not None and bound.url is not None:
@@ -130,20 +137,36 @@ def run_command(
 
 
 def run(argv: Sequence[str], pinned: Account | None, bound: Bound, environ: Mapping[str, str]) -> Result:
-    """The client, from its start to its end."""
+    """The client, from its start to its end, and a proxy for it all the time."""
+    later: list[str] = []
+    tell = later.append if has_the_screen(argv[1:]) else _tell
     with proxies.alone(proxy_files.folder(environ)):
-        presence = find_proxy(bound, environ) or start_proxy(bound, environ)
-        key = proxies.local_key(environ)
-        hold = proxies.Hold(presence, key)
-    with hold:
-        led = proxies.address(presence.url, key, pinned.handle if pinned else "")
+        found = find_proxy(bound, environ)
+        first = proxies.Started(presence=found) if found is not None else start_proxy(bound, environ)
+        guard = Guard(first, lambda host, port: start_at(host, port, environ), tell, environ)
+    with guard:
+        led = proxies.address(first.presence.url, proxies.local_key(environ), pinned.handle if pinned else "")
         try:
-            code = processes.child(argv, environment(led, presence, environ))
+            code = processes.child(argv, environment(led, first.presence, environ))
         except OSError as e:
             raise ClientUnusable(argv[0], e.strerror or str(e)) from e
-        if hold.lost():
-            raise ProxyGone(code, proxies.last_words(proxies.log_of(presence, environ)))
-    return Result("", data=None, exit_code=code)
+        trouble = guard.trouble() if code else ""
+    trouble = trouble or guard.given_up  # which may have come to that only now
+    if trouble:
+        for line in later:
+            _tell(line)
+        raise ProxyGone(code, trouble)
+    return Result("", data=None, exit_code=code, notes=tuple(later))
+
+
+def has_the_screen(words: Sequence[str]) -> bool:
+    """Whether the client has the whole terminal, so that a line of ours would garble it."""
+    return sys.stdin.isatty() and sys.stderr.isatty() and client_login.subcommand(words) not in ONE_TURN
+
+
+def _tell(line: str) -> None:
+    with suppress(OSError):  # whoever could read it is gone
+        say(f"codex-rotate: {line}")
 
 
 def client_command(command: Sequence[str], environ: Mapping[str, str]) -> list[str]:
@@ -152,9 +175,20 @@ def client_command(command: Sequence[str], environ: Mapping[str, str]) -> list[s
     if program is None:
         raise ClientMissing(command[0])
     rest = list(command[1:])
-    if PurePath(command[0]).stem == CLIENT and not any("daemon_auto_start" in word for word in rest):
+    if is_client(command[0]) and not any("daemon_auto_start" in word for word in rest):
         rest = [*WITHOUT_DAEMON, *rest]
     return [program, *rest]
+
+
+def is_client(program: str) -> bool:
+    """Whether this is the official client."""
+    return PurePath(program).stem == CLIENT
+
+
+def look_at_login(argv: Sequence[str], environ: Mapping[str, str] = os.environ) -> None:
+    """Raises what `client_login.check` raises, of the official client only."""
+    if is_client(argv[0]):
+        client_login.check(argv[1:], environ)
 
 
 def led_by_dotenv(file: Path) -> Bound:
@@ -186,14 +220,19 @@ def find_proxy(bound: Bound, environ: Mapping[str, str]) -> Presence | None:
     return next((each for each in running if proxy_at(each.url).port == wanted.port), None)
 
 
-def start_proxy(bound: Bound, environ: Mapping[str, str]) -> Presence:
+def start_proxy(bound: Bound, environ: Mapping[str, str]) -> proxies.Started:
     """A new one: at the address that the client is led to, else at a free port."""
+    if bound.url is None:
+        return start_at("127.0.0.1", 0, environ)
+    at = proxy_at(bound.url)
+    return start_at(at.host, at.port, environ)
+
+
+def start_at(host: str, port: int, environ: Mapping[str, str]) -> proxies.Started:
+    """A new one at this address; at port 0, at a free one. Raises PortTaken, ProxyDidNotStart or CaError."""
     from certs import ca  # late: cryptography
 
-    host, port = "127.0.0.1", 0
-    if bound.url is not None:
-        at = proxy_at(bound.url)
-        host, port = at.host, at.port
+    if port:
         serve_commands.check_free(host, port)
     folder = paths.ca_folder(environ)
     ca.ensure(folder, clock.now())

@@ -14,6 +14,8 @@ from config.files import write_private
 HOST: Final = "codex-rotate.invalid"
 """Asked for over plain http through a proxy of ours, the proxy itself answers. No such host can exist (RFC 6761)."""
 PRODUCT: Final = "codex-rotate"
+LEAVING_SECONDS: Final = 5.0
+"""A proxy that ends writes its file anew every second."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,15 +66,22 @@ def announce(presence: Presence, place: Path) -> Path:
     return file
 
 
+def leaving(place: Path, now: float) -> list[Presence]:
+    """Those that end and wait for turns. Their files are quite new: no process number is taken for another's."""
+    return [told for told, at in _read(place) if told.turns is not None and now - at < LEAVING_SECONDS]
+
+
 def announced(place: Path) -> list[Presence]:
     """Every file that is there, the newest first. A proxy that was killed could not take its file away."""
-    files = []
-    with suppress(OSError):
-        files = sorted(place.glob("*.json"), key=lambda file: file.stat().st_mtime, reverse=True)
+    return [told for told, _ in _read(place)]
+
+
+def _read(place: Path) -> list[tuple[Presence, float]]:
+    """What the files say, and when each was written."""
     found = []
-    for file in files:
+    for file in place.glob("*.json"):
         with suppress(OSError):
             told = from_json(file.read_bytes())
             if told is not None:
-                found.append(told)
-    return found
+                found.append((told, file.stat().st_mtime))
+    return sorted(found, key=lambda each: each[1], reverse=True)

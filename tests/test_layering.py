@@ -35,7 +35,7 @@ WITHOUT_A_TEST_FILE = {
     "addons/steps.py": "an interface; the tests of attempts and of the proxy are about it",
     "addons/attempts_connections.py": "part of attempts, tested with it",
     "addons/own.py": "a request that passes unchanged; tests/proxy/test_boundaries.py and test_forwarding.py",
-    "addons/draining.py": "signals and connections; tests/proxy/test_draining.py sends and opens them to the real proxy",
+    "addons/draining.py": "signals and connections; tests/proxy/test_draining.py, with the real proxy",
     "addons/presence.py": "hooks and a timer; tests/proxy/test_presence.py runs them in the real proxy",
     "cli/proxies.py": "sockets and processes; tests/proxy/test_presence.py and tests/cli/test_run_commands.py",
     "addons/keeper.py": "one task without decisions; tests/proxy/test_keeper.py runs it in the real proxy",

@@ -1,13 +1,13 @@
 """The official client: what it says of itself, and what its files say."""
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from cli import doctor_client
-from cli.doctor_client import TRIED, Client, Login, elsewhere, features_in, gather, login_in, version_in
+from cli.client_login import Login
+from cli.doctor_client import TRIED, Client, features_in, gather, version_in
 from tests.cli.doctors import FEATURES, NOTE, OK, PROBLEM, WARNING, fake_codex, only, short
 
 SECRET = "sk-nobody-may-see"
@@ -46,44 +46,6 @@ def test_versions_and_features() -> None:
     assert version_in("codex 1") is None
     assert features_in("a  under development  true\r\nb.c removed false\nnonsense\n\n") == {"a": True, "b.c": False}
     assert features_in(FEATURES)["apps"] is True
-
-
-@pytest.mark.parametrize(
-    ("settings", "found"),
-    [
-        ({}, {}),
-        ({"model_provider": "openai", "openai_base_url": "https://chatgpt.com/backend-api/codex"}, {}),
-        ({"model_provider": "ollama"}, {"model_provider": "ollama"}),
-        ({"chatgpt_base_url": f"https://u:{SECRET}@gw.test/x"}, {"chatgpt_base_url": "gw.test"}),
-        ({"openai_base_url": "http://chatgpt.com/"}, {"openai_base_url": "chatgpt.com"}),
-        ({"openai_base_url": "https://api.openai.com/v1"}, {"openai_base_url": "api.openai.com"}),
-        ({"openai_base_url": "https://chatgpt.com.evil.test/"}, {"openai_base_url": "chatgpt.com.evil.test"}),
-        ({"chatgpt_base_url": "https://[x"}, {"chatgpt_base_url": "an address that cannot be read"}),
-        ({"forced_login_method": "api"}, {"forced_login_method": "api"}),
-        ({"model_provider": 7, "chatgpt_base_url": []}, {}),
-    ],
-)
-def test_where_its_settings_lead(settings: Mapping[str, object], found: Mapping[str, str]) -> None:
-    assert elsewhere(settings) == found
-
-
-@pytest.mark.parametrize(
-    ("document", "found"),
-    [
-        ({"tokens": {"access_token": "x"}}, Login.CHATGPT),
-        ({"auth_mode": "chatgpt", "tokens": {}}, Login.CHATGPT),
-        ({"personal_access_token": "at-x"}, Login.CHATGPT),
-        ({"OPENAI_API_KEY": SECRET, "tokens": None}, Login.API_KEY),
-        ({"OPENAI_API_KEY": SECRET, "tokens": {"access_token": "x"}, "auth_mode": "apikey"}, Login.API_KEY),
-        ({"OPENAI_API_KEY": SECRET, "tokens": {"access_token": "x"}}, Login.CHATGPT),
-        ({"auth_mode": "agentIdentity", "agent_identity": "x"}, Login.AGENT),
-        ({"auth_mode": "bedrockApiKey"}, Login.OTHER),
-        ({}, Login.NONE),
-        ({"OPENAI_API_KEY": None, "tokens": None}, Login.NONE),
-    ],
-)
-def test_how_it_is_logged_in(document: Mapping[str, object], found: Login) -> None:
-    assert login_in(document) is found
 
 
 def test_its_files(environ: dict[str, str], tmp_path: Path) -> None:

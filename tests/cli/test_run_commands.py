@@ -9,9 +9,10 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -183,6 +184,13 @@ class World:
     def python(self, code: str, **more: object) -> "subprocess.Popen[str]":
         return self.start("--", sys.executable, "-c", code, **more)
 
+    def waiting(self, code: str) -> "subprocess.Popen[str]":
+        """A client that runs: it has said "ready"."""
+        process = self.python(code, stdin=subprocess.PIPE)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        return process
+
     def ended(self, process: "subprocess.Popen[str]", stdin: str | None = None) -> tuple[int, str, str]:
         try:
             out, err = process.communicate(stdin, timeout=60)
@@ -284,14 +292,7 @@ def test_an_interrupt_without_a_terminal_goes_to_the_client_once(world: World) -
 
 def test_ctrl_c_at_a_terminal_reaches_the_client_once(world: World) -> None:
     """The terminal sends it to both of us: passed on as well, the client would see two."""
-    controller, terminal = pty.openpty()
-    lead = "import fcntl, termios, os, sys; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
-    process = subprocess.Popen(
-        [sys.executable, "-c", lead, ROTATE, "run", "--", sys.executable, "-c", COUNT],
-        env=world.environ, stdin=terminal, stdout=terminal, stderr=terminal, start_new_session=True,
-    )  # fmt: skip
-    os.close(terminal)
-    with os.fdopen(controller, "r+b", buffering=0) as screen:
+    with on_a_terminal(world, COUNT) as (process, screen):
         assert read_until(screen, b"ready")
         screen.write(b"\x03")
         assert read_until(screen, b"^C")
@@ -300,11 +301,26 @@ def test_ctrl_c_at_a_terminal_reaches_the_client_once(world: World) -> None:
         assert process.wait(PATIENCE) == 42
 
 
-def read_until(screen: object, words: bytes) -> bytes:
+@contextmanager
+def on_a_terminal(world: World, code: str) -> Iterator[tuple["subprocess.Popen[bytes]", BinaryIO]]:
+    """A client under `run` with a terminal of its own, and what that shows."""
+    controller, terminal = pty.openpty()
+    lead = "import fcntl, termios, os, sys; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
+    process = subprocess.Popen(
+        [sys.executable, "-c", lead, ROTATE, "run", "--", sys.executable, "-c", code],
+        env=world.environ, stdin=terminal, stdout=terminal, stderr=terminal, start_new_session=True,
+    )  # fmt: skip
+    os.close(terminal)
+    with os.fdopen(controller, "r+b", buffering=0) as screen:
+        yield process, screen
+        process.wait(PATIENCE)
+
+
+def read_until(screen: BinaryIO, words: bytes) -> bytes:
     seen = b""
     while words not in seen:
         with suppress(OSError):
-            seen += screen.read(4096)  # type: ignore[attr-defined]
+            seen += screen.read(4096)
             continue
         return b""
     return seen
@@ -313,22 +329,6 @@ def read_until(screen: object, words: bytes) -> bytes:
 def test_a_client_that_is_killed_is_told_as_a_shell_does(world: World) -> None:
     code, out, err = world.ended(world.python("import os, signal; os.kill(os.getpid(), signal.SIGKILL)"))
     assert (code, out, err) == (128 + signal.SIGKILL, "", "")
-
-
-def test_a_proxy_that_dies_while_it_is_needed_is_told(world: World) -> None:
-    """However well the client thinks it went."""
-    process = world.python("import sys; print('ready', flush=True); sys.stdin.read()", stdin=subprocess.PIPE)
-    assert process.stdout is not None
-    assert process.stdout.readline() == "ready\n"
-    (told,) = running(world.environ)
-    os.kill(told.pid, signal.SIGKILL)
-    assert eventually(lambda: not alive(told.pid))
-    code, out, err = world.ended(process, "")
-    assert (code, out) == (1, "")
-    assert "The proxy ended while the client was using it." in err
-    assert "resume" in err
-    assert world.ended(world.python(SHOW))[0] == 0
-    assert told.pid not in [each.pid for each in world.announced()]  # what it left behind is taken away
 
 
 def test_a_killed_run_leaves_no_proxy_behind(world: World) -> None:
