@@ -14,6 +14,8 @@ from config import clock, proxy_files
 DEATHS: Final = 3
 WITHIN_SECONDS: Final = 60.0
 """So many deaths within such a time are no accident."""
+PATIENCE: Final = 2.0
+"""How long the end of the client waits for a replacement that is under way."""
 REPLACED: Final = "the proxy ended{how}; another one runs at the same address since."
 
 type Start = Callable[[str, int], proxies.Started]
@@ -35,6 +37,7 @@ class Guard:
         self._environ = environ
         self._deaths: list[float] = []
         self._over = threading.Event()
+        self._replacing = threading.Lock()
         self._hold = self._held()
 
     def __enter__(self) -> Self:
@@ -43,6 +46,8 @@ class Guard:
     def __exit__(self, *_: object) -> None:
         self._over.set()
         self._hold.close()
+        if self._replacing.acquire(timeout=PATIENCE):  # what it has to say belongs to this client's end
+            self._replacing.release()
 
     def trouble(self) -> str:
         """Why the client is without a proxy, for good or at this moment; "" when it has one."""
@@ -53,6 +58,10 @@ class Guard:
 
     def _replace(self) -> None:
         """The current one has gone."""
+        with self._replacing:
+            self._try_to_replace()
+
+    def _try_to_replace(self) -> None:
         held = False
         while not held and not self._over.is_set():
             now = clock.monotonic()
