@@ -36,6 +36,7 @@ COMMANDS: Final = {
     "backup_commands": ("backup",),
     "run_commands": ("run",),
     "serve_commands": ("serve",),
+    "stop_commands": ("stop",),
     "env_commands": ("env",),
     "bind_commands": ("bind", "unbind"),
     "keys_commands": ("keys",),

@@ -116,6 +116,25 @@ def ending(program: Program, seconds: float) -> str:
     return f"killed by signal {-code}" if code < 0 else f"exit code {code}"
 
 
+def ask_to_end(number: int) -> None:
+    """Ask a program that a command of ours has started to end; on Windows it ends at once. Raises PermissionError."""
+    with suppress(ProcessLookupError):
+        os.kill(number, signal.SIGTERM)
+
+
+def runs(number: int) -> bool:
+    """Whether there is such a process. On Windows nobody asks: a signal 0 would end it."""
+    if os.name != "posix":
+        return False
+    try:
+        os.kill(number, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
 def child(argv: Sequence[str], env: Mapping[str, str]) -> int:
     """Run a program as if it had been started in our place. Its exit code, as a shell gives it. Raises OSError.
 

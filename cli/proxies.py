@@ -85,6 +85,15 @@ def ask(url: str, key: str = "") -> Answer:
     return Answer(presence=presence, status=answer.status or 1, refused=refused)
 
 
+def listens(port: int) -> bool:
+    """Whether anybody does, at this port of this machine."""
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=ASK_SECONDS).close()
+    except OSError:
+        return False
+    return True
+
+
 def address(url: str, key: str = "", account: str = "") -> str:
     """The address as a client is to have it, with its key and the handle of the only account that it wants."""
     if not key and not account:

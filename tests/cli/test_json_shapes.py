@@ -86,6 +86,7 @@ LINES: dict[str, tuple[str, ...]] = {
     "join --remove": ("keys add bob --host 127.0.0.1 --out '{folder}/bob.toml'", "join '{folder}/bob.toml'"),
     "keys list": ("keys add ann",),
     "keys remove ann": ("keys add ann",),
+    "stop": (),
     "doctor": (),
     "fix --dry-run": (),
     "fix": (),
