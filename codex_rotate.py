@@ -4,12 +4,16 @@ The product is used inside other people's projects, where `config` or `accounts`
 name is unlikely to be taken, it imports the standard library only, and nothing happens before it is called.
 """
 
-import gc
+import os
 import sys
-from importlib.util import find_spec
-from pathlib import Path
-from typing import NoReturn
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # this module is imported before anything can be interrupted in order, so it imports next to nothing
+    from pathlib import Path
+    from typing import NoReturn
+
+INTERRUPTED = 130
+"""What a shell makes of Ctrl-C."""
 NAMES = ("addons", "accounts", "config", "certs", "cli", "standin")
 """The packages of this product."""
 
@@ -19,6 +23,8 @@ def claim_names() -> None:
 
     Ends the program with one line that names the foreign file and the way out.
     """
+    from pathlib import Path
+
     root = Path(__file__).resolve().parent
     sys.path[:] = [str(root), *(entry for entry in sys.path if entry != str(root))]
     for name in NAMES:
@@ -31,13 +37,37 @@ def claim_names() -> None:
             )
 
 
-def main() -> NoReturn:
-    """The console script `codex-rotate`."""
+def main() -> "NoReturn":
+    """The console script `codex-rotate`.
+
+    Until a command begins, and after it has ended, Ctrl-C ends the program at once: there is nothing to put in order,
+    and an import that is interrupted may make something else of it.
+    """
+    import gc
+    import signal
+
+    interruptible = signal.getsignal(signal.SIGINT) is signal.default_int_handler  # else whoever started us ignores it
+    if interruptible:
+        signal.signal(signal.SIGINT, _leave)
     gc.set_threshold(500_000)  # a short command makes modules, which stay: to look through them takes a twentieth of it
     claim_names()
     from cli.app import main as run
 
-    sys.exit(run())
+    def begins() -> None:
+        if interruptible:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    try:
+        code = run(begins=begins)
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    if interruptible:
+        signal.signal(signal.SIGINT, _leave)
+    sys.exit(code)
+
+
+def _leave(*_: object) -> None:
+    os._exit(INTERRUPTED)
 
 
 def proxy(tool: str) -> None:
@@ -52,8 +82,11 @@ def proxy(tool: str) -> None:
     masters.TOOLS[tool]()
 
 
-def _place(name: str) -> Path | None:
+def _place(name: str) -> "Path | None":
     """Where a package was imported from or would be; None when there is none of that name."""
+    from importlib.util import find_spec
+    from pathlib import Path
+
     loaded = sys.modules.get(name)
     if loaded is not None:
         file, folders = getattr(loaded, "__file__", None), getattr(loaded, "__path__", ())

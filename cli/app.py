@@ -8,7 +8,8 @@ command names import all of them.
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from importlib import import_module
 from typing import Annotated, Any, Final
 
@@ -18,7 +19,7 @@ from accounts.errors import RotateError
 from certs.errors import CaError
 from cli.help_looks import dress
 from cli.options import AsJson
-from cli.render import render, render_error, tolerate_any_text
+from cli.render import CannotWrite, finish, give_up, render, render_error, tolerate_any_text, writing
 from cli.result import Result
 from config import paths
 from config.errors import ConfigError
@@ -62,6 +63,8 @@ COMPLETING: Final = "_CODEX_ROTATE_COMPLETE"
 """Set by a shell that wants words for its Tab key instead of a command. Typer makes it from the program's name."""
 HELP: Final = frozenset({"-h", "--help"})
 USAGE: Final = 2
+INTERRUPTED: Final = 130
+"""What a shell makes of Ctrl-C."""
 _PARSING_ERROR: Final[type[Exception]] = typer.BadParameter.__mro__[2]
 """The base class of everything the parser refuses, wherever this release of Typer keeps it."""
 
@@ -111,19 +114,29 @@ def _root(
     return None
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command. Returns its exit code; a bug keeps its traceback."""
+def main(argv: Sequence[str] | None = None, begins: Callable[[], object] = lambda: None) -> int:
+    """Run one command. Returns its exit code; a bug keeps its traceback. `begins` is called when it can be interrupted
+    in order."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     as_json = "--json" in _own(arguments)
     tolerate_any_text()
     try:
-        return _run(arguments, as_json=as_json)
+        return _answered(arguments, begins, as_json=as_json)
+    except CannotWrite as e:
+        give_up(e)
+        return 1
+
+
+def _answered(arguments: list[str], begins: Callable[[], object], *, as_json: bool) -> int:
+    """The exit code, with every expected failure told. Raises CannotWrite."""
+    try:
+        return _run(arguments, begins, as_json=as_json)
     except BrokenPipeError:  # whoever read our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except (typer.Abort, KeyboardInterrupt):
-        render_error("Stopped before it was done. Run it again.", 1, as_json=as_json)
-        return 1
+        render_error("Stopped before it was done. Run it again.", INTERRUPTED, as_json=as_json)
+        return INTERRUPTED
     except Exception as e:
         expected = _as_expected(e, arguments)
         if expected is None:
@@ -150,21 +163,24 @@ def asks_for_help(arguments: Sequence[str]) -> bool:
     )
 
 
-def _run(arguments: list[str], *, as_json: bool) -> int:
+def _run(arguments: list[str], begins: Callable[[], object], *, as_json: bool) -> int:
     paths.settle(os.environ)
     command = _for_a_shell() if COMPLETING in os.environ else typer.main.get_command(build(needed(arguments)))
+    begins()
     if as_json and asks_for_help(_own(arguments)):
         from cli.help_commands import in_json
 
         answer = in_json(command, arguments)
     else:
-        answer = command.main(arguments, prog_name="codex-rotate", standalone_mode=False)
+        with writing() if asks_for_help(arguments) else nullcontext():
+            answer = command.main(arguments, prog_name="codex-rotate", standalone_mode=False)
     if not isinstance(answer, Result):
         if answer:  # recent releases of Typer return 130 instead of passing the interrupt on
             raise KeyboardInterrupt
+        finish()
         return 0  # --help prints by itself
     render(answer, as_json=as_json)
-    sys.stdout.flush()
+    finish()
     return answer.exit_code
 
 

@@ -4,7 +4,8 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, TextIO
 
@@ -29,6 +30,38 @@ WRAPPED_MOST: Final = 26
 FAVOUR: Final = 4
 
 
+class CannotWrite(OSError):
+    """Our output takes no more, and that is not because nobody reads it any longer (BrokenPipeError)."""
+
+
+@contextmanager
+def writing() -> Iterator[None]:
+    """Raises CannotWrite for what goes wrong in writing to stdout or stderr."""
+    try:
+        yield
+    except (BrokenPipeError, CannotWrite):
+        raise
+    except OSError as e:
+        raise CannotWrite(e.strerror or str(e)) from None
+
+
+def give_up(error: CannotWrite) -> None:
+    """Say so where that is possible. Python tries once more when it ends, and finds nothing that could refuse."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    try:
+        print(f"codex-rotate: cannot write output: {error}", file=sys.stderr, flush=True)
+    except OSError:
+        os.dup2(nowhere, sys.stderr.fileno())
+
+
+def finish() -> None:
+    """Everything that was said is written by now. Raises CannotWrite."""
+    with writing():
+        sys.stdout.flush()
+
+
+@writing()
 def render(result: Result, *, as_json: bool) -> None:
     """Show what a command did."""
     for note in result.notes:
@@ -45,14 +78,16 @@ def render(result: Result, *, as_json: bool) -> None:
         print(in_ascii(shown) if plain else shown)
 
 
+@writing()
 def render_error(message: str, exit_code: int, *, as_json: bool) -> None:
     """Show why a command did nothing."""
     if as_json:
-        print(json.dumps({"error": message, "exit_code": exit_code}))
+        print(json.dumps({"error": message, "exit_code": exit_code}), flush=True)
     else:
         print(fitted(f"codex-rotate: {message}", terminal_width(sys.stderr)), file=sys.stderr)
 
 
+@writing()
 def say(text: str) -> None:
     """Tell the person something before the command is over. On stderr: stdout is for the result alone."""
     print(fitted(text, terminal_width(sys.stderr)), file=sys.stderr, flush=True)

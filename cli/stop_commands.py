@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Annotated, Final
 from urllib.parse import urlsplit
 
@@ -13,6 +14,7 @@ from cli.options import AsJson
 from cli.render import say
 from cli.result import Result
 from config import clock, proxy_files
+from config.errors import ConfigError
 from config.proxy_files import Presence
 
 LOOK_SECONDS: Final = 0.05
@@ -65,7 +67,9 @@ def add_to(app: typer.Typer) -> None:
 
 def complete_port(incomplete: str) -> list[str]:
     """The ports of proxies that have left a file: nobody is asked for a Tab key."""
-    ports = {str(port_of(told)) for told in proxy_files.announced(proxy_files.folder())}
+    ports = set[str]()
+    with suppress(ConfigError):
+        ports = {str(port_of(told)) for told in proxy_files.announced(proxy_files.folder())}
     return sorted(port for port in ports if port.startswith(incomplete))
 
 

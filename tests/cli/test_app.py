@@ -124,7 +124,7 @@ def test_being_interrupted(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(list_commands, "list_accounts", interrupted)
     ran = run("list")
-    assert (ran.code, ran.err) == (1, "codex-rotate: Stopped before it was done. Run it again.\n")
+    assert (ran.code, ran.err) == (130, "codex-rotate: Stopped before it was done. Run it again.\n")
 
 
 def test_a_reader_that_has_seen_enough(fill: Fill) -> None:

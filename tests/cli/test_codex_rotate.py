@@ -63,3 +63,62 @@ def test_nothing_happens_at_import(foreign: Path) -> None:
     code = "import sys; before = list(sys.path); import codex_rotate; print(before == sys.path, 'cli' in sys.modules)"
     done = start(code, pythonpath=(ROOT,), cwd=foreign)
     assert done.stdout == "True False\n"
+
+
+# --- interrupted -----------------------------------------------------------------------------------------------------
+
+INTERRUPTED_AT = """
+import os, signal, sys
+
+def look(event, about):
+    if event == "import" and about[0] == {module!r}:
+        os.kill(os.getpid(), signal.SIGINT)
+
+sys.addaudithook(look)
+import codex_rotate
+codex_rotate.main()
+"""
+AT_THE_END = "import atexit, os, signal; atexit.register(os.kill, os.getpid(), signal.SIGINT); "
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no signal to send to oneself alone")
+@pytest.mark.parametrize("module", ["cli.app", "typer", "certs.errors", "accounts.store"])
+@pytest.mark.parametrize("words", [("list",), ("list", "--json")])
+def test_ctrl_c_is_130_from_the_first_import_on(module: str, words: tuple[str, ...], tmp_path: Path) -> None:
+    """And no traceback, whatever is being imported."""
+    done = start(INTERRUPTED_AT.format(module=module), *words, pythonpath=(ROOT,), cwd=tmp_path)
+    assert done.returncode == 130
+    assert done.stderr in {"", "codex-rotate: Stopped before it was done. Run it again.\n"}
+    assert done.stdout == "" or json.loads(done.stdout)["exit_code"] == 130
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no signal to send to oneself alone")
+def test_ctrl_c_while_python_ends_is_no_traceback_either(tmp_path: Path) -> None:
+    done = start(AT_THE_END + START, "version", pythonpath=(ROOT,), cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (130, "")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no signal to send to oneself alone")
+def test_an_interrupt_that_was_ignored_stays_so(tmp_path: Path) -> None:
+    """As a shell has it for what it starts in the background."""
+    ignoring = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); "
+    done = start(ignoring + INTERRUPTED_AT.format(module="cli.app"), "list", pythonpath=(ROOT,), cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+# --- output that goes nowhere ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+@pytest.mark.parametrize("buffering", ["", "1"])
+@pytest.mark.parametrize("words", [("list",), ("list", "--json"), ("--help",), ("list", "-h"), ("no-such", "--json")])
+def test_a_disk_that_is_full_is_told_in_one_line(buffering: str, words: tuple[str, ...]) -> None:
+    environ = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": buffering}
+    command = [sys.executable, "-c", START, *words]
+    with Path("/dev/full").open("w") as full:
+        streams = {"stdout": full, "stderr": subprocess.PIPE}
+        done = subprocess.run(command, env=environ, text=True, timeout=60, check=False, **streams)
+    assert (done.returncode, done.stderr) == (1, "codex-rotate: cannot write output: No space left on device\n")
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, env=environ, stdout=full, stderr=full, timeout=60, check=False)
+    assert done.returncode == 1

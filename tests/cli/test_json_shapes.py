@@ -86,7 +86,6 @@ LINES: dict[str, tuple[str, ...]] = {
     "join --remove": ("keys add bob --host 127.0.0.1 --out '{folder}/bob.toml'", "join '{folder}/bob.toml'"),
     "keys list": ("keys add ann",),
     "keys remove ann": ("keys add ann",),
-    "stop": (),
     "doctor": (),
     "fix --dry-run": (),
     "fix": (),
@@ -106,6 +105,7 @@ LINES: dict[str, tuple[str, ...]] = {
 ELSEWHERE = {
     "run": "what the client says, and nothing of ours; tests/cli/test_run_commands.py",
     "serve": "nothing before it is stopped; tests/cli/test_serve_commands.py",
+    "stop": "a proxy that runs; tests/cli/test_stop_commands.py",
     "demo": "a proxy and clients at work; tests/cli/test_demo.py",
     "explain": "needs a saved capture; tests/cli/test_explain_commands.py",
     "ca install": "changes what this machine trusts; tests/cli/test_trust_commands.py",

@@ -84,8 +84,9 @@ def test_of_several_one_has_to_be_named_or_all_are_meant(fill: Fill, home: Path)
         assert (code, ", ".join(map(str, sorted((port, other, last)))) in err, "--all" in err) == (2, True, True)
         assert set(complete_port("")) == {str(port), str(other), str(last)}
         assert complete_port(str(other)) == [str(other)]
+        (told,) = [each for each in running(environment(home)) if each.url.endswith(f":{other}")]
         code, out, _ = stop(home, str(other), "--json")
-        assert (code, [each["proxy"] for each in json.loads(out)["stopped"]]) == (0, [f"http://127.0.0.1:{other}"])
+        assert (code, json.loads(out)) == (0, {"stopped": [{"proxy": told.url, "pid": told.pid}]})
         assert second.wait(PATIENCE) == 0
         assert (first.poll(), third.poll()) == (None, None)
         assert stop(home, "--all")[0] == 0
