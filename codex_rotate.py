@@ -70,8 +70,9 @@ def _leave(*_: object) -> None:
     os._exit(INTERRUPTED)
 
 
-def proxy(tool: str) -> None:
-    """What `serve` and `run` start: `mitmdump` or `mitmweb`, with the arguments of the process."""
+def proxy(tool: str, look: str = "") -> None:
+    """What `serve` and `run` start: `mitmdump` or `mitmweb`, with the arguments of the process. `look` is how its log
+    is shown (addons/serve_log.py)."""
     claim_names()
     import signal
 
@@ -79,7 +80,7 @@ def proxy(tool: str) -> None:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, signal.valid_signals())
     from addons import masters
 
-    masters.TOOLS[tool]()
+    masters.TOOLS[tool](look)
 
 
 def _place(name: str) -> "Path | None":

@@ -9,13 +9,15 @@ from addons.palette import KeptFlows, Palette
 from addons.presence import Presence
 from addons.rotator import Rotator, SocketRotator
 from addons.startup import Startup
+from addons.turn_log import TurnLog
 from addons.upstream_proxy import UpstreamProxy
 from addons.views import Views
 
 startup = Startup()
 clients = Clients(startup)
 presence = Presence(startup)
-rotator = Rotator(startup, clients)
+turns = TurnLog(clients.name_of)
+rotator = Rotator(startup, clients, turns)
 socket_rotator = SocketRotator(rotator)
 addons = [
     startup,
@@ -26,6 +28,7 @@ addons = [
     rotator,
     socket_rotator,
     Draining(presence, rotator, socket_rotator),
+    turns,
     UpstreamProxy(),
     Buffers(),
     Palette(startup),

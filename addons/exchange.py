@@ -17,7 +17,7 @@ from accounts.affinity import thread_in
 from accounts.outcomes import Action, Kind, Outcome, classify, classify_failure
 from accounts.pool import Lease
 from accounts.selection import Ask, Exhausted
-from addons import answers, capture, credentials, learning, local_socket, messages, redact, streams, trail
+from addons import answers, capture, credentials, learning, local_socket, messages, redact, streams, trail, turn_log
 from addons.own import Own
 from addons.service import PoolService
 from addons.steps import Answer, Loss, Send, Signal, Step
@@ -54,6 +54,10 @@ class Pooled(Own):
         self.turn = service.turn(ask)
         self.upgrade = messages.is_upgrade(flow.request)
         self.trail = trail.Trail(flow, self.turn, shown, upgrade=self.upgrade)
+        self.noted: turn_log.Noted = turn_log.unheard
+        """Told when the request is over."""
+        self.ending = b""
+        """The event that says how a stream ends."""
         self.capture = capture.Capture(0)
         self.catalogue = ask.steady
         self.lease: Lease | None = None
@@ -83,7 +87,7 @@ class Pooled(Own):
 
     def streaming(self) -> None:
         self.replayable = False
-        logger.info("codex-rotate: the body of this request is too large to keep: sent once, never retried")
+        logger.debug("codex-rotate: the body of this request is too large to keep: sent once, never retried")
 
     def start(self) -> Step:
         self.shown.request_body(self.flow.request)
@@ -309,8 +313,7 @@ class Pooled(Own):
         self.lease = None
         action = self.turn.report(lease, outcome, now)
         self.trail.follow(self.response, bytes(self.collected), delivered=False)
-        if outcome.rule.action is not Action.DELIVER or self.response is None:
-            logger.info("codex-rotate: %s: %s (%s)", lease.account.label, outcome.kind, outcome.detail)
+        self.service.failed(lease.account, outcome)
         if self.replayable:
             match action:
                 case Action.REFRESH:
@@ -370,7 +373,7 @@ class Pooled(Own):
             case Meaning.FAILURE:
                 self.last_word, self.outcome = True, self._in_stream(event)
             case Meaning.ENDING:
-                self.last_word, self.outcome = True, Outcome(kind=Kind.OK)
+                self.last_word, self.outcome, self.ending = True, Outcome(kind=Kind.OK), event
             case Meaning.OUTPUT:
                 learning.from_output(self.service, self.lease, kind, event)
             case Meaning.PRELUDE:
@@ -385,9 +388,13 @@ class Pooled(Own):
 
     def _close(self, done: str) -> None:
         """The request is over: its decision record is complete."""
-        minor = (self.upgrade or self.catalogue) and len(self.turn.trail) == 1 and done == "delivered"
-        if not self.closed and not minor:  # a socket's turns have records of their own
-            self.service.decided(self.turn.record(done, self.service.clock()))
-        if not self.closed:
-            self.trail.over(done, self.service.clock())
+        if self.closed:
+            return
         self.closed = True
+        now = self.service.clock()
+        record = self.turn.record(done, now)
+        minor = (self.upgrade or self.catalogue) and len(self.turn.trail) == 1 and done == "delivered"
+        if not minor:  # a socket's turns have records of their own
+            self.service.decided(record)
+        self.trail.over(done, now)
+        self.noted(turn_log.Ended(record, self.ending))

@@ -1,8 +1,11 @@
 """mitmdump and mitmweb as `serve` starts them: mitmproxy's own, except that a hook asks only those who have it."""
 
 import inspect
+import logging
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from itertools import pairwise
 from typing import Any, Final
 
 from mitmproxy import http
@@ -13,6 +16,11 @@ from mitmproxy.master import Master
 from mitmproxy.options import Options
 from mitmproxy.tools import cmdline, main
 from mitmproxy.tools.dump import DumpMaster
+
+from addons import serve_log
+from addons.serve_log import Look
+
+logger = logging.getLogger(__name__)
 
 
 class Asked(AddonManager):
@@ -80,9 +88,28 @@ def ask_less(master: Master) -> None:
 class Dump(DumpMaster):
     """mitmdump."""
 
+    look = Look.AS_IT_IS
+
     def __init__(self, options: Options) -> None:
         super().__init__(options)
         ask_less(self)
+        serve_log.dress(self.addons, self.look)
+
+    async def running(self) -> None:
+        await _started(self, super().running, self.look)
+
+
+async def _started(master: Master, running: Callable[[], Awaitable[None]], look: Look) -> None:
+    """Let a master run, unless it was given options that nobody has: mitmproxy would say nothing."""
+    given = [each.partition("=")[0] for flag, each in pairwise(sys.argv) if flag == "--set"]
+    unknown = [each for each in given if each in master.options.deferred]
+    if unknown:
+        # An error logged before the proxy runs makes mitmproxy exit with this line.
+        logger.error("codex-rotate: Unknown option(s): %s", ", ".join(unknown))
+        return
+    await running()
+    if look is not Look.AS_IT_IS:
+        serve_log.greet(master.addons)
 
 
 def spare_checks() -> None:
@@ -97,24 +124,39 @@ def _unchecked(_: http.MessageData) -> None:
     """As with `python -O`, which as a whole mitmproxy does not stand: it reads flows inside `assert`."""
 
 
-def mitmdump() -> None:
+def mitmdump(look: str) -> None:
     """Run until stopped, with the arguments of the process."""
-    spare_checks()
-    main.run(Dump, cmdline.mitmdump, sys.argv[1:])
+    _prepare()
+
+    class Looking(Dump):
+        pass
+
+    Looking.look = Look(look)
+    main.run(Looking, cmdline.mitmdump, sys.argv[1:])
 
 
-def mitmweb() -> None:
+def mitmweb(look: str) -> None:
     """Run until stopped, with the arguments of the process."""
     from mitmproxy.tools.web.master import WebMaster  # late: mitmdump does without tornado
 
-    spare_checks()
+    _prepare()
 
     class Web(WebMaster):
         def __init__(self, options: Options) -> None:
             super().__init__(options)
             ask_less(self)
+            serve_log.dress(self.addons, Look(look))
+
+        async def running(self) -> None:
+            await _started(self, super().running, Look(look))
 
     main.run(Web, cmdline.mitmweb, sys.argv[1:])
+
+
+def _prepare() -> None:
+    spare_checks()
+    os.umask(0o077)  # a capture holds prompts and code
+    sys.argv[0] = "codex-rotate"  # who mitmproxy says has a complaint
 
 
 TOOLS: Final = {"mitmdump": mitmdump, "mitmweb": mitmweb}

@@ -25,6 +25,7 @@ from addons import (
     refusals,
     sockets,
     trail,
+    turn_log,
 )
 from addons.clients import Clients
 from addons.routes import Route, Target, route_of
@@ -62,9 +63,10 @@ def ask_of(request: http.Request, route: Route, pin: str) -> Ask:
 class Rotator:
     """Puts every intercepted request in the hands of an exchange."""
 
-    def __init__(self, startup: Startup, clients: Clients) -> None:
+    def __init__(self, startup: Startup, clients: Clients, turns: turn_log.TurnLog) -> None:
         self.startup = startup
         self.clients = clients
+        self.turns = turns
         self.exchanges: dict[str, own.Own] = {}
 
     def next_layer(self, nextlayer: NextLayer) -> None:
@@ -108,7 +110,9 @@ class Rotator:
         else:
             flow.request.stream = False  # kept, so that it can be sent again
             ask = ask_of(flow.request, route, self.clients.account_for(flow.client_conn))
-            self.exchanges[flow.id] = self.startup.pooled(flow, shown, ask)
+            pooled = self.exchanges[flow.id] = self.startup.pooled(flow, shown, ask)
+            if route is not Route.CATALOGUE:
+                pooled.noted = functools.partial(self.turns.request_over, flow)
 
     async def upstream_decision(self, deciding: own.Own) -> None:
         try:
@@ -149,8 +153,12 @@ class SocketRotator:
         if served is not None:
             self.shown[flow.id] = served.shown
         if isinstance(served, exchange.Pooled) and served.served_by is not None:
-            noted = functools.partial(trail.turn_over, flow)
+            noted = functools.partial(self._turn_over, flow)
             self.sockets[flow.id] = sockets.Socket(served.service, served.served_by, noted)
+
+    def _turn_over(self, flow: http.HTTPFlow, ended: turn_log.Ended) -> None:
+        trail.turn_over(flow, ended.record)
+        self.rotator.turns.turn_over(flow, ended)
 
     def websocket_message(self, flow: http.HTTPFlow) -> None:
         self._judge(flow)

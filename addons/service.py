@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import shlex
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -11,10 +12,11 @@ from mitmproxy import http
 from mitmproxy.utils import asyncio_utils
 
 from accounts.client_files import Writer, places
+from accounts.errors import LoginNeeded
 from accounts.heads import Heads
 from accounts.home_login import HomeLogin
 from accounts.keeping import next_due, next_look, retry_after
-from accounts.model import Event
+from accounts.model import Account, Event, Standing
 from accounts.oauth import Renewal
 from accounts.outcomes import Kind, Outcome
 from accounts.policy import policy_of
@@ -51,6 +53,7 @@ class PoolService:
         self.settings = settings or Settings()
         self.store = Store(database)
         self.pool = Pool(self.store)
+        self._out_of_service: dict[str, Standing] = {}
         self.reload()
         self.turn_states = TurnStates()
         self.heads = Heads()
@@ -91,8 +94,26 @@ class PoolService:
     def nothing_usable(self, exhausted: Exhausted, now: float) -> http.Response:
         """What a client gets when no account can serve; the log names a rule of the pool that is to blame."""
         if exhausted.rule:
-            logger.info("codex-rotate: nobody may serve this request: %s (%s)", exhausted.rule, exhausted.reasons)
+            logger.debug("codex-rotate: nobody may serve this request: %s (%s)", exhausted.rule, exhausted.reasons)
         return answers.nothing_usable(exhausted, now, self.settings.park_seconds)
+
+    def failed(self, account: Account, outcome: Outcome) -> None:
+        """An attempt has failed: a line for who looks closely, and for the owner if the account is lost by it."""
+        logger.debug("codex-rotate: %s: %s (%s)", account.label, outcome.kind, outcome.detail)
+        if outcome.rule.standing is not None:
+            self._needs_owner(account, outcome.rule.standing)
+
+    def _needs_owner(self, account: Account, standing: Standing) -> None:
+        """An account is out of service until its owner does something: say what, once."""
+        if self._out_of_service.get(account.key) is standing:
+            return
+        self._out_of_service[account.key] = standing
+        closed = (
+            f"{account.label} was closed by the provider, and no login opens that again. Run "
+            f"`codex-rotate remove {shlex.quote(account.label)}` if it will not come back."
+        )
+        told = closed if standing is Standing.DEACTIVATED else str(LoginNeeded(account.label))
+        logger.warning("codex-rotate: %s", told)
 
     def unseal(self, body: bytes, lease: Lease, now: float) -> bool:
         """Upstream could not read what another account had sealed: whether there is something to leave out."""
@@ -150,6 +171,9 @@ class PoolService:
         self.pool.policy = policy_of(self.settings, self.pool.seats, self.store.chosen_account())
         self.client_keys = self.store.client_keys()
         accounts = [seat.account for seat in self.pool.seats.values()]
+        for each in accounts:
+            if each.standing is Standing.GOOD:
+                self._out_of_service.pop(each.key, None)
         ids = [each.account_id for each in accounts] + [each.user_id for each in accounts]
         self.account_ids = frozenset(each.encode() for each in ids)
 
@@ -165,6 +189,9 @@ class PoolService:
                     renewal.detail,
                 )
             self.store.record(Event(at=now, kind="refreshed", key=lease.key, detail=renewal.detail or reason))
+        elif renewal.dead:
+            logger.debug("codex-rotate: no new token for %s: %s", lease.account.label, renewal.detail)
+            self._needs_owner(lease.account, Standing.NEEDS_LOGIN)
         else:
             logger.warning("codex-rotate: no new token for %s: %s", lease.account.label, renewal.detail)
         return renewal

@@ -6,25 +6,21 @@ once and in silence, with its whole history (docs/codex-wire.md section 1.2).
 """
 
 import json
-import logging
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
 from accounts import affinity
-from accounts.model import Event
 from accounts.outcomes import Action, Kind, Outcome, classify_failure
 from accounts.pool import Lease
 from accounts.selection import Ask, Exhausted
 from accounts.turn import Turn
-from addons import answers, learning, streams
+from addons import answers, learning, streams, turn_line
 from addons.service import PoolService
 from addons.streams import Meaning
+from addons.turn_log import Ended, Noted, unheard
 
 FRESH_SECONDS: Final = 300.0
-
-logger = logging.getLogger(__name__)
 
 RECONNECT: Final = json.dumps(
     {
@@ -49,15 +45,17 @@ class Tell:
 class Socket:
     """One upgraded connection: which account it belongs to, and whether a turn on it has shown output yet."""
 
-    def __init__(self, service: PoolService, lease: Lease, noted: Callable[[Event], object] = lambda _: None) -> None:
+    def __init__(self, service: PoolService, lease: Lease, noted: Noted = unheard) -> None:
         self.service = service
         self.noted = noted
-        """Gets the decision record of every turn that is over."""
+        """Told of every turn that is over."""
         self.lease = lease
         self.turn: Turn | None = None
         self.output = False
         self.asked = b""
         """What the client has asked for, until there is output."""
+        self.purpose = ""
+        """What the turn is for if it is none of the user's."""
         self.heard = 0
         """How many messages of turns have come from the server."""
 
@@ -86,6 +84,7 @@ class Socket:
             self.turn = turn
         self.output = False
         self.asked = content
+        self.purpose = turn_line.purpose_in(content)
         return self.service.unsealing.readable(content, self.service.pool.reader(self.lease, now))
 
     def from_server(self, content: bytes) -> bytes | None:
@@ -101,7 +100,7 @@ class Socket:
             case Meaning.PRELUDE:
                 learning.from_prelude(self.service, self.lease, kind, content)
             case Meaning.ENDING:
-                self._over(Outcome(kind=Kind.OK), "delivered")
+                self._over(Outcome(kind=Kind.OK), "delivered", content)
             case Meaning.FAILURE:
                 reply, now = streams.reply_of(content), self.service.clock()
                 return self._failed(classify_failure(reply, now, after_output=self.output), content)
@@ -117,8 +116,8 @@ class Socket:
         output, turn = self.output, self.turn
         assert turn is not None
         action = self._end(outcome)
-        logger.info("codex-rotate: %s: %s (%s)", self.lease.account.label, outcome.kind, outcome.detail)
         told = None if output else self._instead(turn, action, outcome, content)
+        self.service.failed(self.lease.account, outcome)
         done = "told to reconnect" if told is RECONNECT else "passed on" if told is None else "answered by the proxy"
         self._decided(turn, done)
         return told
@@ -162,13 +161,13 @@ class Socket:
             replace(self.lease, at=turn.began, why="the socket's account"), outcome, self.service.clock()
         )
 
-    def _over(self, outcome: Outcome, done: str) -> None:
+    def _over(self, outcome: Outcome, done: str, ending: bytes = b"") -> None:
         turn = self.turn
         if turn is not None:
             self._end(outcome)
-            self._decided(turn, done)
+            self._decided(turn, done, ending)
 
-    def _decided(self, turn: Turn, done: str) -> None:
+    def _decided(self, turn: Turn, done: str, ending: bytes = b"") -> None:
         record = turn.record(done, self.service.clock())
         self.service.decided(record)
-        self.noted(record)
+        self.noted(Ended(record, ending, self.purpose))

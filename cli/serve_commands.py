@@ -3,6 +3,7 @@
 import os
 import socket
 import sys
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,7 +27,7 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 EVERYTHING: Final = ".*"
 """For mitmproxy's `allow_hosts`."""
 RESTART: Final = "Restart clients that run already: they do not know it."
-_START: Final = "import sys; sys.path.insert(0, {root!r}); import codex_rotate; codex_rotate.proxy({tool!r})"
+_START: Final = "import sys; sys.path.insert(0, {root!r}); import codex_rotate; codex_rotate.proxy({tool!r}, {look!r})"
 """By this interpreter: what is on the PATH may be another installation's."""
 
 
@@ -38,6 +39,30 @@ class PortTaken(RotateError):
         )
 
 
+class OptionTaken(UsageError):
+    def __init__(self, name: str) -> None:
+        way = INSTEAD.get(name)
+        told = f"Use {way} instead." if way else "Leave it out."
+        super().__init__(f"--set {name}: `serve` sets this option itself, and would not work otherwise. {told}")
+
+
+INSTEAD: Final[Mapping[str, str]] = {
+    "listen_host": "--listen HOST:PORT",
+    "listen_port": "--listen HOST:PORT",
+    "allow_hosts": "--intercept-all",
+    "confdir": "CODEX_ROTATE_HOME",
+    "proxyauth": "`codex-rotate keys add NAME`",
+    "scripts": '`mitmdump -s "$(codex-rotate script)" -s YOURS`',
+    "mode": "the setting `upstream_proxy` to go through another proxy",
+}
+TAKEN: Final = frozenset(
+    # must be what they are (addons/startup.py); what is on the first line lets managed tokens be seen or go astray
+    {"connection_strategy", "upstream_cert", "proxy_debug"}
+    | {*INSTEAD, "ignore_hosts", "tcp_hosts", "udp_hosts", "server", "rotate_stop_when_unused"}
+)
+"""Options of mitmproxy without which the proxy is not ours any more."""
+
+
 def add_to(app: typer.Typer) -> None:
     app.command("serve")(serve_command)
 
@@ -45,7 +70,7 @@ def add_to(app: typer.Typer) -> None:
 # --- parsing ---------------------------------------------------------------------------------------------------------
 
 
-def serve_command(
+def serve_command(  # noqa: PLR0913 - one parameter per option
     *,
     listen: Annotated[str, typer.Option(metavar="HOST:PORT", help="Where clients find the proxy.")] = LISTEN,
     web: Annotated[bool, typer.Option("--web", help="With mitmweb, to look at the traffic in a browser.")] = False,
@@ -57,9 +82,20 @@ def serve_command(
         bool,
         typer.Option("--everyone-here", help="Serve every user of this machine, and not you only."),
     ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Show mitmproxy's own lines too: connections, each request.")
+    ] = False,
+    write: Annotated[
+        str, typer.Option("-w", metavar="FILE", help="Save the flows for later; with + before the name, add to them.")
+    ] = "",
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Set an option of mitmproxy or of ours. Can be repeated."),
+    ] = None,
     as_json: AsJson = False,
 ) -> Result:
-    """Run the proxy until it is stopped with Ctrl-C."""
+    """Run the proxy until it is stopped with Ctrl-C. It prints a line for each turn that is over."""
+    shown = shown_by(settings or [], verbose=verbose, web=web)
     with Store(paths.pool_file()) as store:
         host, port = parse_listen(listen, keyed=bool(store.client_keys()))
         if not store.accounts():
@@ -70,9 +106,10 @@ def serve_command(
     authority = (debug_authority if intercept_all else own_authority)(listen, clock.now())
     for line in authority.told:
         say(f"codex-rotate: {line}")
-    argv = command(host, port, authority.certificate.parent, web=web)
+    argv = command(host, port, authority.certificate.parent, web=web, look=shown.look)
     argv += ["--set", "rotate_everyone_here=true"] if everyone_here else []
-    code = processes.foreground([*argv, *authority.flags], os.environ, quiet=as_json)
+    argv += [*authority.flags, *shown.flags, *(("-w", write) if write else ())]
+    code = processes.foreground(argv, os.environ, quiet=as_json)
     notes = stranded_notes(paths.codex_dotenv_file(), host, port, answers)
     return replace(ended(code, f"http://{listen}", authority.certificate), notes=notes)
 
@@ -90,6 +127,32 @@ def parse_listen(listen: str, *, keyed: bool = False) -> tuple[str, int]:
             f"(`codex-rotate keys add NAME`), or listen on this machine only, such as {LISTEN}."
         )
     return host, int(number)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """How much the proxy shows of what it does, and the options that it is given."""
+
+    look: str
+    flags: tuple[str, ...]
+
+
+def shown_by(settings: Sequence[str], *, verbose: bool = False, web: bool = False) -> Shown:
+    """Raises UsageError for an option that is no NAME=VALUE, OptionTaken for one that is not the user's to set."""
+    names = set()
+    for each in settings:
+        name, equals, _ = each.partition("=")
+        if not equals or not name.replace("_", "").isalnum():
+            raise UsageError(f"--set needs an option and its value, such as rotate_transport=sse; {each!r} is neither.")
+        if name in TAKEN:
+            raise OptionTaken(name)
+        names.add(name)
+    look = "" if "termlog_verbosity" in names else "more" if verbose else "turns"
+    quiet = {"termlog_verbosity": "debug"} if look == "more" else {}
+    if not verbose and not web and "flow_detail" not in names:
+        quiet["flow_detail"] = "0"
+    given = [*(f"{name}={value}" for name, value in quiet.items()), *settings]
+    return Shown(look, tuple(part for each in given for part in ("--set", each)))
 
 
 # --- working ---------------------------------------------------------------------------------------------------------
@@ -144,18 +207,18 @@ def check_free(host: str, port: int) -> None:
             raise PortTaken(host, port, e.strerror or str(e)) from e
 
 
-def command(host: str, port: int, confdir: Path, *, web: bool) -> list[str]:
-    """The proxy as an argument list."""
+def command(host: str, port: int, confdir: Path, *, web: bool, look: str = "") -> list[str]:
+    """The proxy as an argument list; `look` is how its log is shown (addons/serve_log.py)."""
     script = ROOT / SCRIPT
     if not script.is_file():
         raise RotateError(f"{script} is missing, so the installation is not complete. Install codex-rotate again.")
     flags = ["--listen-host", host, "--listen-port", str(port), "--set", f"confdir={confdir}"]
-    return [*start("mitmweb" if web else "mitmdump"), "-s", str(script), *flags]
+    return [*start("mitmweb" if web else "mitmdump", look), "-s", str(script), *flags]
 
 
-def start(tool: str) -> list[str]:
+def start(tool: str, look: str = "") -> list[str]:
     """Our mitmdump or mitmweb, without arguments."""
-    return [sys.executable, "-c", _START.format(root=str(ROOT), tool=tool)]
+    return [sys.executable, "-c", _START.format(root=str(ROOT), tool=tool, look=look)]
 
 
 def ended(code: int, address: str, certificate: Path) -> Result:
