@@ -17,7 +17,8 @@ startup = Startup()
 clients = Clients(startup)
 presence = Presence(startup)
 turns = TurnLog(clients.name_of)
-rotator = Rotator(startup, clients, turns)
+way_out = UpstreamProxy()
+rotator = Rotator(startup, clients, turns, way_out.lead_replay)
 socket_rotator = SocketRotator(rotator)
 addons = [
     startup,
@@ -29,7 +30,7 @@ addons = [
     socket_rotator,
     Draining(presence, rotator, socket_rotator),
     turns,
-    UpstreamProxy(),
+    way_out,
     Buffers(),
     Palette(startup),
     KeptFlows(startup),

@@ -100,6 +100,23 @@ def signed_out() -> http.Response:
     )
 
 
+def masked(what: str, *, again: bool) -> http.Response:
+    """400: what is shown in the place of a secret would have gone to a server."""
+    way = (
+        "A flow does not keep the secret. Put it back in and replay the request, or record one with --set "
+        "rotate_redact=false."
+        if again
+        else "Leave what is masked as it is, or put the secret back in."
+    )
+    told = f"codex-rotate did not send this request: in {what} a mark stands where a secret was. {way}"
+    return error(400, "codex_rotate_masked", told)
+
+
+def not_replayed(why: str) -> http.Response:
+    """400: mitmproxy shall play a request again that cannot be."""
+    return error(400, "codex_rotate_not_replayed", f"codex-rotate did not replay this request: {why}")
+
+
 def upgrade_refused() -> http.Response:
     """426 on a WebSocket upgrade: the client goes on over HTTP at once and in silence, where errors keep their body."""
     return error(426, "codex_rotate_use_http", "codex-rotate asks the client to use HTTP for this request.")

@@ -143,7 +143,12 @@ account of a pool would wait for ever."""
 def lift_connection_limit(proxyserver: Any, client: Connection) -> None:
     handler = proxyserver.connections.get(client.id)
     if handler is not None and not isinstance(handler.max_conns, _ManyConnections):
-        handler.max_conns = _ManyConnections(lambda: asyncio.Semaphore(MOST_CONNECTIONS))
+        lift_limit_of(handler)
+
+
+def lift_limit_of(handler: Any) -> None:
+    """The same for one of mitmproxy's connection handlers."""
+    handler.max_conns = _ManyConnections(lambda: asyncio.Semaphore(MOST_CONNECTIONS))
 
 
 class _ManyConnections(collections.defaultdict[Any, asyncio.Semaphore]):
@@ -182,10 +187,20 @@ def lead_through(top: layer.Layer | None, client: Client, mode: UpstreamMode, wa
     current: Any = top
     while current is not None:
         if type(current) is h.HttpLayer and current.mode is not h.HTTPMode.transparent:
-            current.mode = h.HTTPMode.upstream
-            client.proxy_mode = mode
-            _WAYS[current] = way
+            _lead(current, client, mode, way)
         current = getattr(current, "child_layer", None)
+
+
+def lead_replay(replayed: h.HttpLayer, client: Client, mode: UpstreamMode, way: outbound.Way) -> None:
+    """The same for a request that mitmproxy plays again, whose layer is that of a transparent proxy."""
+    _lead(replayed, client, mode, way)
+    replayed.context.server.via = (mode.scheme, mode.address)
+
+
+def _lead(http_layer: h.HttpLayer, client: Client, mode: UpstreamMode, way: outbound.Way) -> None:
+    http_layer.mode = h.HTTPMode.upstream
+    client.proxy_mode = mode
+    _WAYS[http_layer] = way
 
 
 def stays_here(http_layer: h.HttpLayer, host: str) -> bool:

@@ -93,7 +93,7 @@ class Pooled(Own):
         self.shown.request_body(self.flow.request)
         if not self.turn.ask.thread:
             self.turn.ask = replace(self.turn.ask, thread=thread_in(self._asked()))
-        return self._take(None)
+        return self.masked(pooled=True) or self._take(None)
 
     def head(self, response: http.Response) -> Step:
         assert self.lease is not None

@@ -2,7 +2,7 @@
 
 from mitmproxy import http
 
-from addons import answers, redact
+from addons import answers, redact, redact_check
 from addons.steps import Answer, Loss, Send, Signal, Step
 
 
@@ -18,7 +18,13 @@ class Own:
 
     def start(self) -> Step:
         self.shown.request_body(self.flow.request)
-        return Send(self.shown.wire(self.flow.request), key="")
+        return self.masked(pooled=False) or Send(self.shown.wire(self.flow.request), key="")
+
+    def masked(self, *, pooled: bool) -> Answer | None:
+        """The refusal of a request of which something would leave masked; None for one that can be sent."""
+        again = self.flow.is_replay == "request"
+        what = redact_check.left_in(self.flow.request, self.shown, again=again, pooled=pooled)
+        return Answer(answers.masked(what, again=again)) if what else None
 
     def head(self, response: http.Response) -> Step:
         return Signal.DELIVER

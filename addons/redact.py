@@ -139,6 +139,18 @@ class Shown:
         data.trailers = self._trailers.reveal(data.trailers) if data.trailers else data.trailers
         return wire
 
+    def is_untouched(self, request: http.Request) -> bool:
+        """Whether something was hidden in the request's head, and all of it is where it was."""
+        return request.headers.fields == self._head.shown and request.data.path == self._path[1]
+
+    def said_path(self, path: bytes) -> bool:
+        """Whether the client itself has sent this path, as far as is known."""
+        return self._path[0] in {b"", path}
+
+    def said(self, name: bytes, value: bytes) -> bool:
+        """The same of a header."""
+        return not self._head.was or (name, value) in self._head.was
+
     # The answer
 
     def answer_head(self, response: http.Response) -> None:

@@ -4,8 +4,10 @@ import asyncio
 import functools
 import weakref
 from collections.abc import Callable
+from typing import Any
 
 from mitmproxy import ctx, http
+from mitmproxy.addonmanager import Loader
 from mitmproxy.proxy.layer import NextLayer
 from mitmproxy.websocket import WebSocketMessage
 
@@ -15,6 +17,7 @@ from addons import (
     answers,
     attempts,
     attempts_connections,
+    attempts_replay,
     capture,
     exchange,
     local_socket,
@@ -23,6 +26,7 @@ from addons import (
     redact,
     redact_messages,
     refusals,
+    replays,
     sockets,
     trail,
     turn_log,
@@ -60,14 +64,25 @@ def ask_of(request: http.Request, route: Route, pin: str) -> Ask:
     )
 
 
+type Lead = Callable[[Any, Any], object]
+"""Has the layer of a replayed request, with its client's connection, take the way to the internet."""
+
+
 class Rotator:
     """Puts every intercepted request in the hands of an exchange."""
 
-    def __init__(self, startup: Startup, clients: Clients, turns: turn_log.TurnLog) -> None:
+    def __init__(self, startup: Startup, clients: Clients, turns: turn_log.TurnLog, lead_replay: Lead) -> None:
         self.startup = startup
         self.clients = clients
         self.turns = turns
         self.exchanges: dict[str, own.Own] = {}
+        self.replays = attempts_replay.Replays(self.find, startup.settled.wait, lead_replay)
+
+    def load(self, _: Loader) -> None:
+        self.replays.take_over()
+
+    def done(self) -> None:
+        self.replays.give_back()
 
     def next_layer(self, nextlayer: NextLayer) -> None:
         ctx.master.addons.get("nextlayer").next_layer(nextlayer)
@@ -80,15 +95,27 @@ class Rotator:
 
     @answers.fail_closed
     def requestheaders(self, flow: http.HTTPFlow) -> None:
-        if flow.error or not flow.live or flow.is_replay:
+        if flow.error or not flow.live:
             return
-        target, shown = target_of(flow), self.startup.shown()
+        again = flow.is_replay == "request"
+        target, shown = replays.target_of(flow) if again else target_of(flow), self.startup.shown()
+        route = route_of(target)
+        if again:
+            replays.mask_earlier(flow, self.startup.shown())
+            replays.tidy(flow.request, pooled=route.pooled)
         shown.request_head(flow.request)
         self.exchanges[flow.id] = own.Refused(flow, shown)  # until something better is known
         if flow.response:
             self._answered(flow, shown)
+        elif again and (why := self._why_not(flow, target, route)):
+            flow.response = answers.not_replayed(why)
         else:
-            self._route(flow, route_of(target), shown)
+            self._route(flow, route, shown)
+
+    def _why_not(self, flow: http.HTTPFlow, target: Target, route: Route) -> str:
+        """Why a request is not played again; "" for one that is."""
+        ours, pool = flow.id in self.replays.playing, bool(self.startup.service and len(self.startup.service.pool))
+        return replays.why_not(target, pooled=route.pooled, played_by_us=ours, pool_is_open=pool)
 
     def _answered(self, flow: http.HTTPFlow, shown: redact.Shown) -> None:
         """Words for a client that may not use the proxy. Those to an upgrade are read inside the socket only."""
@@ -109,7 +136,8 @@ class Rotator:
             flow.response = answers.upgrade_refused()
         else:
             flow.request.stream = False  # kept, so that it can be sent again
-            ask = ask_of(flow.request, route, self.clients.account_for(flow.client_conn))
+            pin = "" if flow.is_replay else self.clients.account_for(flow.client_conn)
+            ask = ask_of(flow.request, route, pin)
             pooled = self.exchanges[flow.id] = self.startup.pooled(flow, shown, ask)
             if route is not Route.CATALOGUE:
                 pooled.noted = functools.partial(self.turns.request_over, flow)

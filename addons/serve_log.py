@@ -13,7 +13,6 @@ from typing import Final
 from mitmproxy.addonmanager import AddonManager
 
 from accounts.model import Standing
-from addons import turn_log, upstream_proxy
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +27,7 @@ class Look(StrEnum):
     """What mitmproxy's own options say, in its own form."""
 
 
-SHOWN: Final = frozenset({turn_log.logger.name, upstream_proxy.logger.name, logger.name})
+SHOWN: Final = frozenset({"addons.turn_log", "addons.upstream_proxy", __name__})
 """Whose lines are shown where only turns are."""
 OURS: Final = ("addons", "accounts", "config")
 COLOURS: Final = {logging.WARNING: "33", logging.ERROR: "31"}

@@ -1,5 +1,6 @@
 """Options, and what has to hold before the first request: a pool, and a mitmproxy that is set up for it."""
 
+import asyncio
 import logging
 import re
 from collections.abc import Sequence
@@ -49,6 +50,8 @@ class Startup:
     def __init__(self) -> None:
         self.service: PoolService | None = None
         self.chosen = options.Chosen()
+        self.settled = asyncio.Event()
+        """Set once it is known whether there is a pool."""
 
     def load(self, loader: Loader) -> None:
         options.add_to(loader)
@@ -57,6 +60,12 @@ class Startup:
         self.chosen = options.Chosen.of(ctx.options, ctx.master.addons)
 
     def running(self) -> None:
+        try:
+            self._open()
+        finally:
+            self.settled.set()
+
+    def _open(self) -> None:
         self._force_options()
         self.chosen = options.Chosen.of(ctx.options, ctx.master.addons)  # every addon is there now
         try:
@@ -97,6 +106,7 @@ class Startup:
         return exchange
 
     def done(self) -> None:
+        self.settled.clear()
         if self.service is not None:
             self.service.close()
             self.service = None

@@ -8,6 +8,8 @@ from typing import Protocol
 from mitmproxy import http
 from mitmproxy.proxy import commands
 
+from addons import redact_check
+
 
 class Signal(enum.Enum):
     WAIT = enum.auto()
@@ -28,6 +30,10 @@ class Send:
 
     request: http.Request = field(repr=False)
     key: str
+
+    def __post_init__(self) -> None:
+        """Nothing that is masked can be sent: raises MarkLeft."""
+        redact_check.refuse_marked(self.request)
 
 
 @dataclass(frozen=True, slots=True)

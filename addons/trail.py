@@ -51,6 +51,7 @@ class Trail:
         self._words: list[str] = []
         self._unseen: list[tuple[dict[str, Any], http.Response, bytes]] = []
         """Answers that the client does not get."""
+        forget(flow)
         flow.metadata[f"{PREFIX}transport"] = "websocket" if upgrade else "http"
         flow.metadata[f"{PREFIX}attempts"] = self._attempts
 
@@ -104,7 +105,15 @@ class Trail:
         return self.shown.masked(plain[:MOST_BODY]).decode("utf-8", "replace") + cut
 
     def _tell(self, ending: str) -> None:
-        self.flow.comment = " → ".join(self._words) + ending
+        self.flow.comment = (" → ".join(self._words) or "nobody was asked") + ending
+
+
+def forget(flow: http.HTTPFlow) -> None:
+    """A request begins, which may be one that is played again: what it has come to before holds no more."""
+    for key in [key for key in flow.metadata if key.startswith(PREFIX)]:
+        del flow.metadata[key]
+    if flow.marked in {ROTATED, FAILED}:
+        flow.marked = ""
 
 
 def in_words(account: str, status: int, outcome: Outcome, now: float) -> str:

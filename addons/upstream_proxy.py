@@ -7,9 +7,11 @@ flow: they go out with the CONNECT, and with a plain http request as it is sent.
 
 import logging
 from collections.abc import Sequence
+from typing import Any
 
 from mitmproxy import ctx, exceptions, http
 from mitmproxy.addonmanager import Loader
+from mitmproxy.connection import Client
 from mitmproxy.proxy.layer import NextLayer
 from mitmproxy.proxy.mode_specs import ProxyMode, RegularMode, UpstreamMode
 
@@ -88,6 +90,11 @@ class UpstreamProxy:
         if self.proxy is not None and self.mode is not None:
             client = nextlayer.context.client
             attempts_connections.lead_through(nextlayer.layer, client, self.mode, self.way)
+
+    def lead_replay(self, replayed: Any, client: Client) -> None:
+        """No hook asks about the layer of a request that mitmproxy plays again."""
+        if self.proxy is not None and self.mode is not None:
+            attempts_connections.lead_replay(replayed, client, self.mode, self.way)
 
     def http_connect_upstream(self, flow: http.HTTPFlow) -> None:
         if self.proxy is None or not self.proxy.authorization:
