@@ -53,7 +53,7 @@ class Pooled(Own):
         self.service = service
         self.turn = service.turn(ask)
         self.upgrade = messages.is_upgrade(flow.request)
-        self.trail = trail.Trail(flow, self.turn, shown, upgrade=self.upgrade)
+        self.trail = trail.Trail(flow, self.turn, shown, upgrade=self.upgrade, minor=ask.steady)
         self.noted: turn_log.Noted = turn_log.unheard
         """Told when the request is over."""
         self.ending = b""

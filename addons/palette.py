@@ -8,7 +8,7 @@ from accounts import quota
 from accounts.model import Account, Credentials
 from accounts.selection import Seat, Situation
 from accounts.states import in_words, tell
-from addons import trail
+from addons import story, trail
 from addons.service import PoolService
 from addons.startup import Startup
 from config import clock
@@ -61,8 +61,12 @@ class Palette:
     @_command("rotate.why")
     def why(self, flows: Sequence[flow.Flow]) -> Sequence[str]:
         """Why each account was asked for these flows, and what came of it."""
-        lines = [each for one in flows if isinstance(one, http.HTTPFlow) for each in trail.told(one)]
-        return lines or ["codex-rotate did not serve these flows from the pool."]
+        mine, now = [one for one in flows if isinstance(one, http.HTTPFlow)], clock.now()
+        if ctx.master.addons.get("webaddon") is not None:
+            told = [each for one in mine if (each := story.sentence(one, now))]
+        else:
+            told = [each for one in mine for each in story.rows(one, now)]
+        return told or ["codex-rotate did not serve these flows from the pool."]
 
     def _service(self) -> PoolService:
         if self.startup.service is None:

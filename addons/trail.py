@@ -32,6 +32,8 @@ PREFIX: Final = "codex_rotate."
 MOST_BODY: Final = 16 * 1024
 MOST_TURNS: Final = 100
 FINE: Final = frozenset({Kind.OK, Kind.UPGRADED})
+USUAL: Final = FINE | {Kind.UPGRADE_REFUSED}
+"""What is no failure: on a 426 the client goes on over HTTP, in silence."""
 ROTATED: Final = ":twisted_rightwards_arrows:"
 FAILED: Final = ":no_entry:"
 OURS: Final = "answered by the proxy"
@@ -43,10 +45,14 @@ RECONNECTS: Final = "told to reconnect"
 class Trail:
     """The attempts for one request, as its flow shows them."""
 
-    def __init__(self, flow: http.HTTPFlow, turn: Turn, shown: redact.Shown, *, upgrade: bool) -> None:
+    def __init__(
+        self, flow: http.HTTPFlow, turn: Turn, shown: redact.Shown, *, upgrade: bool, minor: bool = False
+    ) -> None:
+        """`minor`: a request whose failure nobody notices, as the client does without its answer."""
         self.flow = flow
         self.turn = turn
         self.shown = shown
+        self.minor = minor
         self._attempts: list[dict[str, Any]] = []
         self._words: list[str] = []
         self._unseen: list[tuple[dict[str, Any], http.Response, bytes]] = []
@@ -85,8 +91,8 @@ class Trail:
         }
         self._tell(f", {max(0.0, now - self.turn.began):.1f} s{_rotations(self._attempts)}")
         if not self.flow.marked:
-            failed = not self.turn.outcomes or self.turn.outcomes[-1].kind not in FINE
-            self.flow.marked = FAILED if failed else ROTATED if len(self._attempts) > 1 else ""
+            failed = not self.turn.outcomes or self.turn.outcomes[-1].kind not in USUAL
+            self.flow.marked = FAILED if failed and not self.minor else ROTATED if len(self._attempts) > 1 else ""
 
     def nobody(self, reasons: Mapping[str, str]) -> None:
         """No account can serve, so the answer is ours. `reasons` says of each account why not."""
@@ -148,28 +154,3 @@ def _rotations(attempts: Sequence[dict[str, Any]]) -> str:
     accounts = [each["account"] for each in attempts]
     switched = sum(one != other for one, other in pairwise(accounts))
     return "" if not switched else ", 1 rotation" if switched == 1 else f", {switched} rotations"
-
-
-def told(flow: http.HTTPFlow) -> list[str]:
-    """Everything a flow knows of its attempts, a line each; nothing for a flow without any."""
-    metadata = flow.metadata
-    attempts = metadata.get(f"{PREFIX}attempts") or []
-    turns = metadata.get(f"{PREFIX}turns") or []
-    nobody = metadata.get(f"{PREFIX}nobody") or {}
-    if not attempts and not turns and not nobody:
-        return []
-    lines = [flow.comment or str(metadata.get(f"{PREFIX}done", ""))]
-    lines += [f"  {_attempt_told(each)}" for each in attempts]
-    lines += [f"  {label} cannot: {reason}" for label, reason in nobody.items()]
-    for number, turn in enumerate(turns, start=1):
-        lines.append(f"  turn {number}: {turn['done']}, {turn['seconds']:.1f} s")
-        lines += [f"    {_attempt_told(each)}" for each in turn["attempts"]]
-    return lines
-
-
-def _attempt_told(attempt: dict[str, Any]) -> str:
-    why = f", because {attempt['why']}" if attempt["why"] else ""
-    detail = f" ({attempt['detail']})" if attempt["detail"] else ""
-    status = f"{attempt['status']} " if attempt.get("status") else ""
-    kind = str(attempt["kind"]).replace("_", " ")
-    return f"{attempt['account']}{why}: {status}{kind}{detail}, {attempt['seconds']:.1f} s"

@@ -15,7 +15,7 @@ from mitmproxy.websocket import WebSocketMessage
 
 from accounts import quota
 from accounts.origin import PROVIDER_HOST
-from addons import messages, transcript, transcript_request
+from addons import messages, transcript, transcript_request, transcript_socket
 from addons import transcript_text as written
 from addons import transcript_wire as wire
 from addons.capture import CAPTURED
@@ -127,7 +127,7 @@ def document(text: str, status: int, owner: Owner = nobody) -> list[str]:
 
 
 def socket_message(data: bytes, message: WebSocketMessage, seen: http.HTTPFlow | None) -> list[str]:
-    """One message of a socket: a request, or an event of an answer."""
+    """One message of a socket: a request, an event of an answer, or at its end the answer."""
     if message.from_client:
         event = wire.event(wire.text_of(data))
         notes = ["# not passed on"] if message.dropped else []
@@ -136,7 +136,13 @@ def socket_message(data: bytes, message: WebSocketMessage, seen: http.HTTPFlow |
         return notes + _event(event, message.timestamp, nobody)
     label = account_of(seen) if seen is not None else ""
     notes = ["# said by codex-rotate, not by upstream"] if message.injected else []
-    return notes + _event(wire.event(wire.text_of(data)), message.timestamp, lambda _: label)
+    event = wire.event(wire.text_of(data))
+    turn = transcript_socket.turn_of(seen.websocket if seen is not None else None, message, event.kind)
+    if turn is not None:
+        return [*notes, f"event: {name(event.kind or 'none')}", *turn.summary(label, lambda _: label)]
+    if not event.whole or isinstance(event.payload.get("delta"), str):
+        return notes + _event(event, message.timestamp, lambda _: label)
+    return [*notes, transcript_socket.line(event, lambda _: label)]
 
 
 def anything(data: bytes) -> list[str]:

@@ -94,6 +94,12 @@ def listens(port: int) -> bool:
     return True
 
 
+def place(host: str, port: int) -> str:
+    """The URL of a proxy that listens there; one that listens everywhere is found here."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - not bound, but asked
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
 def address(url: str, key: str = "", account: str = "") -> str:
     """The address as a client is to have it, with its key and the handle of the only account that it wants."""
     if not key and not account:

@@ -1,6 +1,8 @@
 """`serve`: the proxy in the foreground, on this machine only, with a certificate authority of its own."""
 
+import errno
 import os
+import shlex
 import socket
 import sys
 from collections.abc import Mapping, Sequence
@@ -13,7 +15,7 @@ import typer
 
 from accounts.errors import NoAccounts, RotateError, UsageError
 from accounts.store import Store
-from cli import local_key, processes
+from cli import local_key, processes, proxies
 from cli.bind_commands import answers, stranded_notes
 from cli.options import AsJson
 from cli.render import say
@@ -21,6 +23,7 @@ from cli.result import Result
 from cli.status_commands import SCRIPT
 from config import clock, paths
 from config.hosts import is_loopback
+from config.proxy_files import Presence
 
 LISTEN: Final = "127.0.0.1:8118"
 ROOT: Final = Path(__file__).resolve().parent.parent
@@ -32,10 +35,28 @@ _START: Final = "import sys; sys.path.insert(0, {root!r}); import codex_rotate; 
 
 
 class PortTaken(RotateError):
-    def __init__(self, host: str, port: int, why: str) -> None:
+    def __init__(self, host: str, port: int, why: str, cause: int | None = None) -> None:
+        way = {
+            errno.EADDRINUSE: "Another program listens there: end it, or choose another port with --listen.",
+            errno.EACCES: "This user may not listen there: choose a port from 1024 on with --listen.",
+            errno.EADDRNOTAVAIL: "This machine does not have that address: choose another one with --listen.",
+        }
         super().__init__(
-            f"Port {port} of {host} cannot be used ({why}). Another proxy may be running there: end it, "
-            "or choose another port with --listen."
+            f"Port {port} of {host} cannot be used ({why}). "
+            + way.get(cause or 0, "Choose another address or port with --listen.")
+        )
+
+
+class PortOurs(RotateError):
+    """A proxy of codex-rotate has the port already."""
+
+    def __init__(self, port: int, there: Presence, home: Path) -> None:
+        ours = Path(there.home) == home
+        stop = "`codex-rotate stop`" if ours else f"`CODEX_ROTATE_HOME={shlex.quote(there.home)} codex-rotate stop`"
+        pool = "the same pool" if ours else "another pool"
+        super().__init__(
+            f"Port {port} has a proxy of codex-rotate already: process {there.pid}, with {pool} ({there.home}). "
+            f"{stop} ends it; another port can be chosen with --listen."
         )
 
 
@@ -196,7 +217,7 @@ def debug_authority(listen: str, now: float) -> Authority:
 
 
 def check_free(host: str, port: int) -> None:
-    """Raises PortTaken while that can still be said in one line."""
+    """Raises PortOurs, PortTaken while that can still be said in one line."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with closing(socket.socket(family, socket.SOCK_STREAM)) as probe:
         if os.name == "posix":
@@ -204,7 +225,10 @@ def check_free(host: str, port: int) -> None:
         try:
             probe.bind((host, port))
         except OSError as e:
-            raise PortTaken(host, port, e.strerror or str(e)) from e
+            there = proxies.ask(proxies.place(host, port), proxies.local_key()).presence
+            if there is not None:
+                raise PortOurs(port, there, paths.home()) from e
+            raise PortTaken(host, port, e.strerror or str(e), e.errno) from e
 
 
 def command(host: str, port: int, confdir: Path, *, web: bool, look: str = "") -> list[str]:
