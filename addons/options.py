@@ -46,6 +46,14 @@ class Chosen:
         return cls(**known, watched=watching.anybody(addons, options))
 
 
+def wrong_choice(options: Options) -> str:
+    """What is wrong with an option that has only certain values, which mitmproxy does not look at; "" for nothing."""
+    for name, allowed in CHOICES.items():
+        if name in options and getattr(options, name) not in allowed:
+            return f"{name} is {getattr(options, name)!r}, and can be {' or '.join(allowed)} only."
+    return ""
+
+
 def add_to(loader: Loader) -> None:
     defaults = {each.name: each.default for each in fields(Chosen)}
     for name, meaning in MEANINGS.items():

@@ -119,7 +119,7 @@ def greet(addons: AddonManager) -> None:
         return
     accounts = [seat.account for seat in startup.service.pool.seats.values()]
     ready = [each for each in accounts if each.enabled and each.standing is Standing.GOOD]
-    logger.info("codex-rotate is ready at %s with %s.", presence.told.url, counted(len(ready), len(accounts)))
+    logger.info("codex-rotate is listening at %s with %s.", presence.told.url, counted(len(ready), len(accounts)))
     if not presence.told.everything:  # that has its own way to be used, which was told before
         logger.info('In another terminal: codex-rotate run codex, or eval "$(codex-rotate env)". Ctrl-C ends it.')
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from mitmproxy import ctx, http
+from mitmproxy import ctx, exceptions, http
 from mitmproxy.addonmanager import Loader
 
-from accounts.errors import NoAccounts, RotateError
+from accounts.errors import NoAccounts, RotateError, UsageError
 from accounts.selection import Ask
 from addons import hook_check, options, redact, selftest
 from addons.capture import Capture
@@ -56,7 +56,10 @@ class Startup:
     def load(self, loader: Loader) -> None:
         options.add_to(loader)
 
-    def configure(self, _: set[str]) -> None:
+    def configure(self, updated: set[str]) -> None:
+        wrong = options.wrong_choice(ctx.options)
+        if wrong and self.settled.is_set() and updated & options.CHOICES.keys():
+            raise exceptions.OptionsError(wrong)
         self.chosen = options.Chosen.of(ctx.options, ctx.master.addons)
 
     def running(self) -> None:
@@ -69,6 +72,8 @@ class Startup:
         self._force_options()
         self.chosen = options.Chosen.of(ctx.options, ctx.master.addons)  # every addon is there now
         try:
+            if wrong := options.wrong_choice(ctx.options):
+                raise UsageError(wrong)
             selftest.check(ctx.options)
             hook_check.check(ctx.master)
             self.service = PoolService(paths.pool_file(), clock.now, settings=settings.load())

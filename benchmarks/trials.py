@@ -141,7 +141,7 @@ async def starts(rig: Rig, book: Book, _: float) -> None:
         def serve() -> None:
             argv = [str(CODEX_ROTATE), "serve", "--listen", f"127.0.0.1:{free_port()}"]
             proxy = proxies.enter_context(processes.Background(argv, environment))
-            proxy.wait_for(["proxy listening at", "accounts from"])
+            proxy.wait_for(["codex-rotate is listening at"])
 
         whats: dict[str, Callable[[], None]] = {
             PYTHON: lambda: run(sys.executable, "-c", "pass"),

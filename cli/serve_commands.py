@@ -71,6 +71,7 @@ INSTEAD: Final[Mapping[str, str]] = {
     "listen_host": "--listen HOST:PORT",
     "listen_port": "--listen HOST:PORT",
     "allow_hosts": "--intercept-all",
+    "rotate_everyone_here": "--everyone-here",
     "confdir": "CODEX_ROTATE_HOME",
     "proxyauth": "`codex-rotate keys add NAME`",
     "scripts": '`mitmdump -s "$(codex-rotate script)" -s YOURS`',

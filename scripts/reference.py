@@ -299,7 +299,7 @@ def answers_of_ours() -> Iterator[tuple[str, str, str]]:
     """Every answer that the proxy makes by itself: its title, when it is given, and what it looks like."""
     from accounts.client_keys import Refusal, Refused
     from accounts.selection import Bar, Exhausted
-    from addons import answers, refusals
+    from addons import answers, refusals, replays
 
     resting = Exhausted(resets_at=NOW + WINDOW, limited=True, plan="plus", reasons={"work": "usage limit"})
     cases = [
@@ -322,6 +322,11 @@ def answers_of_ours() -> Iterator[tuple[str, str, str]]:
         ("The provider signed accounts out one after another, so no further one was asked.", answers.signed_out()),
         ("No attempt brought an answer. The client retries this by itself.", answers.unreachable("connect_failed")),
         *((REFUSALS[why], refusals.refused(Refused(why, "ann"), 400)) for why in Refusal),
+        (
+            "mitmproxy's Replay: the flow has a mark where the client had a secret.",
+            answers.masked("the header authorization", again=True),
+        ),
+        ("mitmproxy's Replay of what cannot be played again.", answers.not_replayed(replays.A_SOCKET)),
         (
             "A WebSocket upgrade that is to go over HTTP instead. The client does so in silence.",
             answers.upgrade_refused(),

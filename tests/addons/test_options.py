@@ -1,9 +1,11 @@
 """What is set is what requests go by, from the moment on that it is set."""
 
+import pytest
 from mitmproxy.addons.dumper import Dumper
+from mitmproxy.exceptions import OptionsError
 from mitmproxy.test import taddons
 
-from addons.options import MEANINGS
+from addons.options import MEANINGS, wrong_choice
 from addons.startup import Startup
 
 
@@ -25,3 +27,17 @@ def test_a_change_counts_at_once() -> None:
         assert startup.chosen.watched
         context.options.update(flow_detail=1)
         assert not startup.chosen.watched
+
+
+def test_a_value_that_an_option_cannot_have_is_said() -> None:
+    """mitmproxy takes any; while the proxy runs, what was set before stays."""
+    startup = Startup()
+    with taddons.context(startup) as context:
+        context.options.update(rotate_transport="pigeon")
+        assert wrong_choice(context.options) == "rotate_transport is 'pigeon', and can be auto or sse only."
+        context.options.update(rotate_transport="sse")
+        assert wrong_choice(context.options) == ""
+        startup.settled.set()
+        with pytest.raises(OptionsError, match="pigeon"):
+            context.options.update(rotate_transport="pigeon")
+        assert (context.options.rotate_transport, startup.chosen.rotate_transport) == ("sse", "sse")

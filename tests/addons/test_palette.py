@@ -112,12 +112,27 @@ def test_why_a_flow_went_where_it_did(service: PoolService) -> None:
         view.add([served])
         told = context.master.commands.call_strings("rotate.why", ["@focus"])
         nothing = context.master.commands.call("rotate.why", [others])
-    assert told == [
-        served.comment,
-        "  a, because it is the oldest of equals: 429 usage limit (limit), 0.4 s",
-        "  b, because it is the only one that can: 200 ok, 1.5 s",
+    first, *steps = told
+    assert first.endswith(" request, under way")
+    assert steps == [
+        "  - a (it is the oldest of equals): 429 usage limit (limit)",
+        "  - b (it is the only one that can): answered",
     ]
     assert nothing == ["codex-rotate did not serve these flows from the pool."]
+
+
+def test_in_mitmweb_a_flow_is_a_sentence(service: PoolService) -> None:
+    """Its command bar shows what a command gives as one text."""
+    served, startup = tflow.tflow(), Startup()
+    served.metadata["codex_rotate.attempts"] = [shown("b", "it is the only one that can", "ok", 200)]
+    startup.service = service
+
+    class WebAddon:
+        """By its name it is known where the command is called."""
+
+    with taddons.context(WebAddon(), Palette(startup)) as context:
+        (told,) = context.master.commands.call("rotate.why", [served])
+    assert told.endswith(" request, under way: b (it is the only one that can): answered.")
 
 
 def test_a_paused_and_a_signed_out_account_say_so(call: Call, store: Store) -> None:

@@ -11,7 +11,7 @@ from accounts.model import Event
 from accounts.outcomes import Kind, Outcome
 from accounts.pool import Lease
 from addons.redact import Shown
-from addons.trail import MOST_BODY, MOST_TURNS, Trail, in_words, turn_over
+from addons.trail import FAILED, MOST_BODY, MOST_TURNS, Trail, in_words, turn_over
 from tests.builders import NOW, pool_of, taken, turn_on
 
 
@@ -62,6 +62,34 @@ def test_a_marker_of_the_user_stays(trail: tuple[Trail, Lease]) -> None:
     shown.over("given up", NOW + 1)
     assert shown.flow.marked == ":eyes:"
     assert shown.flow.comment == "a server error, 1.0 s"
+
+
+@pytest.mark.parametrize(
+    ("kind", "minor", "marked"),
+    [
+        (Kind.SERVER_ERROR, False, FAILED),
+        (Kind.UPGRADE_REFUSED, False, ""),  # the client goes on over HTTP at once
+        (Kind.SERVER_ERROR, True, ""),
+        (Kind.CLIENT_GONE, True, ""),
+    ],
+)
+def test_what_nobody_notices_is_not_marked_as_a_failure(kind: Kind, minor: bool, marked: str) -> None:
+    turn = turn_on(pool_of("a", "b"))
+    lease = taken(turn)
+    shown = Trail(tflow.tflow(), turn, Shown(), upgrade=False, minor=minor)
+    turn.report(lease, Outcome(kind=kind), NOW)
+    shown.follow(None, b"", delivered=False)
+    shown.over("delivered", NOW)
+    assert shown.flow.marked == marked
+
+
+def test_a_flow_that_is_played_again_forgets_what_it_came_to() -> None:
+    flow = tflow.tflow()
+    flow.metadata |= {"codex_rotate.nobody": {"a": "paused"}, "somebody.else": 1}
+    flow.marked = FAILED
+    Trail(flow, turn_on(pool_of("a")), Shown(), upgrade=False)
+    assert (flow.marked, flow.metadata["somebody.else"]) == ("", 1)
+    assert "codex_rotate.nobody" not in flow.metadata
 
 
 def test_turns_of_a_socket_are_bounded() -> None:

@@ -278,7 +278,7 @@ def test_a_message_of_the_client_is_a_request() -> None:
     ("event", "text"),
     [
         ({"type": "response.output_text.delta", "delta": "Hel"}, 'response.output_text.delta: "Hel"\n'),
-        ({"type": "response.created", "response": {"id": "resp_1"}}, "event: response.created\nresponse: resp_1\n"),
+        ({"type": "response.created", "response": {"id": "resp_1"}}, "event: response.created\n"),
         ({"type": "error", "status": 429, **LIMIT}, 'event: error\nended: "error: 429 usage_limit_reached: The'),
     ],
 )

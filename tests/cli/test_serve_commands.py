@@ -21,10 +21,23 @@ import pytest
 
 from accounts.errors import UsageError
 from addons.draining import SAME_SECONDS
+from addons.startup import FORCED
 from certs import ca
 from certs.bundles import certificates
 from cli import processes
-from cli.serve_commands import LISTEN, PortTaken, check_free, debug_authority, own_authority, parse_listen, start
+from cli.serve_commands import (
+    LISTEN,
+    TAKEN,
+    OptionTaken,
+    PortOurs,
+    PortTaken,
+    check_free,
+    debug_authority,
+    own_authority,
+    parse_listen,
+    shown_by,
+    start,
+)
 from config import clock, paths, proxy_files
 from standin import Fault, FaultKind, StandIn
 from tests.cli.conftest import Fill, Run
@@ -34,6 +47,8 @@ from tests.proxy.clients import Http2, turn1
 from tests.users import OTHER, acting_as, why_not
 
 ROTATE = str(MITMDUMP.with_name("codex-rotate"))
+
+MAY_ALL = os.name != "posix" or os.geteuid() == 0 or os.uname().sysname == "Darwin"
 
 
 @pytest.fixture
@@ -77,6 +92,32 @@ def test_a_port_that_is_taken_is_said_before_anything_starts() -> None:
     check_free("127.0.0.1", port)
 
 
+def test_a_port_of_one_of_our_proxies_is_known_as_that(fill: Fill, home: Path, tmp_path: Path) -> None:
+    """Whose it is, and what ends it; one of another pool has to be named."""
+    fill("ann")
+    with serving(home) as (process, _, port):
+        with pytest.raises(PortOurs, match=r"process \d+, with the same pool") as told:
+            check_free("127.0.0.1", port)
+        assert "`codex-rotate stop` ends it" in str(told.value)
+        with pytest.MonkeyPatch.context() as elsewhere:
+            elsewhere.setenv("CODEX_ROTATE_HOME", str(tmp_path / "other"))
+            with pytest.raises(PortOurs, match=rf"another pool .*CODEX_ROTATE_HOME='{home}' codex-rotate stop"):
+                check_free("127.0.0.1", port)
+        stopped(process)
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "words"),
+    [
+        ("192.0.2.1", 8118, "does not have that address"),
+        pytest.param("127.0.0.1", 80, "may not listen there", marks=pytest.mark.skipif(MAY_ALL, reason="may listen")),
+    ],
+)
+def test_a_place_that_cannot_be_is_said_as_what_it_is(host: str, port: int, words: str) -> None:
+    with pytest.raises(PortTaken, match=words):
+        check_free(host, port)
+
+
 def test_an_empty_pool_is_no_reason_to_start(run: Run) -> None:
     ran = run("serve")
     assert ran.code == 3
@@ -110,7 +151,7 @@ def serving(
     assert process.stderr is not None
     output = Output(process.stderr if "--json" in flags else process.stdout)
     try:
-        output.wait_for("codex-rotate: 1 accounts from", seconds=30)
+        output.wait_for(f"codex-rotate is listening at http://127.0.0.1:{port}", seconds=30)
         yield process, output, port
     finally:
         for end in (process.terminate, process.terminate, process.kill):  # killed, it would leave its proxy behind
@@ -370,6 +411,111 @@ def test_a_renewal_is_told_and_bound_clients_follow_it(now: float) -> None:
     assert len(certificates(authority.certificate.read_bytes())) == 2
 
 
+# --- what it shows ---------------------------------------------------------------------------------------------------
+
+
+def test_by_default_a_turn_is_a_line_and_nothing_else_is(upstream: StandIn, home: Path) -> None:
+    """Where it is, how it is used, one line for a turn, and its end; no colours in what is no terminal."""
+    with serving(home, upstream=upstream) as (process, output, port):
+        assert ask(port, home / "ca" / "trusted.pem") == "Hello from acc-1."
+        stopped(process)
+    ready, use, turn, end = output.text().splitlines()
+    assert ready[8:] == f" codex-rotate is listening at http://127.0.0.1:{port} with 1 account."
+    assert "codex-rotate run codex" in use
+    assert re.fullmatch(r"\d\d:\d\d:\d\d python-httpx  \S+.*  ok  \d+\.\d s  20 in \(10 cached\) 3 out", turn)
+    assert end.startswith("The proxy has stopped.")
+    assert "\x1b" not in output.text()
+
+
+def test_a_client_that_leaves_or_does_not_trust_it_is_no_alarm(upstream: StandIn, home: Path) -> None:
+    """One that does not trust it is told to, once."""
+    with serving(home, upstream=upstream) as (process, output, port):
+        for _ in range(3):
+            with pytest.raises(ssl.SSLCertVerificationError), through(port, "chatgpt.com", upstream.ca_file):
+                pass
+            with closing(socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)) as raw:
+                raw.sendall(b"CONNECT chatgpt.com:443 HTTP/1.1\r\nhost: chatgpt.com:443\r\n\r\n")
+                assert raw.recv(4096)
+        output.wait_for("does not trust this proxy")
+        stopped(process)
+    _, _, told, _ = output.text().splitlines()
+    assert "warning: codex-rotate: a client does not trust this proxy for chatgpt.com" in told
+    assert "codex-rotate run codex" in told
+
+
+def test_verbose_is_all_that_mitmproxy_says_too(upstream: StandIn, home: Path) -> None:
+    with serving(home, "--verbose", upstream=upstream) as (process, output, port):
+        ask(port, home / "ca" / "trusted.pem")
+        stopped(process)
+    for words in ("client connect", "POST https://chatgpt.com/backend-api/codex/responses", "python-httpx  "):
+        assert words in output.text()
+
+
+def test_flows_are_saved_and_options_are_set(upstream: StandIn, home: Path, tmp_path: Path) -> None:
+    """For the owner alone: prompts and code are in there."""
+    file = tmp_path / "saved.flow"
+    with serving(home, "-w", str(file), "--set", "rotate_head_timeout=7", upstream=upstream) as (process, _, port):
+        ask(port, home / "ca" / "trusted.pem")
+        stopped(process)
+    assert b"/backend-api/codex/responses" in file.read_bytes()
+    assert file.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("name", sorted(TAKEN))
+def test_an_option_that_it_sets_itself_is_refused(name: str) -> None:
+    with pytest.raises(OptionTaken, match=f"--set {name}: `serve` sets this option itself"):
+        shown_by([f"{name}=1"])
+
+
+def test_what_mitmproxy_must_be_set_to_is_among_them() -> None:
+    assert FORCED.keys() < TAKEN
+
+
+@pytest.mark.parametrize("setting", ["", "=", "=1", "rotate_transport", "a b=1"])
+def test_what_is_no_option_is_wrong_usage(setting: str) -> None:
+    with pytest.raises(UsageError, match="such as"):
+        shown_by([setting])
+
+
+@pytest.mark.parametrize(
+    ("settings", "more", "look", "flags"),
+    [
+        ([], {}, "turns", ["flow_detail=0"]),
+        ([], {"verbose": True}, "more", ["termlog_verbosity=debug"]),
+        ([], {"web": True}, "turns", []),
+        (["flow_detail=2"], {}, "turns", ["flow_detail=2"]),
+        (["termlog_verbosity=debug"], {}, "", ["flow_detail=0", "termlog_verbosity=debug"]),
+    ],
+)
+def test_what_is_shown_follows_what_was_asked_for(
+    settings: list[str], more: dict[str, bool], look: str, flags: list[str]
+) -> None:
+    """mitmproxy takes no option twice."""
+    shown = shown_by(settings, **more)
+    assert (shown.look, list(shown.flags[1::2])) == (look, flags)
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ("rotate_trnsport=sse", "Unknown option(s): rotate_trnsport"),
+        ("flow_detail=loud", "Failed to parse option flow_detail"),
+        ("rotate_transport=pigeon", "rotate_transport"),
+    ],
+)
+def test_an_option_that_nobody_has_is_said_in_mitmproxy_s_words(
+    fill: Fill, home: Path, setting: str, words: str
+) -> None:
+    fill("ann")
+    env = {**plain_environment(), "HOME": str(home.parent), "CODEX_ROTATE_HOME": str(home)}
+    command = [str(MITMDUMP.with_name("codex-rotate")), "serve", "--listen", f"127.0.0.1:{free_port()}"]
+    done = processes.run([*command, "--set", setting], env, ROOT, 60)
+    assert done.code == 1
+    assert words in done.out + done.err
+    assert "Traceback" not in done.out + done.err
+    assert "its last lines say why" in done.out + done.err
+
+
 # --- debugging -------------------------------------------------------------------------------------------------------
 
 
@@ -456,5 +602,5 @@ def test_a_proxy_that_ends_by_itself_is_a_failure(
 def test_what_it_starts_is_mitmproxys_own_tool_from_any_folder(tool: str, tmp_path: Path) -> None:
     """Also where a file of the folder is called like one of our packages."""
     (tmp_path / "addons.py").write_text("raise SystemExit('the wrong addons')")
-    done = processes.run([*start(tool), "--version"], os.environ, tmp_path, PATIENCE)
+    done = processes.run([*start(tool), "--version"], os.environ, tmp_path, 60)
     assert (done.code, done.out[:10]) == (0, "Mitmproxy:"), done.err
