@@ -43,6 +43,10 @@ EXAMPLES: Final = {
         "codex-rotate serve --listen 127.0.0.1:9000",
         "codex-rotate serve --web",
     ),
+    "stop": (
+        "codex-rotate stop",
+        "codex-rotate stop --all --now   # without waiting for turns",
+    ),
     "env": ('eval "$(codex-rotate env)"', "codex-rotate env --proxy http://127.0.0.1:9000"),
     "bind": ("codex-rotate bind --dry-run", "codex-rotate bind"),
     "unbind": ("codex-rotate unbind --dry-run", "codex-rotate unbind"),

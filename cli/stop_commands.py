@@ -123,9 +123,9 @@ def stranger(port: int, environ: Mapping[str, str]) -> str:
     answer = proxies.ask(f"http://127.0.0.1:{port}")
     if answer.presence is not None:
         return f"a proxy of another pool, in {answer.presence.home}"
-    if answer.status == 0:
-        return "" if not proxies.listens(port) else "another program"
-    return "a proxy that asks for a key, of another pool" if answer.status == 407 else "another program"
+    if answer.refused:
+        return "a proxy of another user, or of another pool"
+    return "another program" if answer.status or proxies.listens(port) else ""
 
 
 def stop(found: Sequence[Presence], *, now: bool, environ: Mapping[str, str]) -> Result:

@@ -22,8 +22,8 @@ LEAVING_SECONDS: Final = 5.0
 class Presence:
     """A proxy that runs. `certificate` is that of its authority, `home` our folder that it works with, `url`
     where it listens, `everything` whether it opens the connections to all hosts, for debugging, `stays` whether it
-    goes on without any client. `turns` is told by one that ends: how many turns it still waits for. Such a proxy listens
-    no more, and says so again every second."""
+    goes on without any client. `turns` is told by one that ends: how many turns it still waits for. Such a proxy
+    listens no more, and says so again every second."""
 
     url: str
     pid: int

@@ -357,8 +357,10 @@ def exit_codes() -> set[int]:
         for each in kind.__subclasses__():
             yield from below(each)
 
+    from cli.app import INTERRUPTED
+
     codes = {getattr(each, "exit_code", 1) for base in (RotateError, CaError) for each in below(base)}
-    return {0} | {code for code in codes if isinstance(code, int)}
+    return {0, INTERRUPTED} | {code for code in codes if isinstance(code, int)}
 
 
 def main() -> int:

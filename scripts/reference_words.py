@@ -81,7 +81,8 @@ EXIT_CODES: Final[Mapping[int, str]] = {
     0: "Done.",
     1: "Failed: what happened, and what to do next, is on stderr.",
     2: "Wrong usage: an option, a name or a setting that cannot be meant.",
-    3: "Nothing usable: the pool has no account, or none that can serve.",
+    3: "Nothing usable: the pool has no account, or none that can serve; for `stop`, no proxy runs.",
     126: "`run`: the client's program cannot be started.",
     127: "`run`: the client's program was not found.",
+    130: "Ended with Ctrl-C.",
 }

@@ -44,6 +44,7 @@ NOT_RUN = {
     r"(logout|remove) work( --revoke)?": "asks first, and here nobody answers; tests/cli/test_asking.py",
     r"run .*": "starts a proxy and a client; tests/cli/test_run_commands.py",
     r"serve.*": "goes on until it is stopped; tests/cli/test_serve_commands.py",
+    r"stop.*": "ends proxies, and here none runs; tests/cli/test_stop_commands.py",
     r"bind( --dry-run)?": "needs a proxy that answers; tests/cli/test_bind_commands.py",
     r"ca (un)?install.*": "changes what this machine trusts; tests/cli/test_trust_commands.py",
     r"doctor.*": "looks at the whole machine; tests/cli/test_doctor_commands.py",
