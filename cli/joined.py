@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from accounts.errors import RotateError
 from certs import bundles
 from certs.folder import BUNDLE_FILE, CERTIFICATE_FILE, TOOLS_FILE
 from cli import proxies
-from config import join_file, paths
+from config import access, join_file, paths
 from config.files import write_private
 from config.join_file import BadJoinFile, Invitation
 from config.proxy_files import Presence
@@ -20,11 +20,20 @@ FILE: Final = "proxy.toml"
 
 
 class JoinedUnusable(RotateError):
-    def __init__(self, file: Path, trouble: str) -> None:
-        super().__init__(
-            f"{file} {trouble}. Run `codex-rotate join FILE` again with the key file of whoever runs the proxy, or "
-            "`codex-rotate join --remove`."
-        )
+    """`remedy` is a sentence, where it is known what refuses."""
+
+    def __init__(self, file: Path, trouble: str, remedy: str = "") -> None:
+        again = "Run `codex-rotate join FILE` again with the key file of whoever runs the proxy, or `codex-rotate join "
+        super().__init__(f"{file} {trouble}. {remedy or f'{again}--remove`.'}")
+
+    @classmethod
+    def refused(cls, file: Path, what: str, error: OSError) -> Self:
+        """The file, or a folder on the way to it, cannot be read or written."""
+        culprit = Path(error.filename) if isinstance(error.filename, str) else file
+        found = access.refusal(culprit, error.errno)
+        if found is None:
+            return cls(file, f"{what} ({error.strerror or error})")
+        return cls(file, f"{what} ({found.of(file)})", found.remedy)
 
 
 class JoinedSilent(RotateError):
@@ -64,7 +73,7 @@ def current(environ: Mapping[str, str] = os.environ) -> Invitation | None:
     except FileNotFoundError:
         return None
     except OSError as e:
-        raise JoinedUnusable(file, f"cannot be read ({e.strerror or e})") from e
+        raise JoinedUnusable.refused(file, "cannot be read", e) from e
     except BadJoinFile as e:
         raise JoinedUnusable(file, str(e)) from e
 
@@ -86,7 +95,7 @@ def keep(invitation: Invitation, environ: Mapping[str, str] = os.environ) -> Non
         write_private(place / CERTIFICATE_FILE, trusted)
         write_private(place / FILE, join_file.written(invitation).encode())
     except OSError as e:
-        raise JoinedUnusable(place / FILE, f"cannot be written ({e.strerror or e})") from e
+        raise JoinedUnusable.refused(place / FILE, "cannot be written", e) from e
 
 
 def forget(environ: Mapping[str, str] = os.environ, *, bound: bool = False) -> None:
