@@ -111,7 +111,7 @@ class Play:
             code = screen.ended()
         finally:
             screen.close()
-        self.tell(f"codex {' '.join(words)} on the full screen: exit code {code}", lines)
+        self.tell(f"{' '.join(('codex', *words))} on the full screen: exit code {code}", lines)
         self._looked([line.strip() for line in lines], new)
 
     def _looked(self, lines: list[str], new: list[str]) -> None:
