@@ -43,7 +43,7 @@ def help_command(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Show what a command does, its options and examples. The same as `codex-rotate COMMAND --help`."""
+    """Show what a command does, its options and examples. The same as `--help` after its name."""
     from cli.suggestions import UnknownCommand
 
     root: Any = context.find_root().command
