@@ -68,7 +68,8 @@ newest: setup
 	mkdir -p $(NEWEST)
 	echo mitmproxy >$(NEWEST)/overrides.txt
 	$(VENV)/bin/uv venv --quiet --python "$$(scripts/find-python)" $(NEWEST)/venv
-	$(VENV)/bin/uv pip install --quiet --python $(NEWEST)/venv --upgrade --overrides $(NEWEST)/overrides.txt -e '.[dev]'
+	$(VENV)/bin/uv pip install --quiet --python $(NEWEST)/venv --compile-bytecode --upgrade \
+		--overrides $(NEWEST)/overrides.txt -e '.[dev]'
 	npm install --prefix $(NEWEST) --no-save --no-package-lock --no-audit --no-fund --silent @openai/codex@latest
 	$(NEWEST)/venv/bin/mitmdump --version
 	$(NEWEST)/node_modules/.bin/codex --version
