@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.processes import Background, Finished, ProgramFailed, run
+from cli.processes import STOP_SECONDS, Background, Finished, ProgramFailed, run
+from config import clock
 
 
 def python(code: str) -> list[str]:
@@ -48,3 +49,21 @@ def test_a_server_that_ends_before_it_is_ready_is_told_with_its_last_words() -> 
         server.wait_for(("ready",))
     assert "no such option" in str(failed.value)
     assert str(failed.value).endswith("run the command again.")
+
+
+def test_a_server_that_waits_for_something_is_told_to_end_once_more(tmp_path: Path) -> None:
+    """As a proxy does, which finishes a turn: whoever leaves does not wait for it."""
+    code = (
+        "import signal, threading; told = []\n"
+        "def note(*_):\n"
+        "    told.append(1)\n"
+        f"    open({str(tmp_path / 'told')!r}, 'w').write(str(len(told)))\n"
+        "    if len(told) > 1: raise SystemExit\n"
+        "signal.signal(signal.SIGTERM, note); print('ready', flush=True)\n"
+        "while True: threading.Event().wait(0.05)"
+    )
+    began = clock.monotonic()
+    with Background(python(code), os.environ) as server:
+        server.wait_for(("ready",))
+    assert (tmp_path / "told").read_text() == "2"
+    assert clock.monotonic() - began < STOP_SECONDS
