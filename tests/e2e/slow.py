@@ -17,6 +17,7 @@ from threading import Event, Semaphore
 from typing import Any, Final
 
 from accounts.store import Store
+from cli import proxies
 from config import clock
 from config.proxy_files import Presence
 from standin import ANY_ACCOUNT, Pace
@@ -34,7 +35,7 @@ FIRST: Final = "say hi"
 SECOND: Final = "and again"
 ANSWER: Final = SLOW.said("Hello from acc-1.")
 NEXT: Final = "Here I am again."
-START_SECONDS: Final = 60.0
+START_SECONDS: Final = 120.0
 TURN_SECONDS: Final = 90.0
 BIN: Final = MITMDUMP.parent
 
@@ -96,7 +97,7 @@ def started(desk: Desk, *command: str) -> Iterator[Presence]:
             command, env=desk.environ, cwd=desk.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log
         )
     try:
-        assert eventually(lambda: pids(desk) or process.poll() is not None, START_SECONDS), "it did not start"
+        assert eventually(lambda: answering(desk) or process.poll() is not None, START_SECONDS), "it did not start"
         assert process.poll() is None, said_by(desk)
         (told,) = desk.proxies()
         yield told
@@ -109,6 +110,11 @@ def started(desk: Desk, *command: str) -> Iterator[Presence]:
             process.kill()
             process.wait()
             raise
+
+
+def answering(desk: Desk) -> bool:
+    """Whether a proxy can be used; it is announced a little earlier."""
+    return any(proxies.ask(told.url).presence is not None for told in desk.proxies())
 
 
 def said_by(desk: Desk) -> str:
