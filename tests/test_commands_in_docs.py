@@ -34,6 +34,7 @@ MOST_SECONDS: Final = 60
 
 NOT_EXECUTED: Final = {
     r"make (demo|test)|codex-rotate demo": "what CI runs itself; tests/cli/test_demo.py plays the demo",
+    r"codex-rotate stop --all": "nothing runs there; tests/cli/test_stop_commands.py ends what does",
     r"uv tool .*": "changes what the user has installed; scripts/check_install.py does it elsewhere",
     r'"\$\(pipx environment .*': "there is no pipx here; the same program is started by its name",
     r"\. \.venv/bin/activate": "enters the environment this runs in",
