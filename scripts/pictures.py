@@ -64,7 +64,7 @@ def mitmweb(capture: Path, folder: Path) -> Iterator[str]:
     assert process.stdout is not None
     output = Output(process.stdout)
     try:
-        output.wait_for("Web server listening", seconds=20)
+        output.wait_for("Web server listening", seconds=60)
         yield f"http://127.0.0.1:{port}/?token={word}"
     finally:
         process.terminate()
