@@ -1,9 +1,5 @@
 """A client that may not use the proxy says so at once, in our words, and ends; nothing of it reaches the provider."""
 
-import os
-import pty
-import subprocess
-import sys
 from dataclasses import replace
 
 import pytest
@@ -15,8 +11,8 @@ from cli.run_commands import WITHOUT_DAEMON
 from config import clock
 from tests.e2e.codex import Codex, Ran
 from tests.e2e.conftest import Scene, SetUp
+from tests.e2e.terminal import Screen
 from tests.e2e.test_rotation import SAY_HI, unnoticed
-from tests.e2e.test_run import LEAD, Screen
 
 WRONG = "This codex-rotate proxy does not know the key that this client shows"
 MISSING = "This codex-rotate proxy serves clients with a key only, and this client shows none."
@@ -84,7 +80,7 @@ def test_the_full_screen_client_shows_why(set_up: SetUp, says: str, transport: s
     else:
         words = WRONG if says else MISSING
     seen = len(scene.upstream.requests)
-    screen = Alone(replace(scene.codex, says=says))
+    screen = alone(replace(scene.codex, says=says))
     try:
         screen.wait_for("Ask Codex to do anything")
         screen.type("Say hello.")
@@ -103,18 +99,10 @@ def test_the_full_screen_client_shows_why(set_up: SetUp, says: str, transport: s
     assert len(scene.upstream.requests) == seen
 
 
-class Alone(Screen):
+def alone(codex: Codex) -> Screen:
     """The client by itself on a terminal, with the environment of `env`."""
-
-    def __init__(self, codex: Codex) -> None:
-        trusted = f'[projects."{codex.folder.resolve()}"]\ntrust_level = "trusted"\n'
-        quiet = "".join(f"{name} = {value}\n" for name, _, value in (each.partition("=") for each in QUIET))
-        (codex.home / "config.toml").write_text(quiet + trusted)
-        self.controller, terminal = pty.openpty()
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", LEAD, str(codex.binary), *WITHOUT_DAEMON],
-            env={**codex.environment(), "TERM": "xterm-256color"}, cwd=codex.folder,
-            stdin=terminal, stdout=terminal, stderr=terminal, start_new_session=True,
-        )  # fmt: skip
-        os.close(terminal)
-        self.raw = b""
+    trusted = f'[projects."{codex.folder.resolve()}"]\ntrust_level = "trusted"\n'
+    quiet = "".join(f"{name} = {value}\n" for name, _, value in (each.partition("=") for each in QUIET))
+    (codex.home / "config.toml").write_text(quiet + trusted)
+    environ = {**codex.environment(), "TERM": "xterm-256color"}
+    return Screen([str(codex.binary), *WITHOUT_DAEMON], environ, codex.folder)
