@@ -32,11 +32,13 @@ logger = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Guest:
-    """What is known of one connection: whose it is, what it has said, and what came of its last request."""
+    """What is known of one connection: whose it is, what it has said, and what came of its last request. `inside`: it
+    was let in to the provider's hosts, whether it is welcome or not."""
 
     place: Origin
     said: Introduced = field(default_factory=Introduced)
     decided: Visitor | Refused | None = None
+    inside: bool = False
 
 
 class Clients:
@@ -62,10 +64,19 @@ class Clients:
 
     @answers.fail_closed
     def http_connect(self, flow: http.HTTPFlow) -> None:
+        said = flow.request.headers.pop(HEADER, "")
         opened = re.match(INTERCEPT, f"{flow.request.host}:{flow.request.port}") is not None
-        if opened and self.startup.service is None:
-            return  # each request is refused, with words that the client reads
-        decided = self._judge(flow.client_conn, flow.request.headers.pop(HEADER, ""))
+        guest = self._guest(flow.client_conn)
+        guest.inside = opened
+        try:
+            decided = self._judge(flow.client_conn, said)
+        except Exception as e:
+            if not opened:
+                raise
+            guest.decided = None  # each request is refused, with words that the client reads
+            if self.startup.service is not None:
+                answers.log_defect("a client was not admitted", e)
+            return
         if isinstance(decided, Refused) and not opened:
             flow.response = refusals.refused(decided)
 
@@ -81,7 +92,11 @@ class Clients:
 
     def server_connect(self, data: server_hooks.ServerConnectionHookData) -> None:
         """Behind the answers above: whatever a client that was refused sends in its connection, it ends here."""
-        if isinstance(self._decided(data.client), Refused):
+        guest = self._guests.get(data.client)
+        if guest is None or isinstance(guest.decided, Visitor):
+            return
+        failed = guest.inside and self.startup.service is not None  # before that mitmproxy is not set up for us
+        if failed or guest.decided is not None:
             data.server.error = "codex-rotate: this client may not use the proxy"
 
     def account_for(self, client: connection.Client) -> str:
@@ -106,13 +121,17 @@ class Clients:
         decided = self._judge(client)
         return decided if isinstance(decided, Refused) else None
 
+    def _guest(self, client: connection.Client) -> Guest:
+        """Of one that nobody has announced it is not known whose it is."""
+        return self._guests.setdefault(client, Guest(Origin.UNTOLD if _is_here(client) else Origin.ELSEWHERE))
+
     def _decided(self, client: connection.Client) -> Visitor | Refused | None:
         guest = self._guests.get(client)
         return guest.decided if guest is not None else None
 
     def _judge(self, client: connection.Client, header: str | None = None) -> Visitor | Refused:
         """`header`: what the client says of itself now; None leaves it at what it said before."""
-        guest = self._guests.setdefault(client, Guest(Origin.UNTOLD if _is_here(client) else Origin.ELSEWHERE))
+        guest = self._guest(client)
         if header is not None:
             guest.said = introduced(header)
         before, guest.decided = guest.decided, None  # until it is known

@@ -204,6 +204,24 @@ def test_a_pool_that_is_not_open_lets_nobody_in(clients: Clients) -> None:
     assert status(inside) == 503
 
 
+def test_where_judging_failed_nothing_is_connected_to_either(clients: Clients, service: PoolService) -> None:
+    """The client is let in to be told of the defect, and no further; to other hosts it is not let in at all."""
+    flow, other = (
+        connected(clients, connect("127.0.0.1")),
+        connected(clients, connect("127.0.0.1", host="example.test")),
+    )
+    service.client_keys = None  # type: ignore[assignment]
+    clients.http_connect(flow)
+    clients.http_connect(other)
+    assert (status(flow), status(other)) == (0, 503)
+    clients.requestheaders(inside := asks(flow, "POST", RESPONSES))
+    assert status(inside) == 503
+    data = ServerConnectionHookData(tflow.tserver_conn(), flow.client_conn)
+    data.server.error = None
+    clients.server_connect(data)
+    assert data.server.error
+
+
 def test_the_credential_leaves_the_request(clients: Clients) -> None:
     """Nothing that shows or sends the request later may have it."""
     flow = connect("127.0.0.1", "work:secret")

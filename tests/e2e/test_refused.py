@@ -100,7 +100,7 @@ def test_the_full_screen_client_shows_why(set_up: SetUp, says: str, transport: s
 
 
 def alone(codex: Codex) -> Screen:
-    """The client by itself on a terminal, with the environment of `env`."""
+    """The client by itself on a terminal."""
     trusted = f'[projects."{codex.folder.resolve()}"]\ntrust_level = "trusted"\n'
     quiet = "".join(f"{name} = {value}\n" for name, _, value in (each.partition("=") for each in QUIET))
     (codex.home / "config.toml").write_text(quiet + trusted)

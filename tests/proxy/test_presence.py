@@ -126,6 +126,7 @@ def test_with_keys_a_command_of_the_owner_still_finds_it(bench: Bench) -> None:
     assert eventually(lambda: running(environ))
     secret = new_secret()
     bench.store.put_client_key("local", secret, clock.now()).result()
+    bench.store.put_client_key("ann", new_secret(), clock.now()).result()
     with http1(bench.proxy, says=f"-:{secret}") as client:
         assert turn1(client, bench.headers()).completed
         assert eventually(lambda: ask(bench.proxy.url).status == 407)
@@ -133,7 +134,8 @@ def test_with_keys_a_command_of_the_owner_still_finds_it(bench: Bench) -> None:
         (bench.folder / "rotate" / "client.key").write_text(f"{secret}\n")
         assert [told.url for told in running(environ)] == [bench.proxy.url]
     (bench.folder / "rotate" / "client.key").unlink()
-    bench.store.remove_client_key("local").result()
+    for name in ("local", "ann"):
+        bench.store.remove_client_key(name).result()
 
 
 @pytest.mark.parametrize(
