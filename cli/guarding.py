@@ -62,19 +62,24 @@ class Guard:
             self._try_to_replace()
 
     def _try_to_replace(self) -> None:
-        held = False
-        while not held and not self._over.is_set():
+        held, why = False, ""
+        while not held:
             now = clock.monotonic()
             self._deaths = [*(each for each in self._deaths if now - each < WITHIN_SECONDS), now]
             if len(self._deaths) >= DEATHS:
-                self.given_up = f"{DEATHS} times within a minute; the last time: {self._death()}"
+                self.given_up = f"{DEATHS} times within a minute; the last time: {why or self._death()}"
                 return
-            held = self._took_over()
+            if self._over.is_set():
+                return
+            try:
+                held, why = self._took_over(), ""
+            except proxies.ProxyDidNotStart as e:  # or it died just then: as good as a death
+                why = str(e)
         if self._over.is_set():
             self._hold.close()
 
     def _took_over(self) -> bool:
-        """Whether there is another one that we hold, or will never be."""
+        """Whether there is another one that we hold, or will never be. Raises ProxyDidNotStart."""
         before = self._current
         url = before.presence.url
         parts = urlsplit(url)
@@ -84,6 +89,8 @@ class Guard:
         except PortTaken:
             self.given_up = f"{before.ending or 'it has left no word'}, and another program has its address {url} now"
             return True
+        except proxies.ProxyDidNotStart:
+            raise
         except (RotateError, CaError, OSError) as e:
             self.given_up = f"{self._death()}; and no other could be started: {e}"
             return True

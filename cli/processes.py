@@ -107,13 +107,13 @@ def detached(argv: Sequence[str], env: Mapping[str, str], log: Path) -> Program:
         os.close(handle)
 
 
-def ending(program: Program, seconds: float) -> str:
-    """How a program that we have started ended, in words. Waits for so long at most. Raises StillRunning."""
+def ending(program: Program, seconds: float) -> int:
+    """The code with which a program that we have started ended, negative for a signal. Waits for so long at most.
+    Raises StillRunning."""
     try:
-        code = program.wait(seconds)
+        return program.wait(seconds)
     except subprocess.TimeoutExpired:
         raise StillRunning from None
-    return f"killed by signal {-code}" if code < 0 else f"exit code {code}"
 
 
 def ask_to_end(number: int) -> None:

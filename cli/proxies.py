@@ -164,9 +164,13 @@ class Started:
         """How it ended, as far as that can be told: it can to its parent."""
         if self.program is None:
             return ""
-        with suppress(processes.StillRunning):
-            return processes.ending(self.program, ENDING_SECONDS)
-        return "it was told to"
+        try:
+            code = processes.ending(self.program, ENDING_SECONDS)
+        except processes.StillRunning:  # it finishes its turns
+            code = 0
+        if code == 0:
+            return "it was told to"
+        return f"killed by signal {-code}" if code < 0 else f"exit code {code}"
 
 
 def start(argv: Sequence[str], environ: Mapping[str, str]) -> Started:

@@ -4,7 +4,7 @@ import os
 import signal
 import socket
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -91,7 +91,7 @@ def test_one_that_is_told_to_end_is_replaced_at_once(world: World) -> None:
     another(world, told)
     code, _, err = world.ended(process, "")
     assert code == 0
-    assert "the proxy ended (exit code 0)" in err
+    assert "the proxy ended (it was told to)" in err
 
 
 def test_after_three_deaths_within_a_minute_it_gives_up_and_says_why(world: World) -> None:
@@ -101,11 +101,11 @@ def test_after_three_deaths_within_a_minute_it_gives_up_and_says_why(world: Worl
     for _ in range(2):
         kill(told)
         told = another(world, told)
+        assert process.stderr is not None
+        assert process.stderr.readline().endswith("another one runs at the same address since.\n")
     kill(told)
-    code, out, err = world.ended(process, "")
-    assert (code, out) == (1, "done\n")
-    *lines, last = err.splitlines()
-    assert len(lines) == 2
+    code, out, last = world.ended(process, "")
+    assert (code, out, last.count("\n")) == (1, "done\n", 1)
     assert "3 times within a minute; the last time: killed by signal 9. The conversation is not lost" in last
     assert running(world.environ) == []
 
@@ -122,11 +122,21 @@ def test_an_address_that_another_program_has_by_then_is_given_up(world: World) -
             assert eventually(lambda: bound(other, port))  # its threads may be there for a moment longer
             other.listen()
         other.settimeout(PATIENCE)
-        for _ in range(3):  # to hold it, to hear what it is, and for another one of ours
-            other.accept()[0].close()
+        if not asked(other):  # it was still quick enough to hold on, and asks what that is
+            asked(other)
+            asked(other)
         code, _, err = world.ended(process, "")
     assert code == 1
     assert f"killed by signal 9, and another program has its address {told.url} now" in err
+
+
+def asked(server: socket.socket) -> bool:
+    """Whether the next connection asks something: one that only holds on says nothing."""
+    with closing(server.accept()[0]) as one:
+        one.settimeout(0.5)
+        with suppress(TimeoutError):
+            return one.recv(4096) != b""
+    return False
 
 
 def bound(one: socket.socket, port: int) -> bool:
@@ -145,10 +155,10 @@ def test_what_cannot_be_started_again_is_told_with_its_reason(world: World) -> N
         file.unlink()
     kill(told)
     logs = world.home / "logs"
-    assert eventually(lambda: any("exiting" in log.read_text() for log in logs.glob("started-*")), 30)
+    assert eventually(lambda: sum("exiting" in log.read_text() for log in logs.glob("started-*")) == 2, 60)
     code, _, err = world.ended(process, "")
     assert code == 1
-    assert "no other could be started: The proxy did not start." in err
+    assert "3 times within a minute; the last time: The proxy did not start." in err
     assert "codex-rotate login" in err
 
 
