@@ -30,11 +30,9 @@ from cli.verify_commands import (
     hints,
     in_words,
 )
-from config import clock, paths
+from config import clock, paths, version
 
 CATALOGUE: Final = "codex/models"
-VERSION: Final = "0.169.0"
-"""Of the client whose models are asked for: the newest that this release was tried with."""
 
 
 def add_to(app: typer.Typer) -> None:
@@ -94,7 +92,7 @@ def models_url(base_url: str, account: Account) -> str:
     ValueError for an account whose host is not the provider's."""
     host = origin.host_of(account)
     own = base_url.replace(f"https://{origin.HOME_HOST}/", f"https://{host}/", 1)
-    return f"{own.rstrip('/')}/{CATALOGUE}?client_version={VERSION}"
+    return f"{own.rstrip('/')}/{CATALOGUE}?client_version={version.CLIENT}"
 
 
 def read_models(answer: Answer) -> str:

@@ -12,9 +12,10 @@ from cli.client_login import Login, elsewhere, kept_login, settings_in
 from cli.doctor_finding import Findings, note, ok, problem, told, warning
 from cli.run_commands import CLIENT, INSTALL
 from config import paths
+from config.version import CLIENT as NEWEST_CLIENT
 
 SECONDS: Final = 15.0
-TRIED: Final = (0, 169, 0)
+TRIED: Final = tuple(map(int, NEWEST_CLIENT.split(".")))
 """The newest client that this release was tried with."""
 AGENT_IDENTITY: Final = "use_agent_identity"
 _VERSION: Final = re.compile(r"codex-cli (\d+)\.(\d+)\.(\d+)")

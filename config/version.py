@@ -1,8 +1,12 @@
-"""Which codex-rotate this is."""
+"""Which codex-rotate this is, and which official client it was tried with."""
 
 import tomllib
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Final
+
+CLIENT: Final = "0.171.0"
+"""The newest official client that this release was tried with: the one of tests/e2e."""
 
 CLONE = Path(__file__).resolve().parent.parent / "pyproject.toml"
 

@@ -1,5 +1,6 @@
 """The version is the one of the code that runs."""
 
+import json
 import tomllib
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
@@ -15,6 +16,11 @@ def test_of_the_clone() -> None:
     """In a clone, pyproject.toml says it."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     assert version.current() == project["version"]
+
+
+def test_the_client_that_was_tried_is_the_one_of_the_end_to_end_tests() -> None:
+    wanted = json.loads((ROOT / "tests" / "e2e" / "package.json").read_text("utf-8"))
+    assert wanted["dependencies"]["@openai/codex"] == version.CLIENT
 
 
 @pytest.mark.parametrize("beside", [None, "not [toml", '[project]\nname = "other"\nversion = "9"'])
