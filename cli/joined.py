@@ -107,7 +107,7 @@ def forget(environ: Mapping[str, str] = os.environ, *, bound: bool = False) -> N
         for name in names:
             (place / name).unlink(missing_ok=True)
     except OSError as e:
-        raise JoinedUnusable(place / FILE, f"cannot be removed ({e.strerror or e})") from e
+        raise JoinedUnusable.refused(place / FILE, "cannot be removed", e) from e
     with suppress(OSError):
         place.rmdir()
 
