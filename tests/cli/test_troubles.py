@@ -69,7 +69,7 @@ BACKUPS: Final = works("backup list", "mine")
 EXPORT: Final = works("export bob --out {out}", "The login of bob was written", writes="out/new.json")
 REMOVE: Final = works("remove cy --yes", "Its login is still in a backup: `codex-rotate backup list`", cy=0)
 ALL: Final = (IMPORT, PULL, PUSH, STATUS, EXPORT, BACKUP, LIST, REMOVE)
-RENEWED: Final = works("import {auth}", "ann (ann@example.com) was renewed", ann=2)
+RENEWED: Final = works("import {auth}", "It was renewed and keeps its label", ann=2)
 NO_ROOM: Final = "Check who may write to its folder and that the disk has room"
 AGAIN: Final = "run the command again"
 ASIDE: Final = "left untouched: move it aside, then restore a backup (`codex-rotate backup list`)"
