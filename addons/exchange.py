@@ -87,7 +87,7 @@ class Pooled(Own):
 
     def streaming(self) -> None:
         self.replayable = False
-        logger.debug("codex-rotate: the body of this request is too large to keep: sent once, never retried")
+        logger.info("codex-rotate: the body of this request is too large to keep: sent once, never retried")
 
     def start(self) -> Step:
         self.shown.request_body(self.flow.request)
