@@ -110,7 +110,7 @@ def test_the_other_end_s_certificate_is_checked_before_the_token_leaves(
     corporate: Corporate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("SSL_CERT_FILE")
-    with pytest.raises(OSError, match="TLS failed behind the proxy .*SSL_CERT_FILE"):
+    with pytest.raises(OSError, match=r"TLS failed behind the proxy .*SSL_CERT_FILE"):
         post_json(REAL, {"refresh_token": "x"}, never)
 
 

@@ -72,7 +72,7 @@ def test_a_file_it_cannot_read_stays_as_it_is(path: Path, kind: str, error: type
 def test_a_folder_in_the_way(path: Path) -> None:
     """What the file system refuses is said in one sentence with a way out."""
     path.mkdir(parents=True)
-    with pytest.raises(StoreUnusable, match="it is a folder, where a file has to be.*Move it aside"):
+    with pytest.raises(StoreUnusable, match=r"it is a folder, where a file has to be.*Move it aside"):
         Store(path)
 
 
