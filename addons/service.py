@@ -99,7 +99,8 @@ class PoolService:
 
     def failed(self, account: Account, outcome: Outcome) -> None:
         """An attempt has failed: a line for who looks closely, and for the owner if the account is lost by it."""
-        logger.debug("codex-rotate: %s: %s (%s)", account.label, outcome.kind, outcome.detail)
+        level = logging.WARNING if outcome.kind is Kind.PROXY_FAILED else logging.DEBUG  # no account can mend that
+        logger.log(level, "codex-rotate: %s: %s (%s)", account.label, outcome.kind, outcome.detail)
         if outcome.rule.standing is not None:
             self._needs_owner(account, outcome.rule.standing)
 

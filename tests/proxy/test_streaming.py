@@ -155,6 +155,7 @@ def test_a_client_that_leaves_while_a_token_is_renewed_is_not_asked_for(bench: B
         assert client.answer(client.ask(bench.headers(), method="GET", path="/backend-api/wham/usage", body=b"")).ended
         bench.upstream.release()
         bench.upstream.wait_for(lambda: [one.ok for one in bench.upstream.refreshes] == [True])
+        assert bench.happened(bench.first, "refreshed")  # the proxy has it as well
         assert client.turn(bench.headers()).text == bench.first.answer
     assert bench.served_by() == ["first", "first"]
     assert len(bench.upstream.refreshes) == 1
