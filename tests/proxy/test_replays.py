@@ -3,11 +3,13 @@
 import json
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 from mitmproxy import http
+from mitmproxy.exceptions import FlowReadException
 from mitmproxy.io import FlowReader, FlowWriter
 
 from standin import Account, Fault, FaultKind, SeenRequest, StandIn
@@ -136,8 +138,11 @@ class Behind(Proxy):
 
 
 def read(file: Path) -> list[http.HTTPFlow]:
-    with file.open("rb") as saved:
-        return [each for each in FlowReader(saved).stream() if isinstance(each, http.HTTPFlow)]
+    """What is there in full by now: mitmproxy may still be writing."""
+    found: list[http.HTTPFlow] = []
+    with file.open("rb") as saved, suppress(FlowReadException):
+        found.extend(each for each in FlowReader(saved).stream() if isinstance(each, http.HTTPFlow))
+    return found
 
 
 def told(asked: dict[str, list[SeenRequest]]) -> str:
