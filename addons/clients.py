@@ -10,14 +10,14 @@ are answered here, and nothing is connected to for them.
 import logging
 import re
 import weakref
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from mitmproxy import connection, http
 from mitmproxy.proxy import server_hooks
 
-from accounts.client_keys import Doors, Introduced, Origin, Refused, Visitor, admitted, introduced, origin
+from accounts.client_keys import Doors, Introduced, Origin, Refusal, Refused, Visitor, admitted, introduced, origin
 from accounts.model import fingerprint
 from addons import answers, refusals
 from addons.routes import INTERCEPT
@@ -26,6 +26,15 @@ from config import peer_credentials
 from config.hosts import is_loopback
 
 HEADER: Final = "proxy-authorization"
+REMEDIES: Final[Mapping[Refusal, str]] = {
+    Refusal.KEY_NEEDED: "it shows no key: `codex-rotate keys add NAME --host HOST` makes one",
+    Refusal.KEY_UNKNOWN: "it shows a key that this pool does not know: `codex-rotate keys list` shows those it knows",
+    Refusal.KEY_REMOVED: "it still shows the key of {name}, which was removed",
+    Refusal.OTHER_USER: "it is another user's of this machine: `codex-rotate keys add NAME --host HOST` makes a key "
+    "for one of them, `serve --everyone-here` lets all of them in",
+    Refusal.USER_UNTOLD: "this system does not say whose it is: `codex-rotate keys add NAME` makes a key",
+}
+"""What the owner of the proxy reads of a client that was refused; see refusals.py for what its user reads."""
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +62,7 @@ class Clients:
         self._uid_of = uid_of
         self._own = peer_credentials.own_uid()
         self._guests: MutableMapping[connection.Client, Guest] = weakref.WeakKeyDictionary()
+        self._warned: set[Refused] = set()
         self._served: dict[str, str] = {}
         """The names of the keys that have been shown, by their digests: of one that is gone we can say so."""
 
@@ -143,8 +153,14 @@ class Clients:
             service.sync()  # the key may be quite new
             guest.decided = self._admitted(guest)
         if isinstance(guest.decided, Refused) and guest.decided != before:
-            logger.info("codex-rotate: a client is refused (%s): %s", guest.place, guest.decided.why)
+            self._tell(guest.decided)
         return guest.decided
+
+    def _tell(self, refused: Refused) -> None:
+        """A client tries again and again: its kind is a warning once, and news for those who look closely later."""
+        level = logging.INFO if refused in self._warned else logging.WARNING
+        self._warned.add(refused)
+        logger.log(level, "codex-rotate: a client is refused: %s", REMEDIES[refused.why].format(name=refused.name))
 
     def _admitted(self, guest: Guest) -> Visitor | Refused:
         keys = self.startup.opened().client_keys

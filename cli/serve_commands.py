@@ -142,7 +142,9 @@ def parse_listen(listen: str, *, keyed: bool = False) -> tuple[str, int]:
     host, _, number = listen.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
     if not host or not number.isascii() or not number.isdigit() or not 0 < int(number) < 65536:
-        raise UsageError(f"--listen needs an address and a port, such as {LISTEN}; {listen!r} is none.")
+        alone = listen.removeprefix(":")
+        meant = f" Did you mean 127.0.0.1:{alone}?" if alone.isascii() and alone.isdigit() else ""
+        raise UsageError(f"--listen needs an address and a port, such as {LISTEN}; {listen!r} is none.{meant}")
     if not keyed and not is_loopback(host):
         raise UsageError(
             f"{host} can be reached by others, who could use your accounts. Make a key for each client first "

@@ -1,11 +1,11 @@
 # ruff: noqa: INP001 - scripts/ holds programs
 """The official CLI under `codex-rotate run` for ten minutes, at the world's pace and with pauses; what its user saw.
 
-    .venv/bin/python -m scripts.ten_minutes [MINUTES]
+    [ROTATE_BIN=COMMAND] .venv/bin/python -m scripts.ten_minutes [MINUTES]
 
 Over a WebSocket and over HTTP side by side: `codex exec`, the same thread resumed, the full screen, and the full screen
-resumed. Nothing leaves this machine. It ends with the act that is under way when the time is up; exit code 1 when
-somebody would have noticed something.
+resumed. ROTATE_BIN names a `codex-rotate` that was installed another way. Nothing leaves this machine. It ends with the
+act that is under way when the time is up; exit code 1 when somebody would have noticed something.
 """
 
 import json

@@ -75,6 +75,16 @@ def status(flow: http.HTTPFlow) -> int:
     return flow.response.status_code if flow.response else 0
 
 
+def test_a_kind_of_refused_client_is_a_warning_once(clients: Clients, caplog: pytest.LogCaptureFixture) -> None:
+    """A client that is refused tries a dozen times; its owner reads of it once, and what lets it in."""
+    caplog.set_level("INFO")
+    for port in (OTHERS, OTHERS, UNTOLD):
+        clients.http_connect(connected(clients, connect("127.0.0.1", port=port)))
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO", "WARNING"]
+    assert "another user's" in caplog.messages[0]
+    assert "`codex-rotate keys add NAME" in caplog.messages[0]
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="another system does not tell whose a connection is")
 @pytest.mark.parametrize("peer", ["127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1"])
 def test_without_keys_the_owner_may(clients: Clients, peer: str) -> None:

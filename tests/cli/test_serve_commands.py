@@ -77,6 +77,12 @@ def test_what_is_no_address_is_wrong_usage(listen: str) -> None:
         parse_listen(listen)
 
 
+@pytest.mark.parametrize("listen", ["9000", ":9000"])
+def test_a_port_alone_is_answered_with_an_address(listen: str) -> None:
+    with pytest.raises(UsageError, match=r"Did you mean 127\.0\.0\.1:9000\?"):
+        parse_listen(listen)
+
+
 @pytest.mark.parametrize("listen", ["0.0.0.0:8118", "[::]:8118", "192.168.1.5:8118", "example.com:8118"])
 def test_an_address_that_others_can_reach_is_refused(listen: str) -> None:
     """Whoever reaches the proxy uses the accounts."""

@@ -17,7 +17,8 @@ from tests.corporate import Corporate
 from tests.e2e.codex import Ran, finish
 from tests.harness import MITMDUMP, eventually, fill, plain_environment, write_login
 
-ROTATE: Final = str(MITMDUMP.with_name("codex-rotate"))
+ROTATE: Final = os.environ.get("ROTATE_BIN") or str(MITMDUMP.with_name("codex-rotate"))
+"""The command that is tried: this clone's, or one that was installed another way."""
 RESPONSES: Final = "/backend-api/codex/responses"
 
 
