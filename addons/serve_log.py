@@ -35,6 +35,7 @@ WORDS: Final = {logging.WARNING: "warning: ", logging.ERROR: "error: "}
 UNTRUSTED_SECONDS: Final = 60.0
 """So long it is not said again that clients do not trust the proxy for a host."""
 
+_PAGE_ACCESS: Final = "tornado.access"
 _PLACE: Final = re.compile(r"Web server listening at ")
 _FAILED: Final = r"Client TLS handshake failed\. "
 _UNTRUSTED: Final = re.compile(_FAILED + r"The client does not trust the proxy's certificate for (\S+)")
@@ -61,6 +62,8 @@ class Turns(logging.Filter):
             return record.name in SHOWN or _PLACE.match(record.getMessage()) is not None
         if record.name.startswith(OURS):
             return True
+        if record.name == _PAGE_ACCESS and record.levelno < logging.ERROR:
+            return False  # mitmweb asks itself for a file that it does not have
         if record.exc_info and isinstance(record.exc_info[1], ConnectionError):
             return False  # somebody has left in the middle of something
         said = record.getMessage()

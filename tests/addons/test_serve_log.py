@@ -41,6 +41,8 @@ def record(
             "mitmproxy.proxy.server",
             False,
         ),
+        ("404 GET /src/css/vendor.less (127.0.0.1)", logging.WARNING, "tornado.access", False),
+        ("500 GET / (127.0.0.1)", logging.ERROR, "tornado.access", True),
         ("TLS Error: unexpected eof", logging.WARNING, "mitmproxy.proxy.server", False),
         ("Server TLS handshake failed. Certificate verify failed", logging.WARNING, "mitmproxy.proxy.server", True),
         ("mitmproxy has crashed!", logging.ERROR, "mitmproxy.proxy.server", True),
