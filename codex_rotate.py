@@ -72,15 +72,15 @@ def _leave(*_: object) -> None:
 
 def proxy(tool: str, look: str = "") -> None:
     """What `serve` and `run` start: `mitmdump` or `mitmweb`, with the arguments of the process. `look` is how its log
-    is shown (addons/serve_log.py)."""
+    is shown (addons/recording/serve_log.py)."""
     claim_names()
     import signal
 
     if hasattr(signal, "pthread_sigmask"):  # a thread that starts us may have kept every signal from itself
         signal.pthread_sigmask(signal.SIG_UNBLOCK, signal.valid_signals())
-    from addons import masters
+    from addons.attempts import hook_index
 
-    masters.TOOLS[tool](look)
+    hook_index.TOOLS[tool](look)
 
 
 def _place(name: str) -> "Path | None":

@@ -13,11 +13,11 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-from accounts import quota
+from accounts.choice import quota
+from accounts.choice.quota import Window
+from accounts.choice.reset_times import LONGEST
+from accounts.choice.selection import Bar, Barred, Seat, Situation, barred
 from accounts.model import Account, Credentials
-from accounts.quota import Window
-from accounts.resets import LONGEST
-from accounts.selection import Bar, Barred, Seat, Situation, barred
 from accounts.states import Told, tell
 
 HOUR: Final = 3600.0

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from itertools import pairwise
 from typing import NamedTuple
 
+from accounts.choice.decision_record import DECISION, Record, read_record
 from accounts.model import Event
-from accounts.records import DECISION, Record, read_record
 
 
 class Decision(NamedTuple):
@@ -50,7 +50,7 @@ def tally(events: Iterable[Event]) -> Tally:
 
 
 def _record(event: Event) -> Record:
-    """As accounts.turn reads it, and with times that can be shown."""
+    """As accounts.choice.turn reads it, and with times that can be shown."""
     try:
         told = read_record(event)
     except (OverflowError, RecursionError):

@@ -5,10 +5,10 @@ import tomllib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
-from accounts.pool import Pool, key_named
-from accounts.selection import Policy, Seat, Situation, Strategy
+from accounts.choice.pool import Pool, key_named
+from accounts.choice.selection import Policy, Seat, Situation, Strategy
 from accounts.states import Told, tell_all
-from accounts.store import Store
+from accounts.store.store import Store
 from config import paths
 
 if TYPE_CHECKING:  # pydantic takes a while to load: whoever has settings has it already

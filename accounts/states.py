@@ -1,16 +1,16 @@
 """What an account is doing now, in one word for programs and a few for people: the only place that says it. Pure.
 
-The truth is that of selection (accounts/selection.py): what keeps an account from being chosen now, else what puts it
-behind the others. Every command, the palette and the report tell an account by these words.
+The truth is that of selection (accounts/choice/selection.py): what keeps an account from being chosen now, else what
+puts it behind the others. Every command, the palette and the report tell an account by these words.
 """
 
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from accounts import quota
+from accounts.choice import quota
+from accounts.choice.selection import Bar, Seat, Situation, back_at, barred, tired
 from accounts.model import Credentials
-from accounts.selection import Bar, Seat, Situation, back_at, barred, tired
 from config.local_time import clock_time
 
 

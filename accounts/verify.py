@@ -10,13 +10,13 @@ from enum import StrEnum
 from typing import Final
 from urllib.parse import urlsplit
 
-from accounts import quota
+from accounts.choice import quota
+from accounts.choice.outcomes import Kind, Reply, classify, error_of
+from accounts.choice.quota import Window
 from accounts.errors import UnsafeBackend
 from accounts.model import Account, Credentials, Standing
-from accounts.oauth import Renewal
-from accounts.outcomes import Kind, Reply, classify, error_of
-from accounts.quota import Window
-from config.hosts import is_loopback
+from accounts.tokens.oauth import Renewal
+from config.network.hosts import is_loopback
 
 AHEAD: Final = 60.0
 """Seconds before its end at which a token counts as expired: it has to last for the question."""

@@ -1,17 +1,17 @@
 """The mitmproxy side. The order of this list is the order of the hooks."""
 
-from addons.buffers import Buffers
+from addons.attempts.buffers import Buffers
 from addons.clients import Clients
+from addons.commands import KeptFlows, Palette
+from addons.discovery import Presence
 from addons.draining import Draining
-from addons.keeper import Keeper
-from addons.masked_logs import MaskedLogs
-from addons.palette import KeptFlows, Palette
-from addons.presence import Presence
+from addons.inspection.content_view import Views
+from addons.recording.turn_log import TurnLog
+from addons.redaction.logs import MaskedLogs
 from addons.rotator import Rotator, SocketRotator
 from addons.startup import Startup
-from addons.turn_log import TurnLog
+from addons.upkeep import Keeper
 from addons.upstream_proxy import UpstreamProxy
-from addons.views import Views
 
 startup = Startup()
 clients = Clients(startup)

@@ -19,11 +19,12 @@ from mitmproxy.proxy import server_hooks
 
 from accounts.client_keys import Doors, Introduced, Origin, Refusal, Refused, Visitor, admitted, introduced, origin
 from accounts.model import fingerprint
-from addons import answers, refusals
-from addons.routes import INTERCEPT
+from addons.exchange import refusals
 from addons.startup import Startup
-from config import peer_credentials
-from config.hosts import is_loopback
+from addons.wire import answers
+from addons.wire.routes import INTERCEPT
+from config.network import peer_credentials
+from config.network.hosts import is_loopback
 
 HEADER: Final = "proxy-authorization"
 REMEDIES: Final[Mapping[Refusal, str]] = {

@@ -16,10 +16,10 @@ from typing import Any, Final
 from mitmproxy import connection, ctx, http, tls
 from mitmproxy.utils import asyncio_utils
 
-from addons import attempts_connections
-from addons.exchange import Pooled
-from addons.own import Own
-from addons.presence import Presence
+from addons.attempts import connections as attempts_connections
+from addons.discovery import Presence
+from addons.exchange.passthrough import Own
+from addons.exchange.pooled import Pooled
 from addons.rotator import Rotator, SocketRotator
 from config import clock
 

@@ -11,30 +11,18 @@ from mitmproxy.addonmanager import Loader
 from mitmproxy.proxy.layer import NextLayer
 from mitmproxy.websocket import WebSocketMessage
 
-from accounts.affinity import model_of, thread_of
-from accounts.selection import Ask
-from addons import (
-    answers,
-    attempts,
-    attempts_connections,
-    attempts_replay,
-    capture,
-    exchange,
-    local_socket,
-    messages,
-    own,
-    redact,
-    redact_messages,
-    refusals,
-    replays,
-    sockets,
-    trail,
-    turn_log,
-)
+from accounts.choice.request_identity import model_of, thread_of
+from accounts.choice.selection import Ask
+from addons.attempts import connections, local_websocket, replay, stream
+from addons.attempts.protocol import Answer
 from addons.clients import Clients
-from addons.routes import Route, Target, route_of
+from addons.exchange import passthrough, refusals, replays, websocket
+from addons.exchange import pooled as exchange
+from addons.recording import annotations, capture, turn_log
+from addons.redaction import flows, websocket_messages
 from addons.startup import Startup
-from addons.steps import Answer
+from addons.wire import answers, messages
+from addons.wire.routes import Route, Target, route_of
 
 
 def target_of(flow: http.HTTPFlow) -> Target:
@@ -75,8 +63,8 @@ class Rotator:
         self.startup = startup
         self.clients = clients
         self.turns = turns
-        self.exchanges: dict[str, own.Own] = {}
-        self.replays = attempts_replay.Replays(self.find, startup.settled.wait, lead_replay)
+        self.exchanges: dict[str, passthrough.Own] = {}
+        self.replays = replay.Replays(self.find, startup.settled.wait, lead_replay)
 
     def load(self, _: Loader) -> None:
         self.replays.take_over()
@@ -86,10 +74,10 @@ class Rotator:
 
     def next_layer(self, nextlayer: NextLayer) -> None:
         ctx.master.addons.get("nextlayer").next_layer(nextlayer)
-        attempts.install(nextlayer.layer, self.find)
-        attempts_connections.lift_connection_limit(ctx.master.addons.get("proxyserver"), nextlayer.context.client)
+        stream.install(nextlayer.layer, self.find)
+        connections.lift_connection_limit(ctx.master.addons.get("proxyserver"), nextlayer.context.client)
 
-    def find(self, flow: http.HTTPFlow) -> own.Own | None:
+    def find(self, flow: http.HTTPFlow) -> passthrough.Own | None:
         """The exchange of a flow; none means that a hook failed, and the request is refused."""
         return self.exchanges.get(flow.id)
 
@@ -104,7 +92,7 @@ class Rotator:
             replays.mask_earlier(flow, self.startup.shown())
             replays.tidy(flow.request, pooled=route.pooled)
         shown.request_head(flow.request)
-        self.exchanges[flow.id] = own.Refused(flow, shown)  # until something better is known
+        self.exchanges[flow.id] = passthrough.Refused(flow, shown)  # until something better is known
         if flow.response:
             self._answered(flow, shown)
         elif again and (why := self._why_not(flow, target, route)):
@@ -117,7 +105,7 @@ class Rotator:
         ours, pool = flow.id in self.replays.playing, bool(self.startup.service and len(self.startup.service.pool))
         return replays.why_not(target, pooled=route.pooled, played_by_us=ours, pool_is_open=pool)
 
-    def _answered(self, flow: http.HTTPFlow, shown: redact.Shown) -> None:
+    def _answered(self, flow: http.HTTPFlow, shown: flows.Shown) -> None:
         """Words for a client that may not use the proxy. Those to an upgrade are read inside the socket only."""
         refusal = self.clients.refusal(flow.client_conn)
         if refusal is None or flow.response is None:
@@ -125,13 +113,13 @@ class Rotator:
         answer = Answer(flow.response)
         if messages.is_upgrade(flow.request) and flow.response.status_code == 400:
             sse = self.startup.chosen.rotate_transport == "sse"
-            answer = Answer(answers.upgrade_refused()) if sse else local_socket.saying(flow.response, flow.request)
+            answer = Answer(answers.upgrade_refused()) if sse else local_websocket.saying(flow.response, flow.request)
         flow.response = None
-        self.exchanges[flow.id] = own.Told(flow, shown, answer)
+        self.exchanges[flow.id] = passthrough.Told(flow, shown, answer)
 
-    def _route(self, flow: http.HTTPFlow, route: Route, shown: redact.Shown) -> None:
+    def _route(self, flow: http.HTTPFlow, route: Route, shown: flows.Shown) -> None:
         if route is Route.OWN:
-            self.exchanges[flow.id] = own.Own(flow, shown)
+            self.exchanges[flow.id] = passthrough.Own(flow, shown)
         elif messages.is_upgrade(flow.request) and self.startup.chosen.rotate_transport == "sse":
             flow.response = answers.upgrade_refused()
         else:
@@ -142,7 +130,7 @@ class Rotator:
             if route is not Route.CATALOGUE:
                 pooled.noted = functools.partial(self.turns.request_over, flow)
 
-    async def upstream_decision(self, deciding: own.Own) -> None:
+    async def upstream_decision(self, deciding: passthrough.Own) -> None:
         try:
             deciding.step = await deciding.think()
         except Exception as e:  # noqa: BLE001 - the border: whatever goes wrong, nothing leaves
@@ -170,8 +158,8 @@ class SocketRotator:
 
     def __init__(self, rotator: Rotator) -> None:
         self.rotator = rotator
-        self.sockets: dict[str, sockets.Socket] = {}
-        self.shown: dict[str, redact.Shown] = {}
+        self.sockets: dict[str, websocket.Socket] = {}
+        self.shown: dict[str, flows.Shown] = {}
         self.kept: dict[str, capture.Messages] = {}
         self.leaving = False
         """The proxy ends: a new turn belongs on a new connection."""
@@ -182,16 +170,16 @@ class SocketRotator:
             self.shown[flow.id] = served.shown
         if isinstance(served, exchange.Pooled) and served.served_by is not None:
             noted = functools.partial(self._turn_over, flow)
-            self.sockets[flow.id] = sockets.Socket(served.service, served.served_by, noted)
+            self.sockets[flow.id] = websocket.Socket(served.service, served.served_by, noted)
 
     def _turn_over(self, flow: http.HTTPFlow, ended: turn_log.Ended) -> None:
-        trail.turn_over(flow, ended.record)
+        annotations.turn_over(flow, ended.record)
         self.rotator.turns.turn_over(flow, ended)
 
     def websocket_message(self, flow: http.HTTPFlow) -> None:
         self._judge(flow)
         if flow.id in self.shown:
-            redact_messages.show(flow, self.shown[flow.id])
+            websocket_messages.show(flow, self.shown[flow.id])
         if flow.id not in self.kept:
             self.kept[flow.id] = capture.Messages(self.rotator.startup.chosen.rotate_capture_limit)
         self.kept[flow.id].trim(flow)
@@ -207,14 +195,14 @@ class SocketRotator:
             return
         instead = self._safely(socket.from_server, message.content)
         if instead is not None:
-            message.content = instead.content if isinstance(instead, sockets.Tell) else instead
+            message.content = instead.content if isinstance(instead, websocket.Tell) else instead
 
-    def _from_client(self, flow: http.HTTPFlow, socket: sockets.Socket, message: WebSocketMessage) -> None:
+    def _from_client(self, flow: http.HTTPFlow, socket: websocket.Socket, message: WebSocketMessage) -> None:
         if self.leaving and not socket.active:
-            passed: bytes | sockets.Tell = sockets.Tell(sockets.RECONNECT)
+            passed: bytes | websocket.Tell = websocket.Tell(websocket.RECONNECT)
         else:
             passed = self._safely(functools.partial(self._admitted, flow, socket), message.content)
-        if isinstance(passed, sockets.Tell):
+        if isinstance(passed, websocket.Tell):
             message.drop()
             self._tell(flow, passed.content)
             return
@@ -224,11 +212,11 @@ class SocketRotator:
             seconds = self.rotator.startup.chosen.rotate_head_timeout
             asyncio.get_running_loop().call_later(seconds, self._check_silence, weakref.ref(flow), socket.heard)
 
-    def _admitted(self, flow: http.HTTPFlow, socket: sockets.Socket, content: bytes) -> bytes | sockets.Tell:
+    def _admitted(self, flow: http.HTTPFlow, socket: websocket.Socket, content: bytes) -> bytes | websocket.Tell:
         """The client's key may have been taken back while its socket is open."""
         refusal = self.rotator.clients.refusal_now(flow.client_conn)
         if refusal is not None:
-            return sockets.Tell(answers.in_band(refusals.refused(refusal, 400)))
+            return websocket.Tell(answers.in_band(refusals.refused(refusal, 400)))
         return socket.from_client(content)
 
     def _check_silence(self, seen: weakref.ref[http.HTTPFlow], heard: int) -> None:
@@ -254,10 +242,10 @@ class SocketRotator:
             socket.closed(by_client=bool(flow.websocket.closed_by_client))
 
     @staticmethod
-    def _safely[T](decide: Callable[[bytes], T], content: bytes) -> T | sockets.Tell:
+    def _safely[T](decide: Callable[[bytes], T], content: bytes) -> T | websocket.Tell:
         """Fail closed: a message we could not judge ends the turn with an error of ours."""
         try:
             return decide(content)
         except Exception as e:  # noqa: BLE001 - the border: whatever goes wrong, nothing leaves
             answers.log_defect("a message was refused", e)
-            return sockets.Tell(answers.in_band_defect())
+            return websocket.Tell(answers.in_band_defect())

@@ -10,13 +10,15 @@ from typing import Final
 from mitmproxy import ctx, exceptions, http
 from mitmproxy.addonmanager import Loader
 
+from accounts.choice.selection import Ask
 from accounts.errors import NoAccounts, RotateError, UsageError
-from accounts.selection import Ask
-from addons import hook_check, options, redact, selftest
-from addons.capture import Capture
-from addons.exchange import Pooled
-from addons.routes import INTERCEPT
-from addons.service import PoolService
+from addons import options
+from addons.attempts import hook_check, selftest
+from addons.exchange.pooled import Pooled
+from addons.exchange.service import PoolService
+from addons.recording.capture import Capture
+from addons.redaction import flows
+from addons.wire.routes import INTERCEPT
 from config import clock, paths, settings
 
 logger = logging.getLogger(__name__)
@@ -97,13 +99,13 @@ class Startup:
         """The ids of the pool's accounts and their owners; none while there is no pool."""
         return self.service.account_ids if self.service is not None else frozenset()
 
-    def shown(self) -> redact.Shown:
+    def shown(self) -> flows.Shown:
         """What the flow of a new request shows."""
         if not self.chosen.rotate_redact:
-            return redact.AsItIs()
-        return redact.Shown(self.account_ids, watched=self.chosen.watched)
+            return flows.AsItIs()
+        return flows.Shown(self.account_ids, watched=self.chosen.watched)
 
-    def pooled(self, flow: http.HTTPFlow, shown: redact.Shown, ask: Ask) -> Pooled:
+    def pooled(self, flow: http.HTTPFlow, shown: flows.Shown, ask: Ask) -> Pooled:
         """The exchange of a request that the pool serves."""
         exchange = Pooled(self.opened(), flow, shown, ask)
         exchange.head_seconds = self.chosen.rotate_head_timeout

@@ -1,5 +1,5 @@
 """The proxy between this machine and the internet: everything goes through it when the settings, or else the
-environment, name one. It is the way that our own calls take (`config/outbound.py`).
+environment, name one. It is the way that our own calls take (`config/network/outbound.py`).
 
 mitmproxy's upstream mode does the work. Its credentials are no option of mitmproxy's, which mitmweb shows, and in no
 flow: they go out with the CONNECT, and with a plain http request as it is sent.
@@ -15,11 +15,12 @@ from mitmproxy.connection import Client
 from mitmproxy.proxy.layer import NextLayer
 from mitmproxy.proxy.mode_specs import ProxyMode, RegularMode, UpstreamMode
 
+from accounts.choice.origin import HOME_HOST
 from accounts.errors import RotateError
-from accounts.origin import HOME_HOST
-from addons import attempts_connections, selftest
-from config import outbound, settings
-from config.proxy_address import ProxyAddress
+from addons.attempts import connections, selftest
+from config import settings
+from config.network import outbound
+from config.network.proxy_address import ProxyAddress
 
 logger = logging.getLogger(__name__)
 
@@ -89,12 +90,12 @@ class UpstreamProxy:
     def next_layer(self, nextlayer: NextLayer) -> None:
         if self.proxy is not None and self.mode is not None:
             client = nextlayer.context.client
-            attempts_connections.lead_through(nextlayer.layer, client, self.mode, self.way)
+            connections.lead_through(nextlayer.layer, client, self.mode, self.way)
 
     def lead_replay(self, replayed: Any, client: Client) -> None:
         """No hook asks about the layer of a request that mitmproxy plays again."""
         if self.proxy is not None and self.mode is not None:
-            attempts_connections.lead_replay(replayed, client, self.mode, self.way)
+            connections.lead_replay(replayed, client, self.mode, self.way)
 
     def http_connect_upstream(self, flow: http.HTTPFlow) -> None:
         if self.proxy is None or not self.proxy.authorization:

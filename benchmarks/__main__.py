@@ -15,8 +15,8 @@ from benchmarks.rig import ROOT, rigged
 from benchmarks.rounds import Plan, chosen, run
 from benchmarks.stats import Book
 from benchmarks.works import quickly
-from cli.render import render, say
-from cli.result import Result
+from cli.ui.render import render, say
+from cli.ui.result import Result
 
 PAGE: Final = ROOT / "docs" / "benchmarks.md"
 ROUNDS: Final = 5

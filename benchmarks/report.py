@@ -9,7 +9,7 @@ from benchmarks.cases import AGAIN, CASES, DIRECT, PLAIN
 from benchmarks.stats import HELD, Book
 from benchmarks.targets import judged
 from benchmarks.works import WORKS, compared
-from cli.result import Table
+from cli.ui.result import Table
 
 BEGIN: Final = "<!-- results, written by `make bench` -->"
 END: Final = "<!-- end of the results -->"

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from itertools import batched, count
 from typing import Final
 
-from accounts.pool import Lease
-from accounts.selection import Ask
+from accounts.choice.pool import Lease
+from accounts.choice.selection import Ask
 from benchmarks import measure
 from benchmarks.cases import OURS, PLAIN, named
 from benchmarks.load import CLIENTS, Client
@@ -19,7 +19,7 @@ from benchmarks.orders import Order
 from benchmarks.rig import CODEX_ROTATE, START_SECONDS, Rig, Running, fill
 from benchmarks.stats import Book
 from benchmarks.works import HTTP1, SOCKET
-from cli import processes
+from cli.running import processes
 from tests.builders import DAY, NOW, WEEK_MINUTES, account, pool_of, window
 
 MEMORY: Final = "memory at start"

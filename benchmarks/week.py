@@ -16,15 +16,15 @@ from itertools import count, pairwise
 from random import Random
 from typing import Final
 
-from accounts import quota
+from accounts.choice import quota
+from accounts.choice.outcomes import Action, Kind, Outcome
+from accounts.choice.pool import Lease
+from accounts.choice.quota import Window
+from accounts.choice.selection import Ask, Exhausted, Policy, Strategy
+from accounts.choice.turn import Turn
 from accounts.model import Account
-from accounts.outcomes import Action, Kind, Outcome
-from accounts.pool import Lease
-from accounts.quota import Window
-from accounts.selection import Ask, Exhausted, Policy, Strategy
-from accounts.turn import Turn
-from cli.render import render
-from cli.result import Result, Table
+from cli.ui.render import render
+from cli.ui.result import Result, Table
 from tests.builders import DAY, HOUR, account, pool_of
 
 MONDAY: Final = (4 + 2900 * 7) * DAY
@@ -234,7 +234,7 @@ class Week:
                 self._unserved(request, turn, now)
 
     def _unserved(self, request: Request, turn: Turn, now: float) -> None:
-        """As addons/exchange.py tells it: a limit with the time it ends, else what upstream said last."""
+        """As addons/exchange/pooled.py tells it: a limit with the time it ends, else what upstream said last."""
         left, end, wait = turn.peek(now), "failed", 2.0**request.retries
         if isinstance(left, Exhausted) and left.limited and all(each.rule.bars for each in turn.outcomes[-1:]):
             end, wait = "refused", max(1.0, (left.resets_at or now) - now)

@@ -1,9 +1,7 @@
 """Puts the commands together and is the edge where expected errors become one line and an exit code.
 
-To add a command: write `add_to(app)` in a module of this folder and give the module a row in COMMANDS, or its command's
-name in the row that is there, a panel in cli/help_looks.py and examples in cli/examples.py. Only the module of the
-command that is run is imported, so that no command makes another one start more slowly; help and the completion of
-command names import all of them.
+Only the module of the command that is run is imported, so that no command makes another one start more slowly; help and
+the completion of command names import all of them.
 """
 
 import os
@@ -17,48 +15,14 @@ import typer
 
 from accounts.errors import RotateError
 from certs.errors import CaError
-from cli.help_looks import dress
-from cli.options import AsJson
-from cli.render import CannotWrite, finish, give_up, render, render_error, tolerate_any_text, writing
-from cli.result import Result
+from cli.commands import COMMANDS
+from cli.ui.help import dress
+from cli.ui.options import AsJson
+from cli.ui.render import CannotWrite, finish, give_up, render, render_error, tolerate_any_text, writing
+from cli.ui.result import Result
 from config import paths
 from config.errors import ConfigError
 
-COMMANDS: Final = {
-    "login_commands": ("login",),
-    "transfer_commands": ("import", "export"),
-    "list_commands": ("list",),
-    "change_commands": ("pause", "resume", "label", "tag", "priority", "reserve"),
-    "logout_commands": ("logout",),
-    "accounts_commands": ("remove",),
-    "verify_commands": ("verify",),
-    "check_commands": ("check",),
-    "sync_commands": ("sync",),
-    "backup_commands": ("backup",),
-    "run_commands": ("run",),
-    "serve_commands": ("serve",),
-    "stop_commands": ("stop",),
-    "env_commands": ("env",),
-    "bind_commands": ("bind", "unbind"),
-    "keys_commands": ("keys",),
-    "join_commands": ("join",),
-    "ca_commands": ("ca",),
-    "use_commands": ("use",),
-    "forecast_commands": ("forecast", "best"),
-    "why_commands": ("why",),
-    "status_commands": ("status", "script"),
-    "explain_commands": ("explain",),
-    "doctor_commands": ("doctor",),
-    "fix_commands": ("fix",),
-    "report_commands": ("report",),
-    "debug_commands": ("debug",),
-    "demo_entry": ("demo",),
-    "config_commands": ("config",),
-    "completion_commands": ("completion",),
-    "help_commands": ("help",),
-    "version": ("version",),
-}
-"""The modules of this folder and the commands or groups that each one adds, in the order of `--help`."""
 COMPLETING: Final = "_CODEX_ROTATE_COMPLETE"
 """Set by a shell that wants words for its Tab key instead of a command. Typer makes it from the program's name."""
 HELP: Final = frozenset({"-h", "--help"})
@@ -80,7 +44,7 @@ def build(modules: Iterable[str] = COMMANDS) -> typer.Typer:
     )
     app.callback(invoke_without_command=True)(_root)
     for module in modules:
-        import_module(f"cli.{module}").add_to(app)
+        import_module(f"cli.commands.{module}").add_to(app)
     dress(app)
     return app
 
@@ -104,11 +68,11 @@ def _root(
     as_json: AsJson = False,
 ) -> Result | None:
     if version:
-        from cli.version import show_version
+        from cli.commands.more.version import show_version
 
         return show_version()
     if context.invoked_subcommand is None:
-        from cli.start_screen import start_screen
+        from cli.ui.start_screen import start_screen
 
         return start_screen()
     return None
@@ -168,7 +132,7 @@ def _run(arguments: list[str], begins: Callable[[], object], *, as_json: bool) -
     command = _for_a_shell() if COMPLETING in os.environ else typer.main.get_command(build(needed(arguments)))
     begins()
     if as_json and asks_for_help(_own(arguments)):
-        from cli.help_commands import in_json
+        from cli.commands.more.help import in_json
 
         answer = in_json(command, arguments)
     else:
@@ -186,10 +150,10 @@ def _run(arguments: list[str], begins: Callable[[], object], *, as_json: bool) -
 
 def _for_a_shell() -> Any:
     """The command line that answers what the shell's Tab key asks, and then exits."""
-    from cli import completion_commands
+    from cli.commands.setup import completion
 
-    completion_commands.prepare()
-    return typer.main.get_command(build(needed(completion_commands.words(os.environ)) or COMMANDS))
+    completion.prepare()
+    return typer.main.get_command(build(needed(completion.words(os.environ)) or COMMANDS))
 
 
 def _as_expected(error: Exception, arguments: Sequence[str]) -> tuple[str, int] | None:
@@ -197,7 +161,7 @@ def _as_expected(error: Exception, arguments: Sequence[str]) -> tuple[str, int] 
     if isinstance(error, RotateError | CaError | ConfigError):
         return str(error), error.exit_code
     if isinstance(error, _PARSING_ERROR):
-        from cli.suggestions import refusal
+        from cli.ui.suggestions import refusal
 
         return refusal(error, arguments), USAGE
     return None

@@ -16,6 +16,8 @@ import platformdirs
 
 from config.errors import ConfigError
 
+PROGRAM: Final = Path(__file__).resolve().parent.parent
+"""The folder that holds this program: `rotate.py` and the packages."""
 PRIVATE_FOLDER = 0o700
 PRIVATE_FILE = 0o600
 HOME: Final = "CODEX_ROTATE_HOME"

@@ -27,7 +27,7 @@ from pydantic import (
 
 from config import paths, settings_file
 from config.errors import ConfigError
-from config.proxy_address import EXAMPLE, ProxyAddress, read_proxy
+from config.network.proxy_address import EXAMPLE, ProxyAddress, read_proxy
 
 __all__ = ["ConfigError", "Settings", "load"]
 

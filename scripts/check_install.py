@@ -25,8 +25,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from cli import demo_client
-from cli.processes import Finished, detached, run
+from cli.demo import client
+from cli.running.processes import Finished, detached, run
 from config import clock, proxy_files
 from standin import StandIn
 from tests.corporate import Corporate
@@ -38,7 +38,7 @@ UV: Final = str(Path(sys.executable).parent / "uv")
 INSTALL_SECONDS: Final = 600.0
 SECONDS: Final = 120.0
 SAID: Final = "Hello from acc-1."
-CLIENT: Final = "cli.demo_client"
+CLIENT: Final = "cli.demo.client"
 """Started under `run` with this clone's Python: like the official one it takes everything from its environment."""
 UNREACHABLE: Final = re.compile(
     r"error sending request|failed to fetch|dns error|failed to lookup address|connection refused|timed out|"
@@ -229,7 +229,7 @@ class Desk:
             there = eventually(lambda: listens(port) or process.poll() is not None, SECONDS)
             require(there and process.poll() is None, what, log.read_text("utf-8"))
             login = json.loads(self.login.read_text("utf-8"))
-            done = demo_client.ask(f"http://127.0.0.1:{port}", certificate, login, "hi")
+            done = client.ask(f"http://127.0.0.1:{port}", certificate, login, "hi")
             require(done == Finished(0, SAID, ""), what, f"{done}\n{log.read_text('utf-8')}")
         finally:
             process.terminate()

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from cli.examples import EXAMPLES
+from cli.ui.examples import EXAMPLES
 from scripts.reference_words import ACTIONS, EVENTS, EXIT_CODES, OUTCOMES, REFUSALS
 
 ROOT: Final = Path(__file__).resolve().parent.parent
@@ -222,7 +222,7 @@ def options() -> str:
 
 
 def events() -> str:
-    from accounts.outcomes import RULES, Kind, Rest
+    from accounts.choice.outcomes import RULES, Kind, Rest
 
     agree("EVENTS", EVENTS, event_kinds())
     agree("OUTCOMES", OUTCOMES, Kind)
@@ -263,7 +263,7 @@ def event_kinds() -> set[str]:
         if isinstance(target, ast.Name)
     }
     found = {"kept", "renewed", "imported", "restored"}
-    """`kept` and its like pass through a variable in cli/accounts_commands.py, `restored` through SQL."""
+    """`kept` and its like pass through a variable in cli/commands/accounts/accounts.py, `restored` through SQL."""
     for tree in trees:
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Event":
@@ -297,9 +297,10 @@ def errors() -> str:
 
 def answers_of_ours() -> Iterator[tuple[str, str, str]]:
     """Every answer that the proxy makes by itself: its title, when it is given, and what it looks like."""
+    from accounts.choice.selection import Bar, Exhausted
     from accounts.client_keys import Refusal, Refused
-    from accounts.selection import Bar, Exhausted
-    from addons import answers, refusals, replays
+    from addons.exchange import refusals, replays
+    from addons.wire import answers
 
     resting = Exhausted(resets_at=NOW + WINDOW, limited=True, plan="plus", reasons={"work": "usage limit"})
     cases = [
@@ -348,9 +349,9 @@ def exit_codes() -> set[int]:
     from accounts.errors import RotateError
     from certs.errors import CaError
 
-    for path in sorted((ROOT / "cli").glob("*.py")):
+    for path in sorted((ROOT / "cli").rglob("*.py")):
         if not path.name.startswith("__"):
-            importlib.import_module(f"cli.{path.stem}")
+            importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
 
     def below(kind: type) -> Iterator[type]:
         yield kind

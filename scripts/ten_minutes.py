@@ -21,7 +21,7 @@ from pathlib import Path
 from threading import Event, Lock
 from typing import Final
 
-from cli.demo import TRANSPORTS, find_client
+from cli.demo.play import TRANSPORTS, find_client
 from config import clock
 from standin import ANY_ACCOUNT
 from tests.e2e.codex import FELL_BACK, finish

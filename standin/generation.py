@@ -10,8 +10,8 @@ from standin.pace import Pace, pause
 from standin.records import Headers, Record
 from standin.replies import Reply, error_reply
 from standin.responses import Answer, Ask, compose, parse, rate_limits_event
-from standin.sinks import HttpSink, Sink, SocketSink, Stage
 from standin.state import State
+from standin.wire.sinks import HttpSink, Sink, SocketSink, Stage
 
 PATH = "/backend-api/codex/responses"
 

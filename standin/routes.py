@@ -12,8 +12,8 @@ from standin.generation import PATH, Generation
 from standin.oauth import LoginServer
 from standin.records import Record
 from standin.replies import EMPTY_OBJECT, FOREIGN_ACCOUNT, NOT_FOUND, UNKNOWN_TOKEN, Reply, error_reply
-from standin.sinks import HttpSink, Stage
 from standin.state import State
+from standin.wire.sinks import HttpSink, Stage
 
 log = logging.getLogger(__name__)
 

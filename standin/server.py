@@ -16,13 +16,13 @@ from config import clock as system_clock
 from standin.accounts import Account, AccountDetails
 from standin.certificates import make_server_context
 from standin.faults import TOKEN_PATH, Fault
-from standin.http1 import Http1Server
-from standin.http2 import Http2Server
-from standin.link import Link
 from standin.pace import Pace
 from standin.records import SeenRequest
 from standin.routes import Router
 from standin.state import Refresh, State
+from standin.wire.http1 import Http1Server
+from standin.wire.http2 import Http2Server
+from standin.wire.link import Link
 
 LOOPBACK = "127.0.0.1"
 _START_SECONDS = 10.0

@@ -9,14 +9,14 @@ from typing import Any
 
 import jwt
 
-from accounts import schema
+from accounts.choice.outcomes import Kind
+from accounts.choice.pool import Lease, Pool
+from accounts.choice.quota import MAIN, Window
+from accounts.choice.selection import Ask, Chosen, Exhausted, Policy, Seat, Situation, choose
+from accounts.choice.threads import NOWHERE, Place
+from accounts.choice.turn import Turn
 from accounts.model import Account, Affinity, Cooldown, Credentials, Event, Standing
-from accounts.outcomes import Kind
-from accounts.pool import Lease, Pool
-from accounts.quota import MAIN, Window
-from accounts.selection import Ask, Chosen, Exhausted, Policy, Seat, Situation, choose
-from accounts.threads import NOWHERE, Place
-from accounts.turn import Turn
+from accounts.store import schema
 
 NOW = 1_800_000_000.0
 HOUR = 3600.0
@@ -71,7 +71,7 @@ class Written:
 
 @dataclass
 class ListJournal:
-    """accounts.pool.Journal that keeps what it is told: one tuple per call, the call's name first."""
+    """accounts.choice.pool.Journal that keeps what it is told: one tuple per call, the call's name first."""
 
     entries: list[tuple[Any, ...]] = field(default_factory=list)
 
@@ -106,7 +106,7 @@ class ListJournal:
 
 @dataclass
 class Stored:
-    """accounts.pool.Source from plain values. Accounts have opaque tokens unless `tokens` says otherwise."""
+    """accounts.choice.pool.Source from plain values. Accounts have opaque tokens unless `tokens` says otherwise."""
 
     seats: tuple[Account, ...] = ()
     tokens: dict[str, Credentials] | None = None

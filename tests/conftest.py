@@ -12,6 +12,7 @@ import pytest
 MEMORY = Path("/dev/shm")
 """Where tests write, if that is possible: a pool syncs every commit to its disk, and tests make thousands of them."""
 NEEDED = 2 << 30
+LONGEST_ID = 24
 
 _CONNECTING = frozenset({"socket.connect", "socket.sendto", "socket.sendmsg"})
 
@@ -38,6 +39,13 @@ def pytest_configure() -> None:
     sys.addaudithook(_refuse_other_hosts)
     if "PYTEST_DEBUG_TEMPROOT" not in os.environ and _memory_has_room():
         os.environ["PYTEST_DEBUG_TEMPROOT"] = str(MEMORY)
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Long values have no place in a name, and those that hold a made-up secret are others in every process."""
+    if isinstance(val, bytes) and not (val.isascii() and val.decode().isprintable()):
+        return argname
+    return argname if isinstance(val, str | bytes) and len(val) > LONGEST_ID else None
 
 
 def _memory_has_room() -> bool:

@@ -18,12 +18,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Final, Self
 
-from accounts.auth_file import read_auth_file
-from accounts.store import Store
+from accounts.logins.auth_file import read_auth_file
+from accounts.store.store import Store
 from config import clock
 from standin import Account, StandIn
 
-ROOT: Final = Path(__file__).resolve().parent.parent
+ROOT: Final = Path(__file__).resolve().parents[1]
 MITMDUMP: Final = Path(sys.executable).parent / "mitmdump"
 SCRIPT: Final = ROOT / "rotate.py"
 REDIRECT: Final = ROOT / "tests" / "redirect.py"

@@ -23,22 +23,22 @@ import pytest
 import typer
 
 from cli.app import build
-from cli.processes import Background
+from cli.running.processes import Background
 from standin import StandIn
 from tests.harness import fill, plain_environment, write_login
 
-ROOT: Final = Path(__file__).resolve().parent.parent
+ROOT: Final = Path(__file__).resolve().parents[1]
 BIN: Final = Path(sys.executable).parent
 PAGES: Final = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 MOST_SECONDS: Final = 60
 
 NOT_EXECUTED: Final = {
-    r"make (demo|test)|codex-rotate demo": "what CI runs itself; tests/cli/test_demo.py plays the demo",
-    r"codex-rotate stop --all": "nothing runs there; tests/cli/test_stop_commands.py ends what does",
+    r"make (demo|test)|codex-rotate demo": "what CI runs itself; tests/cli/demo/test_play.py plays the demo",
+    r"codex-rotate stop --all": "nothing runs there; tests/cli/commands/use/test_stop.py ends what does",
     r"uv tool .*": "changes what the user has installed; scripts/check_install.py does it elsewhere",
     r'"\$\(pipx environment .*': "there is no pipx here; the same program is started by its name",
     r"\. \.venv/bin/activate": "enters the environment this runs in",
-    r"codex-rotate login .*": "ends in a browser; tests/cli/test_login_commands.py plays it against the stand-in",
+    r"codex-rotate login .*": "ends in a browser; tests/cli/commands/accounts/test_login.py plays it",
     r"codex login": "the official client's own",
     r"codex-rotate ca uninstall": "changes this machine's trust stores; tests/certs plays it in made-up ones",
 }

@@ -16,7 +16,7 @@ from typing import Final
 
 import pytest
 
-ROOT: Final = Path(__file__).resolve().parent.parent
+ROOT: Final = Path(__file__).resolve().parents[1]
 PROJECT: Final = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 SHIPPED: Final = tuple(PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["only-include"])
 BESIDE: Final = ("tests", "benchmarks", "scripts")

@@ -8,7 +8,7 @@ import pytest
 
 from scripts import reference
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def test_every_error_of_the_proxy_is_shown(pages: dict[str, str]) -> None:
     """No type that a client can get is missing."""
     literals = {
         node.value
-        for path in (ROOT / "addons").glob("*.py")
+        for path in (ROOT / "addons").rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text("utf-8")))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }

@@ -20,7 +20,7 @@ from accounts.client_keys import (
     origin,
 )
 from accounts.model import fingerprint
-from accounts.store import Store
+from accounts.store.store import Store
 
 SECRET = "the-secret-of-ann"
 KEYS = {fingerprint(SECRET): "ann", fingerprint("another"): "bob"}

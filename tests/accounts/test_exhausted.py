@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from accounts.explanation import explain
+from accounts.choice.explanation import explain
+from accounts.choice.outcomes import Kind
+from accounts.choice.selection import Ask, Exhausted, Policy, Seat, Situation
+from accounts.choice.threads import Place
 from accounts.model import Standing
-from accounts.outcomes import Kind
-from accounts.selection import Ask, Exhausted, Policy, Seat, Situation
-from accounts.threads import Place
 from tests.builders import DAY, HOUR, NOW, about, key_of, nobody, rest, seat, window
 
 A = key_of("a")

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from accounts.choice.quota import Window
+from accounts.choice.selection import Policy, Seat
 from accounts.forecast import LEAST_PASSED, MOST_CHANGES, Course, Forecast, Outlook, Prospect, course, forecast
 from accounts.model import Account, Cooldown, Standing
-from accounts.quota import Window
-from accounts.selection import Policy, Seat
 from tests.builders import DAY, HOUR, NOW, WEEK_MINUTES, about, key_of, rest, seat, window
 
 HALF = 2.5 * HOUR

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from accounts.choice.decision_record import DECISION
 from accounts.history import decisions, tally
 from accounts.model import Event
-from accounts.records import DECISION
 
 
 def decision(at: float, *accounts: str, thread: str = "", **changes: Any) -> Event:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from accounts.choice.selection import Ask, Exhausted, Strategy
 from accounts.policy import policy_of, stored_pool
-from accounts.selection import Ask, Exhausted, Strategy
-from accounts.store import Store
+from accounts.store.store import Store
 from config.settings import Settings
 from tests.builders import NOW, account, credentials, key_of, pool_of
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from accounts.outcomes import Kind, Outcome
-from accounts.pool import MODEL_SECONDS, PATIENCE_SECONDS, Lease, Pool
-from accounts.selection import Ask, Exhausted
-from accounts.store import Store
+from accounts.choice.outcomes import Kind, Outcome
+from accounts.choice.pool import MODEL_SECONDS, PATIENCE_SECONDS, Lease, Pool
+from accounts.choice.selection import Ask, Exhausted
+from accounts.store.store import Store
 from tests.builders import (
     DAY,
     HOUR,

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from accounts.choice.foreign_reasoning import Reader
+from accounts.choice.outcomes import RULES, Kind, Outcome, Rest
+from accounts.choice.pool import Lease, Pool
+from accounts.choice.selection import RAMP_SECONDS, RAMP_THREADS, Ask, Exhausted, Policy, Strategy
+from accounts.choice.threads import NOWHERE, THREAD_SECONDS, Place
 from accounts.model import Affinity
-from accounts.outcomes import RULES, Kind, Outcome, Rest
-from accounts.pool import Lease, Pool
-from accounts.selection import RAMP_SECONDS, RAMP_THREADS, Ask, Exhausted, Policy, Strategy
-from accounts.store import Store
-from accounts.threads import NOWHERE, THREAD_SECONDS, Place
-from accounts.unsealing import Reader
+from accounts.store.store import Store
 from tests.builders import HOUR, NOW, ListJournal, Stored, account, credentials, key_of, lease_of, pool_of
 
 A, B, C = (key_of(name) for name in "abc")

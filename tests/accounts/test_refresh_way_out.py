@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from accounts import refresh
-from accounts.oauth import refresh_body
-from accounts.refresh import Refresher, post_json
-from accounts.store import Store
+from accounts.store.store import Store
+from accounts.tokens import refresh
+from accounts.tokens.oauth import refresh_body
+from accounts.tokens.refresh import Refresher, post_json
 from standin import StandIn
 from tests.builders import NOW, account, credentials, key_of, token
 from tests.corporate import Corporate, Trouble

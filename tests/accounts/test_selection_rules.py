@@ -5,11 +5,10 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from accounts.explanation import explain
-from accounts.model import Cooldown, Standing
-from accounts.outcomes import Kind, Rest
-from accounts.rests import resting
-from accounts.selection import (
+from accounts.choice.cooldowns import resting
+from accounts.choice.explanation import explain
+from accounts.choice.outcomes import Kind, Rest
+from accounts.choice.selection import (
     OURS,
     Ask,
     Chosen,
@@ -22,7 +21,8 @@ from accounts.selection import (
     choose,
     score,
 )
-from accounts.threads import Place
+from accounts.choice.threads import Place
+from accounts.model import Cooldown, Standing
 from tests.builders import DAY, NOW, account, key_of, window
 
 NAMES = "abcdef"

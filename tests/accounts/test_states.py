@@ -2,12 +2,12 @@
 
 import pytest
 
+from accounts.choice.outcomes import Kind
+from accounts.choice.quota import MAIN
+from accounts.choice.selection import BARS, Bar, Exhausted, Policy, choose
+from accounts.choice.threads import Place
 from accounts.model import Standing
-from accounts.outcomes import Kind
-from accounts.quota import MAIN
-from accounts.selection import BARS, Bar, Exhausted, Policy, choose
 from accounts.states import State, Told, in_words, named, tell, tell_all
-from accounts.threads import Place
 from tests.builders import HOUR, NOW, about, account, credentials, key_of, rest, seat, window
 
 A, B = key_of("a"), key_of("b")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from accounts.model import Affinity, Event, masked
-from accounts.store import AFFINITIES_KEPT, EVENTS_KEPT, Store
+from accounts.store.store import AFFINITIES_KEPT, EVENTS_KEPT, Store
 from tests.builders import DAY, HOUR, NOW, WEEK_MINUTES, account, credentials, key_of, planted, window
 
 A, B = key_of("a"), key_of("b")

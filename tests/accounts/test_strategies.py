@@ -2,9 +2,9 @@
 
 import pytest
 
-from accounts.quota import Window
-from accounts.selection import Policy, Seat, Situation, Strategy, score
-from accounts.threads import Place
+from accounts.choice.quota import Window
+from accounts.choice.selection import Policy, Seat, Situation, Strategy, score
+from accounts.choice.threads import Place
 from tests.builders import DAY, HOUR, NOW, WEEK_MINUTES, about, chosen, key_of, rest, seat, window
 
 HOURS_5 = 300 * 60.0

@@ -2,9 +2,9 @@
 
 import pytest
 
-from accounts.outcomes import Action, Kind, Outcome
-from accounts.selection import Exhausted
-from accounts.turn import FIRST_BYTE_SECONDS, MOST_ATTEMPTS, PACE_SECONDS, USUAL_PACE, Turn
+from accounts.choice.outcomes import Action, Kind, Outcome
+from accounts.choice.selection import Exhausted
+from accounts.choice.turn import FIRST_BYTE_SECONDS, MOST_ATTEMPTS, PACE_SECONDS, USUAL_PACE, Turn
 from tests.builders import NOW, ListJournal, Stored, account, key_of, lease_of, pool_of, rest, taken, turn_on
 
 A, B = key_of("a"), key_of("b")

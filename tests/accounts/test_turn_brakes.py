@@ -2,11 +2,11 @@
 
 import pytest
 
+from accounts.choice.outcomes import RULES, Action, Blame, Kind, Outcome
+from accounts.choice.pool import Pool
+from accounts.choice.selection import Ask
+from accounts.choice.turn import Turn
 from accounts.model import Standing
-from accounts.outcomes import RULES, Action, Blame, Kind, Outcome
-from accounts.pool import Pool
-from accounts.selection import Ask
-from accounts.turn import Turn
 from tests.builders import NOW, ListJournal, key_of, lease_of, pool_of, taken
 
 OTHER, REFRESH, DELIVER = Action.RETRY_OTHER, Action.REFRESH, Action.DELIVER

@@ -6,7 +6,7 @@ import pytest
 
 from accounts import verify
 from accounts.errors import UnsafeBackend
-from accounts.oauth import Renewal
+from accounts.tokens.oauth import Renewal
 from accounts.verify import Answer, Finding, Verdict
 from tests.builders import NOW, account, credentials
 

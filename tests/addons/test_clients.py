@@ -16,8 +16,8 @@ from mitmproxy.test import tflow
 
 from accounts.client_keys import Refusal, new_secret
 from addons.clients import Clients
-from addons.refusals import RESPONSES
-from addons.service import PoolService
+from addons.exchange.refusals import RESPONSES
+from addons.exchange.service import PoolService
 from addons.startup import Startup
 
 NOW = 1_700_000_000.0

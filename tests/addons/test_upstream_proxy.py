@@ -13,11 +13,11 @@ from mitmproxy.options import Options
 from mitmproxy.proxy.mode_specs import UpstreamMode
 from mitmproxy.test import taddons, tflow
 
-from addons.attempts_connections import TUNNEL_SECONDS
-from addons.selftest import ASK, CONNECTED, FINE, LIMITED, PLAIN, THROUGH, TUNNEL, US, Rehearsal, Script
-from addons.steps import Loss, Step
+from addons.attempts.connections import TUNNEL_SECONDS
+from addons.attempts.protocol import Loss, Step
+from addons.attempts.selftest import ASK, CONNECTED, FINE, LIMITED, PLAIN, THROUGH, TUNNEL, US, Rehearsal, Script
 from addons.upstream_proxy import ModeConflict, ThisVeryProxy, UpstreamProxy, check
-from config.proxy_address import read_proxy
+from config.network.proxy_address import read_proxy
 
 PROXY = read_proxy("http://ann:s3cret@proxy.test:3128")
 

@@ -12,7 +12,7 @@ from mitmproxy.contentviews import prettify_message
 from mitmproxy.io import FlowReader
 from mitmproxy.test import taddons
 
-from addons.views import Views
+from addons.inspection.content_view import Views
 from standin import Fault, FaultKind, StandIn
 from tests.harness import Proxy, fill, options
 from tests.proxy.clients import Socket, http1, turn1

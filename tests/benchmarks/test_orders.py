@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from accounts.outcomes import Kind, Reply, classify
-from addons.streams import Meaning, meaning
+from accounts.choice.outcomes import Kind, Reply, classify
+from addons.wire.events import Meaning, meaning
 from benchmarks.orders import Order, events_of, order_of, refusal
 
 

@@ -5,13 +5,13 @@ import sys
 
 import pytest
 
-from accounts.store import Store
+from accounts.store.store import Store
 from benchmarks import rig
 from benchmarks.cases import CASES, LEAN, OURS, PLAIN, SCRIPT, TWO, Case, named
 from benchmarks.load import CLIENTS, Failed
 from benchmarks.orders import Order
 from benchmarks.rig import DidNotStart, arguments, fill, rigged
-from cli import serve_commands
+from cli.commands.use import serve as serve_commands
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="its proxies end with it by a Linux call")
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from accounts.outcomes import Kind
-from accounts.quota import PLAN_WEIGHT
-from accounts.selection import Policy, Strategy
+from accounts.choice.outcomes import Kind
+from accounts.choice.quota import PLAN_WEIGHT
+from accounts.choice.selection import Policy, Strategy
 from benchmarks import week
 from benchmarks.week import Scenario, Week, conversations, measured
 

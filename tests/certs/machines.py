@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from certs.stores_base import Machine
-from certs.stores_linux import Distribution
+from certs.stores.base import Machine
+from certs.stores.linux import Distribution
 
 PATIENCE: Final = 60.0
 

@@ -16,15 +16,15 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from cli.asking import SaidYes
-from cli.trust_commands import chosen, install, this_machine
+from cli.commands.setup.trust import chosen, install, this_machine
+from cli.ui.asking import SaidYes
 from config import clock
 from tests.certs.conftest import authority, pem, serving, sign
 from tests.certs.machines import PrivateRoots, real_files, why_not
 
 pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not())
 
-ROOT: Final = Path(__file__).resolve().parent.parent.parent
+ROOT: Final = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import jwt
 import pytest
 
 from accounts.model import Account, Credentials
-from accounts.store import Store
+from accounts.store.store import Store
 from cli.app import main
 
 type WriteLogin = Callable[..., Path]

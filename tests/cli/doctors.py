@@ -15,8 +15,8 @@ from typing import Final
 
 import pytest
 
-from cli import proxies
-from cli.doctor_finding import Finding, State
+from cli.doctor.finding import Finding, State
+from cli.running import proxies
 from standin import Account, StandIn
 from tests.corporate import Corporate
 from tests.harness import fill, plain_environment, write_login

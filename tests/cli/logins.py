@@ -8,9 +8,9 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 import httpx
 import pytest
 
-from cli.asking import SaidYes
-from cli.login_commands import Ways
-from cli.login_http import get, send
+from cli.commands.accounts.login import Ways
+from cli.login.http import get, send
+from cli.ui.asking import SaidYes
 from standin import StandIn
 from tests.builders import Clock
 

@@ -22,9 +22,9 @@ from typing import Any, Final
 
 import pytest
 
-from accounts.auth_file import read_auth_file
-from accounts.backups import Backups
-from accounts.store import Store
+from accounts.logins.auth_file import read_auth_file
+from accounts.store.backups import Backups
+from accounts.store.store import Store
 from tests.builders import spoiled, token
 from tests.harness import ROOT, plain_environment
 

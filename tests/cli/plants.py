@@ -10,9 +10,9 @@ from urllib.parse import quote
 
 import pytest
 
+from accounts.choice.decision_record import DECISION
 from accounts.model import Account, Credentials, Event
-from accounts.records import DECISION
-from accounts.store import Store
+from accounts.store.store import Store
 from config import clock
 from tests.builders import token
 from tests.cli.doctors import fake_codex, private

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from accounts.store import Store
-from cli import list_commands
+from accounts.store.store import Store
+from cli.commands.see import list as list_commands
 
 type Run = Callable[..., Any]
 type Fill = Callable[..., Any]
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize("word", ["--version", "-V", "version"])

@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 import typer
 
+from accounts.choice.decision_record import DECISION
+from accounts.choice.quota import Window
 from accounts.model import Affinity, Cooldown, Event, Standing
-from accounts.quota import Window
-from accounts.records import DECISION
-from accounts.store import Store
+from accounts.store.store import Store
 from cli.app import build
 from config import clock
 from standin import StandIn
@@ -103,13 +103,13 @@ LINES: dict[str, tuple[str, ...]] = {
 """Command lines whose value is frozen, and those that are run before each in a world of its own."""
 
 ELSEWHERE = {
-    "run": "what the client says, and nothing of ours; tests/cli/test_run_commands.py",
-    "serve": "nothing before it is stopped; tests/cli/test_serve_commands.py",
-    "stop": "a proxy that runs; tests/cli/test_stop_commands.py",
-    "demo": "a proxy and clients at work; tests/cli/test_demo.py",
-    "explain": "needs a saved capture; tests/cli/test_explain_commands.py",
-    "ca install": "changes what this machine trusts; tests/cli/test_trust_commands.py",
-    "ca uninstall": "changes what this machine trusts; tests/cli/test_trust_commands.py",
+    "run": "what the client says, and nothing of ours; tests/cli/commands/use/test_run.py",
+    "serve": "nothing before it is stopped; tests/cli/commands/use/test_serve.py",
+    "stop": "a proxy that runs; tests/cli/commands/use/test_stop.py",
+    "demo": "a proxy and clients at work; tests/cli/demo/test_play.py",
+    "explain": "needs a saved capture; tests/cli/commands/see/test_explain.py",
+    "ca install": "changes what this machine trusts; tests/cli/commands/setup/test_trust.py",
+    "ca uninstall": "changes what this machine trusts; tests/cli/commands/setup/test_trust.py",
 }
 """Commands without a line, each with the reason."""
 

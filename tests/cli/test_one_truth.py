@@ -8,13 +8,13 @@ from typing import Final
 import pytest
 from mitmproxy.test import taddons
 
+from accounts.choice.outcomes import Kind
+from accounts.choice.quota import MAIN, Window
 from accounts.model import Cooldown, Standing
-from accounts.outcomes import Kind
-from accounts.quota import MAIN, Window
 from accounts.states import State, named
-from accounts.store import Store
-from addons.palette import Palette
-from addons.service import PoolService
+from accounts.store.store import Store
+from addons.commands import Palette
+from addons.exchange.service import PoolService
 from addons.startup import Startup
 from config import clock
 from config.local_time import clock_time

@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 import typer
 
-from cli.app import COMMANDS, build, needed
+from cli.app import build, needed
+from cli.commands import COMMANDS
 
 type Fill = Callable[..., Any]
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).resolve().parents[2]
 HEAVY = {"mitmproxy", "httpx", "cryptography", "jwt", "pydantic", "tomlkit", "asyncio", "rich", "ssl", "http.client"}
 LIMIT = 260
 """Modules of a light command, the standard library's included. Python itself and Typer are about 170 of them."""
@@ -54,19 +55,20 @@ def test_no_command_is_added_twice() -> None:
 
 def test_every_module_with_commands_is_in_the_table() -> None:
     """A module whose commands belong to another one's group is the exception."""
-    there = {path.stem for path in (ROOT / "cli").glob("*_commands.py")}
-    assert there - COMMANDS.keys() == {"trust_commands"}
+    folder = ROOT / "cli" / "commands"
+    there = {f"{path.parent.name}.{path.stem}" for path in folder.glob("*/*.py") if path.stem != "__init__"}
+    assert there - COMMANDS.keys() == {"setup.trust"}
 
 
 @pytest.mark.parametrize(
     ("arguments", "modules"),
     [
-        (["list"], ("list_commands",)),
-        (["--json", "list", "remove"], ("list_commands",)),
-        (["ca", "--help"], ("ca_commands",)),
+        (["list"], ("see.list",)),
+        (["--json", "list", "remove"], ("see.list",)),
+        (["ca", "--help"], ("setup.ca",)),
         (["--version"], ()),
         (["--version", "--json"], ()),
-        (["list", "--version"], ("list_commands",)),
+        (["list", "--version"], ("see.list",)),
         ([], ()),
         (["--json"], ()),
         (["--help"], tuple(COMMANDS)),
@@ -75,7 +77,7 @@ def test_every_module_with_commands_is_in_the_table() -> None:
         (["lst"], tuple(COMMANDS)),
         (["help"], tuple(COMMANDS)),
         (["help", "lst"], tuple(COMMANDS)),
-        (["help", "list"], ("list_commands", "help_commands")),
+        (["help", "list"], ("see.list", "more.help")),
     ],
 )
 def test_which_modules_are_needed(arguments: list[str], modules: tuple[str, ...]) -> None:
@@ -125,7 +127,7 @@ def test_no_command_pays_for_another_one(words: tuple[str, ...]) -> None:
     """Of the modules with commands only that of the command itself, and of those beside it none that has a server, a
     client or a demo in it."""
     ours = {name.removeprefix("cli.") for name in loaded(*words) if name.startswith("cli.")}
-    own = set(needed(words)) | ({"accounts_commands"} if words == ("script",) else set())
-    assert {name for name in ours if name.endswith("_commands")} <= own
-    assert not ours & {"login_http", "login_server", "demo", "doctor_checks", "trust_commands"}
+    own = set(needed(words)) | ({"more.version"} if words == ("--version",) else set())
+    assert {name.removeprefix("commands.") for name in ours if name.count(".") == 2} <= own
+    assert not ours & {"login.http", "login.server", "demo.play", "doctor.checks"}
     assert not [name for name in loaded(*words) if name.split(".")[0] in {"addons", "standin"}]

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from config.settings import ConfigError, Settings, described, load, mistake, unknown
 
 DEFAULT = "https://chatgpt.com/backend-api"
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def settings(tmp_path: Path, text: str | None = None, **environ: str) -> Settings:

@@ -9,7 +9,7 @@ import pytest
 
 from config import version
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_of_the_clone() -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 
-from accounts.refresh import Refresher
-from accounts.store import Store
+from accounts.store.store import Store
+from accounts.tokens.refresh import Refresher
 from config import clock
 
 

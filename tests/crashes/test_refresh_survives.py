@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from accounts.marks import SentMarks
-from accounts.refresh import CUT_OFF, Refresher
-from accounts.store import Store
+from accounts.store.store import Store
+from accounts.tokens.refresh import CUT_OFF, Refresher
+from accounts.tokens.sent_marks import SentMarks
 from config import clock
 from standin import StandIn
 from tests.harness import plain_environment, put

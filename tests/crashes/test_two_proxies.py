@@ -15,12 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from accounts.store import Store
+from accounts.store.store import Store
 from standin import Account, StandIn
 from tests.harness import Proxy, fill, plain_environment, put, write_login
 from tests.proxy.clients import Http2
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 ROUNDS = int(os.environ.get("ROUNDS", "4"))
 START = "import codex_rotate; codex_rotate.main()"
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from cli.demo import QUIET
+from cli.demo.play import QUIET
 from tests.harness import Proxy, plain_environment
 
 MOST_SECONDS: Final = 60.0

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from cli.demo import QUIET
+from cli.demo.play import QUIET
 from config import proxy_files
 from standin import Account, StandIn
 from tests.corporate import Corporate

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from threading import Event, Semaphore
 from typing import Any, Final
 
-from accounts.store import Store
-from cli import proxies
+from accounts.store.store import Store
+from cli.running import proxies
 from config import clock
 from config.proxy_files import Presence
 from standin import ANY_ACCOUNT, Pace

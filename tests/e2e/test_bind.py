@@ -7,7 +7,7 @@ import pytest
 
 from certs import ca
 from certs.environment import durable_environment, proxy_at, trusted_file
-from cli.bind_commands import Mode, Places, answers, bind, unbind
+from cli.commands.setup.bind import Mode, Places, answers, bind, unbind
 from config import clock, dotenv
 from tests.e2e.codex import Codex
 from tests.e2e.conftest import Scene, SetUp

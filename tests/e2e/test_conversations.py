@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from accounts.store import Store
+from accounts.store.store import Store
 from config import clock
 from standin import Fault, FaultKind
 from tests.e2e.conftest import SetUp

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from accounts.client_keys import new_secret
-from accounts.store import Store
-from cli.demo import QUIET
-from cli.run_commands import WITHOUT_DAEMON
+from accounts.store.store import Store
+from cli.commands.use.run import WITHOUT_DAEMON
+from cli.demo.play import QUIET
 from config import clock
 from tests.e2e.codex import Codex, Ran
 from tests.e2e.conftest import Scene, SetUp

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.proxies import ask
+from cli.running.proxies import ask
 from standin import Fault, FaultKind
 from tests.e2e.desk import ROTATE, Desk, open_desk
 from tests.e2e.terminal import Screen

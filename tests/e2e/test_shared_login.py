@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from accounts.store import Store
+from accounts.store.store import Store
 from tests.e2e.conftest import Scene, SetUp
 from tests.e2e.test_rotation import SAY_HI, unnoticed
 from tests.harness import eventually, put

@@ -12,8 +12,8 @@ from threading import Semaphore
 
 import pytest
 
-from addons import local_socket
-from cli import proxies
+from addons.attempts import local_websocket
+from cli.running import proxies
 from tests.e2e import slow
 from tests.e2e.codex import FELL_BACK
 from tests.e2e.desk import Desk, open_desk
@@ -67,7 +67,7 @@ def seen(request: pytest.FixtureRequest, conversations: Mapping[Which, Future[sl
 
 
 def test_the_pause_is_longer_than_what_could_end_something_meanwhile() -> None:
-    assert max(proxies.UNUSED_SECONDS, local_socket.FAREWELL_SECONDS) < slow.PAUSE
+    assert max(proxies.UNUSED_SECONDS, local_websocket.FAREWELL_SECONDS) < slow.PAUSE
     assert min(slow.SLOW.first_byte, slow.TYPED_AFTER) > proxies.UNUSED_SECONDS
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from certs import ca
-from cli.asking import SaidYes
-from cli.trust_commands import chosen, install, this_machine
+from cli.commands.setup.trust import chosen, install, this_machine
+from cli.ui.asking import SaidYes
 from config import clock
 from tests.certs.machines import PrivateRoots, real_files, why_not
 from tests.e2e.codex import finish

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.demo import QUIET
+from cli.demo.play import QUIET
 from standin import StandIn
 from tests.corporate import Corporate
 from tests.e2e.codex import Ran

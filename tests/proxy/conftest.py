@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from accounts.choice.decision_record import DECISION
 from accounts.model import Affinity, Cooldown, Event, Standing
-from accounts.records import DECISION
-from accounts.store import Store
+from accounts.store.store import Store
 from config import clock
 from standin import ANY_ACCOUNT, Account, Fault, FaultKind, Pace, SeenRequest, StandIn
 from tests.harness import Proxy, eventually, options, put

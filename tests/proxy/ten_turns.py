@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import zstandard
 
-from accounts.store import Store
+from accounts.store.store import Store
 from standin import ANY_ACCOUNT, Account, Fault, FaultKind, Pace, StandIn, Window
 from standin.generation import Generation
 from standin.responses import Answer, Ask

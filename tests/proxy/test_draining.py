@@ -14,8 +14,8 @@ import httpx
 import pytest
 
 from addons import draining
-from cli import serve_commands
-from cli.proxies import running
+from cli.commands.use import serve
+from cli.running.proxies import running
 from config import clock, proxy_files
 from standin import Account, Fault, FaultKind, StandIn
 from tests.harness import MITMDUMP, PATIENCE, Proxy, eventually, fill, options
@@ -25,9 +25,9 @@ WAITING = "codex-rotate: waiting for 1 turn to end; stop once more to end at onc
 MITMWEB = str(MITMDUMP.with_name("mitmweb"))
 TOOLS = {
     "mitmdump -s": (str(MITMDUMP),),
-    "serve": serve_commands.start("mitmdump"),
+    "serve": serve.start("mitmdump"),
     "mitmweb -s": (MITMWEB,),
-    "serve --web": serve_commands.start("mitmweb"),
+    "serve --web": serve.start("mitmweb"),
 }
 
 

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 import httpx
 import pytest
 
-from accounts.outcomes import Kind
+from accounts.choice.outcomes import Kind
 from standin import ANY_ACCOUNT, FaultKind, Pace
 from tests.harness import eventually
 from tests.proxy.clients import ASK, RESPONSES, Http2, Socket, http1

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from accounts.store import Store
+from accounts.store.store import Store
 from standin import StandIn
 from tests.harness import Proxy, fill, options
 from tests.proxy.clients import ASK, RESPONSES, Http2, Socket, http1
@@ -21,10 +21,10 @@ BREAKS = {
     "selection raises": "ours.startup.service.pool.select = broken",
     "sync raises": "ours.startup.service.sync = broken",
     "routing raises": "sys.modules['addons.rotator'].route_of = broken",
-    "credentials raise": "sys.modules['addons.credentials'].managed = broken",
-    "the exchange raises": "sys.modules['addons.exchange'].Pooled.start = broken",
-    "reading the head raises": "sys.modules['addons.exchange'].Pooled.head = broken",
-    "redaction raises": "sys.modules['addons.redact'].hide = broken",
+    "credentials raise": "sys.modules['addons.exchange.credentials'].managed = broken",
+    "the exchange raises": "sys.modules['addons.exchange.pooled'].Pooled.start = broken",
+    "reading the head raises": "sys.modules['addons.exchange.pooled'].Pooled.head = broken",
+    "redaction raises": "sys.modules['addons.redaction.flows'].hide = broken",
 }
 """What a script that runs after ours breaks; `ours` is our package, `broken` raises whatever it is called with."""
 
@@ -113,7 +113,7 @@ def test_a_defect_while_a_token_is_renewed(broken: Break):
 @pytest.mark.parametrize("side", ["from_client", "from_server"])
 def test_a_defect_in_a_socket_ends_the_turn_with_an_error(broken: Break, side: str):
     """A message that could not be judged is not passed on."""
-    bench = broken(f"sys.modules['addons.sockets'].Socket.{side} = broken")
+    bench = broken(f"sys.modules['addons.exchange.websocket'].Socket.{side} = broken")
     with Socket(bench.proxy, bench.headers()) as client:
         assert client.upgrade.status == 101
         answer = client.turn()

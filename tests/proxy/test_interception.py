@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from addons.routes import INTERCEPT
 from addons.startup import CANNOT_VOUCH, opens_others
+from addons.wire.routes import INTERCEPT
 from certs import ca
 from config import clock
 from standin import StandIn

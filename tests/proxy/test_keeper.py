@@ -5,8 +5,8 @@ from pathlib import Path
 
 import httpx
 
-from accounts.records import DECISION
-from accounts.store import Store
+from accounts.choice.decision_record import DECISION
+from accounts.store.store import Store
 from standin import StandIn
 from tests.harness import Proxy, eventually, fill
 from tests.proxy.clients import http1, turn1

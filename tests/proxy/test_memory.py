@@ -15,7 +15,7 @@ from typing import Final
 
 import pytest
 
-from accounts.store import AFFINITIES_KEPT, Store
+from accounts.store.store import AFFINITIES_KEPT, Store
 from standin import FaultKind, StandIn
 from tests.harness import Proxy, options, put
 from tests.proxy.clients import Socket

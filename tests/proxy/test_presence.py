@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from accounts.client_keys import new_secret
-from cli import proxies
-from cli.proxies import Hold, address, ask, local_key, running
+from cli.running import proxies
+from cli.running.proxies import Hold, address, ask, local_key, running
 from config import clock, proxy_files
 from config.version import current
 from standin import StandIn

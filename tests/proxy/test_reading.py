@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from mitmproxy.io import FlowWriter
 
-from tests.addons.test_explaining import COMPLETED, event, flow
+from tests.addons.inspection.test_explaining import COMPLETED, event, flow
 from tests.harness import MITMDUMP, SCRIPT, plain_environment
 
 

@@ -15,8 +15,8 @@ import pytest
 import zstandard
 from wsproto.events import Ping
 
-from accounts.auth_file import read_auth_file
-from accounts.store import Store
+from accounts.logins.auth_file import read_auth_file
+from accounts.store.store import Store
 from standin import Account, Fault, FaultKind, StandIn
 from standin.accounts import Window
 from tests.harness import Proxy, options, write_login

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from addons import refusals
+from addons.exchange import refusals
 from tests.harness import PATIENCE, Proxy, options
 from tests.proxy.clients import (
     ASK,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from accounts.store import Store
+from accounts.store.store import Store
 from standin import ANY_ACCOUNT, Account, Fault, FaultKind, StandIn
 from tests.harness import Proxy, fill, options, put, secrets_of
 from tests.proxy.clients import ASK, CHATGPT, MODELS, RESPONSES, Http2, Socket, http1, turn1, turn_ws

@@ -12,7 +12,7 @@ from mitmproxy.contentviews import prettify_message
 from mitmproxy.io import FlowReader
 from mitmproxy.test import taddons
 
-from addons.views import Views
+from addons.inspection.content_view import Views
 from cli.app import main
 from tests.harness import secrets_of
 from tests.proxy.ten_turns import KEPT, TURNS, take

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from accounts.history import decisions
-from cli import proxies
-from cli.report_facts import lines_of, made
-from cli.result import Result
-from cli.status_commands import Around, status
-from cli.why_commands import told, why
+from cli.commands.see.status import Around, status
+from cli.commands.see.why import told, why
+from cli.report.facts import lines_of, made
+from cli.running import proxies
+from cli.ui.result import Result
 from config import clock
 from config.settings import Settings
 from standin import FaultKind

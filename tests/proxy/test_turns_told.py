@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from accounts.client_keys import new_secret
-from accounts.store import Store
+from accounts.store.store import Store
 from config import clock, proxy_files
 from standin import Account, Fault, FaultKind, StandIn
 from tests.harness import Proxy, eventually, options, put

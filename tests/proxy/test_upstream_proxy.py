@@ -14,7 +14,7 @@ from typing import Final
 import httpx
 import pytest
 
-from accounts.store import Store
+from accounts.store.store import Store
 from standin import FaultKind, StandIn
 from tests.corporate import Corporate, Trouble
 from tests.harness import PATIENCE, REDIRECT, Proxy, eventually, options, put

@@ -1,0 +1,278 @@
+"""From what upstream did to what it means: two tables, no I/O, no clock.
+
+SIGNS names what was seen (a status, an error code, a header) and RULES says what follows from it. A new kind of failure
+is one row in each, and one in tests/accounts/choice/test_outcomes.py. Facts about the codes: docs/codex-wire.md
+section 3.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from accounts.choice.reset_times import reset_time
+from accounts.model import Standing
+
+JsonObject = Mapping[str, object]
+
+
+class Kind(StrEnum):
+    """What happened to one attempt."""
+
+    OK = "ok"
+    UPGRADED = "upgraded"
+    """A socket was opened. That shows the credentials to be good, and no more: limits arrive inside it."""
+    USAGE_LIMIT = "usage_limit"
+    NO_CREDIT = "no_credit"
+    BURST_LIMIT = "burst_limit"
+    OVERLOADED = "overloaded"
+    SERVER_ERROR = "server_error"
+    HEAD_TIMEOUT = "head_timeout"
+    CONNECT_FAILED = "connect_failed"
+    PROXY_FAILED = "proxy_failed"
+    """The proxy between us and the internet (`upstream_proxy`) gave no connection."""
+    RESET = "reset"
+    STALLED = "stalled"
+    TRUNCATED = "truncated"
+    FAILED_IN_STREAM = "failed_in_stream"
+    FAILED_AFTER_OUTPUT = "failed_after_output"
+    TOKEN_EXPIRED = "token_expired"  # noqa: S105 - a name, not a password
+    TOKEN_INVALIDATED = "token_invalidated"  # noqa: S105 - a name, not a password
+    REFRESH_FAILED = "refresh_failed"
+    DEACTIVATED = "deactivated"
+    CHALLENGE = "challenge"
+    FORBIDDEN = "forbidden"
+    UNSUPPORTED_MODEL = "unsupported_model"
+    INVALID_SEALED = "invalid_encrypted_content"
+    UNKNOWN_RESPONSE = "previous_response_not_found"
+    UPGRADE_REFUSED = "upgrade_refused"
+    REQUEST_FAULT = "request_fault"
+    CLIENT_GONE = "client_gone"
+
+
+class Action(StrEnum):
+    """What to do with the client's request after an attempt."""
+
+    DELIVER = "deliver"
+    REFRESH = "refresh"
+    """Renew the account's token once, then try the same account again; a second time means another account."""
+    RETRY_OTHER = "retry_other"
+    RETRY_SAME = "retry_same"
+    """Wait for a moment, then try the same account again; when the moment is too long, another one."""
+    UNSEAL = "unseal"
+    """Leave out what the account cannot read, then try it once more."""
+
+
+class Blame(StrEnum):
+    """Whose trouble a failure is."""
+
+    NOBODY = "nobody"
+    REQUEST = "request"
+    ACCOUNT = "account"
+    UPSTREAM = "upstream"
+    """Several accounts at once: then it is not theirs, and asking more of them helps nobody."""
+
+
+class Rest(StrEnum):
+    """How an account rests. A hard rest excludes it; a soft one only puts it behind the others."""
+
+    NONE = "none"
+    SOFT = "soft"
+    HARD = "hard"
+
+
+class Rule(NamedTuple):
+    """What follows from a kind. `seconds` is the rest when upstream names no time of its own."""
+
+    action: Action
+    blame: Blame
+    rest: Rest = Rest.NONE
+    seconds: float = 0.0
+    standing: Standing | None = None
+    private: bool = False
+    """The refusal is about an account's credentials. The client must not see it: it would take it for its own login's
+    and spend its own refresh token on it."""
+
+    @property
+    def bars(self) -> bool:
+        """Whether the account is out of service now, until a time or until somebody helps."""
+        return self.rest is Rest.HARD or self.standing is not None
+
+
+WORD: Final = re.compile(r"[a-z][a-z0-9_.]{0,59}")
+"""What an error code looks like. Nothing else is repeated in logs and history: it could be a token."""
+
+_OTHER: Final = Action.RETRY_OTHER
+_DELIVER: Final = Action.DELIVER
+_HIS: Final = Blame.ACCOUNT
+_THEIRS: Final = Blame.UPSTREAM
+
+RULES: Final[Mapping[Kind, Rule]] = {
+    Kind.OK: Rule(_DELIVER, Blame.NOBODY),
+    Kind.UPGRADED: Rule(_DELIVER, Blame.NOBODY),
+    Kind.USAGE_LIMIT: Rule(_OTHER, _HIS, Rest.HARD, 900),
+    Kind.NO_CREDIT: Rule(_OTHER, _HIS, Rest.HARD, 3600),
+    Kind.BURST_LIMIT: Rule(Action.RETRY_SAME, _HIS, Rest.SOFT, 10),
+    Kind.OVERLOADED: Rule(_OTHER, _THEIRS, Rest.SOFT, 15),
+    Kind.SERVER_ERROR: Rule(_OTHER, _THEIRS, Rest.SOFT, 10),
+    Kind.HEAD_TIMEOUT: Rule(_OTHER, _THEIRS, Rest.SOFT, 30),
+    Kind.CONNECT_FAILED: Rule(_OTHER, _THEIRS, Rest.SOFT, 10),
+    Kind.PROXY_FAILED: Rule(_DELIVER, Blame.NOBODY),
+    Kind.RESET: Rule(_OTHER, _THEIRS, Rest.SOFT, 10),
+    Kind.STALLED: Rule(_OTHER, _THEIRS, Rest.SOFT, 30),
+    Kind.TRUNCATED: Rule(_OTHER, _THEIRS, Rest.SOFT, 10),
+    Kind.FAILED_IN_STREAM: Rule(_OTHER, _THEIRS, Rest.SOFT, 10),
+    Kind.FAILED_AFTER_OUTPUT: Rule(_DELIVER, _THEIRS, Rest.SOFT, 10),
+    Kind.TOKEN_EXPIRED: Rule(Action.REFRESH, _HIS, Rest.SOFT, 60, private=True),
+    Kind.TOKEN_INVALIDATED: Rule(_OTHER, _HIS, standing=Standing.NEEDS_LOGIN, private=True),
+    Kind.REFRESH_FAILED: Rule(_OTHER, _HIS, Rest.SOFT, 30, private=True),
+    Kind.DEACTIVATED: Rule(_OTHER, _HIS, standing=Standing.DEACTIVATED, private=True),
+    Kind.CHALLENGE: Rule(_DELIVER, Blame.NOBODY),
+    Kind.FORBIDDEN: Rule(_OTHER, _HIS, Rest.SOFT, 60),
+    Kind.UNSUPPORTED_MODEL: Rule(_OTHER, _HIS),
+    Kind.INVALID_SEALED: Rule(Action.UNSEAL, Blame.NOBODY),
+    Kind.UNKNOWN_RESPONSE: Rule(_DELIVER, Blame.REQUEST),
+    Kind.UPGRADE_REFUSED: Rule(_DELIVER, Blame.NOBODY),
+    Kind.REQUEST_FAULT: Rule(_DELIVER, Blame.REQUEST),
+    Kind.CLIENT_GONE: Rule(_DELIVER, Blame.NOBODY),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What upstream said: a refusing HTTP answer, or a failure event inside a stream or socket.
+
+    `status` is the HTTP status, or the one an in-band error names (0: none). `headers` have lower-case names. `error`
+    is the JSON object that describes the failure, empty when the body was not one.
+    """
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    error: JsonObject = field(default_factory=dict)
+
+    def words(self) -> frozenset[str]:
+        """The error's `type` and `code`: upstream uses either for the same thing. Anything but a plain word is none."""
+        found = (self.error.get("type"), self.error.get("code"))
+        return frozenset(w for w in found if isinstance(w, str) and WORD.fullmatch(w))
+
+    def message(self) -> str:
+        text = self.error.get("message")
+        return text if isinstance(text, str) else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What an attempt came to. `until` is upstream's own time for trying again (seconds since the epoch)."""
+
+    kind: Kind
+    until: float | None = None
+    plan: str = ""
+    detail: str = ""
+
+    @property
+    def rule(self) -> Rule:
+        return RULES[self.kind]
+
+
+class Sign(NamedTuple):
+    """A row of SIGNS: every condition that is given must hold."""
+
+    kind: Kind
+    words: frozenset[str] = frozenset()
+    statuses: frozenset[int] = frozenset()
+    header: str = ""
+    content_type: str = ""
+    text: re.Pattern[str] | None = None
+
+    def seen_in(self, reply: Reply) -> bool:
+        return (
+            (not self.words or not self.words.isdisjoint(reply.words()))
+            and (not self.statuses or reply.status in self.statuses)
+            and (not self.header or self.header in reply.headers)
+            and (not self.content_type or self.content_type in reply.headers.get("content-type", ""))
+            and (self.text is None or self.text.search(reply.message()) is not None)
+        )
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_401: Final = frozenset({401})
+_402: Final = frozenset({402})
+_403: Final = frozenset({403})
+_ABOUT_THE_REQUEST: Final = frozenset({0, *range(400, 500)})
+_UNSUPPORTED: Final = re.compile(r"model is not (supported|available)|not supported when using Codex", re.IGNORECASE)
+
+SIGNS: Final[tuple[Sign, ...]] = (
+    Sign(kind=Kind.USAGE_LIMIT, words=_words("usage_limit_reached")),
+    Sign(kind=Kind.NO_CREDIT, words=_words("insufficient_quota credit_balance_exhausted usage_not_included")),
+    Sign(kind=Kind.BURST_LIMIT, words=_words("rate_limit_exceeded slow_down")),
+    Sign(kind=Kind.OVERLOADED, words=_words("server_is_overloaded overloaded_error")),
+    Sign(kind=Kind.DEACTIVATED, words=_words("deactivated_workspace workspace_deactivated account_deactivated")),
+    Sign(kind=Kind.TOKEN_INVALIDATED, words=_words("token_invalidated token_revoked"), statuses=_401),
+    Sign(kind=Kind.TOKEN_EXPIRED, statuses=_401),
+    Sign(kind=Kind.DEACTIVATED, statuses=_402),
+    Sign(kind=Kind.CHALLENGE, statuses=_403, header="cf-mitigated"),
+    Sign(kind=Kind.CHALLENGE, statuses=_403, content_type="text/html"),
+    Sign(kind=Kind.FORBIDDEN, statuses=_403),
+    Sign(kind=Kind.INVALID_SEALED, words=_words("invalid_encrypted_content")),
+    Sign(kind=Kind.UNKNOWN_RESPONSE, words=_words("previous_response_not_found")),
+    Sign(kind=Kind.UNSUPPORTED_MODEL, words=_words("model_not_supported unsupported_model")),
+    Sign(kind=Kind.UNSUPPORTED_MODEL, statuses=_ABOUT_THE_REQUEST, text=_UNSUPPORTED),
+    Sign(
+        kind=Kind.REQUEST_FAULT,
+        words=_words(
+            "context_length_exceeded invalid_prompt cyber_policy bio_policy flex_unavailable invalid_request_error"
+        ),
+    ),
+    Sign(kind=Kind.UPGRADE_REFUSED, statuses=frozenset({426})),
+    Sign(kind=Kind.BURST_LIMIT, statuses=frozenset({429})),
+    Sign(kind=Kind.OVERLOADED, statuses=frozenset({503, 529})),
+    Sign(kind=Kind.SERVER_ERROR, statuses=frozenset(range(500, 600))),
+    Sign(kind=Kind.SERVER_ERROR, words=_words("server_error internal_server_error")),
+    Sign(kind=Kind.REQUEST_FAULT, statuses=frozenset(range(400, 500))),
+    Sign(kind=Kind.FAILED_IN_STREAM, statuses=frozenset({0})),
+)
+
+
+def classify(reply: Reply, now: float) -> Outcome:
+    """Name what a refusal means. Never raises, whatever the status, headers or body."""
+    kind = next((sign.kind for sign in SIGNS if sign.seen_in(reply)), Kind.OK)
+    until = reset_time(reply.error, reply.headers, now) if RULES[kind].rest is not Rest.NONE else None
+    plan = reply.error.get("plan_type")
+    words = " ".join(sorted(reply.words()))
+    return Outcome(
+        kind=kind,
+        until=until,
+        plan=plan if isinstance(plan, str) else "",
+        detail=f"{reply.status} {words}".strip() if reply.status else words,
+    )
+
+
+def classify_failure(reply: Reply, now: float, *, after_output: bool = False) -> Outcome:
+    """The same for an event that says that something failed, whatever status it names."""
+    outcome = classify(reply, now)
+    kind = Kind.FAILED_IN_STREAM if outcome.kind is Kind.OK else outcome.kind
+    return replace(outcome, kind=Kind.FAILED_AFTER_OUTPUT if after_output and kind is Kind.FAILED_IN_STREAM else kind)
+
+
+def error_of(payload: object) -> JsonObject:
+    """The object that describes a failure, wherever a reply or an event keeps it.
+
+    `{"error": {…}}`, `{"detail": {…}}`, `{"response": {"error": {…}}}` and the bare object are all in use.
+    """
+    if not isinstance(payload, dict):
+        return {}
+    inner: object = payload
+    if isinstance(payload.get("response"), dict):
+        inner = payload["response"]
+    assert isinstance(inner, dict)
+    for name in ("error", "detail"):
+        found = inner.get(name)
+        if isinstance(found, dict):
+            return found
+        if isinstance(found, str):
+            return {"message": found}
+    return inner if inner is payload else {}

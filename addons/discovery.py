@@ -1,0 +1,111 @@
+"""Lets commands find this proxy and ask what it is, and ends it when it was started for clients that are gone."""
+
+import asyncio
+import logging
+import os
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from mitmproxy import connection, ctx, http
+from mitmproxy.addonmanager import Loader
+
+from addons.startup import Startup
+from addons.wire import answers
+from addons.wire.routes import INTERCEPT
+from config import paths, proxy_files, version
+
+logger = logging.getLogger(__name__)
+
+CERTIFICATE: Final = "mitmproxy-ca-cert.pem"
+
+
+class Presence:
+    """One per proxy."""
+
+    def __init__(self, startup: Startup) -> None:
+        self.startup = startup
+        self.clients: set[str] = set()
+        self.told: proxy_files.Presence | None = None
+        self._file: Path | None = None
+        self._end: asyncio.TimerHandle | None = None
+
+    def load(self, loader: Loader) -> None:
+        loader.add_option(
+            "rotate_stop_when_unused",
+            int,
+            0,
+            "Seconds without any client after which this proxy ends; 0: never. `codex-rotate run` sets it.",
+        )
+
+    def running(self) -> None:
+        if self.startup.service is None:
+            return
+        self.told = self._about()
+        if self.told is not None:
+            try:
+                self._file = proxy_files.announce(self.told, proxy_files.folder())
+            except OSError as e:
+                logger.warning("codex-rotate: other commands will not find this proxy: %s", e)
+        self._watch()
+
+    @answers.fail_closed
+    def requestheaders(self, flow: http.HTTPFlow) -> None:
+        if flow.request.host != proxy_files.HOST or flow.response:
+            return
+        if self.told is None:
+            flow.response = answers.failed_closed()
+        else:
+            told = proxy_files.as_json(self.told)
+            flow.response = http.Response.make(200, told, {"content-type": "application/json"})
+
+    def client_connected(self, client: connection.Client) -> None:
+        self.clients.add(client.id)
+        self._watch()
+
+    def client_disconnected(self, client: connection.Client) -> None:
+        self.clients.discard(client.id)
+        self._watch()
+
+    def leaves(self, turns: int) -> None:
+        """Tell that this proxy ends, and how many turns it waits for. Who looks for a proxy passes it over."""
+        if self._file is not None and self.told is not None:
+            self.told = replace(self.told, turns=turns)
+            with suppress(OSError):
+                proxy_files.announce(self.told, self._file.parent)
+
+    def done(self) -> None:
+        if self._file is not None:
+            with suppress(OSError):
+                self._file.unlink()
+
+    def _about(self) -> proxy_files.Presence | None:
+        """None without an address to be found at, as in modes that have none."""
+        addresses = ctx.master.addons.get("proxyserver").listen_addrs()
+        if not addresses:
+            return None
+        host, port = addresses[0][:2]
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - not bound, but read
+        return proxy_files.Presence(
+            url=f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}",
+            pid=os.getpid(),
+            home=str(paths.home()),
+            certificate=str(Path(ctx.options.confdir).expanduser() / CERTIFICATE),
+            version=version.current(),
+            everything=list(ctx.options.allow_hosts) != [INTERCEPT],
+            stays=ctx.options.rotate_stop_when_unused == 0,
+        )
+
+    def _watch(self) -> None:
+        """Start the clock when the last client has left, stop it when one comes."""
+        if self._end is not None:
+            self._end.cancel()
+            self._end = None
+        seconds = ctx.options.rotate_stop_when_unused
+        if seconds > 0 and not self.clients and self.startup.service is not None:
+            self._end = asyncio.get_running_loop().call_later(seconds, self._stop)
+
+    def _stop(self) -> None:
+        logger.info("codex-rotate: no client is left, so this proxy ends")
+        ctx.master.shutdown()

@@ -1,0 +1,82 @@
+"""The request as it goes on the wire: a copy with the right credentials, and nothing else changed. Pure.
+
+Credentials are `authorization` and `chatgpt-account-id`, and what belongs to the account behind them: its origin, its
+routing headers, and the turn state it issued (docs/codex-wire.md sections 1.1 and 2).
+"""
+
+import functools
+from collections import OrderedDict
+from typing import Final
+
+from mitmproxy import http
+
+from accounts.choice.origin import host_of
+from accounts.choice.pool import Lease
+from addons.redaction import flows
+
+TURN_STATE: Final = "x-codex-turn-state"
+MOST_TURN_STATES: Final = 4_096
+
+
+class TurnStates:
+    """Which account issued which turn state; bounded. One of another account, or of nobody we know, is dropped."""
+
+    def __init__(self) -> None:
+        self._issuers: OrderedDict[int, str] = OrderedDict()
+
+    def issued(self, value: str | None, key: str) -> None:
+        if value:
+            self._issuers[hash(value)] = key
+            while len(self._issuers) > MOST_TURN_STATES:
+                self._issuers.popitem(last=False)
+
+    def belongs(self, value: str, key: str) -> bool:
+        return self._issuers.get(hash(value)) == key
+
+
+def managed(request: http.Request, shown: flows.Shown, lease: Lease, states: TurnStates) -> http.Request:
+    """The client's request with an account's credentials, bound for that account's own origin over TLS."""
+    host = host_of(lease.account).encode()
+    wire = shown.wire(request)
+    wire.headers = _swapped(wire.headers, lease, states, host)
+    wire.data.host, wire.data.port, wire.data.scheme = host.decode(), 443, b"https"
+    if wire.data.authority:
+        wire.data.authority = host
+    return wire
+
+
+def _swapped(headers: http.Headers, lease: Lease, states: TurnStates, host: bytes) -> http.Headers:
+    """In one pass: what belongs to an account is set or left out, everything else stays as it is and where it is."""
+    account = lease.account
+    override = account.routing_override
+    belonging: dict[bytes, bytes | None] = {
+        b"authorization": _bearer(lease.credentials.access),
+        b"chatgpt-account-id": account.account_id.encode(),
+        b"x-openai-fedramp": b"true" if account.fedramp else None,
+        b"x-openai-account-routing-override": override.encode() if override is not None else None,
+    }
+    fields = []
+    for field in headers.fields:
+        name, value = field
+        lower = name.lower()
+        if lower in _BELONGING:
+            mine = belonging.pop(lower, None)
+            if mine is not None:
+                fields.append((name, mine))
+        elif lower == b"host":
+            fields.append((name, host))
+        elif lower != TURN_STATE.encode() or states.belongs(value.decode("utf-8", "replace"), lease.key):
+            fields.append(field)
+    fields += [(name, value) for name, value in belonging.items() if value is not None]
+    return http.Headers(fields)
+
+
+@functools.lru_cache(maxsize=256)
+def _bearer(token: str) -> bytes:
+    """The same object for every stream of an account: it is a kilobyte."""
+    return b"Bearer " + token.encode()
+
+
+_BELONGING: Final = frozenset(
+    {b"authorization", b"chatgpt-account-id", b"x-openai-fedramp", b"x-openai-account-routing-override"}
+)

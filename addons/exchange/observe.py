@@ -1,0 +1,51 @@
+"""What the pool learns from answers on their way: quota windows, models, and who sealed a conversation's summary.
+
+Everything here is told by upstream in passing; nothing is asked for. Only the few events that carry it are decoded.
+"""
+
+from typing import Final
+
+from mitmproxy import http
+
+from accounts.choice import encrypted_items, quota
+from accounts.choice.pool import Lease
+from addons.exchange.service import PoolService
+from addons.wire import events, messages
+
+RATE_LIMITS = "codex.rate_limits"
+ITEM_DONE = "response.output_item.done"
+_QUOTA: Final = tuple(ending.encode() for ending in quota.HEADER_ENDINGS)
+
+
+def from_head(service: PoolService, lease: Lease, response: http.Response) -> None:
+    """Quota windows in the headers of any answer (docs/codex-wire.md section 2.3)."""
+    said = tuple(field for field in response.headers.fields if field[0].lower().endswith(_QUOTA))
+    now, pool = service.clock(), service.pool
+    if said and service.heads.are_news(lease.key, said, pool.windows(lease.key), now):
+        pool.observed(lease.key, quota.from_headers(messages.fields(response), now))
+        service.heads.read(lease.key, said, pool.windows(lease.key), now)
+
+
+def from_prelude(service: PoolService, lease: Lease, kind: str, event: bytes) -> None:
+    """Quota windows in an event (docs/codex-wire.md section 3)."""
+    if kind == RATE_LIMITS:
+        service.pool.observed(lease.key, quota.from_event(events.decoded(event), service.clock()))
+
+
+def from_output(service: PoolService, lease: Lease, kind: str, event: bytes) -> None:
+    """A compaction: only the account that made it can read it. And whatever it is, the history is read here now."""
+    if kind != ITEM_DONE:
+        return
+    now = service.clock()
+    service.unsealing.settled(service.pool.reader(lease, now))
+    if encrypted_items.holds_compaction(event):
+        service.pool.compacted(lease, now)
+
+
+def from_catalogue(service: PoolService, lease: Lease, body: bytes) -> None:
+    """The models that an account's catalogue names (docs/codex-wire.md section 1)."""
+    models = events.decoded(body).get("models")
+    if isinstance(models, list):
+        slugs = {each.get("slug") for each in models if isinstance(each, dict)}
+        named = frozenset(slug for slug in slugs if isinstance(slug, str))
+        service.pool.lists(lease.key, named, service.clock())

@@ -1,0 +1,79 @@
+"""What a client is told that may not use the proxy. Pure.
+
+The client does not show what a CONNECT was refused with, and goes on trying for half a minute. So connections to the
+provider's hosts are let in and everything inside is refused: the two questions that it asks before the model get an
+answer of ours, so that it comes to ask the model, and the words of that refusal are printed at once
+(docs/codex-wire.md sections 1.1 and 3).
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Final
+
+from mitmproxy import http
+
+from accounts.client_keys import Refusal, Refused
+from addons.wire import answers, messages
+
+ROUTING: Final = "/backend-api/wham/accounts/check"
+POLICY: Final = "/backend-api/wham/config/bundle"
+MODEL: Final = "/backend-api/codex/"
+RESPONSES: Final = MODEL + "responses"
+OWN_ID: Final = "chatgpt-account-id"
+
+_ASK: Final = (
+    "Ask its owner for a key file (`codex-rotate keys add NAME --host HOST`) and run `codex-rotate join FILE` with it."
+)
+WORDS: Final[Mapping[Refusal, str]] = {
+    Refusal.KEY_NEEDED: "This codex-rotate proxy serves clients with a key only, and this client shows none. Is the "
+    "proxy your own? Start the client with `codex-rotate run`, or run `codex-rotate env` or `bind` again: they put the "
+    f"key in. Is it somebody else's? {_ASK}",
+    Refusal.KEY_UNKNOWN: "This codex-rotate proxy does not know the key that this client shows: it is mistyped, of "
+    f"another proxy, or was taken back. {_ASK}",
+    Refusal.KEY_REMOVED: "The owner of this codex-rotate proxy has taken back the key of {name}, which this client "
+    f"shows. {_ASK}",
+    Refusal.OTHER_USER: "This codex-rotate proxy serves the user who runs it, and this client is another user's. "
+    f"{_ASK} Or ask its owner for `codex-rotate serve --everyone-here`.",
+    Refusal.USER_UNTOLD: "This codex-rotate proxy serves the user who runs it, and this system does not say whose "
+    "this client is, so a key is needed. Is the proxy your own? Start the client with `codex-rotate run`, or run "
+    "`codex-rotate env` or `bind` again: they put one in, which `codex-rotate keys add NAME` makes with the first of "
+    f"others. Is it somebody else's? {_ASK}",
+}
+BESIDE: Final = "This client may not use this codex-rotate proxy; a request to the model is told why."
+"""For what the client asks beside the model, and may ask a dozen times: it prints, or logs, some of these too."""
+
+
+def kind(why: Refusal) -> str:
+    """The type of the error."""
+    return f"codex_rotate_{why}"
+
+
+def refused(to: Refused, status: int = 407) -> http.Response:
+    """The refusal in full: 407 for what was asked of the proxy itself, 400 for what the client prints."""
+    response = answers.error(status, kind(to.why), WORDS[to.why].format(name=to.name))
+    if status == 407:
+        response.headers["proxy-authenticate"] = 'Basic realm="codex-rotate"'
+    return response
+
+
+def inside(to: Refused, request: http.Request) -> http.Response:
+    """The answer to a request in a connection that was let in to be refused. 400 is printed by the client at once."""
+    path = request.path.partition("?")[0]
+    if request.method == "GET" and path == POLICY:
+        return _told({})
+    if request.method == "GET" and path == ROUTING and OWN_ID in request.headers:
+        return _told(_routing(request.headers[OWN_ID]))
+    asks_the_model = path == RESPONSES if messages.is_upgrade(request) else request.method == "POST"
+    if asks_the_model and path.startswith(MODEL):
+        return refused(to, 400)
+    return answers.error(403, kind(to.why), BESIDE)
+
+
+def _routing(own: str) -> dict[str, object]:
+    """What the client needs to go on to the model, with its own account."""
+    free = "NO_CONSTRAINT"
+    return {"accounts": [{"id": own, "workspace_backend_origin": free, "account_routing_override": free}]}
+
+
+def _told(document: Mapping[str, object]) -> http.Response:
+    return http.Response.make(200, json.dumps(document), {"content-type": "application/json"})

@@ -1,0 +1,142 @@
+"""What is on the wire as values, read as far as it goes: codings, server-sent events, JSON that was cut off. Pure.
+
+`addons/wire/events.py` reads just enough of a stream to decide, while it passes; this reads all of it, when somebody
+looks.
+"""
+
+import json
+import re
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from typing import Final, NamedTuple
+
+import brotli  # type: ignore[import-untyped]
+import zstandard
+
+MOST: Final = 32 * 1024 * 1024
+"""Bytes that are read of a body, after it was decoded."""
+
+_LINE: Final = re.compile(r"\r\n|\n|\r")
+_FIELD: Final = re.compile(r"\s*(?:event|data|id|retry)?:")
+_TOKEN: Final = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[{}\[\],]', re.DOTALL)
+_CLOSING: Final = {"{": "}", "[": "]"}
+_DEEPEST: Final = 100
+
+type _Feed = Callable[[bytes], bytes]
+
+
+class Event(NamedTuple):
+    """An event of a stream or a message of a socket. `text` is what it was read from, `whole` whether all of that was
+    JSON. An event that could not be read at all has an empty payload and is not whole."""
+
+    kind: str
+    payload: Mapping[str, object]
+    text: str
+    whole: bool = True
+
+
+def events(data: bytes) -> Iterator[Event]:
+    """The events of an event stream, the last one too if it was cut off."""
+    name, parts = "", list[str]()
+    lines = _LINE.split(text_of(data))
+    for line in (*lines, ""):
+        if not line:
+            if parts:
+                yield event("\n".join(parts), name)
+            name, parts = "", []
+            continue
+        field, _, value = line.partition(":")
+        if field == "event":
+            name = value.removeprefix(" ")
+        elif field == "data":
+            parts.append(value.removeprefix(" "))
+
+
+def event(text: str, name: str = "") -> Event:
+    """One event; the type in its data counts for more than the name it was sent under."""
+    if text.strip() == "[DONE]":
+        return Event("[DONE]", {}, text)
+    value, whole = loads(text)
+    if not isinstance(value, dict):
+        return Event(name, {}, text, whole=False)
+    kind = value.get("type")
+    return Event(kind if isinstance(kind, str) else name, value, text, whole)
+
+
+def is_stream(data: bytes) -> bool:
+    """Whether this begins as an event stream does."""
+    return _FIELD.match(text_of(data[:200]).lstrip()) is not None
+
+
+def text_of(data: bytes) -> str:
+    return data[:MOST].decode("utf-8", "replace").removeprefix("\ufeff")
+
+
+def loads(text: str) -> tuple[object, bool]:
+    """A JSON value and whether it is complete; of one that was cut off, what was there; (None, False) if nothing is."""
+    try:
+        return json.loads(text), True
+    except (ValueError, RecursionError):
+        pass
+    try:
+        return json.loads(_mended(text)), False
+    except (ValueError, RecursionError):
+        return None, False
+
+
+def _mended(text: str) -> str:
+    """JSON up to the last value that is complete, and then closed."""
+    open_ones: list[str] = []
+    end, closing = 0, ""
+    for token in _TOKEN.finditer(text):
+        mark = token[0]
+        if mark in _CLOSING:
+            open_ones.append(_CLOSING[mark])
+        elif mark in {"}", "]"}:
+            if not open_ones or open_ones.pop() != mark:
+                break
+        elif mark != ",":
+            continue
+        if len(open_ones) > _DEEPEST:
+            break
+        end = token.start() if mark == "," else token.end()
+        closing = "".join(reversed(open_ones))
+        if not open_ones:
+            break
+    return text[:end] + closing
+
+
+def unpacked(data: bytes, coding: str) -> bytes:
+    """A body without its codings, as far as they can be undone: its end may be missing, and a coding unknown."""
+    for each in reversed(coding.lower().split(",")):
+        name = each.strip()
+        known = next((name for name, magic in _MAGIC if data.startswith(magic)), name)
+        data = (known in _READERS and _fed(_READERS[known](), data)) or data
+    return data
+
+
+def _zstd() -> _Feed:
+    return zstandard.ZstdDecompressor(max_window_size=1 << 27).decompressobj(read_across_frames=True).decompress
+
+
+_READERS: Final[Mapping[str, Callable[[], _Feed]]] = {
+    "zstd": _zstd,
+    "gzip": lambda: zlib.decompressobj(47).decompress,
+    "x-gzip": lambda: zlib.decompressobj(47).decompress,
+    "deflate": lambda: zlib.decompressobj(47).decompress,
+    "br": lambda: brotli.Decompressor().process,
+}
+_MAGIC: Final = (("zstd", b"\x28\xb5\x2f\xfd"), ("gzip", b"\x1f\x8b\x08"))
+_BROKEN: Final = (ValueError, zlib.error, zstandard.ZstdError, brotli.error)
+
+
+def _fed(feed: _Feed, data: bytes) -> bytes:
+    """Piece by piece: a body that is cut off or broken gives what it has, and one that swells is left in time."""
+    found = bytearray()
+    with suppress(*_BROKEN):
+        for at in range(0, len(data), 1024):
+            found += feed(data[at : at + 1024])
+            if len(found) > MOST:
+                break
+    return bytes(found)

@@ -1,0 +1,178 @@
+"""Answers of our own: what a client gets when no account can serve, or when we refuse. Pure.
+
+A limit is told in the exact shape upstream uses, so that the client prints its own message with the right time
+(docs/codex-wire.md section 3). Everything that is our doing says so: its type begins with `codex_rotate_`.
+"""
+
+import functools
+import json
+import logging
+import math
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from mitmproxy import http
+
+from accounts.choice.selection import Bar, Exhausted
+
+RULES: Final[Mapping[str, str]] = {
+    Bar.PIN: "The account that codex-rotate is pinned to cannot serve this request. Take back what pinned it "
+    "(`codex-rotate use --auto`, the setting `pinned_account`, --account of this launch), or wait",
+    Bar.RESERVED: "What is left of the quota is kept for the accounts' owners, as they reserved it. Lower it, or wait",
+    Bar.MODEL: "No account of the pool may use this model. Choose another one, or add an account of a larger plan",
+}
+"""What the pool's own rules are told as. A thread that waits for one account waits for that one's limit, upstream's."""
+
+logger = logging.getLogger(__name__)
+
+DEFECT: Final = "codex-rotate failed while handling this request and did not send it. See the proxy's log."
+
+
+def failed_closed() -> http.Response:
+    """503: something of ours went wrong; the request was not sent."""
+    return error(503, "codex_rotate_defect", DEFECT)
+
+
+def log_defect(what: str, error: Exception) -> None:
+    """One line: what that led to, and where our code failed. The whole traceback is there at log level debug."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "an unknown place"
+    logger.error("codex-rotate: %s because of a defect in the addon: %s in %s", what, type(error).__name__, where)
+    logger.debug("codex-rotate: the defect", exc_info=error)
+
+
+def fail_closed(hook: Callable[[Any, http.HTTPFlow], None]) -> Callable[[Any, http.HTTPFlow], None]:
+    """For hooks that handle credentials. mitmproxy sends a request on when a hook raises; this answers it instead."""
+
+    @functools.wraps(hook)
+    def closed(addon: Any, flow: http.HTTPFlow) -> None:
+        try:
+            hook(addon, flow)
+        except Exception as e:  # noqa: BLE001 - the border: whatever goes wrong, nothing leaves
+            log_defect("a request was refused", e)
+            flow.response = failed_closed()
+
+    return closed
+
+
+def in_band_defect() -> bytes:
+    """The same on a WebSocket: the turn ends with an error of ours."""
+    described = {"type": "codex_rotate_defect", "code": "codex_rotate_defect", "message": DEFECT}
+    return json.dumps({"type": "error", "status": 503, "error": described}).encode()
+
+
+def in_band(response: http.Response) -> bytes:
+    """An answer of ours as a message on a WebSocket."""
+    told = {"type": "error", "status": response.status_code, **json.loads(response.content or b"{}")}
+    wait = response.headers.get("retry-after")
+    return json.dumps(told | ({"headers": {"retry-after": wait}} if wait else {})).encode()
+
+
+def paced(event: bytes, seconds: int) -> bytes | None:
+    """Upstream's own error event, with the time to wait where the client looks for it. None for an event of another
+    shape, after which the client waits and asks again by itself."""
+    told = json.loads(event)
+    if told.get("type") != "error":
+        return None
+    headers = {**(told.get("headers") or {}), "retry-after": str(max(1, seconds))}
+    return json.dumps({**told, "headers": headers}).encode()
+
+
+def unreachable(detail: str) -> http.Response:
+    """502: no attempt brought an answer. The client retries this by itself."""
+    return error(502, "codex_rotate_upstream_unreachable", f"No account got an answer from upstream: {detail}")
+
+
+def try_again(seconds: int, message: str) -> http.Response:
+    """429 of a kind the client waits out by itself: whole seconds, and a type that is not a limit."""
+    return error(429, "codex_rotate_try_again", message, retry_after=seconds)
+
+
+def signed_out() -> http.Response:
+    """400: the provider signed accounts out one after another; going on would sign out the rest of the pool."""
+    return error(
+        400,
+        "codex_rotate_signed_out",
+        "The provider signed out several accounts within one request, so codex-rotate stopped asking more of them. "
+        "Run `codex-rotate list` to see which; send the request again to go on with the others.",
+    )
+
+
+def masked(what: str, *, again: bool) -> http.Response:
+    """400: what is shown in the place of a secret would have gone to a server."""
+    way = (
+        "A flow does not keep the secret. Put it back in and replay the request, or record one with --set "
+        "rotate_redact=false."
+        if again
+        else "Leave what is masked as it is, or put the secret back in."
+    )
+    told = f"codex-rotate did not send this request: in {what} a mark stands where a secret was. {way}"
+    return error(400, "codex_rotate_masked", told)
+
+
+def not_replayed(why: str) -> http.Response:
+    """400: mitmproxy shall play a request again that cannot be."""
+    return error(400, "codex_rotate_not_replayed", f"codex-rotate did not replay this request: {why}")
+
+
+def upgrade_refused() -> http.Response:
+    """426 on a WebSocket upgrade: the client goes on over HTTP at once and in silence, where errors keep their body."""
+    return error(426, "codex_rotate_use_http", "codex-rotate asks the client to use HTTP for this request.")
+
+
+def nothing_usable(exhausted: Exhausted, now: float, park_seconds: float) -> http.Response:
+    """Nobody can serve. Somebody is back soon: 429 of ours, which the client waits out. Upstream's limits: 429 in its
+    own shape. A rule of the pool, or a person is needed: 400 with our text.
+
+    400 is the one status whose text the client prints at once; it would retry a 5xx for half a minute first.
+    """
+    reasons = ", ".join(f"{label}: {reason}" for label, reason in sorted(exhausted.reasons.items()))
+    if exhausted.resets_at is not None and exhausted.resets_at - now <= park_seconds:
+        seconds = limit_seconds(exhausted, now)
+        return try_again(seconds, f"No account can serve for {seconds} s ({reasons}).")
+    if exhausted.rule in RULES:
+        back = "" if exhausted.resets_at is None else f" The first one is back in {_spoken(exhausted.resets_at - now)}."
+        return error(400, f"codex_rotate_{exhausted.rule}", f"{RULES[exhausted.rule]} ({reasons}).{back}")
+    if exhausted.limited and exhausted.resets_at is not None:
+        return http.Response.make(
+            429,
+            json.dumps({"error": limit_error(exhausted, now)}),
+            {"content-type": "application/json", "retry-after": str(limit_seconds(exhausted, now))},
+        )
+    return error(
+        400,
+        "codex_rotate_no_account",
+        f"No account of the codex-rotate pool can serve this request ({reasons or 'the pool is empty'}). "
+        "Run `codex-rotate list` to see what each needs.",
+    )
+
+
+def _spoken(seconds: float) -> str:
+    minutes = max(1, math.ceil(seconds / 60))
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    return " ".join(f"{n} {unit}" for n, unit in ((days, "d"), (hours, "h"), (minutes, "min")) if n)
+
+
+def limit_seconds(exhausted: Exhausted, now: float) -> int:
+    return max(1, math.ceil((exhausted.resets_at or now) - now))
+
+
+def limit_error(exhausted: Exhausted, now: float) -> dict[str, object]:
+    """Upstream's usage-limit error, with the time the first account of the pool is back."""
+    return {
+        "type": "usage_limit_reached",
+        "message": "The usage limit has been reached",
+        "plan_type": exhausted.plan or None,
+        "resets_at": math.ceil(exhausted.resets_at or now),
+        "resets_in_seconds": limit_seconds(exhausted, now),
+    }
+
+
+def error(status: int, kind: str, message: str, *, retry_after: int | None = None) -> http.Response:
+    headers = {"content-type": "application/json"}
+    if retry_after is not None:
+        headers["retry-after"] = str(retry_after)
+    return http.Response.make(status, json.dumps({"error": {"type": kind, "code": kind, "message": message}}), headers)

@@ -1,0 +1,76 @@
+"""HTTP messages of mitmproxy as values the pool's core understands. Pure."""
+
+import dataclasses
+import functools
+
+from mitmproxy import http
+from mitmproxy.net import encoding
+
+from accounts.choice.outcomes import Reply, error_of
+from addons.wire import events
+
+
+def read_reply(response: http.Response, body: bytes) -> Reply:
+    """A refusing HTTP answer as a value. A body that is not a JSON object has no error to read."""
+    return Reply(
+        status=response.status_code,
+        headers=fields(response),
+        error=error_of(events.decoded(plain(response, body))),
+    )
+
+
+def fields(message: http.Message) -> dict[str, str]:
+    """The headers with names in lower case; those of one name are joined."""
+    found: dict[str, str] = {}
+    for name, value in message.headers.fields:
+        key, text = name.decode("utf-8", "surrogateescape").lower(), value.decode("utf-8", "surrogateescape")
+        found[key] = f"{found[key]}, {text}" if key in found else text
+    return found
+
+
+def plain_body(request: http.Request) -> bytes:
+    """The client's request body without its coding; empty when there is none, or none that can be read."""
+    return plain(request, request.raw_content or b"")
+
+
+def plain(message: http.Message, body: bytes) -> bytes:
+    """A body without the coding that the message names; empty when it is cut short, or in a coding nobody knows."""
+    return decoded_body(body, message.headers.get("content-encoding", "identity")) or b""
+
+
+def decoded_body(body: bytes, coding: str) -> bytes | None:
+    """A body without its coding; None when it is cut short, or in a coding nobody knows."""
+    try:
+        plain = encoding.decode(body, coding)
+    except (ValueError, TypeError):  # the name of a coding of text is taken for one, too
+        return None
+    return plain if isinstance(plain, bytes) else None
+
+
+def is_upgrade(request: http.Request) -> bool:
+    if request.data.method != b"GET":
+        return False
+    upgrade: str = request.headers.get("upgrade", "")
+    return upgrade.lower() == "websocket"
+
+
+def shallow[M: http.Message](message: M) -> M:
+    """A copy with all parts shared. `Message.copy()` goes through the whole state, `copy.copy` through much of it, and
+    making a message anew has the types of its parts checked."""
+    twin = message.__class__.__new__(message.__class__)
+    twin.stream = message.stream
+    twin.data = data = message.data.__class__.__new__(message.data.__class__)
+    for name in _parts(data.__class__):
+        setattr(data, name, getattr(message.data, name))
+    return twin
+
+
+@functools.cache
+def _parts(of: type[http.MessageData]) -> tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(of))
+
+
+def is_event_stream(response: http.Response) -> bool:
+    coding: str = response.headers.get("content-encoding", "identity")
+    kind: str = response.headers.get("content-type", "")
+    return coding == "identity" and kind.startswith("text/event-stream")

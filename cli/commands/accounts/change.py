@@ -1,0 +1,301 @@
+"""`pause`, `resume`, `label`, `tag`, `priority`, `reserve`: what the owner decides about an account.
+
+Running proxies follow at their next request. Saying what is so already changes nothing and is no failure.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import Annotated, Final
+
+import typer
+
+from accounts.choice.selection import Exhausted, Policy, Situation, choose
+from accounts.errors import UsageError
+from accounts.model import Account, Event
+from accounts.policy import stored_seats
+from accounts.store.store import Store
+from cli.commands.accounts.accounts import checked_label, named
+from cli.commands.use.use import END, hindrance, settings_pin
+from cli.ui.known_names import complete_account, complete_change, complete_tag
+from cli.ui.naming import AccountName, find_account, find_accounts, listed, typed
+from cli.ui.options import AsJson
+from cli.ui.result import Result
+from config import clock, paths
+from config.local_time import clock_time
+
+MOST_PRIORITY: Final = 1000
+LONGEST_TAG: Final = 30
+MINUS: Final = {"ignore_unknown_options": True}
+"""Lets what begins with a minus be an argument: `-5`, `-home`."""
+
+_PERCENT: Final = re.compile(r"(\d{1,3})\s*%?", re.ASCII)
+
+AccountNames = Annotated[
+    list[str],
+    typer.Argument(
+        help="Labels, beginnings of them, e-mails, account ids, or list numbers.", autocompletion=complete_account
+    ),
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command("pause")(pause_command)
+    app.command("resume")(resume_command)
+    app.command("label")(label_command)
+    app.command("tag", context_settings=MINUS)(tag_command)
+    app.command("priority", context_settings=MINUS)(priority_command)
+    app.command("reserve", context_settings=MINUS)(reserve_command)
+
+
+# --- parsing ---------------------------------------------------------------------------------------------------------
+
+
+def pause_command(accounts: AccountNames, *, as_json: AsJson = False) -> Result:
+    """Let accounts serve nothing until they are resumed."""
+    return _on_pool(lambda store, now: pause(store, accounts, now))
+
+
+def resume_command(accounts: AccountNames, *, as_json: AsJson = False) -> Result:
+    """Let paused accounts serve again."""
+    return _on_pool(lambda store, now: resume(store, accounts, now))
+
+
+def label_command(
+    account: AccountName,
+    new: Annotated[str, typer.Argument(metavar="LABEL", help="The new name.")],
+    *,
+    as_json: AsJson = False,
+) -> Result:
+    """Give an account another name."""
+    label, pin = checked_label(new) or "", _settings_pin()
+    return _on_pool(lambda store, now: relabel(store, account, label, pin, now))
+
+
+def tag_command(
+    account: AccountName,
+    changes: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[+TAG|-TAG]...", help="What to add, or take away.", autocompletion=complete_change),
+    ] = None,
+    *,
+    remove: Annotated[
+        list[str] | None, typer.Option("--remove", metavar="TAG", help="Take a tag away.", autocompletion=complete_tag)
+    ] = None,
+    as_json: AsJson = False,
+) -> Result:
+    """Add tags to an account and take others away. Tags are for you: they do not change who serves."""
+    added, removed = read_tags(changes or (), remove or ())
+    return _on_pool(lambda store, now: retag(store, account, added, removed, now))
+
+
+def priority_command(
+    account: AccountName,
+    priority: Annotated[str, typer.Argument(metavar="NUMBER", help="0 is usual; may be below 0.")],
+    *,
+    as_json: AsJson = False,
+) -> Result:
+    """Let new threads go to an account before those with a lower number."""
+    wanted = read_priority(priority)
+    return _on_pool(lambda store, now: prioritise(store, account, wanted, now))
+
+
+def reserve_command(
+    account: AccountName,
+    percent: Annotated[str, typer.Argument(metavar="PERCENT", help="0 to 100; 0 keeps nothing.")],
+    *,
+    as_json: AsJson = False,
+) -> Result:
+    """Keep this much of every quota window of an account for its owner."""
+    wanted = read_percent(percent)
+    return _on_pool(lambda store, now: reserve(store, account, wanted, now))
+
+
+def read_tags(changes: Sequence[str], removed: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Which tags to add and which to take away: `+x` or `x`, and `-x`."""
+    for word in changes:
+        if word.startswith("--"):
+            raise UsageError(f"There is no option {word}. See `codex-rotate tag --help`.")
+    more = tuple(_checked_tag(word.removeprefix("+")) for word in changes if not word.startswith("-"))
+    less = tuple(_checked_tag(word) for word in (*(w[1:] for w in changes if w.startswith("-")), *removed))
+    if both := {tag.casefold() for tag in more} & {tag.casefold() for tag in less}:
+        raise UsageError(f"{', '.join(sorted(both))}: to be added and taken away at once. Say one of them.")
+    return more, less
+
+
+def _checked_tag(tag: str) -> str:
+    if not tag or len(tag) > LONGEST_TAG or not tag.isprintable() or re.search(r"[\s,#]", tag) or tag[0] in "+-":
+        raise UsageError(
+            f"{tag!r} cannot be a tag: that is one word of at most {LONGEST_TAG} characters, without commas and #. "
+            "Choose another one."
+        )
+    return tag
+
+
+def read_priority(text: str) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        number = MOST_PRIORITY + 1
+    if abs(number) > MOST_PRIORITY:
+        raise UsageError(f"A priority is a whole number from -{MOST_PRIORITY} to {MOST_PRIORITY}, not {text!r}. Say 5.")
+    return number
+
+
+def read_percent(text: str) -> int:
+    found = _PERCENT.fullmatch(text.strip())
+    if found is None or int(found[1]) > 100:
+        raise UsageError(f"What is kept is a whole number from 0 to 100, not {text!r}. Say 20 for 20 %.")
+    return int(found[1])
+
+
+def _on_pool(work: Callable[[Store, float], Result]) -> Result:
+    with Store(paths.pool_file()) as store:
+        result = work(store, clock.now())
+        return replace(result, notes=(*store.repairs, *result.notes))
+
+
+def _settings_pin() -> str:
+    """A broken configuration is no reason not to rename an account."""
+    from config.settings import ConfigError
+
+    with suppress(ConfigError):
+        return settings_pin()
+    return ""
+
+
+# --- working ---------------------------------------------------------------------------------------------------------
+
+
+def pause(store: Store, wanted: Sequence[str], now: float) -> Result:
+    """Pause accounts; says so when nobody is left."""
+    changed, same = _enable(store, wanted, enabled=False, now=now)
+    told = []
+    if changed:
+        undo = f"codex-rotate resume {' '.join(typed(label) for label in changed)}"
+        verb = "is" if len(changed) == 1 else "are"
+        told.append(
+            f"{listed(changed)} {verb} paused: nothing new is sent there from the next request on, and turns under way "
+            f"are finished. Undo it: {undo}"
+        )
+    if same:
+        told.append(f"{listed(same)} {'was' if len(same) == 1 else 'were'} paused already.")
+    left = _nobody_left(store, now)
+    return Result("\n".join(told), _data(changed, same, "paused"), notes=(left,) if left else ())
+
+
+def resume(store: Store, wanted: Sequence[str], now: float) -> Result:
+    """Let accounts serve again; says what else keeps them from it."""
+    changed, same = _enable(store, wanted, enabled=True, now=now)
+    told = []
+    if changed:
+        told.append(f"{listed(changed)} may serve again, from the next request on. See them: codex-rotate list")
+    if same:
+        told.append(f"{listed(same)} {'was' if len(same) == 1 else 'were'} not paused.")
+    named_now = {seat.account.label: seat for seat in stored_seats(store).values()}
+    notes = [hindrance(named_now[label], now) for label in (*changed, *same) if label in named_now]
+    return Result("\n".join(told), _data(changed, same, "enabled"), notes=tuple(filter(None, notes)))
+
+
+def relabel(store: Store, wanted: str, label: str, pin: str, now: float) -> Result:
+    """Give an account a free label. `pin` is how the settings name the account that they pin. Raises LabelTaken."""
+    account = find_account(store.accounts(), wanted)
+    changed = account.label != label
+    message = f"{named(account)} is called that already."
+    if changed:
+        store.update_account(account.key, label=label).result()
+        store.record(Event(at=now, kind="relabelled", key=account.key, detail=f"was {account.label}"))
+        message = f"{named(account)} is now called {label}. Use it: codex-rotate use {typed(label)}"
+    notes: tuple[str, ...] = ()
+    if changed and pin.strip().casefold() == account.label.casefold() != label.casefold():
+        notes = (f"The settings still pin {pin!r}, which is nobody now. Set pinned_account to {label!r}.",)
+    data = {"label": label, "was": account.label, "account_id": account.account_id, "changed": changed}
+    return Result(message, data, notes=notes)
+
+
+def retag(store: Store, wanted: str, added: Sequence[str], removed: Sequence[str], now: float) -> Result:
+    """Add and take away tags; without either, show those there are. Case does not tell two tags apart."""
+    account = find_account(store.accounts(), wanted)
+    gone = {tag.casefold() for tag in removed}
+    kept = {tag.casefold(): tag for tag in account.tags if tag.casefold() not in gone}
+    new = {tag.casefold(): tag for tag in added if tag.casefold() not in kept}
+    tags = (*kept.values(), *new.values())
+    changed = tags != account.tags
+    if changed:
+        store.update_account(account.key, tags=tags).result()
+        less = [f"-{tag}" for tag in account.tags if tag not in tags]
+        detail = " ".join([*(f"+{tag}" for tag in new.values()), *less])
+        store.record(Event(at=now, kind="tags_changed", key=account.key, detail=detail))
+    has = f"has the tags {', '.join(tags)}" if tags else "has no tags"
+    return Result(f"{named(account)} {has}. See all: codex-rotate list", _one(account, changed) | {"tags": list(tags)})
+
+
+def prioritise(store: Store, wanted: str, priority: int, now: float) -> Result:
+    """Prefer an account, or prefer others."""
+    account = find_account(store.accounts(), wanted)
+    changed = account.priority != priority
+    message = f"{named(account)} has priority {priority} already."
+    if changed:
+        store.update_account(account.key, priority=priority).result()
+        store.record(
+            Event(at=now, kind="priority_changed", key=account.key, detail=f"{account.priority} to {priority}")
+        )
+        message = f"{named(account)} has priority {priority} now, and had {account.priority}."
+    rule = "New threads go to the highest priority that can serve; others stay where they are."
+    return Result(f"{message} {rule}", _one(account, changed) | {"priority": priority, "was": account.priority})
+
+
+def reserve(store: Store, wanted: str, percent: int, now: float) -> Result:
+    """Keep a part of an account for its owner; says so when that keeps it from serving already."""
+    account = find_account(store.accounts(), wanted)
+    before = account.reserve_percent
+    changed = before != percent
+    if changed:
+        store.update_account(account.key, reserve_percent=percent).result()
+        store.record(Event(at=now, kind="reserve_changed", key=account.key, detail=f"{before} % to {percent} %"))
+    already = "" if changed else " already"
+    message = f"Of {named(account)} nothing is kept{already}: the pool may use all of it."
+    if percent:
+        follows = f"once {100 - percent} % of a quota window are used, it serves nothing until that resets"
+        if percent == 100:
+            follows = (
+                f"it serves nothing once its windows are known. `codex-rotate pause {typed(account.label)}` is sure"
+            )
+        message = f"{percent} % of {named(account)} are kept for its owner{already}: {follows}."
+    trouble = hindrance(stored_seats(store)[account.key], now) if percent else ""
+    data = _one(account, changed) | {"reserve_percent": percent, "was": before}
+    return Result(message, data, notes=(trouble,) if trouble else ())
+
+
+def _enable(store: Store, wanted: Sequence[str], *, enabled: bool, now: float) -> tuple[list[str], list[str]]:
+    """The labels of the accounts that this changed, and of those where it was so already. All are found, or none is
+    changed."""
+    accounts = find_accounts(store.accounts(), wanted)
+    changed = [each for each in accounts if each.enabled is not enabled]
+    for account in changed:
+        store.update_account(account.key, enabled=enabled).result()
+        store.record(Event(at=now, kind="resumed" if enabled else "paused", key=account.key))
+    return [each.label for each in changed], [each.label for each in accounts if each not in changed]
+
+
+def _nobody_left(store: Store, now: float) -> str:
+    """A warning when no account can serve, "" when one can."""
+    there, chosen = stored_seats(store), store.chosen_account()
+    chosen = chosen if chosen in there else ""
+    if not isinstance(found := choose(there, Situation(now=now, policy=Policy(pin=chosen))), Exhausted):
+        return ""
+    if chosen and not there[chosen].account.enabled:
+        label = there[chosen].account.label
+        return f"{label} is the account that everybody uses: nobody is served until it is resumed, or `{END}`."
+    if found.resets_at is not None:
+        return f"Nobody can serve before {clock_time(found.resets_at, now)}. Resume an account, or wait."
+    return "No account is left that can serve: requests are refused. Resume one, or add one with `codex-rotate login`."
+
+
+def _data(changed: Sequence[str], same: Sequence[str], state: str) -> dict[str, object]:
+    return {"state": state, "changed": list(changed), "unchanged": list(same)}
+
+
+def _one(account: Account, changed: bool) -> dict[str, object]:
+    return {"label": account.label, "account_id": account.account_id, "changed": changed}

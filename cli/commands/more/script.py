@@ -1,0 +1,30 @@
+"""`script`: where the proxy's script lies."""
+
+from pathlib import Path
+from typing import Final
+
+import typer
+
+from accounts.errors import RotateError
+from cli.ui.options import AsJson
+from cli.ui.result import Result
+from config.paths import PROGRAM
+
+SCRIPT: Final = "rotate.py"
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command("script")(script_command)
+
+
+def script_command(*, as_json: AsJson = False) -> Result:
+    """Print where the proxy's script lies, for `mitmdump -s "$(codex-rotate script)"`."""
+    return script(PROGRAM)
+
+
+def script(root: Path) -> Result:
+    """The proxy's script under `root`, the folder that holds this program."""
+    path = root / SCRIPT
+    if not path.is_file():
+        raise RotateError(f"{path} is missing, so the installation is not complete. Install codex-rotate again.")
+    return Result(str(path), data={"script": str(path)}, verbatim=True)

@@ -1,0 +1,269 @@
+"""`ca install` and `uninstall`: the CA in the trust stores of this machine, for programs that look nowhere else."""
+
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from accounts.errors import UsageError
+from certs.errors import CaUnfit, StoreError
+from cli.running import processes
+from cli.ui.asking import Asker, asker
+from cli.ui.options import AsJson
+from cli.ui.result import Result
+from config import clock, paths
+
+if TYPE_CHECKING:  # what reads certificates takes a while to load
+    from cryptography import x509
+
+    from certs.stores.base import Change, Machine, TrustStore
+
+SECONDS: Final = 120.0
+"""For one command: macOS and Windows ask the person before they let an authority in."""
+MORE_TOOLS: Final = ("/usr/local/sbin", "/usr/sbin", "/sbin", "/opt/homebrew/opt/nss/bin", "/usr/local/opt/nss/bin")
+"""Where the tools of a store may be while the user's PATH does not lead there."""
+NOT_NEEDED: Final = (
+    "Codex needs no store: `codex-rotate env` and `codex-rotate bind` tell it what to trust. For other programs say "
+    "which store: `codex-rotate ca install --system` (what most programs look at) or `codex-rotate ca install --nss` "
+    "(Firefox and Chromium)."
+)
+RESTART: Final = "Programs that run see it after a restart."
+RESTART_PROXIES: Final = (
+    "Restart proxies that still run with the old one: what looks at this store believes them no more."
+)
+
+SystemOption = Annotated[
+    bool, typer.Option("--system", help="The system's store; on macOS and Windows the user's own.")
+]
+NssOption = Annotated[bool, typer.Option("--nss", help="The databases of this user's Firefox and Chromium.")]
+
+
+def add_to(group: typer.Typer) -> None:
+    """Add both to the `ca` group."""
+    group.command("install")(install_command)
+    group.command("uninstall")(uninstall_command)
+
+
+# --- parsing ---------------------------------------------------------------------------------------------------------
+
+
+def install_command(
+    *,
+    system: SystemOption = False,
+    nss: NssOption = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: AsJson = False,
+) -> Result:
+    """Let a trust store of this machine trust the CA. Codex needs none; it is for other programs behind the proxy.
+
+    Nothing is installed unasked, and nothing with more rights than you have.
+    """
+    if not system and not nss:
+        raise UsageError(NOT_NEEDED)
+    folder = paths.ca_folder().absolute()
+    return install(folder, chosen(this_machine(), system=system, nss=nss), asker(yes=yes), clock.now())
+
+
+def uninstall_command(*, system: SystemOption = False, nss: NssOption = False, as_json: AsJson = False) -> Result:
+    """Take every CA of codex-rotate, replaced ones too, out of the trust stores of this machine, and nothing else.
+
+    Without an option: out of all stores.
+    """
+    return uninstall(chosen(this_machine(), system=system, nss=nss))
+
+
+# --- working ---------------------------------------------------------------------------------------------------------
+
+
+def install(folder: Path, stores: Sequence["TrustStore"], who: Asker, now: float) -> Result:
+    """Look first, ask once for everything that is left to do, do it store by store."""
+    from certs import ca
+    from certs.stores.registry import to_install
+
+    found = ca.examine(folder, now)
+    if found.condition is not ca.Condition.USABLE or found.certificate is None:
+        raise CaUnfit(found.trouble)
+    old = [each for _, each in ca.kept(folder, now)]
+    report = Report(found.repairs)
+    changes: list[tuple[TrustStore, Change]] = []
+    for store in stores:
+        try:
+            change = to_install(store, found.certificate, folder / ca.CERTIFICATE_FILE, old)
+            if change:
+                store.ready(change)
+                changes.append((store, change))
+            else:
+                report.done(
+                    store, "already_trusted", f"{store.name} trusts {ca.common_name(found.certificate)} already."
+                )
+        except StoreError as e:
+            report.failed(store, e)
+    names = ", ".join(str(store.place) for store, _ in changes)
+    vouches = f"It can vouch for {' and '.join(ca.DOMAINS)} only."
+    question = f"Let programs that look at {names} trust {ca.common_name(found.certificate)}? {vouches}"
+    if changes and not who.confirm(question, "--yes"):
+        return Result("Nothing was installed.", {"stores": []}, 1, notes=found.repairs)
+    for store, change in changes:
+        report.carry_out(store, change)
+    return report.result()
+
+
+def uninstall(stores: Sequence["TrustStore"]) -> Result:
+    """Look first; what holds nothing of ours is left alone."""
+    from certs.stores.registry import to_uninstall
+
+    report = Report()
+    for store in stores:
+        try:
+            change = to_uninstall(store)
+        except StoreError as e:
+            report.failed(store, e)
+            continue
+        if change:
+            report.carry_out(store, change)
+        else:
+            report.done(store, "not_there", f"{store.name} holds no CA of codex-rotate.")
+    return report.result() if stores else Result("There is no trust store that codex-rotate knows.", {"stores": []})
+
+
+class Report:
+    """What became of each store. Troubles go to stderr, the rest is the answer."""
+
+    def __init__(self, notes: Iterable[str] = ()) -> None:
+        self._notes = list(notes)
+        self._lines: list[str] = []
+        self._rows: list[dict[str, object]] = []
+        self._failed = False
+
+    def carry_out(self, store: "TrustStore", change: "Change") -> None:
+        from certs.certificate import common_name, fingerprint
+        from certs.stores.registry import carry_out
+
+        try:
+            carry_out(store, change)
+        except StoreError as e:
+            self.failed(store, e)
+            return
+        gone = ", ".join(common_name(each) for each in change.drop)
+        sentences = []
+        if change.add is not None:
+            sentences.append(f"{store.name} trusts {common_name(change.add)} now. {RESTART}")
+        if gone:
+            sentences.append(f"{gone} was removed from {store.place}.")
+            sentences += [RESTART_PROXIES] if change.add is not None else []
+        state = "installed" if change.add is not None else "removed"
+        self.done(store, state, " ".join(sentences), [fingerprint(each) for each in change.drop])
+
+    def done(self, store: "TrustStore", state: str, line: str, removed: Sequence[str] = ()) -> None:
+        self._lines.append(line)
+        self._rows.append({**_named(store), "state": state, "removed": list(removed), "trouble": None})
+
+    def failed(self, store: "TrustStore", error: StoreError) -> None:
+        self._failed = True
+        self._notes.append(str(error))
+        self._rows.append({**_named(store), "state": "failed", "removed": [], "trouble": str(error)})
+
+    def result(self) -> Result:
+        return Result(
+            "\n".join(self._lines), {"stores": self._rows}, 1 if self._failed else 0, notes=tuple(self._notes)
+        )
+
+
+def trusted_by(
+    stores: Iterable["TrustStore"], certificate: "x509.Certificate | None"
+) -> tuple[list[str], list[dict[str, object]]]:
+    """For `ca status`: which store trusts this one, and which another one of ours. Lines and the same as data."""
+    from certs.certificate import common_name, fingerprint
+
+    lines, rows, trusting = [], list[dict[str, object]](), []
+    for store in stores:
+        try:
+            held = [each.certificate for each in store.check() if each.trusted]
+        except StoreError as e:  # a tool is missing: that is no trouble of the CA
+            rows.append({**_named(store), "trusted": None, "others": [], "trouble": str(e)})
+            lines.append(f"not known whether trusted by {store.place}. {e}")
+            continue
+        others = [each for each in held if each != certificate]
+        rows.append(
+            {
+                **_named(store),
+                "trusted": certificate in held,
+                "others": [fingerprint(each) for each in others],
+                "trouble": None,
+            }
+        )
+        trusting += [str(store.place)] if certificate in held else []
+        remedy = "`codex-rotate ca uninstall` takes it out"
+        lines += [f"not this one, but trusted by {store.place}: {common_name(each)}; {remedy}" for each in others]
+    if certificate is not None:
+        readable = " that can be read" if any(row["trusted"] is None for row in rows) else ""
+        nobody = f"no store of this machine{readable}; Codex needs none"
+        lines.insert(0, f"trusted by: {', '.join(trusting) or nobody}")
+    return lines, rows
+
+
+def _named(store: "TrustStore") -> dict[str, object]:
+    return {"store": str(store.kind), "place": str(store.place)}
+
+
+# --- this machine ----------------------------------------------------------------------------------------------------
+
+
+def chosen(machine: "Machine", *, system: bool, nss: bool) -> list["TrustStore"]:
+    """The stores that were asked for, all of them if none was. Raises NoStore for what this system does not have."""
+    from certs.stores import registry
+
+    if not system and not nss:
+        return registry.all_stores(machine)
+    return [*([registry.system_store(machine)] if system else []), *(registry.nss_stores(machine) if nss else [])]
+
+
+def stores_here() -> list["TrustStore"]:
+    """Every store of this machine."""
+    return chosen(this_machine(), system=False, nss=False)
+
+
+def this_machine() -> "Machine":
+    """What the stores have to know, and what runs their commands."""
+    from certs.stores.base import Machine
+
+    search = os.pathsep.join([os.environ.get("PATH", os.defpath), *MORE_TOOLS])
+    env = {**os.environ, "PATH": search, "LC_ALL": "C"}
+    top = Path(Path.home().anchor)  # unlike the present folder it is always there
+
+    def run(argv: Sequence[str]) -> processes.Finished:
+        try:
+            return processes.run(argv, env, top, SECONDS)
+        except OSError as e:  # gone since it was looked for, or not for us to run
+            return processes.Finished(127, "", e.strerror or str(e))
+
+    return Machine(
+        system=sys.platform,
+        home=Path.home(),
+        run=run,
+        find=lambda name: shutil.which(name, path=search),
+        release=_release(),
+        root=getattr(os, "geteuid", lambda: -1)() == 0,
+        windows_roots=_windows_roots,
+    )
+
+
+def _release() -> dict[str, str]:
+    try:
+        return platform.freedesktop_os_release()
+    except OSError:
+        return {}
+
+
+def _windows_roots() -> Iterable[bytes]:
+    found: list[bytes] = []
+    if sys.platform == "win32":
+        import ssl
+
+        found += [der for der, encoding, _ in ssl.enum_certificates("ROOT") if encoding == "x509_asn"]
+    return found

@@ -1,0 +1,170 @@
+"""`fix`: mend what can be mended without losing anything: files, the CA, what dead proxies left, and rests of accounts
+that are over."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from accounts.choice import quota
+from accounts.choice.outcomes import Kind
+from accounts.choice.quota import Window
+from accounts.model import Account, Cooldown, Event
+from accounts.policy import stored_states
+from accounts.states import State
+from accounts.store.store import Store
+from cli.ui.lines import terminal_width, wrapped
+from cli.ui.options import AsJson
+from cli.ui.result import Result
+from config import clock, paths
+from config.local_time import clock_time
+
+if TYPE_CHECKING:
+    from cli.commands.accounts.verify import Checked
+    from cli.doctor.fixes import Repair
+
+FREE_AGAIN: Final = 0.05
+"""The share of each window that must be free before a limit counts as over: just below it, answers waver."""
+LEFT: Final = "`codex-rotate doctor` says what is left to a person, and tries a request."
+ASKED_ABOUT: Final = frozenset({State.RESTING, State.SPENT, State.NEEDS_LOGIN, State.CLOSED})
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command("fix")(fix_command)
+
+
+# --- parsing ---------------------------------------------------------------------------------------------------------
+
+
+def fix_command(
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be mended.")] = False,
+    live: Annotated[
+        bool, typer.Option("--live", help="Ask the provider about accounts that do not serve, and believe the answer.")
+    ] = False,
+    as_json: AsJson = False,
+) -> Result:
+    """Mend what can be mended without losing anything, and say what was done. No login is touched without --live.
+
+    The same as `doctor --fix`, without its look at everything else, and rests of accounts that are over.
+    """
+    from cli.doctor import (
+        checks,
+        fixes,  # late: they know about everything
+    )
+
+    now = clock.now()
+    facts = checks.look(os.environ, now)
+    repairs = fixes.due(facts)
+    troubles = [each for each in (facts.storage.trouble, facts.storage.settings_trouble) if each]
+    asked: list[Checked] = []
+    if not facts.storage.there or facts.storage.trouble:
+        done, failed = ([], []) if dry_run else fixes.mend(repairs)
+        return _told(repairs, done, [*failed, *troubles], asked, dry_run=dry_run)
+    with Store(paths.pool_file()) as store:
+        repairs += rests(store, now)
+        done, failed = ([], []) if dry_run else fixes.mend(repairs)
+        if live and not facts.storage.settings_trouble:
+            asked, unsaved = _ask(store, now, dry_run=dry_run, quiet=as_json)
+            failed += unsaved
+        result = _told(repairs, done, [*failed, *troubles], asked, dry_run=dry_run)
+        return replace(result, notes=(*store.repairs, *result.notes))
+
+
+def _ask(store: Store, now: float, *, dry_run: bool, quiet: bool) -> tuple[list["Checked"], tuple[str, ...]]:
+    """About the accounts that do not serve, the paused ones apart."""
+    from cli.commands.accounts.verify import ask_provider
+
+    told = stored_states(store, now)
+    wanted = [each for each in store.accounts() if told[each.key].state in ASKED_ABOUT]
+    return ask_provider(store, wanted, dry_run=dry_run, quiet=quiet) if wanted else ([], ())
+
+
+# --- working ---------------------------------------------------------------------------------------------------------
+
+
+def rests(store: Store, now: float) -> Iterator["Repair"]:
+    """Rests that have ended, and those of a limit that is not reached any more."""
+    from cli.doctor.fixes import Repair
+
+    cooldowns, windows = store.cooldowns(), store.windows()
+    for account in store.accounts():
+        rest = cooldowns.get(account.key)
+        why = stale(rest, windows.get(account.key, ()), now) if rest else ""
+        if rest and why:
+            what = f"{account.label} would be free of its rest ({rest.reason.replace('_', ' ')}): {why}."
+            yield Repair(what, partial(_free, store, account, rest, why))
+
+
+def stale(rest: Cooldown, windows: Sequence[Window], now: float) -> str:
+    """Why a rest has no reason any more, "" when it has one.
+
+    A usage limit is over when every window of the account was seen free after the rest began, or has been reset since.
+    """
+    if rest.until <= now:
+        return f"it ended at {clock_time(rest.until, now)}"
+    main = [each for each in windows if each.family == quota.MAIN]
+    if rest.reason != Kind.USAGE_LIMIT or not main:
+        return ""
+    spoke = all(each.seen_at > rest.since or (each.resets_at or now) < now for each in main)
+    free = all(quota.left(each, now) >= FREE_AGAIN for each in main)
+    return "its limit is not reached any more" if spoke and free else ""
+
+
+def _free(store: Store, account: Account, rest: Cooldown, why: str) -> str:
+    """A rest that began meanwhile is news, not stale, and stays."""
+    if store.cooldowns().get(account.key) != rest:
+        return ""
+    store.clear_cooldown(account.key).result()
+    store.record(Event(at=clock.now(), kind="rest_ended", key=account.key, detail=why))
+    return f"{account.label} is free of its rest ({rest.reason.replace('_', ' ')}): {why}."
+
+
+# --- showing ---------------------------------------------------------------------------------------------------------
+
+
+def _told(
+    repairs: Sequence["Repair"],
+    done: Sequence[str],
+    failed: Sequence[str],
+    asked: Sequence["Checked"],
+    *,
+    dry_run: bool,
+) -> Result:
+    """Exit code 1 when something could not be mended."""
+    would = [each.what for each in repairs] if dry_run else []
+    lines = [f"Mended: {each}" for each in done] + would
+    if asked:
+        from cli.commands.accounts.verify import hints
+
+        lines += [f"Asked about {each.account.label}: {_answer(each, dry_run=dry_run)}" for each in asked]
+        lines += hints(asked)
+    if not lines:
+        lines = ["Nothing that can be mended by itself was found."]
+    width = terminal_width()
+    data: Mapping[str, object] = {
+        "dry_run": dry_run,
+        "would": would,
+        "fixed": list(done),
+        "not_fixed": list(failed),
+        "asked": [_asked_data(each) for each in asked],
+    }
+    message = "\n".join(line for each in [*lines, LEFT] for line in wrapped("", each, width))
+    return Result(message, data, exit_code=1 if failed else 0, notes=tuple(failed))
+
+
+def _answer(checked: "Checked", *, dry_run: bool) -> str:
+    from cli.commands.accounts.verify import detail, in_words
+
+    said = f" ({detail(checked)})" if detail(checked) else ""
+    now = " It serves again." if checked.freed else " Nothing was changed." if dry_run else ""
+    return f"{in_words(checked, clock.now())}{said}.{now}"
+
+
+def _asked_data(checked: "Checked") -> dict[str, object]:
+    from cli.commands.accounts.verify import as_data
+
+    return as_data(checked) | {"rest_ended": checked.freed}

@@ -1,0 +1,261 @@
+"""What must not leave this machine in a report: looked for, replaced, and looked for once more.
+
+Reports are put together without reading a secret. This is the second line: everything that is known to be secret, and
+whatever looks like it, gets a placeholder, and what still holds one is not written at all.
+"""
+
+import base64
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote, quote_plus, unquote
+
+from accounts.errors import RotateError
+from accounts.model import Account
+from accounts.store.store import Store
+from config import paths
+
+SHORTEST: Final = 6
+"""Characters. A shorter secret is half the dictionary; only where it is used as one is it told from a word."""
+LONG: Final = 32
+MOST_READ: Final = 16 * 1024 * 1024
+END: Final = 16
+"""Of a token as long as LONG, so many characters at either end give the rest away: logs cut what is too long."""
+
+_RUN: Final = re.compile(r"[\w.~+/=%-]*")
+_RUN_BACK: Final = re.compile(r"[\w.~+/=%-]")
+_MAIL: Final = re.compile(r"[\w.+'%-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){0,8}\.[^\W\d][\w-]{0,62}")
+_JWT: Final = re.compile(r"eyJ[\w-]{8,}(?:\.[\w-]*){0,2}", re.ASCII)
+_KEY: Final = re.compile(r"\bsk-[\w-]{12,}", re.ASCII)
+_HEADER: Final = re.compile(r"\b((?:proxy-)?authorization|(?:set-)?cookie)(\W{1,4})[^\r\n]{3,}", re.IGNORECASE)
+_SCHEME: Final = re.compile(r"\b(bearer|basic)\s+[\w.~+/=-]{6,}", re.IGNORECASE)
+_NAMED: Final = re.compile(
+    r"((?:passw(?:or)?d|secret|token|api[_-]?key)[\w-]{0,40})(['\"]?\s{0,4}[=:]\s{0,4}['\"]?)[^\s'\",;&…]{4,}",
+    re.IGNORECASE,
+)
+_RANDOM: Final = re.compile(r"(?<![\w-])(?=[\w-]*[a-z])(?=[\w-]*[A-Z])(?=[\w-]*\d)[\w-]{40,}", re.ASCII)
+_PATTERNS: Final = (
+    (_HEADER, r"\1\2…"),
+    (_SCHEME, r"\1 …"),
+    (re.compile(r"://[^/\s@\"'…]{1,400}@"), "://…@"),
+    (_MAIL, "user@…"),
+    (_JWT, "…"),
+    (_KEY, "…"),
+    (_NAMED, r"\1\2…"),
+    (_RANDOM, "…"),
+)
+"""What looks like a secret, whosever it is. Every repetition has a bound or a fixed beginning: logs can be long."""
+_NEVER: Final = (("an e-mail address", _MAIL), ("a token", _JWT), ("a key", _KEY))
+
+
+class StillSecret(RotateError):
+    """A report that holds a secret after all."""
+
+    def __init__(self, where: str, what: str) -> None:
+        super().__init__(
+            f"{where} would still hold {what}, so nothing was written. That is a defect of codex-rotate: "
+            "report it with this sentence alone."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Secret:
+    """A text that must not be shown, and what is shown in its place. `token`: a part of it gives it away as well;
+    `name`: upper and lower case are the same."""
+
+    text: str = field(repr=False)
+    shown: str
+    token: bool = False
+    name: bool = False
+
+
+class Sweep:
+    """Replaces what is known to be secret and what looks like it. `labels` are names of accounts, which are replaced
+    where they stand as words, and `folders` what may name their owner, with a name for each; both in free text only."""
+
+    def __init__(
+        self,
+        secrets: Iterable[Secret],
+        labels: Mapping[str, str] | None = None,
+        folders: Mapping[Path, str] | None = None,
+    ) -> None:
+        known = {each.text: each for each in reversed(list(secrets)) if len(each.text) >= SHORTEST}
+        found = {needle: each for each in known.values() for needle in _spellings(each)}
+        self._needles = sorted(found.items(), key=lambda pair: -len(pair[0]))
+        named = [(label, shown) for label, shown in (labels or {}).items() if len(label) > 2]
+        self._labels = [
+            (re.compile(rf"(?<!\w){re.escape(label)}(?!\w)"), shown)
+            for label, shown in sorted(named, key=lambda pair: -len(pair[0]))
+        ]
+        places = [(str(path), shown) for path, shown in (folders or {}).items() if len(path.parts) > 1]
+        self._folders = sorted(places, key=lambda pair: -len(pair[0]))
+
+    def text(self, text: str) -> str:
+        """The same without secrets."""
+        folded = text.lower()
+        for needle, secret in self._needles:
+            if needle in (folded if secret.name else text):
+                text = _without(text, needle, secret)
+                folded = text.lower()
+        for pattern, shown in _PATTERNS:
+            text = pattern.sub(shown, text)
+        return text
+
+    def free(self, text: str) -> str:
+        """The same for what was not put together here: names and home folders are taken out too."""
+        text = self.text(text)
+        for label, shown in self._labels:
+            text = label.sub(shown, text)
+        for path, shown in self._folders:
+            text = text.replace(path, shown)
+        return text
+
+    def value(self, value: object) -> object:
+        """The same for everything that JSON can hold. Names of fields are ours and stay."""
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, Mapping):
+            return {key: self.value(each) for key, each in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.value(each) for each in value]
+        return value
+
+    def check(self, where: str, content: str) -> None:
+        """Raises StillSecret for what may not be written."""
+        folded = content.lower()
+        for needle, secret in self._needles:
+            if needle in (folded if secret.name else content):
+                raise StillSecret(where, f"what belongs to {secret.shown}" if secret.name else "a secret")
+        for what, pattern in _NEVER:
+            if pattern.search(content):
+                raise StillSecret(where, what)
+
+
+def _without(text: str, needle: str, secret: Secret) -> str:
+    """Of a token, whatever hangs together with the part that was found goes too."""
+    if secret.name:
+        return re.sub(re.escape(needle), secret.shown, text, flags=re.IGNORECASE)
+    if not secret.token:
+        return text.replace(needle, secret.shown)
+    parts, after = [], 0
+    while (start := text.find(needle, after)) >= 0:
+        run = _RUN.match(text, start + len(needle))
+        end = run.end() if run else start + len(needle)
+        while start > after and _RUN_BACK.match(text[start - 1]):
+            start -= 1
+        parts += [text[after:start], secret.shown]
+        after = end
+    return "".join([*parts, text[after:]])
+
+
+def _spellings(secret: Secret) -> Iterator[str]:
+    """Every way in which a secret may be written down."""
+    text = secret.text
+    if secret.name:
+        yield text.lower()
+        return
+    forms = {text, quote(text, safe=""), quote(text), quote_plus(text), repr(text)[1:-1]}
+    forms |= {json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]}
+    if ":" in text:  # a user and a password, as a header has them
+        forms.add(base64.b64encode(text.encode("utf-8", "surrogateescape")).decode())
+    yield from forms
+    if secret.token and len(text) >= LONG:
+        yield from (text[:END], text[-END:])
+        yield from (part for part in text.split(".") if len(part) >= END and not part.startswith("eyJ"))
+
+
+# --- what is a secret in the files of others -------------------------------------------------------------------------
+
+_STRING: Final = re.compile(r'"((?:[^"\\]|\\.){6,})"(?!\s*:)')
+_WORD: Final = re.compile(r"[A-Za-z_]{1,14}|[\d.:TZ+-]{1,40}|https?://[\w./-]*", re.ASCII)
+"""Values that are no secret: a mode, a date, an address."""
+_ASSIGNED: Final = re.compile(r"([\w.-]+)[\"']?\s*[=:]\s*[\"']?([^\"'\r\n]{4,})")
+_TELLING: Final = re.compile(r"passw|secret|token|key|auth|cred|cookie|bearer", re.IGNORECASE)
+_USER: Final = re.compile(r"://([^/\s@\"']+)@")
+
+
+def in_json(text: str, shown: str) -> Iterator[Secret]:
+    """Every text in a file of logins, whether or not the file is whole."""
+    for found in _STRING.finditer(text):
+        try:
+            value = str(json.loads(f'"{found[1]}"'))
+        except ValueError:
+            value = found[1]
+        if not _WORD.fullmatch(value):
+            yield Secret(text=value, shown=shown, token=True)
+
+
+def in_settings(text: str, shown: str) -> Iterator[Secret]:
+    """Of a file of settings or variables: values of what is called a secret, and what stands before an @."""
+    for found in _ASSIGNED.finditer(text):
+        value = found[2].strip()
+        if _TELLING.search(found[1]) and not _WORD.fullmatch(value):
+            yield Secret(text=value, shown=shown, token=True)
+    yield from in_addresses(text, shown)
+
+
+def in_addresses(text: str, shown: str) -> Iterator[Secret]:
+    """Users and passwords of addresses, as they are written and as they are meant."""
+    for found in _USER.finditer(text):
+        for whole in {found[1], unquote(found[1])}:
+            yield Secret(text=whole, shown=shown)
+            yield Secret(text=whole.partition(":")[2], shown=shown)
+
+
+def in_variables(environ: Mapping[str, str], shown: str) -> Iterator[Secret]:
+    """The same for an environment."""
+    for name, value in environ.items():
+        if _TELLING.search(name) and not _WORD.fullmatch(value) and not value.startswith("/"):
+            yield Secret(text=value, shown=shown, token=True)
+        yield from in_addresses(value, shown)
+
+
+# --- everything that is known here -----------------------------------------------------------------------------------
+
+
+def gathered(store: Store | None, environ: Mapping[str, str]) -> Sweep:
+    """What is secret on this machine, as far as it can be known. `store` is None where the pool cannot be read."""
+    accounts = store.accounts() if store else ()
+    secrets = [*_of_pool(store, accounts), *_of_files(environ), *in_variables(environ, "secret-of-the-environment")]
+    labels = {each.label: f"account-{number}" for number, each in enumerate(accounts, 1)}
+    folders = {paths.home(environ): "CODEX_ROTATE_HOME", paths.codex_home(environ): "CODEX_HOME", Path.home(): "~"}
+    return Sweep(secrets, labels, folders)
+
+
+def _of_pool(store: Store | None, accounts: Sequence[Account]) -> Iterator[Secret]:
+    credentials = store.all_credentials() if store else {}
+    for number, each in enumerate(accounts, 1):
+        name = f"account-{number}"
+        found = credentials.get(each.key)
+        for token in (found.access, found.refresh, found.id_token) if found else ():
+            yield Secret(text=token, shown=f"token-of-{name}", token=True)
+        yield Secret(text=each.email, shown="user@…", name=True)
+        for text, shown in (
+            (each.key, name),
+            (each.handle, name),
+            (each.account_id, name),
+            (each.user_id, f"user-{number}"),
+        ):
+            yield Secret(text=text, shown=shown, name=True)
+    for digest in store.client_keys() if store else ():
+        yield Secret(text=digest, shown="digest-of-a-client-key")
+
+
+def _of_files(environ: Mapping[str, str]) -> Iterator[Secret]:
+    for file in (paths.codex_auth_file(environ), paths.codex_accounts_file(environ)):
+        yield from in_json(_read(file), "secret-of-the-client")
+    for file in (paths.codex_dotenv_file(environ), paths.codex_home(environ) / "config.toml"):
+        yield from in_settings(_read(file), "secret-of-the-client")
+    yield from in_settings(_read(paths.config_file(environ)), "secret-of-the-settings")
+    yield Secret(text=_read(paths.client_key_file(environ)).strip(), shown="client-key", token=True)
+
+
+def _read(file: Path) -> str:
+    try:
+        with file.open("rb") as opened:
+            return opened.read(MOST_READ).decode("utf-8", "replace")
+    except (OSError, ValueError):
+        return ""

@@ -1,0 +1,69 @@
+"""Which account a person means, and how accounts are named to a person."""
+
+import shlex
+from collections.abc import Callable, Sequence
+from typing import Annotated, Final
+
+import typer
+
+from accounts.errors import AmbiguousAccount, UnknownAccount
+from accounts.model import Account
+from cli.ui.known_names import complete_account
+
+MOST_NAMED: Final = 8
+
+AccountName = Annotated[
+    str,
+    typer.Argument(
+        help="Label, beginning of one, e-mail, account id, or list number.", autocompletion=complete_account
+    ),
+]
+
+
+def find_account(accounts: Sequence[Account], wanted: str) -> Account:
+    """The account called `wanted`. The first of these that fits anything decides: label, list number, key, e-mail,
+    account id, beginning of a label, beginning of any of the others. Case does not matter.
+
+    Raises UnknownAccount, or AmbiguousAccount with the labels and numbers that fit.
+    """
+    name = wanted.strip().casefold()
+    for fits in _WAYS if name else ():
+        found = [(number, each) for number, each in enumerate(accounts, 1) if fits(name, number, each)]
+        if len(found) == 1:
+            return found[0][1]
+        if found:
+            raise AmbiguousAccount(wanted, shortened([f"{each.label} ({number})" for number, each in found]))
+    raise UnknownAccount(wanted)
+
+
+def find_accounts(accounts: Sequence[Account], wanted: Sequence[str]) -> list[Account]:
+    """Each account that is called by one of these names, once, in the order of the names. Raises as find_account."""
+    return list({each.key: each for each in (find_account(accounts, name) for name in wanted)}.values())
+
+
+def listed(labels: Sequence[str]) -> str:
+    """Several accounts as a sentence names them."""
+    *others, last = shortened(labels)
+    return f"{', '.join(others)} and {last}" if others else last
+
+
+def shortened(names: Sequence[str]) -> list[str]:
+    """The first of many, and how many more there are."""
+    more = len(names) - MOST_NAMED
+    return [*names[:MOST_NAMED], f"{more} more"] if more > 1 else list(names)
+
+
+def typed(label: str) -> str:
+    """A label as it is typed in a command that a message suggests."""
+    return f"-- {shlex.quote(label)}" if label.startswith("-") else shlex.quote(label)
+
+
+_WAYS: tuple[Callable[[str, int, Account], bool], ...] = (
+    lambda name, number, each: each.label.casefold() == name,
+    lambda name, number, each: str(number) == name,
+    lambda name, number, each: each.key.casefold() == name,
+    lambda name, number, each: each.email.casefold() == name,
+    lambda name, number, each: each.account_id.casefold() == name,
+    lambda name, number, each: each.label.casefold().startswith(name),
+    lambda name, number, each: any(text.casefold().startswith(name) for text in (each.email, each.key)),
+)

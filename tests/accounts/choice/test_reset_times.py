@@ -1,0 +1,285 @@
+"""Every place and unit in which upstream says when to try again."""
+
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from accounts.choice.reset_times import LONGEST, WEEK, reset_time
+from tests.builders import DAY, HOUR, NOW
+
+DATE = format_datetime(datetime.fromtimestamp(NOW + 60, UTC), usegmt=True)
+PAST_DATE = format_datetime(datetime.fromtimestamp(NOW - 60, UTC), usegmt=True)
+USED_UP = {"x-codex-primary-used-percent": "100", "x-codex-primary-reset-at": str(int(NOW + 300))}
+
+
+def said(error: dict[str, Any] | None = None, /, **headers: str) -> float | None:
+    """Seconds from now until the moment that is read."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    moment = reset_time(error or {}, named, NOW)
+    return None if moment is None else round(moment - NOW, 3)
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        (NOW + 900, 900),
+        (str(int(NOW + 900)), 900),
+        ((NOW + 900) * 1000, 900),
+        (900, 900),
+        (NOW, None),
+        (NOW - 1, None),
+        (0, None),
+        (-5, None),
+        (True, None),
+        (None, None),
+        ("soon", None),
+        ([NOW + 900], None),
+        (float("nan"), None),
+        (float("inf"), None),
+        ("1e999", None),
+        (10**400, None),
+    ],
+)
+def test_resets_at_is_a_date_in_seconds_or_milliseconds_or_a_span(value: object, seconds: float | None) -> None:
+    assert said({"resets_at": value}) == seconds
+
+
+@pytest.mark.parametrize(("value", "seconds"), [(30, 30), ("30", 30), (1.5, 1.5), (0, None), (-1, None), ({}, None)])
+def test_resets_in_seconds_is_a_span(value: object, seconds: float | None) -> None:
+    assert said({"resets_in_seconds": value}) == seconds
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("30", 30),
+        ("0.5", 0.5),
+        ("0", None),
+        ("-1", None),
+        (DATE, 60),
+        (PAST_DATE, None),
+        ("soon", None),
+        ("", None),
+        ("Wed, 99 Oct 2026 07:28:00 GMT", None),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date(value: str, seconds: float | None) -> None:
+    assert said(retry_after=value) == seconds
+
+
+@pytest.mark.parametrize(("value", "seconds"), [("1500", 1.5), ("0", None), ("x", None)])
+def test_retry_after_ms_is_milliseconds(value: str, seconds: float | None) -> None:
+    assert said(retry_after_ms=value) == seconds
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("Please try again in 20s.", 20),
+        ("Please try again in 1.5s.", 1.5),
+        ("Please try again in 250ms.", 0.25),
+        ("Try again in 6m0s.", 360),
+        ("try again in 1h2m3s", 3723),
+        ("try again in 2 hours", 2 * HOUR),
+        ("try again in 1 hour 5 minutes", HOUR + 300),
+        ("Please try again in 3 days 4 hours 5 minutes.", 3 * DAY + 4 * HOUR + 300),
+        ("try again in 1 day", DAY),
+        ("try again in 2d", 2 * DAY),
+        ("TRY AGAIN IN 10 SECONDS", 10),
+        ("try again in   7s", 7),
+        ("try again in 0s", None),
+        ("try again in a moment", None),
+        ("try again later", None),
+        ("try again in " + "9" * 400 + "s", None),
+        ("try again in " + "1" * 100_000, None),
+        ("try again in 5 fortnights", None),
+        ("try again in 5s or 6s", 5),
+        ("wait 20s", None),
+        ("", None),
+        (None, None),
+        (20, None),
+    ],
+)
+def test_a_message_may_say_it_in_words(text: object, seconds: float | None) -> None:
+    assert said({"message": text}) == seconds
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        (USED_UP, 300),
+        ({**USED_UP, "x-codex-primary-used-percent": "99.9"}, None),
+        ({**USED_UP, "x-codex-primary-used-percent": "101"}, 300),
+        ({**USED_UP, "x-codex-primary-used-percent": "x"}, None),
+        ({**USED_UP, "x-codex-secondary-used-percent": "5", "x-codex-secondary-reset-at": str(NOW + 900)}, 300),
+        ({**USED_UP, "x-codex-secondary-used-percent": "100", "x-codex-secondary-reset-at": str(NOW + 900)}, 900),
+        ({"x-other-primary-used-percent": "100", "x-other-primary-reset-at": str(NOW + 50)}, 50),
+        ({"x-codex-primary-used-percent": "100"}, None),
+        ({"codex-primary-used-percent": "100", "codex-primary-reset-at": str(NOW + 50)}, None),
+    ],
+)
+def test_a_window_counts_when_it_is_used_up_and_the_latest_of_several(
+    headers: dict[str, str], seconds: float | None
+) -> None:
+    moment = reset_time({}, headers, NOW)
+    assert (None if moment is None else moment - NOW) == seconds
+
+
+SOURCES: list[tuple[dict[str, Any], dict[str, str]]] = [
+    ({"resets_at": NOW + 1}, {}),
+    ({"resets_in_seconds": 2}, {}),
+    ({}, {"x-codex-primary-used-percent": "100", "x-codex-primary-reset-at": str(NOW + 3)}),
+    ({}, {"retry-after-ms": "4000"}),
+    ({}, {"retry-after": "5"}),
+    ({"message": "try again in 6s"}, {}),
+]
+
+
+@pytest.mark.parametrize("first", range(len(SOURCES)))
+def test_the_most_specific_source_wins(first: int) -> None:
+    error: dict[str, Any] = {}
+    headers: dict[str, str] = {}
+    for more_error, more_headers in SOURCES[first:]:
+        error |= more_error
+        headers |= more_headers
+    assert reset_time(error, headers, NOW) == NOW + first + 1
+
+
+@pytest.mark.parametrize("first", range(len(SOURCES) - 1))
+def test_a_source_that_names_the_past_leaves_the_word_to_the_next(first: int) -> None:
+    past: list[tuple[dict[str, Any], dict[str, str]]] = [
+        ({"resets_at": NOW - 1}, {}),
+        ({"resets_in_seconds": 0}, {}),
+        ({}, {"x-codex-primary-used-percent": "100", "x-codex-primary-reset-at": str(NOW - 1)}),
+        ({}, {"retry-after-ms": "0"}),
+        ({}, {"retry-after": PAST_DATE}),
+    ]
+    (error, headers), (next_error, next_headers) = past[first], SOURCES[first + 1]
+    assert reset_time(error | next_error, headers | next_headers, NOW) == NOW + first + 2
+
+
+@pytest.mark.parametrize(
+    ("error", "headers"),
+    [
+        ({"resets_at": NOW + 400 * DAY}, {}),
+        ({"resets_at": (NOW + 400 * DAY) * 1000}, {}),
+        ({"resets_at": 30 * DAY}, {}),
+        ({"resets_in_seconds": 1e12}, {}),
+        ({"message": "try again in 99999 days"}, {}),
+        ({}, {"retry-after": "99999999999"}),
+        ({}, {"retry-after-ms": "99999999999999"}),
+        ({}, {"retry-after": "Fri, 01 Jan 2999 00:00:00 GMT"}),
+        ({}, {"x-codex-primary-used-percent": "100", "x-codex-primary-reset-at": str(NOW + 20 * DAY)}),
+    ],
+)
+def test_every_source_is_cut_to_a_week(error: dict[str, Any], headers: dict[str, str]) -> None:
+    assert reset_time(error, headers, NOW) == NOW + WEEK
+
+
+def used_up(days: float, minutes: object = None, *, used: str = "100", window: str = "primary") -> dict[str, str]:
+    """The headers of a window that resets in so many days; without `minutes` it does not say how long it is."""
+    prefix = f"x-codex-{window}"
+    named = {f"{prefix}-used-percent": used, f"{prefix}-reset-at": str(NOW + days * DAY)}
+    return named if minutes is None else {**named, f"{prefix}-window-minutes": str(minutes)}
+
+
+FAR = {"resets_at": NOW + 20 * DAY}
+FAR_IN_MS = {"resets_at": (NOW + 20 * DAY) * 1000}
+ABSURD = {"resets_at": NOW + 400 * DAY}
+
+
+@pytest.mark.parametrize(
+    ("error", "headers", "days"),
+    [
+        # no window is named
+        ({"resets_at": NOW + 6 * DAY}, {}, 6),
+        ({"resets_at": NOW + 7 * DAY}, {}, 7),
+        ({"resets_at": NOW + 7 * DAY + 1}, {}, 7),
+        (FAR, {}, 7),
+        (FAR_IN_MS, {}, 7),
+        (ABSURD, {}, 7),
+        ({}, used_up(20), 7),
+        # a week or less
+        ({**FAR, "limit_window_minutes": 300}, {}, 7),
+        ({**FAR, "limit_window_minutes": 10_080}, {}, 7),
+        ({}, used_up(20, 300), 7),
+        ({}, used_up(20, 10_080), 7),
+        # longer than a week
+        ({**FAR, "limit_window_minutes": 10_081}, {}, 20),
+        ({**FAR, "limit_window_minutes": "43200"}, {}, 20),
+        ({**FAR_IN_MS, "limit_window_minutes": 43_800}, {}, 20),
+        ({**ABSURD, "limit_window_minutes": 43_800}, {}, 35),
+        ({**ABSURD, "limit_window_minutes": 10**9}, {}, 35),
+        ({}, used_up(20, 10_081), 20),
+        ({}, used_up(400, 43_800), 35),
+        ({"limit_window_minutes": 43_800}, {"retry-after": str(20 * DAY)}, 20),
+        # a longer window shortens nothing, and does not make the past a date
+        ({"resets_at": NOW + DAY, "limit_window_minutes": 43_800}, {}, 1),
+        ({"resets_at": NOW - DAY, "limit_window_minutes": 43_800}, {}, None),
+        # only the window that the time belongs to explains it
+        ({}, used_up(20, 43_800) | used_up(3, 300, window="secondary"), 20),
+        ({}, used_up(20, 300) | used_up(3, 43_800, window="secondary"), 7),
+        ({}, used_up(20, 300) | used_up(20, 43_800, used="99", window="secondary"), 7),
+        (FAR, used_up(20, 43_800), 20),
+        (FAR, used_up(20.0005, 43_800), 20),
+        (FAR, used_up(3, 43_800), 7),
+        # what cannot be a length names no window
+        ({**FAR, "limit_window_minutes": -1}, {}, 7),
+        ({**FAR, "limit_window_minutes": float("inf")}, {}, 7),
+        ({**FAR, "limit_window_minutes": True}, {}, 7),
+        ({**FAR, "limit_window_minutes": "a month"}, {}, 7),
+        ({**FAR, "limit_window_minutes": [43_800]}, {}, 7),
+        ({}, used_up(20, "a month"), 7),
+        ({}, used_up(20, "nan"), 7),
+    ],
+)
+def test_a_time_is_cut_to_a_week_unless_its_window_is_longer_and_then_to_35_days(
+    error: dict[str, Any], headers: dict[str, str], days: float | None
+) -> None:
+    assert reset_time(error, headers, NOW) == (None if days is None else NOW + days * DAY)
+
+
+NUMBERS = st.integers() | st.floats() | st.text(alphabet="0123456789.e-+ ", max_size=12)
+TEXTS = st.text(max_size=40) | st.from_regex(
+    r"(?a)try again in [0-9.]{1,12} ?(days?|ms|d|h|m|s)[a-z0-9 .]{0,20}", fullmatch=True
+)
+NAMED = ["x-a-used-percent", "x-a-reset-at", "x-b-used-percent", "x-b-reset-at", "retry-after", "retry-after-ms"]
+LENGTHS = ["x-a-window-minutes", "x-b-window-minutes"]
+FIELDS: dict[str, st.SearchStrategy[Any]] = {
+    "resets_at": NUMBERS,
+    "resets_in_seconds": NUMBERS,
+    "message": TEXTS | st.none(),
+}
+VALUES = NUMBERS.map(str) | st.text(max_size=30)
+
+
+@given(
+    error=st.fixed_dictionaries({}, optional={**FIELDS, "limit_window_minutes": NUMBERS}),
+    headers=st.dictionaries(st.sampled_from(NAMED + LENGTHS), VALUES),
+    now=st.floats(0, 4e9),
+)
+@settings(deadline=None, max_examples=300)
+def test_never_the_past_and_never_beyond_35_days(error: dict[str, Any], headers: dict[str, str], now: float) -> None:
+    moment = reset_time(error, headers, now)
+    assert moment is None or now < moment <= now + 35 * DAY
+
+
+@given(
+    error=st.fixed_dictionaries({}, optional=FIELDS),
+    headers=st.dictionaries(st.sampled_from(NAMED), VALUES),
+    now=st.floats(0, 4e9),
+)
+@settings(deadline=None, max_examples=300)
+def test_never_beyond_a_week_when_no_window_is_named(
+    error: dict[str, Any], headers: dict[str, str], now: float
+) -> None:
+    moment = reset_time(error, headers, now)
+    assert moment is None or now < moment <= now + 7 * DAY
+
+
+def test_the_longest_rests_are_a_week_and_35_days() -> None:
+    assert (WEEK, LONGEST) == (7 * DAY, 35 * DAY)

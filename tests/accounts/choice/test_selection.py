@@ -1,0 +1,305 @@
+"""Who may not serve and why, and who of the others comes first and why.
+
+The strategies have tests/accounts/test_strategies.py, nobody left test_exhausted.py, what holds for any pool
+test_selection_rules.py.
+"""
+
+from typing import Any
+
+import pytest
+
+from accounts.choice.outcomes import Kind
+from accounts.choice.selection import (
+    BARS,
+    RAMP_THREADS,
+    REASONS,
+    RESIDENT_SECONDS,
+    SHORT_SECONDS,
+    Bar,
+    Barred,
+    Policy,
+    Rank,
+    Seat,
+    Situation,
+    barred,
+    choose,
+)
+from accounts.choice.threads import NOWHERE, Place
+from accounts.model import Cooldown, Standing
+from tests.builders import DAY, HOUR, NOW, about, chosen, key_of, rest, seat, window
+
+A, B = key_of("a"), key_of("b")
+SOFT = Kind.SERVER_ERROR
+MINE = Place(home=A)
+
+
+# --- who may not serve -----------------------------------------------------------------------------------------------
+
+type Row = tuple[Bar, dict[str, Any], dict[str, Any], str, float | None]
+
+BARRED: list[Row] = [
+    # the bar, what is so with account a, what is so with the request or the pool, the words, until when
+    (Bar.NEEDS_LOGIN, {"standing": Standing.NEEDS_LOGIN}, {}, "needs login", None),
+    (Bar.DEACTIVATED, {"standing": Standing.DEACTIVATED}, {}, "deactivated", None),
+    (Bar.PAUSED, {"enabled": False}, {}, "paused", None),
+    (Bar.NO_TOKENS, {"has_tokens": False}, {}, "no tokens stored", None),
+    (Bar.RESTING, {"cooldown": rest(60)}, {}, "resting: usage_limit", NOW + 60),
+    (Bar.RESERVED, {"reserve_percent": 20, "windows": (window(80),)}, {}, "20 % are its owner's", NOW + HOUR),
+    (Bar.MODEL, {"refuses": frozenset({"m"})}, {"model": "m"}, "m is not for its plan", None),
+    (Bar.PIN, {}, {"policy": Policy(pin=B)}, "another account is pinned", None),
+    (Bar.PIN, {}, {"pin": B}, "another account is pinned", None),
+    (Bar.PIN, {}, {"pin": B, "policy": Policy(pin=A)}, "another account is pinned", None),
+    (Bar.COMPACTION, {}, {"place": Place(owner=B)}, "another account sealed this conversation's summary", None),
+    (Bar.TRIED, {}, {"tried": frozenset({A})}, "already tried for this request", None),
+]
+
+
+def test_the_table_has_every_bar_in_its_order() -> None:
+    assert list(dict.fromkeys(row[0] for row in BARRED)) == list(Bar)
+    assert len(BARS) == len(Bar) - 1, "one check reads both kinds of standing"
+
+
+@pytest.mark.parametrize("row", BARRED, ids=lambda row: row[0])
+def test_who_is_barred_why_and_until_when(row: Row) -> None:
+    bar, with_account, beside, text, until = row
+    situation = about(**beside)
+    assert barred(seat("a", **with_account), situation) == Barred(bar=bar, text=text, until=until)
+    assert barred(seat("a"), about()) is None
+    assert chosen(seat("a", **with_account), seat("b"), about=situation) == "b"
+
+
+@pytest.mark.parametrize("first", range(len(BARRED)))
+def test_the_first_bar_that_fits_is_the_one_that_is_named(first: int) -> None:
+    """Where all of the rows from this one on are so, this one is told."""
+    with_account, beside = dict[str, Any](), dict[str, Any]()
+    for _, one, other, *_ in reversed(BARRED[first:]):
+        with_account |= one
+        beside |= other
+    found = barred(seat("a", **with_account), about(**beside))
+    assert found is not None
+    assert found.bar is BARRED[first][0]
+
+
+@pytest.mark.parametrize(
+    ("who", "situation"),
+    [
+        (seat("a", cooldown=rest(60, SOFT)), about()),
+        (seat("a", cooldown=rest(0)), about()),
+        (seat("a", in_flight=100, followed=100), about()),
+        (seat("a"), about(policy=Policy(pin=A))),
+        (seat("a"), about(policy=Policy(pin=B), pin=A)),
+        (seat("a"), about(Place(owner=A))),
+        (seat("a"), about(Place(home=B))),
+        (seat("a"), about(Place(owner=B), Policy(drop_compaction=True))),
+        (seat("a", windows=(window(99.6),)), about()),
+        (seat("a", windows=(window(100),)), about()),
+        (seat("a", windows=(window(79.9),), reserve_percent=20), about()),
+        (seat("a", windows=(window(100, family="images"),), reserve_percent=20), about()),
+        (seat("a", windows=(window(80),), reserve_percent=20), about(now=NOW + HOUR)),
+        (seat("a", reserve_percent=100), about()),
+        (seat("a", refuses=frozenset({"m"})), about(model="n")),
+        (seat("a", refuses=frozenset({"m"})), about()),
+        (seat("a", lists=frozenset({"m"})), about(model="n")),
+        (seat("a"), about(tried=frozenset({B}))),
+    ],
+    ids=[
+        "a soft rest",
+        "a rest that is over",
+        "busy",
+        "the pin itself",
+        "the request's own pin",
+        "the owner of the summary",
+        "another one's thread",
+        "the summary may be dropped",
+        "99.6 percent is not exhausted",
+        "only upstream says that it is exhausted",
+        "below the reserve",
+        "another limit is no reserve",
+        "the reserved window was reset",
+        "a reserve of what nobody has seen",
+        "another model was refused",
+        "a request without a model",
+        "not in the catalogue",
+        "another account was tried",
+    ],
+)
+def test_what_does_not_bar(who: Seat, situation: Situation) -> None:
+    assert barred(who, situation) is None
+    assert chosen(who, about=situation) == "a"
+
+
+def test_the_smallest_reserve_is_a_reserve() -> None:
+    found = barred(seat("a", windows=(window(99),), reserve_percent=1), about())
+    assert found is not None
+    assert found.text == "1 % are its owner's"
+
+
+def test_a_reserve_holds_until_the_last_window_that_reaches_into_it_is_reset() -> None:
+    windows = (window(85, HOUR), window(90, 2 * DAY, minutes=10_080), window(10, 9 * DAY, minutes=43_200))
+    found = barred(seat("a", windows=windows, reserve_percent=20), about())
+    assert found is not None
+    assert found.until == NOW + 2 * DAY
+
+
+# --- who comes first -------------------------------------------------------------------------------------------------
+
+BETTER_AND_WORSE: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "tired": ({}, {"cooldown": rest(60, SOFT)}),
+    "deferred": ({}, {"windows": (window(95),)}),
+    "place": ({}, {}),  # the request says whose thread it is
+    "unlisted": ({"lists": frozenset({"m", "n"})}, {"lists": frozenset({"n"})}),
+    "priority": ({"priority": 1}, {"priority": 0}),
+    "crowded": ({"followed": RAMP_THREADS - 1}, {"followed": RAMP_THREADS}),
+    "strategy": ({"in_flight": 0}, {"in_flight": 99}),
+    "added_at": ({"added_at": 1.0}, {"added_at": 2.0}),
+    "key": ({}, {}),  # the names say whose is smaller
+}
+WHY = {
+    "tired": "the others have just failed",
+    "deferred": "the others are close to their limits",
+    "place": "the thread lives here",
+    "unlisted": "the others do not list this model",
+    "priority": "its priority is the highest",
+    "crowded": "the others were just given threads whose own account failed",
+    "strategy": "strategy: balanced",
+    "added_at": "it is the oldest of equals",
+    "key": "it is the first of equals",
+}
+
+
+def duel(field: str) -> tuple[Seat, Seat, Situation]:
+    """Two accounts, alike in all that comes before this field: the first is better in it, and worse in all the rest."""
+    at = Rank._fields.index(field)
+    first, second = {"added_at": 1.0}, {"added_at": 1.0}
+    for name in Rank._fields[at:]:
+        better, worse = BETTER_AND_WORSE[name]
+        first |= better if name == field else worse
+        second |= worse if name == field else better
+    names = ("a", "b") if field == "key" else ("b", "a")
+    home = {"place": names[0]}.get(field, names[1] if at < Rank._fields.index("place") else "")
+    place = Place(home=key_of(home)) if home else NOWHERE
+    return seat(names[0], **first), seat(names[1], **second), about(place, model="m")
+
+
+def test_every_preference_is_in_the_tables() -> None:
+    assert tuple(BETTER_AND_WORSE) == tuple(WHY) == tuple(REASONS) == Rank._fields
+
+
+@pytest.mark.parametrize("field", Rank._fields)
+def test_each_preference_outweighs_everything_that_comes_after_it(field: str) -> None:
+    winner, loser, situation = duel(field)
+    assert chosen(winner, loser, about=situation) == winner.account.label
+    assert chosen(loser, winner, about=situation) == winner.account.label
+
+
+@pytest.mark.parametrize("field", Rank._fields)
+def test_the_reason_is_the_first_preference_in_which_the_two_best_differ(field: str) -> None:
+    winner, loser, situation = duel(field)
+    seats = {each.account.key: each for each in (loser, winner, seat("z", cooldown=rest(60, SOFT), added_at=9.0))}
+    assert getattr(choose(seats, situation), "why", None) == WHY[field]
+
+
+def why(*seats: Seat, situation: Situation | None = None) -> str | None:
+    return getattr(choose({each.account.key: each for each in seats}, situation or about()), "why", None)
+
+
+def test_the_reason_names_a_detour_as_one() -> None:
+    place = Place(home=B, detour=A)
+    away = "the thread is here while its home is away"
+    assert why(seat("a"), seat("b", cooldown=rest(60)), seat("c"), situation=about(place)) == away
+    assert why(seat("a"), seat("b"), seat("c"), situation=about(place)) == "the thread lives here"
+
+
+def test_the_only_account_that_can_serve_needs_no_other_reason() -> None:
+    assert why(seat("a")) == "it is the only one that can"
+    assert why(seat("a"), seat("b", enabled=False)) == "it is the only one that can"
+
+
+def test_a_thread_is_at_home_first_then_on_its_detour_then_anywhere() -> None:
+    place = Place(home=B, detour=key_of("c"))
+    accounts = {name: seat(name, priority=ord("c") - ord(name)) for name in "abc"}
+    order = []
+    while accounts:
+        order.append(chosen(*accounts.values(), about=about(place)))
+        del accounts[order[-1]]
+    assert order == ["b", "c", "a"]
+
+
+def test_a_home_that_is_gone_is_nobodys() -> None:
+    assert chosen(seat("a"), seat("b"), about=about(Place(home=key_of("gone"), detour=key_of("gone-too")))) == "a"
+
+
+def test_a_thread_whose_home_has_just_failed_returns_to_it_when_all_others_have_too() -> None:
+    assert chosen(*(seat(name, cooldown=rest(60, SOFT)) for name in "ab"), about=about(Place(home=B))) == "b"
+
+
+STUMBLED = rest(SHORT_SECONDS - RESIDENT_SECONDS - 0.1, SOFT, age=RESIDENT_SECONDS + 0.1)
+
+
+@pytest.mark.parametrize(
+    ("place", "cooldown", "best"),
+    [
+        (Place(home=A), STUMBLED, "a"),
+        (Place(home=key_of("c"), detour=A), STUMBLED, "a"),
+        (Place(home=A), rest(9, SOFT, age=RESIDENT_SECONDS), "b"),
+        (Place(home=A), rest(SHORT_SECONDS - 9, SOFT, age=9.1), "b"),
+        (Place(home=A), rest(20, Kind.HEAD_TIMEOUT, age=10), "b"),
+        (Place(home=A), rest(60, Kind.FORBIDDEN, age=59), "b"),
+        (Place(home=A), rest(60, Kind.BURST_LIMIT, age=59), "b"),
+        (Place(home=B), STUMBLED, "b"),
+        (NOWHERE, STUMBLED, "b"),
+    ],
+    ids=[
+        "home",
+        "detour",
+        "just now",
+        "for a named time",
+        "after a silence",
+        "its own failure",
+        "asked too often",
+        "another one's thread",
+        "a new thread",
+    ],
+)
+def test_a_thread_keeps_away_for_a_moment_only_from_where_it_lives_when_upstream_stumbled_there(
+    place: Place, cooldown: Cooldown, best: str
+) -> None:
+    assert RESIDENT_SECONDS == 3
+    assert chosen(seat("a", cooldown=cooldown, priority=9), seat("b"), about=about(place)) == best
+
+
+@pytest.mark.parametrize(
+    ("used", "defer_percent", "waits"),
+    [(94.9, 95.0, False), (95.0, 95.0, True), (99.6, 95.0, True), (95.0, 97.5, False), (50.0, 50.0, True)],
+)
+def test_an_account_close_to_its_limit_waits_behind_the_others(used: float, defer_percent: float, waits: bool) -> None:
+    """Also behind those that are not a thread's home, and only until the window is reset."""
+    low = seat("a", windows=(window(used),), priority=9)
+    policy = Policy(defer_percent=defer_percent)
+    assert chosen(low, seat("b"), about=about(MINE, policy)) == ("b" if waits else "a")
+    assert chosen(low, seat("b"), about=about(MINE, policy, now=NOW + HOUR)) == "a"
+
+
+def test_an_account_close_to_its_limit_serves_when_nobody_else_can() -> None:
+    low = seat("a", windows=(window(99.6),))
+    assert chosen(low) == "a"
+    assert chosen(low, seat("b", cooldown=rest())) == "a"
+    assert chosen(low, seat("b", cooldown=rest(60, SOFT))) == "a", "closeness is better than a fresh failure"
+
+
+def test_another_limit_of_an_account_does_not_make_it_wait() -> None:
+    assert chosen(seat("a", windows=(window(100, family="images"),)), seat("b")) == "a"
+
+
+def test_a_steady_request_gets_the_same_account_whatever_is_going_on() -> None:
+    """Of equal priority, the oldest: neither load nor quota nor the herd moves it."""
+    steady = about(steady=True)
+    busy = [seat("a", in_flight=n, followed=9 * n, windows=(window(18.0 * n),)) for n in range(6)]
+    assert {chosen(each, seat("b"), about=steady) for each in busy} == {"a"}
+    assert {chosen(each, seat("b")) for each in busy} == {"a", "b"}
+
+
+def test_a_catalogue_that_was_not_seen_says_nothing_against_an_account() -> None:
+    assert chosen(seat("a"), seat("b", lists=frozenset({"m"})), about=about(model="m")) == "a"
+    assert chosen(seat("a", lists=frozenset({"n"})), seat("b", lists=frozenset({"n"})), about=about(model="m")) == "a"
+    assert chosen(seat("a", lists=frozenset({"n"})), seat("b"), about=about()) == "a"

@@ -1,0 +1,341 @@
+"""A refresh token is spent once, whoever asks, and what it buys is kept before anybody may use it."""
+
+import asyncio
+import functools
+import hashlib
+import json
+import sqlite3
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import filelock
+import pytest
+
+from accounts.model import Credentials
+from accounts.store import schema
+from accounts.store.store import Store
+from accounts.tokens import locks, refresh
+from accounts.tokens.oauth import Renewal
+from accounts.tokens.refresh import Refresher
+from tests.builders import NOW, account, credentials, key_of, planted
+
+A, B = key_of("a"), key_of("b")
+WAIT = 10.0
+"""Seconds after which a test that hangs fails."""
+
+
+class Endpoint:
+    """Hands out single-use refresh tokens, and counts how often each was sent."""
+
+    def __init__(self, *valid: str) -> None:
+        self.valid = set(valid)
+        self.sent: Counter[str] = Counter()
+        self.reasons: list[str] = []
+        self.threads: set[int] = set()
+        self.status = 200
+        self.before: Callable[[], object] = lambda: None
+        self._lock = threading.Lock()
+
+    def __call__(self, url: str, body: dict[str, str], leaving: Callable[[], None]) -> tuple[int, bytes]:
+        self.before()
+        leaving()
+        with self._lock:
+            self.threads.add(threading.get_ident())
+            sent = body["refresh_token"]
+            self.sent[sent] += 1
+            self.reasons.append(body["refresh_reason"])
+            if self.status != 200:
+                return self.status, b'{"error": {"code": "server_error"}}'
+            if sent not in self.valid:
+                return 401, b'{"error": {"code": "refresh_token_reused"}}'
+            self.valid.remove(sent)
+            new = f"{sent}+"
+            self.valid.add(new)
+            return 200, json.dumps({"access_token": f"access-for-{new}", "refresh_token": new}).encode()
+
+
+@contextmanager
+def refresher(store: Store, post: refresh.Post) -> Iterator[Refresher]:
+    made = Refresher(store, store.path.parent / "locks", lambda: NOW, post)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store(tmp_path / "home" / "pool.db") as opened:
+        for name in "ab":
+            opened.put_account(account(name), credentials(name)).result()
+        yield opened
+
+
+@pytest.fixture
+def endpoint() -> Endpoint:
+    return Endpoint(*(credentials(name).refresh for name in "ab"))
+
+
+def stored(store: Store, key: str = A) -> Credentials:
+    found = store.credentials(key)
+    assert found is not None
+    return found
+
+
+async def reached(event: threading.Event) -> None:
+    assert await asyncio.get_running_loop().run_in_executor(None, functools.partial(event.wait, WAIT))
+
+
+# --- one refresh -----------------------------------------------------------------------------------------------------
+
+
+def test_what_is_won_is_stored_before_it_is_given_out(store: Store, endpoint: Endpoint) -> None:
+    with refresher(store, endpoint) as r:
+        renewal = r.renew_now(A, credentials("a"), "unauthorized_recovery")
+    assert renewal.credentials == stored(store)
+    assert stored(store).refresh == credentials("a").refresh + "+"
+    assert stored(store).refreshed_at == NOW
+    assert endpoint.reasons == ["unauthorized_recovery"]
+
+
+def test_a_token_that_another_process_stored_is_adopted_without_asking(store: Store, endpoint: Endpoint) -> None:
+    newer = credentials("newer")
+    store.save_credentials(A, newer, replaces=credentials("a").refresh).result()
+    with refresher(store, endpoint) as r:
+        assert r.renew_now(A, credentials("a"), "x") == Renewal(credentials=newer, detail="adopted")
+    assert not endpoint.sent
+
+
+def test_a_token_stored_while_we_asked_wins(store: Store, endpoint: Endpoint) -> None:
+    """Compare and swap is lost: a login was imported meanwhile."""
+    newer = credentials("newer")
+    endpoint.before = lambda: store.put_account(account("a"), newer).result()
+    with refresher(store, endpoint) as r:
+        assert r.renew_now(A, credentials("a"), "x") == Renewal(credentials=newer, detail="adopted")
+    assert stored(store) == newer
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 500])
+def test_a_refusal_is_forgotten_when_somebody_else_has_won_meanwhile(
+    store: Store, endpoint: Endpoint, status: int
+) -> None:
+    newer = credentials("newer")
+    endpoint.status = status
+    endpoint.before = lambda: store.put_account(account("a"), newer).result()
+    with refresher(store, endpoint) as r:
+        assert r.renew_now(A, credentials("a"), "x") == Renewal(credentials=newer, detail="adopted")
+
+
+@pytest.mark.parametrize(("status", "dead"), [(400, True), (401, True), (403, False), (429, False), (503, False)])
+def test_a_dead_token_is_told_from_a_tired_endpoint(store: Store, endpoint: Endpoint, status: int, dead: bool) -> None:
+    endpoint.status = status
+    with refresher(store, endpoint) as r:
+        assert r.renew_now(A, credentials("a"), "x") == Renewal(dead=dead, detail=f"{status} server_error")
+    assert stored(store) == credentials("a")
+
+
+def test_no_connection_is_no_verdict_and_the_token_can_be_sent_later(store: Store, endpoint: Endpoint) -> None:
+    def unreachable(url: str, body: dict[str, str], leaving: Callable[[], None]) -> tuple[int, bytes]:
+        raise OSError("ConnectError at the token endpoint")
+
+    with refresher(store, unreachable) as r:
+        assert r.renew_now(A, credentials("a"), "x") == Renewal(detail="ConnectError at the token endpoint")
+    with refresher(store, endpoint) as r:
+        assert r.renew_now(A, credentials("a"), "x").credentials == stored(store)
+
+
+def test_a_token_whose_answer_was_lost_is_never_sent_again(store: Store, endpoint: Endpoint) -> None:
+    """Nobody knows whether it is spent, and a reused token can cost every login of its family."""
+
+    def lost(url: str, body: dict[str, str], leaving: Callable[[], None]) -> tuple[int, bytes]:
+        endpoint(url, body, leaving)
+        raise OSError("ReadTimeout at the token endpoint")
+
+    with refresher(store, lost) as r:
+        assert r.renew_now(A, credentials("a"), "x").dead
+    with refresher(store, endpoint) as r:
+        assert r.renew_now(A, credentials("a"), "x") == Renewal(dead=True, detail=refresh.CUT_OFF)
+    assert endpoint.sent == {credentials("a").refresh: 1}
+
+
+def test_a_new_login_ends_the_matter(store: Store, endpoint: Endpoint) -> None:
+    def lost(url: str, body: dict[str, str], leaving: Callable[[], None]) -> tuple[int, bytes]:
+        leaving()
+        raise OSError("ReadTimeout at the token endpoint")
+
+    with refresher(store, lost) as r:
+        r.renew_now(A, credentials("a"), "x")
+    store.put_account(account("a"), credentials("b")).result()
+    with refresher(store, endpoint) as r:
+        assert r.renew_now(A, credentials("b"), "x").credentials == stored(store)
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_an_endpoint_that_says_no_for_now_is_asked_again(store: Store, endpoint: Endpoint, status: int) -> None:
+    endpoint.status = status
+    with refresher(store, endpoint) as r:
+        assert r.renew_now(A, credentials("a"), "x").credentials is None
+        endpoint.status = 200
+        assert r.renew_now(A, credentials("a"), "x").credentials == stored(store)
+
+
+def test_an_old_copy_that_has_come_back_is_not_sent(store: Store, endpoint: Endpoint) -> None:
+    """From a backup, or a file: its token was used before, and a second use could cost every login of its family."""
+    with refresher(store, endpoint) as r:
+        r.renew_now(A, credentials("a"), "x")
+        store.put_account(account("a"), credentials("a")).result()
+        renewal = r.renew_now(A, credentials("a"), "x")
+    assert (renewal.dead, renewal.detail) == (True, refresh.USED_UP)
+    assert endpoint.sent[credentials("a").refresh] == 1
+
+
+def test_a_removed_account_is_not_asked_for(store: Store, endpoint: Endpoint) -> None:
+    store.remove_account(A).result()
+    with refresher(store, endpoint) as r:
+        assert r.renew_now(A, credentials("a"), "x") == Renewal(detail="the account was removed")
+    assert not endpoint.sent
+
+
+def test_an_account_removed_while_we_asked_stays_removed(store: Store, endpoint: Endpoint) -> None:
+    endpoint.before = lambda: store.remove_account(A).result()
+    with refresher(store, endpoint) as r:
+        assert r.renew_now(A, credentials("a"), "x") == Renewal(detail="the account was removed")
+    assert store.credentials(A) is None
+
+
+@pytest.mark.parametrize("won", [True, False])
+def test_a_lock_that_stays_is_not_waited_for_for_ever(
+    store: Store, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, won: bool
+) -> None:
+    monkeypatch.setattr(locks, "LOCK_SECONDS", 0)
+    name = hashlib.sha256(A.encode()).hexdigest()[:16]
+    with refresher(store, endpoint) as r:
+        folder = store.path.parent / "locks"
+        folder.mkdir()
+        with filelock.FileLock(folder / f"{name}.lock"):
+            if won:
+                store.save_credentials(A, credentials("newer"), replaces=credentials("a").refresh).result()
+            renewal = r.renew_now(A, credentials("a"), "x")
+    busy = Renewal(detail="another process is refreshing this account")
+    assert renewal == (Renewal(credentials=credentials("newer"), detail="adopted") if won else busy)
+    assert not endpoint.sent
+
+
+def test_a_lock_is_shorter_than_the_clients_patience() -> None:
+    assert locks.LOCK_SECONDS < 15
+
+
+@pytest.mark.parametrize("status", [200, 400, 401, 500])
+def test_no_token_is_in_any_answer_of_ours(store: Store, endpoint: Endpoint, status: int) -> None:
+    endpoint.status = status
+    with refresher(store, endpoint) as r:
+        renewal = r.renew_now(A, credentials("a"), "x")
+    assert not [secret for secret in planted([credentials("a"), stored(store)]) if secret in repr(renewal)]
+
+
+def test_a_folder_that_cannot_be_made_is_no_reason_to_raise(store: Store, endpoint: Endpoint) -> None:
+    with refresher(store, endpoint) as r:
+        (store.path.parent / "locks").write_text("a file is in the way")
+        assert r.renew_now(A, credentials("a"), "x").credentials is None
+
+
+def test_a_spent_token_is_not_lost_when_the_disk_refuses(
+    tmp_path: Path, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The endpoint has taken the old token: its answer is the only way to this account that is left."""
+    monkeypatch.setattr(schema, "BUSY_SECONDS", 0)
+    with Store(tmp_path / "other" / "pool.db") as store, closing(sqlite3.connect(store.path)) as busy:
+        store.put_account(account("a"), credentials("a")).result()
+        endpoint.before = lambda: busy.execute("BEGIN IMMEDIATE")
+        # the same thread for both: SQLite's connections stay in the thread that made them
+        with refresher(store, endpoint) as r:
+            try:
+                renewal = r.renew_now(A, credentials("a"), "x")
+            finally:
+                busy.rollback()
+        assert renewal.credentials is not None
+        assert renewal.credentials.refresh in endpoint.valid
+
+
+# --- many who ask ----------------------------------------------------------------------------------------------------
+
+
+async def test_all_who_ask_at_once_share_one_refresh(store: Store, endpoint: Endpoint) -> None:
+    with refresher(store, endpoint) as r:
+        renewals = await asyncio.gather(*(r.renew(A, credentials("a"), "x") for _ in range(20)))
+    assert endpoint.sent == {credentials("a").refresh: 1}
+    assert renewals[0].credentials == stored(store)
+    assert all(renewal is renewals[0] for renewal in renewals)
+
+
+async def test_a_process_refreshes_one_account_at_a_time(store: Store, endpoint: Endpoint) -> None:
+    with refresher(store, endpoint) as r:
+        await asyncio.gather(*(r.renew(key_of(name), credentials(name), "x") for name in "ab" for _ in range(3)))
+    assert len(endpoint.threads) == 1
+    assert threading.get_ident() not in endpoint.threads
+    assert sorted(endpoint.sent.values()) == [1, 1]
+
+
+async def test_a_client_that_leaves_does_not_cancel_the_refresh(store: Store, endpoint: Endpoint) -> None:
+    asked, go = threading.Event(), threading.Event()
+
+    def before() -> None:
+        asked.set()
+        assert go.wait(WAIT)
+
+    endpoint.before = before
+    with refresher(store, endpoint) as r:
+        leaving = asyncio.ensure_future(r.renew(A, credentials("a"), "x"))
+        await reached(asked)
+        leaving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await leaving
+        staying = asyncio.ensure_future(r.renew(A, credentials("a"), "x"))
+        go.set()
+        renewal = await asyncio.wait_for(staying, WAIT)
+    assert renewal == Renewal(credentials=stored(store))  # the answer of the refresh that was under way
+    assert endpoint.sent == {credentials("a").refresh: 1}
+
+
+async def test_who_asks_afterwards_with_the_old_token_adopts(store: Store, endpoint: Endpoint) -> None:
+    with refresher(store, endpoint) as r:
+        first = await r.renew(A, credentials("a"), "x")
+        second = await r.renew(A, credentials("a"), "x")
+    assert (second.credentials, second.detail) == (first.credentials, "adopted")
+    assert sum(endpoint.sent.values()) == 1
+
+
+async def test_the_next_refresh_of_an_account_is_a_new_one(store: Store, endpoint: Endpoint) -> None:
+    with refresher(store, endpoint) as r:
+        first = await r.renew(A, credentials("a"), "x")
+        assert first.credentials is not None
+        second = await r.renew(A, first.credentials, "x")
+    assert second.credentials == stored(store)
+    assert stored(store).refresh == credentials("a").refresh + "++"
+
+
+def test_two_processes_never_send_a_token_twice(store: Store, endpoint: Endpoint) -> None:
+    """Two stores of one file, each with its refresher, and both ask with the same stale token, round after round."""
+    rounds = 12
+    together = threading.Barrier(2, timeout=WAIT)
+
+    def process(own: Store) -> list[Credentials | None]:
+        won = []
+        with refresher(own, endpoint) as r:
+            for _ in range(rounds):
+                stale = stored(own)
+                together.wait()
+                won.append(r.renew_now(A, stale, "x").credentials)
+                together.wait()
+        return won
+
+    with Store(store.path) as other, ThreadPoolExecutor(2) as threads:
+        one, two = threads.map(process, (store, other))
+    assert set(endpoint.sent.values()) == {1}
+    assert len(endpoint.sent) == rounds
+    assert one == two
+    assert stored(store).refresh in endpoint.valid

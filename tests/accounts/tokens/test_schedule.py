@@ -1,0 +1,67 @@
+"""Whose token is renewed before anybody needs it."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from accounts.choice.selection import Seat
+from accounts.model import Standing
+from accounts.tokens.schedule import AHEAD, FIRST_RETRY, LAST_RETRY, STAGGER, next_due, next_look, retry_after, stagger
+from tests.builders import HOUR, NOW, account, credentials, key_of
+
+A, B = key_of("a"), key_of("b")
+
+
+def due(ends: dict[str, float | None], not_before: dict[str, float] | None = None, **changes: Any) -> str | None:
+    seats = [Seat(account=account(name, **changes)) for name in ends]
+    tokens = {key_of(name): credentials(name, expires_at=end and NOW + end) for name, end in ends.items()}
+    return next_due(seats, tokens, not_before or {}, NOW)
+
+
+def test_the_token_that_ends_first_is_first() -> None:
+    assert due({"a": 600.0, "b": 300.0}) == B
+    assert due({"a": -60.0, "b": 300.0}) == A
+
+
+@pytest.mark.parametrize("left", [AHEAD + STAGGER, 2 * HOUR, None])
+def test_a_token_that_lasts_or_does_not_say_is_left_alone(left: float | None) -> None:
+    assert due({"a": left}) is None
+
+
+@pytest.mark.parametrize(
+    "changes", [{"enabled": False}, {"standing": Standing.NEEDS_LOGIN}, {"standing": Standing.DEACTIVATED}]
+)
+def test_nothing_is_renewed_for_an_account_that_does_not_serve(changes: dict[str, Any]) -> None:
+    assert due({"a": 60.0}, **changes) is None
+
+
+def test_an_account_without_tokens_has_nothing_to_renew() -> None:
+    assert next_due([Seat(account=account("a"))], {}, {}, NOW) is None
+
+
+def test_after_a_failure_the_others_come_first() -> None:
+    assert due({"a": 60.0, "b": 300.0}, {A: NOW + 1}) == B
+    assert due({"a": 60.0, "b": 300.0}, {A: NOW}) == A
+
+
+@given(st.text(min_size=1))
+def test_every_account_has_a_moment_of_its_own_that_does_not_move(key: str) -> None:
+    assert 0 <= stagger(key) < STAGGER
+    assert stagger(key) == stagger(key)
+
+
+def test_siblings_are_renewed_at_different_times() -> None:
+    assert len({round(stagger(f"acct:user-{n}")) for n in range(20)}) > 15
+
+
+@given(st.integers(1, 10_000), st.floats(0, 1))
+def test_retries_come_ever_later_up_to_half_an_hour(failures: int, chance: float) -> None:
+    assert FIRST_RETRY / 2 <= retry_after(failures, chance) <= LAST_RETRY
+    assert retry_after(failures, chance) <= retry_after(failures + 1, chance)
+
+
+@pytest.mark.parametrize(("lives", "seconds"), [(30.0, 60.0), (HOUR, HOUR / 2), (-5.0, 60.0)])
+def test_a_short_lived_token_is_not_renewed_in_a_loop(lives: float, seconds: float) -> None:
+    assert next_look(credentials(expires_at=NOW + lives), NOW) == NOW + seconds

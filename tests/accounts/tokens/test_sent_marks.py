@@ -1,0 +1,60 @@
+"""What was sent is known after a crash, and nothing in a mark gives a token away."""
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from accounts.tokens.sent_marks import SentMarks
+
+KEY, TOKEN = "acct:user", "refresh-token-nobody-may-see"
+
+
+def test_a_mark_is_about_one_token_of_one_account(tmp_path: Path) -> None:
+    marks = SentMarks(tmp_path / "locks")
+    assert not marks.is_sent(KEY, TOKEN)
+    marks.set(KEY, TOKEN)
+    assert SentMarks(tmp_path / "locks").is_sent(KEY, TOKEN)
+    assert not marks.is_sent(KEY, TOKEN + "+")
+    assert not marks.is_sent("another:user", TOKEN)
+
+
+def test_an_answer_removes_it_and_removing_twice_is_harmless(tmp_path: Path) -> None:
+    marks = SentMarks(tmp_path)
+    marks.set(KEY, TOKEN)
+    marks.clear(KEY)
+    marks.clear(KEY)
+    assert not marks.is_sent(KEY, TOKEN)
+
+
+def test_no_file_holds_or_is_named_by_a_token_and_none_is_left_over(tmp_path: Path) -> None:
+    marks = SentMarks(tmp_path)
+    marks.set(KEY, TOKEN)
+    marks.set(KEY, TOKEN + "+")
+    (file,) = tmp_path.iterdir()
+    assert TOKEN not in file.name + file.read_text()
+    assert KEY not in file.name + file.read_text()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are a POSIX matter")
+def test_marks_are_private(tmp_path: Path) -> None:
+    folder = tmp_path / "locks"
+    SentMarks(folder).set(KEY, TOKEN)
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()} == {0o600}
+
+
+def test_a_disk_that_refuses_is_told_before_anything_is_sent(tmp_path: Path) -> None:
+    blocked = tmp_path / "locks"
+    blocked.write_text("a file is in the way")
+    with pytest.raises(OSError, match="locks"):
+        SentMarks(blocked).set(KEY, TOKEN)
+
+
+def test_a_mark_that_cannot_be_read_as_one_is_none(tmp_path: Path) -> None:
+    marks = SentMarks(tmp_path)
+    marks.set(KEY, TOKEN)
+    (file,) = tmp_path.iterdir()
+    file.write_bytes(b"\xff\xfe")
+    assert not marks.is_sent(KEY, TOKEN)

@@ -1,0 +1,218 @@
+"""Hooks reach whom they reach in mitmproxy, in the same order; only who has nothing to do with one is not asked."""
+
+import asyncio
+import gc
+import weakref
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from mitmproxy import http
+from mitmproxy.exceptions import AddonHalt
+from mitmproxy.hooks import Hook, all_hooks
+from mitmproxy.log import AddLogHook, LogEntry
+from mitmproxy.master import Master
+from mitmproxy.options import Options
+from mitmproxy.test import tflow
+
+from addons.attempts import hook_index
+
+REQUEST, RESPONSE = "request", "response"
+
+
+@dataclass
+class Plan:
+    """An addon that is to be made: what it does at each hook it has, and what is below it."""
+
+    does: dict[str, str]
+    below: list["Plan"] = field(default_factory=list)
+
+
+class Logged:
+    """An addon that notes when it is asked."""
+
+    def __init__(self, plan: Plan, name: str, log: list[str]) -> None:
+        self.name = name
+        if plan.below:
+            self.addons = [Logged(each, f"{name}.{number}", log) for number, each in enumerate(plan.below)]
+        for hook, does in plan.does.items():
+            setattr(self, hook, hook_that(does, f"{name} {hook}", log))
+
+
+def hook_that(does: str, word: str, log: list[str]) -> Callable[..., Any]:
+    def plain(_: object) -> None:
+        log.append(word)
+        if does == "raises":
+            raise ValueError("broken by a test")
+        if does == "halts":
+            raise AddonHalt
+
+    async def waits(_: object) -> None:
+        await asyncio.sleep(0)
+        log.append(word)
+
+    return waits if does == "waits" else plain
+
+
+DOES = st.dictionaries(
+    st.sampled_from([REQUEST, RESPONSE, "update"]), st.sampled_from(["notes", "raises", "halts", "waits"])
+)
+LEAF = st.builds(Plan, DOES)
+PLANS = st.lists(
+    st.builds(Plan, DOES, st.lists(st.builds(Plan, DOES, st.lists(LEAF, max_size=2)), max_size=2)), max_size=5
+)
+
+
+def hook(name: str) -> Hook:
+    return all_hooks[name](tflow.tflow(resp=True))
+
+
+@asynccontextmanager
+async def bare(*, less: bool) -> AsyncIterator[Master]:
+    """A master without addons."""
+    master = Master(Options())
+    if less:
+        hook_index.ask_less(master)
+    try:
+        yield master
+    finally:
+        await master.done()
+
+
+@pytest.fixture
+async def master() -> AsyncIterator[Master]:
+    async with bare(less=True) as ours:
+        yield ours
+
+
+async def told(plans: list[Plan], *, less: bool) -> list[str]:
+    log: list[str] = []
+    async with bare(less=less) as master:
+        master.addons.add(*(Logged(plan, str(number), log) for number, plan in enumerate(plans)))
+        for name in (REQUEST, RESPONSE, REQUEST):
+            await master.addons.handle_lifecycle(hook(name))
+    return log
+
+
+@given(PLANS)
+def test_the_same_are_asked_in_the_same_order(plans: list[Plan]) -> None:
+    assert asyncio.run(told(plans, less=True)) == asyncio.run(told(plans, less=False))
+
+
+async def test_who_comes_later_is_asked_and_who_has_gone_is_not(master: Master) -> None:
+    log: list[str] = []
+    addons = master.addons
+    first, second = (Logged(Plan({REQUEST: "notes"}), name, log) for name in ("first", "second"))
+    addons.add(first)
+    await addons.trigger_event(hook(REQUEST))
+    addons.add(second)
+    await addons.trigger_event(hook(REQUEST))
+    addons.remove(first)
+    await addons.trigger_event(hook(REQUEST))
+    assert log == ["first request", "first request", "second request", "second request"]
+
+
+async def test_a_script_that_is_loaded_again_is_asked_anew(master: Master) -> None:
+    """mitmproxy registers the new module before the script has it below itself."""
+    log: list[str] = []
+    addons = master.addons
+    parent = Logged(Plan({}, [Plan({REQUEST: "notes"})]), "script", log)
+    addons.add(parent)
+    await addons.trigger_event(hook(REQUEST))
+    newer = Logged(Plan({REQUEST: "notes"}), "newer", log)
+    addons.remove(parent.addons[0])
+    addons.register(newer)
+    await addons.trigger_event(hook(REQUEST))
+    parent.addons = [newer]
+    await addons.trigger_event(hook(REQUEST))
+    assert log == ["script.0 request", "script.0 request", "newer request"]
+
+
+async def test_what_an_addon_raises_is_logged_as_ever(master: Master, caplog: pytest.LogCaptureFixture) -> None:
+    master.addons.add(Logged(Plan({REQUEST: "raises"}), "broken", []))
+    await master.addons.trigger_event(hook(REQUEST))
+    assert "Addon error: broken by a test" in caplog.text
+
+
+async def test_what_only_has_the_name_of_a_hook_keeps_nobody_else_from_beinghaving(
+    master: Master, caplog: pytest.LogCaptureFixture
+) -> None:
+    log: list[str] = []
+    wrong = Logged(Plan({}), "wrong", log)
+    wrong.request = 5  # type: ignore[attr-defined]
+    master.addons.add(wrong, Logged(Plan({REQUEST: "notes"}), "right", log))
+    await master.addons.trigger_event(hook(REQUEST))
+    assert log == ["right request"]
+    assert "request (<" in caplog.text
+    assert "not callable" in caplog.text
+
+
+async def test_lines_of_the_log_reach_an_addon_that_wants_them(master: Master) -> None:
+    said: list[str] = []
+
+    class Listener:
+        def add_log(self, entry: LogEntry) -> None:
+            said.append(entry.msg)
+
+    master.addons.trigger(AddLogHook(LogEntry("nobody hears it", "info")))
+    master.addons.add(Listener())
+    master.addons.trigger(AddLogHook(LogEntry("heard", "info")))
+    assert said == ["heard"]
+
+
+async def test_changes_of_options_reach_addons_as_before(master: Master) -> None:
+    """The manager that was replaced must not tell them a second time."""
+    changes: list[set[str]] = []
+
+    class Configured:
+        def configure(self, updated: set[str]) -> None:
+            changes.append(updated)
+
+    master.addons.add(Configured())
+    master.options.update(confdir="/elsewhere")
+    assert changes == [{"confdir"}]
+
+
+async def test_ours_are_mitmproxy_s_masters_with_all_their_addons() -> None:
+    ours, theirs = hook_index.Dump(Options()), hook_index.DumpMaster(Options())
+    assert isinstance(ours.addons, hook_index.Asked)
+    assert set(ours.addons.lookup) == set(theirs.addons.lookup)
+    await ours.done()
+    await theirs.done()
+
+
+class Caller:
+    """Somebody whose frame makes a message."""
+
+    def make(self) -> http.Request:
+        return http.Request(
+            "chatgpt.com", 443, b"POST", b"https", b"", b"/", b"HTTP/1.1", http.Headers(), b"x", None, 0.0, None
+        )
+
+
+@pytest.fixture
+def uncollected() -> Iterator[None]:
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def stays() -> bool:
+    """Whether somebody who has made a message is still there."""
+    caller = Caller()
+    caller.make()
+    seen = weakref.ref(caller)
+    del caller
+    return seen() is not None
+
+
+@pytest.mark.usefixtures("uncollected")
+def test_who_makes_a_message_goes_without_the_garbage_collector(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert stays(), "mitmproxy has mended it: we need not"
+    monkeypatch.setattr(http.MessageData, "__post_init__", http.MessageData.__post_init__)  # undone at the end
+    hook_index.spare_checks()
+    assert not stays()

@@ -1,0 +1,269 @@
+"""The request on the wire: a copy with the right credentials, and nothing else changed."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mitmproxy import http
+
+from accounts.choice.origin import HOME_HOST
+from accounts.choice.pool import Lease
+from accounts.model import Account
+from addons.exchange.credentials import MOST_TURN_STATES, TURN_STATE, TurnStates, managed
+from addons.redaction import flows
+from tests.builders import NOW, account, key_of
+from tests.builders import credentials as tokens
+
+CLIENT = b"Bearer of-the-client-nobody-may-see"
+TOUCHED = {
+    "authorization",
+    "chatgpt-account-id",
+    "x-openai-fedramp",
+    "x-openai-account-routing-override",
+    TURN_STATE,
+    "host",
+}
+PLAIN: tuple[tuple[bytes, bytes], ...] = (
+    (b"Host", b"chatgpt.com"),
+    (b"Authorization", CLIENT),
+    (b"ChatGPT-Account-ID", b"acct-of-the-client"),
+    (b"user-agent", b"codex_cli_rs/0.169.0"),
+    (b"thread-id", b"t-1"),
+    (b"Cookie", b"cf=1"),
+)
+
+
+def request(*fields: tuple[bytes, bytes], **changes: Any) -> http.Request:
+    values: dict[str, Any] = {
+        "host": "chatgpt.com",
+        "port": 443,
+        "method": b"POST",
+        "scheme": b"https",
+        "authority": b"",
+        "path": b"/backend-api/codex/responses?x=1",
+        "http_version": b"HTTP/1.1",
+        "headers": http.Headers(fields or PLAIN),
+        "content": b'{"model": "gpt"}',
+        "trailers": None,
+        "timestamp_start": 1.0,
+        "timestamp_end": 2.0,
+    }
+    return http.Request(**{**values, **changes})
+
+
+def lease(seat: Account | None = None, name: str = "a") -> Lease:
+    return Lease(account=seat or account(name), credentials=tokens(name), thread="t-1", at=NOW)
+
+
+def hiding(shown: http.Request) -> flows.Shown:
+    """What the addon does to a request before anything else."""
+    hidden = flows.Shown()
+    hidden.request_head(shown)
+    hidden.request_body(shown)
+    return hidden
+
+
+def sent(shown: http.Request, seat: Account | None = None, states: TurnStates | None = None) -> http.Request:
+    """What goes on the wire for a request of the client, hidden and leased as the addon does it."""
+    return managed(shown, hiding(shown), lease(seat), states or TurnStates())
+
+
+# --- managed ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_account_takes_the_place_of_the_clients_login() -> None:
+    wire = sent(request())
+    assert wire.headers.get_all("authorization") == [f"Bearer {tokens('a').access}"]
+    assert wire.headers.get_all("chatgpt-account-id") == ["acct-a"]
+    assert CLIENT not in bytes(wire.headers)
+    assert b"acct-of-the-client" not in bytes(wire.headers)
+
+
+def test_a_login_without_an_account_id_gets_one() -> None:
+    assert sent(request((b"authorization", CLIENT))).headers["chatgpt-account-id"] == "acct-a"
+
+
+def test_doubled_credentials_become_one() -> None:
+    fields = ((b"authorization", CLIENT), (b"Authorization", CLIENT), (b"chatgpt-account-id", b"1")) * 2
+    wire = sent(request(*fields))
+    assert [len(wire.headers.get_all(name)) for name in ("authorization", "chatgpt-account-id")] == [1, 1]
+    assert CLIENT not in bytes(wire.headers)
+
+
+@pytest.mark.parametrize("clients", [(), (b"true",), (b"true", b"true")])
+@pytest.mark.parametrize(("fedramp", "values"), [(True, ["true"]), (False, [])])
+def test_fedramp_is_the_accounts_own(clients: tuple[bytes, ...], fedramp: bool, values: list[str]) -> None:
+    fields = [*PLAIN, *((b"X-OpenAI-FedRAMP", value) for value in clients)]
+    assert sent(request(*fields), account(fedramp=fedramp)).headers.get_all("x-openai-fedramp") == values
+
+
+@pytest.mark.parametrize("clients", [(), (b"us",), (b"us", b"us_cr")])
+@pytest.mark.parametrize(("override", "values"), [("us_cr", ["us_cr"]), (None, [])])
+def test_the_routing_override_is_the_accounts_own(
+    clients: tuple[bytes, ...], override: str | None, values: list[str]
+) -> None:
+    fields = [*PLAIN, *((b"x-openai-account-routing-override", value) for value in clients)]
+    wire = sent(request(*fields), account(routing_override=override))
+    assert wire.headers.get_all("x-openai-account-routing-override") == values
+
+
+@pytest.mark.parametrize(
+    ("issuer", "kept"), [("a", True), ("b", False), (None, False)], ids=["its own", "another's", "nobody's"]
+)
+def test_a_turn_state_goes_back_only_to_who_issued_it(issuer: str | None, kept: bool) -> None:
+    states = TurnStates()
+    if issuer:
+        states.issued("state-1", key_of(issuer))
+    wire = sent(request(*PLAIN, (b"X-Codex-Turn-State", b"state-1")), states=states)
+    assert wire.headers.get_all(TURN_STATE) == (["state-1"] if kept else [])
+
+
+def test_of_two_turn_states_only_the_accounts_own_goes_on() -> None:
+    states = TurnStates()
+    states.issued("its own", key_of("a"))
+    states.issued("another's", key_of("b"))
+    both = ((b"x-codex-turn-state", b"another's"), (b"x-codex-turn-state", b"its own"))
+    assert sent(request(*PLAIN, *both), states=states).headers.get_all(TURN_STATE) == ["its own"]
+
+
+@pytest.mark.parametrize(
+    ("origin", "host"),
+    [
+        (None, "chatgpt.com"),
+        ("https://chatgpt.com", "chatgpt.com"),
+        ("https://eu.chatgpt.com", "eu.chatgpt.com"),
+    ],
+)
+def test_a_request_goes_to_the_accounts_own_origin_over_tls(origin: str | None, host: str) -> None:
+    clients = request(*PLAIN, host="us.chatgpt.com", port=8443, scheme=b"http", authority=b"us.chatgpt.com:8443")
+    wire = sent(clients, account(backend_origin=origin))
+    assert (wire.scheme, wire.host, wire.port, wire.authority) == ("https", host, 443, host)
+    assert wire.headers["host"] == host
+    assert wire.pretty_host == host
+
+
+def test_no_host_and_no_authority_are_made_up() -> None:
+    """HTTP/2 has no `host`, HTTP/1 no authority."""
+    wire = sent(request((b"authorization", CLIENT), authority=b"chatgpt.com"))
+    assert "host" not in wire.headers
+    assert sent(request()).authority == ""
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "http://chatgpt.com",
+        "chatgpt.com",
+        "",
+        "https://example.com",
+        "https://auth.openai.com",
+        "https://evilchatgpt.com",
+        "https://chatgpt.com.evil.com",
+        "https://chatgpt.com:443",
+        "https://chatgpt.com/",
+        "https://chatgpt.com/path",
+        "https://user@chatgpt.com",
+        "https://a.b.chatgpt.com",
+        "https://https://chatgpt.com",
+        "https://CHATGPT.COM",
+        "HTTPS://chatgpt.com",
+        "https://chatgpt.com\n",
+        " https://chatgpt.com",
+        "//chatgpt.com",
+        "https://127.0.0.1",
+        "https://",
+        "NO_CONSTRAINT",
+    ],
+)
+def test_an_origin_that_is_not_the_providers_is_refused_and_nothing_is_sent(origin: str) -> None:
+    shown = request()
+    with pytest.raises(ValueError, match=r"^the origin of a is not one of the provider's hosts$"):
+        sent(shown, account(backend_origin=origin))
+    assert "Bearer" not in str(shown.headers)
+
+
+@given(st.text(max_size=30).map(lambda text: f"https://{text}") | st.text(max_size=30))
+@settings(deadline=None)
+def test_no_origin_leads_anywhere_but_to_the_provider(origin: str) -> None:
+    try:
+        wire = sent(request(), account(backend_origin=origin))
+    except ValueError:
+        return
+    assert wire.host == HOME_HOST or wire.host.endswith(f".{HOME_HOST}")
+
+
+def test_the_shown_request_is_never_changed() -> None:
+    states = TurnStates()
+    shown = request(*PLAIN, (b"x-codex-turn-state", b"foreign"), (b"x-openai-fedramp", b"true"))
+    hidden = hiding(shown)
+    before = shown.copy()
+    wire = managed(shown, hidden, lease(account(backend_origin="https://eu.chatgpt.com")), states)
+    wire.headers["later"] = "change"
+    wire.path = "/other"
+    assert shown.get_state() == before.get_state()
+    assert tokens("a").access not in str(shown.get_state())
+
+
+def test_a_second_account_gets_the_clients_request_and_not_the_firsts() -> None:
+    shown = request()
+    hidden = hiding(shown)
+    first = managed(shown, hidden, lease(account("a", fedramp=True, routing_override="us"), "a"), TurnStates())
+    second = managed(shown, hidden, lease(account("b"), "b"), TurnStates())
+    assert tokens("a").access in str(first.headers)
+    assert tokens("a").access not in str(second.headers)
+    assert "x-openai-fedramp" not in second.headers
+    assert second.headers["chatgpt-account-id"] == "acct-b"
+
+
+def untouched(headers: http.Headers) -> list[tuple[bytes, bytes]]:
+    return [(name, value) for name, value in headers.fields if name.lower().decode() not in TOUCHED]
+
+
+NAME = st.text(alphabet="abcdefghijklmnopqrstuvwxyz-", min_size=1, max_size=10).map(str.encode)
+ANY_NAME = NAME | st.sampled_from([*flows.REQUEST, *(name.encode() for name in sorted(TOUCHED))])
+
+
+@given(st.lists(st.tuples(ANY_NAME, st.binary(max_size=10)), max_size=10), st.booleans(), st.sampled_from([None, "us"]))
+@settings(deadline=None)
+def test_nothing_else_is_changed_and_the_order_is_kept(
+    fields: list[tuple[bytes, bytes]], fedramp: bool, override: str | None
+) -> None:
+    client = http.Headers(fields)
+    shown = request(headers=http.Headers(fields))
+    wire = sent(shown, account(fedramp=fedramp, routing_override=override))
+    assert untouched(wire.headers) == untouched(client)
+    same = ("method", "path", "http_version", "content", "trailers", "timestamp_start", "timestamp_end")
+    assert [getattr(wire.data, name) for name in same] == [getattr(shown.data, name) for name in same]
+
+
+# --- turn states -----------------------------------------------------------------------------------------------------
+
+
+def test_a_turn_state_belongs_to_the_last_who_issued_it() -> None:
+    states = TurnStates()
+    states.issued("s", "a")
+    states.issued("s", "b")
+    assert (states.belongs("s", "a"), states.belongs("s", "b"), states.belongs("other", "b")) == (False, True, False)
+
+
+@pytest.mark.parametrize("nothing", [None, ""])
+def test_an_answer_without_a_turn_state_issues_none(nothing: str | None) -> None:
+    states = TurnStates()
+    states.issued(nothing, "a")
+    assert not states.belongs("", "a")
+
+
+def test_turn_states_take_bounded_memory_and_the_oldest_goes_first() -> None:
+    states = TurnStates()
+    for number in range(MOST_TURN_STATES + 1):
+        states.issued(str(number), "a")
+    assert not states.belongs("0", "a")
+    assert states.belongs("1", "a")
+    assert len(states._issuers) == MOST_TURN_STATES
+
+
+def test_turn_states_are_not_kept_in_clear() -> None:
+    states = TurnStates()
+    states.issued("a-state-nobody-may-see", "a")
+    assert "nobody" not in repr(vars(states))

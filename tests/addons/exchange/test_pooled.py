@@ -1,0 +1,231 @@
+"""An answer's events mean the same, however the stream is cut; tests/proxy plays every fault through the real proxy."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from mitmproxy import http
+from mitmproxy.test import tflow
+
+from accounts.choice.outcomes import Kind
+from accounts.choice.selection import Ask
+from accounts.store.store import Store
+from addons.attempts.protocol import Send, Signal
+from addons.exchange.pooled import Pooled
+from addons.exchange.service import PoolService
+from addons.recording.capture import Capture
+from addons.redaction import flows
+from tests.builders import HOUR, NOW, Clock, account, credentials, key_of
+
+
+def event(kind: str, **more: object) -> bytes:
+    return f"event: {kind}\ndata: {json.dumps({'type': kind, **more})}\n\n".encode()
+
+
+CREATED, DELTA, COMPLETED = map(event, ("response.created", "response.output_text.delta", "response.completed"))
+FAILED = event("response.failed", response={"error": {"code": "something_new"}})
+GOOD = CREATED + DELTA * 3 + COMPLETED
+BROKEN = CREATED + DELTA * 3 + FAILED
+UNFINISHED = CREATED + DELTA * 3
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PoolService]:
+    yield from opened(tmp_path_factory.mktemp("home") / "rotate" / "pool.db")
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Iterator[PoolService]:
+    yield from opened(tmp_path / "rotate" / "pool.db")
+
+
+def opened(path: Path) -> Iterator[PoolService]:
+    """A pool of one account, as the proxy has it."""
+    with Store(path) as store:
+        store.put_account(account("a", plan="plus"), credentials("a", expires_at=NOW + HOUR)).result()
+
+    def nobody(url: str, body: dict[str, str], leaving: Callable[[], None]) -> tuple[int, bytes]:
+        raise AssertionError("asked for new tokens")
+
+    service = PoolService(path, Clock(), nobody)
+    yield service
+    service.close()
+
+
+def begun(service: PoolService, chunks: list[bytes]) -> tuple[Pooled, list[bytes]]:
+    """A request whose answer comes in these chunks, b"" for an early end, and is about to be delivered; and what was
+    held back of them."""
+    flow = tflow.tflow(req=http.Request.make("POST", "https://chatgpt.com/backend-api/codex/responses", b"{}"))
+    exchange = Pooled(service, flow, flows.Shown(), Ask(thread="t"))
+    exchange.capture = Capture(1 << 20)
+    assert isinstance(exchange.start(), Send)
+    response = http.Response.make(200, b"", {"content-type": "text/event-stream"})
+    assert exchange.head(response) is Signal.WAIT
+    held = 0
+    for held, chunk in enumerate(chunks, 1):  # noqa: B007 - how many were held back
+        if (exchange.body(chunk) if chunk else exchange.end()) is Signal.DELIVER:
+            break
+    assert exchange.delivered
+    flow.response, response.data.content = response, None  # as of any answer that is streamed
+    exchange.delivering(response)
+    return exchange, chunks[:held]
+
+
+def passing(exchange: Pooled, chunks: list[bytes]) -> bytes:
+    """What the client gets of these, on their way to it."""
+    assert exchange.flow.response is not None
+    stream = exchange.flow.response.stream
+    assert callable(stream)
+    got = [stream(chunk) for chunk in chunks]
+    return b"".join(part for part in got if isinstance(part, bytes))
+
+
+def served(service: PoolService, chunks: list[bytes]) -> tuple[Pooled, bytes]:
+    """A request whose answer comes in these chunks, as mitmproxy hands them on; and what the client gets."""
+    exchange, _ = begun(service, chunks)
+    got = passing(exchange, [*chunks, b""])
+    exchange.finished()
+    return exchange, got
+
+
+def cut(whole: bytes, places: list[int]) -> list[bytes]:
+    ends = sorted({min(place, len(whole)) for place in places} | {len(whole)})
+    return [whole[start:end] for start, end in zip([0, *ends], ends, strict=False) if start < end]
+
+
+@pytest.mark.parametrize(
+    ("whole", "kind"), [(GOOD, Kind.OK), (BROKEN, Kind.FAILED_AFTER_OUTPUT), (UNFINISHED, Kind.TRUNCATED)]
+)
+@given(places=st.lists(st.integers(1, len(BROKEN)), max_size=8))
+def test_the_verdict_is_the_same_however_a_stream_is_cut(
+    service: PoolService, whole: bytes, kind: Kind, places: list[int]
+) -> None:
+    exchange, got = served(service, cut(whole, places))
+    assert [outcome.kind for outcome in exchange.turn.outcomes] == [kind]
+    assert got == whole
+    assert exchange.flow.response is not None
+    assert exchange.flow.response.raw_content == whole
+
+
+def test_what_cannot_be_made_sense_of_still_passes(
+    service: PoolService, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Also in the piece with which an answer begins: by then it is the client's."""
+
+    def broken(*_: object) -> None:
+        raise ValueError("broken by a test")
+
+    monkeypatch.setattr("addons.exchange.observe.from_output", broken)
+    exchange, got = served(service, [CREATED, DELTA + DELTA, COMPLETED])
+    assert got == CREATED + DELTA + DELTA + COMPLETED
+    assert exchange.turn.outcomes[0].kind is Kind.OK
+    assert "an answer passes unread because of a defect in the addon: ValueError" in caplog.text
+
+
+# --- one side leaves before the stream has ended ---------------------------------------------------------------------
+
+type Leave = Callable[[Pooled], None]
+
+
+def leave(exchange: Pooled) -> None:
+    exchange.gone()
+
+
+def break_off(exchange: Pooled) -> None:
+    exchange.broke("peer closed connection")
+
+
+def came_to(exchange: Pooled) -> tuple[list[Kind], str, bool]:
+    """What is booked, what the flow says of it, and whether the thread has its home."""
+    pool = exchange.service.pool
+    assert pool.in_flight(key_of("a")) == 0
+    kinds = [outcome.kind for outcome in exchange.turn.outcomes]
+    return kinds, exchange.flow.metadata["codex_rotate.done"], pool.place("t", NOW).home == key_of("a")
+
+
+@pytest.mark.parametrize("go", [leave, break_off])
+@pytest.mark.parametrize(
+    ("ending", "kind"),
+    [
+        (COMPLETED, Kind.OK),
+        (event("response.incomplete"), Kind.OK),
+        (FAILED, Kind.FAILED_AFTER_OUTPUT),
+    ],
+)
+def test_an_ending_that_has_passed_is_what_is_booked(fresh: PoolService, go: Leave, ending: bytes, kind: Kind) -> None:
+    """The official client hangs up at the last event, before the stream has ended."""
+    chunks = [CREATED, DELTA, ending]
+    for key in "xyz":
+        fresh.pool.storm.strike(key, NOW)
+    exchange, _ = begun(fresh, chunks)
+    passing(exchange, chunks)
+    go(exchange)
+    assert fresh.pool.storm.on(NOW) is (kind is not Kind.OK)
+    assert came_to(exchange) == ([kind], "delivered", kind is Kind.OK)
+    assert exchange.complete
+    go(exchange)  # it may be said more than once
+    assert came_to(exchange)[0] == [kind]
+    assert exchange.flow.response is not None
+    assert exchange.flow.response.raw_content == b"".join(chunks)
+
+
+@pytest.mark.parametrize(
+    ("go", "kind", "done"),
+    [(leave, Kind.CLIENT_GONE, "the client left"), (break_off, Kind.TRUNCATED, "broken off by upstream")],
+)
+@pytest.mark.parametrize("held", [False, True], ids=["not seen", "seen and held back"])
+def test_an_ending_that_the_client_has_not_got_decides_nothing(
+    fresh: PoolService, go: Leave, kind: Kind, done: str, held: bool
+) -> None:
+    """Also when it came in the piece with which the answer begins, and a hook kept that waiting."""
+    chunks = [CREATED, DELTA + COMPLETED] if held else [CREATED, DELTA, DELTA]
+    exchange, held_back = begun(fresh, chunks)
+    passing(exchange, held_back[:1] if held else chunks)
+    go(exchange)
+    assert came_to(exchange) == ([kind], done, False)
+    assert not exchange.complete
+
+
+def test_an_ending_that_was_held_back_counts_once_it_has_passed(fresh: PoolService) -> None:
+    exchange, held_back = begun(fresh, [CREATED, DELTA + COMPLETED])
+    passing(exchange, held_back)
+    exchange.gone()
+    assert came_to(exchange) == ([Kind.OK], "delivered", True)
+
+
+@pytest.mark.parametrize("got_it", [True, False])
+def test_a_failure_with_which_an_answer_begins_is_its_ending_too(fresh: PoolService, got_it: bool) -> None:
+    """Nobody else could serve, so the client gets it, and hangs up."""
+    exchange, held_back = begun(fresh, [CREATED, FAILED])
+    passing(exchange, held_back if got_it else held_back[:1])
+    exchange.gone()
+    assert came_to(exchange) == ([Kind.FAILED_IN_STREAM], "delivered" if got_it else "the client left", False)
+
+
+def test_an_answer_that_broke_before_any_output_was_never_complete(fresh: PoolService) -> None:
+    """What was held of it goes to the client for want of anything better."""
+    exchange, _ = begun(fresh, [CREATED, b""])
+    passing(exchange, [CREATED])
+    exchange.broke("peer closed connection")
+    assert came_to(exchange) == ([Kind.TRUNCATED], "broken off by upstream", False)
+
+
+@pytest.mark.parametrize("seen", [False, True])
+def test_of_what_passes_unread_only_an_ending_that_was_seen_counts(
+    fresh: PoolService, monkeypatch: pytest.MonkeyPatch, seen: bool
+) -> None:
+    """Whether the client left at the end or on the way cannot be told otherwise."""
+
+    def broken(*_: object) -> None:
+        raise ValueError("broken by a test")
+
+    monkeypatch.setattr("addons.exchange.observe.from_output", broken)
+    chunks = [CREATED + event("response.in_progress"), COMPLETED + DELTA if seen else DELTA + COMPLETED]
+    exchange, _ = begun(fresh, chunks)
+    passing(exchange, chunks)
+    assert exchange.blind
+    exchange.gone()
+    assert came_to(exchange)[:2] == (([Kind.OK], "delivered") if seen else ([Kind.CLIENT_GONE], "the client left"))

@@ -1,0 +1,161 @@
+"""A line for each turn when it is over; tests/proxy/test_turns_told.py reads them from the real proxy."""
+
+import asyncio
+import json
+import logging
+from typing import Any
+
+import pytest
+from mitmproxy import http
+from mitmproxy.test import tflow
+
+from accounts.choice.decision_record import DECISION
+from accounts.choice.outcomes import Kind
+from accounts.model import Event
+from addons.recording import annotations, turn_log
+from addons.recording.turn_log import Ended, TurnLog
+from tests.builders import NOW
+
+THREAD = "thread-of-a-test"
+COMPLETED = b'{"type":"response.completed","response":{"usage":{"input_tokens":7,"output_tokens":3}}}'
+
+
+def record(done: str, *kinds: tuple[str, str], at: float = NOW, seconds: float = 2.0) -> Event:
+    attempts = [{"account": name, "why": "", "kind": kind, "detail": "", "seconds": 1.0} for name, kind in kinds]
+    told = {"done": done, "model": "gpt", "seconds": seconds, "attempts": attempts}
+    return Event(at=at, kind=DECISION, key="", thread=THREAD, detail=json.dumps(told))
+
+
+def flow_of(*attempts: tuple[str, int, str], socket: bool = False, **headers: str) -> http.HTTPFlow:
+    flow = tflow.twebsocketflow() if socket else tflow.tflow()
+    if socket:
+        flow.request.headers["upgrade"] = "websocket"
+    flow.request.path = "/backend-api/codex/responses"
+    flow.request.headers.update({"originator": "codex_exec"} | {k.replace("_", "-"): v for k, v in headers.items()})
+    rows = [{"account": name, "status": status, "kind": kind} for name, status, kind in attempts]
+    flow.metadata[f"{annotations.PREFIX}attempts"] = rows
+    return flow
+
+
+@pytest.fixture
+def turns() -> TurnLog:
+    return TurnLog(lambda _: "")
+
+
+@pytest.fixture(autouse=True)
+def everything(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, turn_log.logger.name)
+
+
+def said(caplog: pytest.LogCaptureFixture, level: int = logging.INFO) -> list[str]:
+    return [each.getMessage() for each in caplog.records if each.levelno == level]
+
+
+def turn(turns: TurnLog, flow: http.HTTPFlow, ended: Ended) -> None:
+    """As the proxy does: the flow knows of it first."""
+    annotations.turn_over(flow, ended.record)
+    turns.turn_over(flow, ended)
+
+
+def test_without_a_loop_it_is_written_at_once(turns: TurnLog, caplog: pytest.LogCaptureFixture) -> None:
+    flow = flow_of(("a", 429, Kind.USAGE_LIMIT), ("b", 200, Kind.OK))
+    turns.request_over(flow, Ended(record("delivered")))
+    assert said(caplog) == ["codex_exec f-a-test gpt  a 429 usage limit → b  ok  2.0 s"]
+
+
+async def test_a_request_is_told_behind_its_answer(turns: TurnLog, caplog: pytest.LogCaptureFixture) -> None:
+    turns.request_over(flow_of(("b", 200, Kind.OK)), Ended(record("delivered"), COMPLETED))
+    assert said(caplog) == []
+    await asyncio.sleep(0)
+    assert said(caplog) == ["codex_exec f-a-test gpt  b  ok  2.0 s  7 in 3 out"]
+
+
+async def test_a_socket_s_turns_are_told_and_not_the_socket(turns: TurnLog, caplog: pytest.LogCaptureFixture) -> None:
+    flow = flow_of(("b", 101, Kind.UPGRADED), socket=True)
+    turns.request_over(flow, Ended(record("delivered", ("b", Kind.UPGRADED))))
+    for _ in range(2):
+        turn(turns, flow, Ended(record("delivered", ("b", Kind.OK)), COMPLETED))
+    await asyncio.sleep(0)
+    assert said(caplog) == ["codex_exec f-a-test gpt  b  ok  2.0 s  7 in 3 out"] * 2
+
+
+async def test_who_did_not_open_the_socket_is_told_with_its_first_turn(
+    turns: TurnLog, caplog: pytest.LogCaptureFixture
+) -> None:
+    flow = flow_of(("a", 429, Kind.USAGE_LIMIT), ("b", 101, Kind.UPGRADED), socket=True)
+    for _ in range(2):
+        turn(turns, flow, Ended(record("delivered", ("b", Kind.OK))))
+    await asyncio.sleep(0)
+    assert [each.split("  ")[1] for each in said(caplog)] == ["a 429 usage limit → b", "b"]
+
+
+async def test_a_warm_up_leaves_that_to_the_turn_after_it(turns: TurnLog, caplog: pytest.LogCaptureFixture) -> None:
+    flow = flow_of(("a", 429, Kind.USAGE_LIMIT), ("b", 101, Kind.UPGRADED), socket=True)
+    turn(turns, flow, Ended(record("delivered", ("b", Kind.OK)), purpose="warm-up"))
+    turn(turns, flow, Ended(record("delivered", ("b", Kind.OK), at=NOW + 9)))
+    await asyncio.sleep(0)
+    assert said(caplog) == ["codex_exec f-a-test gpt  a 429 usage limit → b  ok  2.0 s"]
+    (minor,) = said(caplog, logging.DEBUG)
+    assert "warm-up" in minor
+
+
+async def test_a_turn_that_goes_on_elsewhere_is_one(turns: TurnLog, caplog: pytest.LogCaptureFixture) -> None:
+    """With the time that it took in all."""
+    first, second = flow_of(("a", 101, Kind.UPGRADED), socket=True), flow_of(("b", 101, Kind.UPGRADED), socket=True)
+    turn(turns, first, Ended(record(annotations.RECONNECTS, ("a", Kind.USAGE_LIMIT))))
+    await asyncio.sleep(0)
+    assert said(caplog) == []
+    turn(turns, second, Ended(record("delivered", ("b", Kind.OK), at=NOW + 5), COMPLETED))
+    await asyncio.sleep(0)
+    assert said(caplog) == ["codex_exec f-a-test gpt  a usage limit → b  ok  7.0 s  7 in 3 out"]
+
+
+async def test_a_client_that_does_not_come_back_is_told(
+    turns: TurnLog, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turn_log, "BACK_SECONDS", 0.0)
+    flow = flow_of(("a", 101, Kind.UPGRADED), socket=True)
+    turn(turns, flow, Ended(record(annotations.RECONNECTS, ("a", Kind.USAGE_LIMIT))))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert said(caplog) == ["codex_exec f-a-test gpt  a usage limit  told to reconnect, did not  2.0 s"]
+
+
+async def test_at_the_end_of_the_proxy_nothing_is_left_untold(turns: TurnLog, caplog: pytest.LogCaptureFixture) -> None:
+    flow = flow_of(("a", 101, Kind.UPGRADED), socket=True)
+    turn(turns, flow, Ended(record(annotations.RECONNECTS, ("a", Kind.USAGE_LIMIT))))
+    await asyncio.sleep(0)
+    turns.done()
+    assert len(said(caplog)) == 1
+
+
+@pytest.mark.parametrize(
+    ("attempts", "done", "told"),
+    [
+        ([("a", 426, Kind.UPGRADE_REFUSED)], "delivered", False),
+        ([("a", 0, Kind.CLIENT_GONE)], "the client left", False),
+        ([("a", 500, Kind.SERVER_ERROR)], "delivered", True),
+        ([], annotations.OURS, True),
+    ],
+)
+def test_an_upgrade_that_came_to_nothing_is_told_if_somebody_should_know(
+    turns: TurnLog, caplog: pytest.LogCaptureFixture, attempts: list[Any], done: str, told: bool
+) -> None:
+    """On a 426 the client goes on over HTTP; that is no news."""
+    flow = flow_of(*attempts, socket=True)
+    flow.websocket = None
+    turns.request_over(flow, Ended(record(done)))
+    assert len(said(caplog)) == told
+
+
+def test_a_request_that_is_played_again_says_so(turns: TurnLog, caplog: pytest.LogCaptureFixture) -> None:
+    flow = flow_of(("b", 200, Kind.OK))
+    flow.is_replay = "request"
+    turns.request_over(flow, Ended(record("delivered")))
+    assert said(caplog)[0].startswith("replay ")
+
+
+def test_a_compaction_is_for_those_who_look_closely(turns: TurnLog, caplog: pytest.LogCaptureFixture) -> None:
+    flow = flow_of(("b", 200, Kind.OK), x_codex_turn_metadata='{"request_kind":"compaction"}')
+    turns.request_over(flow, Ended(record("delivered")))
+    assert (said(caplog), len(said(caplog, logging.DEBUG))) == ([], 1)

@@ -1,0 +1,248 @@
+"""Reading events just far enough, however the bytes are cut."""
+
+import itertools
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from accounts.choice.outcomes import Kind, Reply, classify
+from addons.wire.events import ENDINGS, FAILURES, PRELUDE, Events, Meaning, decoded, event_type, meaning, reply_of
+from tests.builders import NOW
+
+
+def event(kind: str, **more: Any) -> bytes:
+    return json.dumps({"type": kind, **more}).encode()
+
+
+def fed(*chunks: bytes) -> list[tuple[str, bytes]]:
+    events = Events()
+    return [found for chunk in chunks for found in events.feed(chunk)]
+
+
+# --- splitting -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("stream", "found"),
+    [
+        (b'event: a\ndata: {"type":"a"}\n\n', [("a", b'{"type":"a"}')]),
+        (b'event: a\r\ndata: {"type":"a"}\r\n\r\n', [("a", b'{"type":"a"}')]),
+        (b'data: {"type":"a"}\n\n', [("a", b'{"type":"a"}')]),
+        (b'data:{"type":"a"}\n\n', [("a", b'{"type":"a"}')]),
+        (b'event:a\ndata:{}\n\ndata: {"type":"b"}\n\n', [("a", b"{}"), ("b", b'{"type":"b"}')]),
+        (b'data: {"type":\ndata: "a"}\n\n', [("a", b'{"type":"a"}')]),
+        (b"event: error\n\n", [("error", b"")]),
+        (b": a comment\n\n", []),
+        (b"id: 1\nretry: 5\n\n", []),
+        (b"\n\n\n\n", []),
+        (b"", []),
+        (b'data: {"type":"a"}', []),
+        (b'data: {"type":"a"}\n', []),
+        (b"data: [DONE]\n\n", [("", b"[DONE]")]),
+        (b"event: \xff\ndata: x\n\n", [("�", b"x")]),
+        (b'\n\r\ndata: {"type":"a"}\n\r\n', [("a", b'{"type":"a"}')]),
+    ],
+)
+def test_what_a_stream_holds(stream: bytes, found: list[tuple[str, bytes]]) -> None:
+    assert fed(stream) == found
+    assert fed(*(stream[n : n + 1] for n in range(len(stream)))) == found
+
+
+PIECES = st.sampled_from(
+    [
+        *(b"\n", b"\r\n", b"\r", b"\n\n", b"\r\n\r\n", b"event: ", b"data: ", b":", b" ", b"response.completed"),
+        *(event("response.created"), event("error", status=429), b'{"type"', b"\xff", b"x"),
+    ]
+)
+CUTS = st.lists(st.integers(0, 200), max_size=12)
+
+
+@given(st.lists(PIECES, max_size=25).map(b"".join), CUTS)
+@settings(deadline=None, max_examples=500)
+def test_the_events_are_the_same_however_the_bytes_are_cut(stream: bytes, cuts: list[int]) -> None:
+    places = sorted({0, len(stream), *(cut for cut in cuts if cut < len(stream))})
+    chunks = [stream[a:b] for a, b in itertools.pairwise(places)]
+    assert fed(*chunks) == fed(stream) == fed(*(stream[n : n + 1] for n in range(len(stream))))
+
+
+@given(st.lists(st.binary(max_size=30), max_size=10))
+@settings(deadline=None)
+def test_any_bytes_may_come(chunks: list[bytes]) -> None:
+    assert all(isinstance(kind, str) for kind, _ in fed(*chunks))
+
+
+def huge(kind: str) -> bytes:
+    return b"event: " + kind.encode() + b"\ndata: " + event(kind, response={"b64": "x" * 2 * Events.MOST}) + b"\n\n"
+
+
+def in_chunks(stream: bytes, size: int = 65_536) -> list[bytes]:
+    return [stream[n : n + size] for n in range(0, len(stream), size)]
+
+
+def test_a_huge_event_takes_bounded_memory_and_the_next_one_is_read() -> None:
+    events = Events()
+    for chunk in in_chunks(huge("response.output_item.done") * 3):
+        list(events.feed(chunk))
+        assert len(events._rest) <= Events.MOST
+    assert list(events.feed(b"data: " + event("response.completed") + b"\n\n"))[-1][0] == "response.completed"
+
+
+def test_a_huge_event_is_treated_alike_however_it_is_cut() -> None:
+    stream = huge("response.output_item.done")
+    assert fed(stream) == fed(*in_chunks(stream))
+
+
+def test_a_huge_ending_is_still_an_ending() -> None:
+    """`response.completed` repeats the whole output, images included."""
+    assert [kind for kind, _ in fed(*in_chunks(huge("response.completed")))] == ["response.completed"]
+
+
+# --- types -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (b'{"type":"response.created","x":1}', "response.created"),
+        (b' \n{ "type" : "error" }', "error"),
+        (b'{"x": {"type": "inner"}, "type": "outer"}', "outer"),
+        (b'{"x": "\\"type\\":\\"a\\"", "type": "b"}', "b"),
+        (b'{"type":"with space"}', "with space"),
+        (b'{"type":"' + b"x" * 200 + b'"}', "x" * 200),
+        (b'{"type":"\\u0065rror"}', "error"),
+        ('{"type":"é"}'.encode(), "é"),
+        (b'{"type":5}', ""),
+        (b'{"type":null}', ""),
+        (b'{"type":["error"]}', ""),
+        (b'["type","error"]', ""),
+        (b"{}", ""),
+        (b"", ""),
+        (b"not json", ""),
+        (b"\xff\xfe", ""),
+        (b"[" * 200_000, ""),
+    ],
+)
+def test_the_type_of_an_event(data: bytes, kind: str) -> None:
+    assert event_type(data) == kind
+
+
+@given(st.dictionaries(st.sampled_from(["type", "x", "y"]), st.text() | st.integers() | st.none(), max_size=3))
+@settings(deadline=None)
+def test_a_quick_look_says_what_decoding_says(payload: dict[str, object]) -> None:
+    kind = payload.get("type")
+    for text in (json.dumps(payload), json.dumps(payload, separators=(",", ":")), json.dumps(payload, indent=1)):
+        assert event_type(text.encode()) == (kind if isinstance(kind, str) else "")
+
+
+@pytest.mark.parametrize(
+    ("kind", "meant"),
+    [
+        *((kind, Meaning.PRELUDE) for kind in sorted(PRELUDE)),
+        *((kind, Meaning.FAILURE) for kind in sorted(FAILURES)),
+        *((kind, Meaning.ENDING) for kind in sorted(ENDINGS)),
+        ("response.output_item.added", Meaning.OUTPUT),
+        ("response.output_text.delta", Meaning.OUTPUT),
+        ("an.event.of.tomorrow", Meaning.OUTPUT),
+        ("", Meaning.OUTPUT),
+    ],
+)
+def test_what_an_event_is_to_a_verdict(kind: str, meant: Meaning) -> None:
+    assert meaning(kind) is meant
+
+
+def test_no_event_means_two_things() -> None:
+    assert not PRELUDE & FAILURES
+    assert not PRELUDE & ENDINGS
+    assert not FAILURES & ENDINGS
+
+
+# --- failures --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("data", "reply"),
+    [
+        (event("error", status=429, error={"type": "t"}), Reply(status=429, error={"type": "t"})),
+        (event("error", status_code=500, error={"code": "c"}), Reply(status=500, error={"code": "c"})),
+        (event("response.failed", response={"error": {"code": "c"}}), Reply(status=0, error={"code": "c"})),
+        (event("error", status="429", error={}), Reply(status=0)),
+        (
+            event("error", status=429, error={}, headers={"Retry-After": 7, "X": "Y"}),
+            Reply(status=429, headers={"retry-after": "7", "x": "Y"}),
+        ),
+        (event("error", status=429, error={}, headers=["x"]), Reply(status=429)),
+        (b"not json", Reply(status=0)),
+        (b"[]", Reply(status=0)),
+    ],
+)
+def test_a_failure_event_is_read_like_a_refusal(data: bytes, reply: Reply) -> None:
+    assert reply_of(data) == reply
+
+
+def test_an_error_event_may_describe_itself() -> None:
+    reply = reply_of(event("error", code="server_error", message="m"))
+    assert (set(reply.words()), reply.message()) == ({"error", "server_error"}, "m")
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (event("error", status=429, error={"type": "usage_limit_reached"}), Kind.USAGE_LIMIT),
+        (event("response.failed", response={"error": {"code": "usage_limit_reached"}}), Kind.USAGE_LIMIT),
+        (event("response.failed", response={"error": {"code": "server_is_overloaded"}}), Kind.OVERLOADED),
+        (event("response.failed", response={"error": {"code": "context_length_exceeded"}}), Kind.REQUEST_FAULT),
+        (event("response.failed", response={"error": None}), Kind.FAILED_IN_STREAM),
+        (event("response.failed"), Kind.FAILED_IN_STREAM),
+        (event("error", status=401, error={"code": "token_expired"}), Kind.TOKEN_EXPIRED),
+        (event("error"), Kind.FAILED_IN_STREAM),
+    ],
+)
+def test_what_a_failure_event_means(data: bytes, kind: Kind) -> None:
+    assert classify(reply_of(data), NOW).kind is kind
+
+
+def test_a_limit_inside_a_socket_names_its_end_in_headers_too() -> None:
+    data = event("error", status=429, error={"type": "usage_limit_reached"}, headers={"Retry-After": "90"})
+    assert classify(reply_of(data), NOW).until == NOW + 90
+
+
+@given(st.binary(max_size=60))
+@settings(deadline=None)
+def test_nothing_that_arrives_makes_reading_raise(data: bytes) -> None:
+    event_type(data)
+    reply_of(data)
+    assert isinstance(decoded(data), dict)
+
+
+@pytest.mark.parametrize(
+    ("chunk", "quiet"),
+    [
+        (b'event: response.output_text.delta\ndata: {"delta": "hi"}\n\n', True),
+        (b'data: {"type": "response.output_text.delta"}\n\ndata: {"type": "response.output_text.delta"}\n\n', True),
+        (b'event: response.output_text.delta\ndata: {"delta": "an error"}\n\n', True),
+        (b"event: response.output_text.delta\ndata: {}\n\nevent: response.completed\ndata: {}\n\n", False),
+        (b'data: {"type":"response.output_text.delta","delta":"an error"}\n\n', True),
+        (b'data: {"type":"response.output_text.delta.error","delta":""}\n\n', False),
+        (b'data: {"delta":"an error","type":"response.output_text.delta"}\n\n', False),
+        (b'data: {"type": "error"}\n\n', False),
+        (b"event: response.completed\ndata: {}\n\n", False),
+        (b"event: response.incomplete\ndata: {}\n\n", False),
+        (b"event: response.failed\ndata: {}\n\n", False),
+        (b"event: response.output_item.done\ndata: {}\n\n", False),
+        (b"event: codex.rate_limits\ndata: {}\n\n", False),
+        (b"event: response.output_text.delta\nda", False),
+        (b"\r\n\r\n", False),
+    ],
+)
+def test_after_output_only_what_tells_is_read(chunk: bytes, quiet: bool) -> None:
+    assert Events().quiet(chunk) is quiet
+
+
+def test_the_rest_of_an_event_is_never_quiet() -> None:
+    """What stands before it may have been the beginning of one that tells."""
+    events = Events()
+    assert list(events.feed(b"event: response.comp")) == []
+    assert not events.quiet(b"leted\ndata: {}\n\n")

@@ -1,0 +1,92 @@
+"""HTTP messages as values: whatever upstream or the client sends, reading it never raises."""
+
+import gzip
+from typing import Any
+
+import pytest
+import zstandard
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mitmproxy import http
+
+from addons.wire import messages
+
+LIMIT = b'{"error": {"type": "usage_limit_reached"}}'
+
+
+def answer(status: int = 429, **headers: str) -> http.Response:
+    return http.Response.make(status, b"", {name.replace("_", "-"): value for name, value in headers.items()})
+
+
+@pytest.mark.parametrize(
+    ("coding", "body"),
+    [("identity", LIMIT), ("gzip", gzip.compress(LIMIT)), ("zstd", zstandard.ZstdCompressor().compress(LIMIT))],
+)
+def test_a_refusal_is_read_whatever_its_coding(coding: str, body: bytes) -> None:
+    reply = messages.read_reply(answer(content_encoding=coding, Retry_After="3"), body)
+    assert (reply.status, reply.words(), reply.headers["retry-after"]) == (429, {"usage_limit_reached"}, "3")
+
+
+@pytest.mark.parametrize(("coding", "body"), [("gzip", gzip.compress(LIMIT)[:9]), ("gzip", LIMIT), ("zstd", LIMIT)])
+def test_a_body_that_cannot_be_read_has_no_error(coding: str, body: bytes) -> None:
+    assert messages.read_reply(answer(content_encoding=coding), body).error == {}
+    assert messages.plain(answer(content_encoding=coding), body) == b""
+
+
+@given(
+    st.binary(max_size=200), st.sampled_from(["identity", "gzip", "br", "zstd", "deflate", "x"]), st.integers(0, 999)
+)
+@settings(deadline=None)
+def test_reading_never_raises(body: bytes, coding: str, status: int) -> None:
+    messages.read_reply(answer(status, content_encoding=coding), body)
+
+
+def test_headers_have_one_spelling_and_those_of_one_name_are_joined() -> None:
+    response = http.Response.make(200, b"", ((b"X-A", b"1"), (b"x-a", b"2"), (b"Y", b"\xff")))
+    found = messages.fields(response)
+    assert (found["x-a"], found["y"]) == ("1, 2", "\udcff")
+
+
+def request(method: str = "POST", **settings: Any) -> http.Request:
+    return http.Request.make(method, "https://chatgpt.com/", **settings)
+
+
+def test_a_request_s_body_is_read_without_its_coding() -> None:
+    packed = request(content=zstandard.ZstdCompressor().compress(LIMIT), headers={"content-encoding": "zstd"})
+    packed.raw_content = zstandard.ZstdCompressor().compress(LIMIT)
+    assert messages.plain_body(packed) == LIMIT
+    assert messages.plain_body(request(content=LIMIT)) == LIMIT
+    empty = request()
+    empty.raw_content = None
+    assert messages.plain_body(empty) == b""
+
+
+@pytest.mark.parametrize(("value", "is_one"), [("websocket", True), ("WebSocket", True), ("h2c", False), ("", False)])
+def test_an_upgrade_is_told_by_its_header(value: str, is_one: bool) -> None:
+    assert messages.is_upgrade(request("GET", headers={"upgrade": value})) is is_one
+
+
+def test_only_a_get_can_be_an_upgrade() -> None:
+    assert not messages.is_upgrade(request("POST", headers={"upgrade": "websocket"}))
+
+
+def test_what_is_changed_in_a_shallow_copy_is_changed_there_only() -> None:
+    first = request(content=b"body", headers={"a": "1"})
+    first.stream = True
+    twin = messages.shallow(first)
+    assert (twin.get_state(), twin.stream) == (first.get_state(), True)
+    twin.headers, twin.path, twin.content, twin.stream = http.Headers(b="2"), "/other", b"", False
+    assert (first.headers["a"], first.path, first.content, first.stream) == ("1", "/", b"body", True)
+
+
+@pytest.mark.parametrize(
+    ("kind", "coding", "is_one"),
+    [
+        ("text/event-stream", "identity", True),
+        ("text/event-stream; charset=utf-8", "identity", True),
+        ("text/event-stream", "gzip", False),
+        ("application/json", "identity", False),
+    ],
+)
+def test_only_a_stream_that_can_be_read_on_its_way_is_watched(kind: str, coding: str, is_one: bool) -> None:
+    assert messages.is_event_stream(answer(200, content_type=kind, content_encoding=coding)) is is_one
