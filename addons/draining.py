@@ -18,8 +18,8 @@ from mitmproxy.utils import asyncio_utils
 
 from addons.attempts import connections as attempts_connections
 from addons.discovery import Presence
-from addons.exchange.passthrough import Own
-from addons.exchange.pooled import Pooled
+from addons.exchange.passthrough import Passthrough
+from addons.exchange.pooled import PooledRequest
 from addons.rotator import Rotator, SocketRotator
 from config import clock
 
@@ -53,7 +53,7 @@ class Running:
     @property
     def turns(self) -> int:
         """How many answers of models are on their way to a client."""
-        asked = (each for each in self._exchanges() if isinstance(each, Pooled))
+        asked = (each for each in self._exchanges() if isinstance(each, PooledRequest))
         return sum(not (each.upgrade or each.catalogue) for each in asked) + len(list(self._busy_sockets()))
 
     @property
@@ -66,7 +66,7 @@ class Running:
         """The connections that can be closed without taking anything from anybody."""
         return set(_connections()) - self.busy - self.unread
 
-    def _exchanges(self) -> Iterator[Own]:
+    def _exchanges(self) -> Iterator[Passthrough | PooledRequest]:
         alive = set(_connections())
         return (each for each in self.rotator.exchanges.values() if each.flow.client_conn.id in alive)
 

@@ -13,11 +13,12 @@ from mitmproxy.websocket import WebSocketMessage
 
 from accounts.choice.request_identity import model_of, thread_of
 from accounts.choice.selection import Ask
-from addons.attempts import connections, local_websocket, replay, stream
+from addons.attempts import connections, replay, stream
 from addons.attempts.protocol import Answer
 from addons.clients import Clients
-from addons.exchange import passthrough, refusals, replays, websocket
-from addons.exchange import pooled as exchange
+from addons.exchange import local_answers, passthrough, refusals, replays, websocket
+from addons.exchange.passthrough import Passthrough
+from addons.exchange.pooled import PooledRequest
 from addons.recording import annotations, capture, turn_log
 from addons.redaction import flows, websocket_messages
 from addons.startup import Startup
@@ -63,7 +64,7 @@ class Rotator:
         self.startup = startup
         self.clients = clients
         self.turns = turns
-        self.exchanges: dict[str, passthrough.Own] = {}
+        self.exchanges: dict[str, Passthrough | PooledRequest] = {}
         self.replays = replay.Replays(self.find, startup.settled.wait, lead_replay)
 
     def load(self, _: Loader) -> None:
@@ -77,7 +78,7 @@ class Rotator:
         stream.install(nextlayer.layer, self.find)
         connections.lift_connection_limit(ctx.master.addons.get("proxyserver"), nextlayer.context.client)
 
-    def find(self, flow: http.HTTPFlow) -> passthrough.Own | None:
+    def find(self, flow: http.HTTPFlow) -> Passthrough | PooledRequest | None:
         """The exchange of a flow; none means that a hook failed, and the request is refused."""
         return self.exchanges.get(flow.id)
 
@@ -92,7 +93,7 @@ class Rotator:
             replays.mask_earlier(flow, self.startup.shown())
             replays.tidy(flow.request, pooled=route.pooled)
         shown.request_head(flow.request)
-        self.exchanges[flow.id] = passthrough.Refused(flow, shown)  # until something better is known
+        self.exchanges[flow.id] = passthrough.FailClosed(flow, shown)  # until something better is known
         if flow.response:
             self._answered(flow, shown)
         elif again and (why := self._why_not(flow, target, route)):
@@ -113,13 +114,13 @@ class Rotator:
         answer = Answer(flow.response)
         if messages.is_upgrade(flow.request) and flow.response.status_code == 400:
             sse = self.startup.chosen.rotate_transport == "sse"
-            answer = Answer(answers.upgrade_refused()) if sse else local_websocket.saying(flow.response, flow.request)
+            answer = Answer(answers.upgrade_refused()) if sse else local_answers.saying(flow.response, flow.request)
         flow.response = None
-        self.exchanges[flow.id] = passthrough.Told(flow, shown, answer)
+        self.exchanges[flow.id] = passthrough.LocalAnswer(flow, shown, answer)
 
     def _route(self, flow: http.HTTPFlow, route: Route, shown: flows.Shown) -> None:
         if route is Route.OWN:
-            self.exchanges[flow.id] = passthrough.Own(flow, shown)
+            self.exchanges[flow.id] = Passthrough(flow, shown)
         elif messages.is_upgrade(flow.request) and self.startup.chosen.rotate_transport == "sse":
             flow.response = answers.upgrade_refused()
         else:
@@ -128,11 +129,11 @@ class Rotator:
             ask = ask_of(flow.request, route, pin)
             pooled = self.exchanges[flow.id] = self.startup.pooled(flow, shown, ask)
             if route is not Route.CATALOGUE:
-                pooled.noted = functools.partial(self.turns.request_over, flow)
+                pooled.log.noted = functools.partial(self.turns.request_over, flow)
 
-    async def upstream_decision(self, deciding: passthrough.Own) -> None:
+    async def upstream_decision(self, deciding: Passthrough | PooledRequest) -> None:
         try:
-            deciding.step = await deciding.think()
+            await deciding.decide()
         except Exception as e:  # noqa: BLE001 - the border: whatever goes wrong, nothing leaves
             answers.log_defect("a request was refused", e)
 
@@ -158,7 +159,7 @@ class SocketRotator:
 
     def __init__(self, rotator: Rotator) -> None:
         self.rotator = rotator
-        self.sockets: dict[str, websocket.Socket] = {}
+        self.sockets: dict[str, websocket.PooledSocket] = {}
         self.shown: dict[str, flows.Shown] = {}
         self.kept: dict[str, capture.Messages] = {}
         self.leaving = False
@@ -168,9 +169,9 @@ class SocketRotator:
         served = self.rotator.exchanges.pop(flow.id, None)
         if served is not None:
             self.shown[flow.id] = served.shown
-        if isinstance(served, exchange.Pooled) and served.served_by is not None:
+        if isinstance(served, PooledRequest) and served.served_by is not None:
             noted = functools.partial(self._turn_over, flow)
-            self.sockets[flow.id] = websocket.Socket(served.service, served.served_by, noted)
+            self.sockets[flow.id] = websocket.PooledSocket(served.service, served.served_by, noted)
 
     def _turn_over(self, flow: http.HTTPFlow, ended: turn_log.Ended) -> None:
         annotations.turn_over(flow, ended.record)
@@ -197,9 +198,9 @@ class SocketRotator:
         if instead is not None:
             message.content = instead.content if isinstance(instead, websocket.Tell) else instead
 
-    def _from_client(self, flow: http.HTTPFlow, socket: websocket.Socket, message: WebSocketMessage) -> None:
+    def _from_client(self, flow: http.HTTPFlow, socket: websocket.PooledSocket, message: WebSocketMessage) -> None:
         if self.leaving and not socket.active:
-            passed: bytes | websocket.Tell = websocket.Tell(websocket.RECONNECT)
+            passed: bytes | websocket.Tell = websocket.Tell(answers.RECONNECT)
         else:
             passed = self._safely(functools.partial(self._admitted, flow, socket), message.content)
         if isinstance(passed, websocket.Tell):
@@ -212,7 +213,7 @@ class SocketRotator:
             seconds = self.rotator.startup.chosen.rotate_head_timeout
             asyncio.get_running_loop().call_later(seconds, self._check_silence, weakref.ref(flow), socket.heard)
 
-    def _admitted(self, flow: http.HTTPFlow, socket: websocket.Socket, content: bytes) -> bytes | websocket.Tell:
+    def _admitted(self, flow: http.HTTPFlow, socket: websocket.PooledSocket, content: bytes) -> bytes | websocket.Tell:
         """The client's key may have been taken back while its socket is open."""
         refusal = self.rotator.clients.refusal_now(flow.client_conn)
         if refusal is not None:

@@ -14,9 +14,8 @@ from accounts.choice.selection import Ask
 from accounts.errors import NoAccounts, RotateError, UsageError
 from addons import options
 from addons.attempts import hook_check, selftest
-from addons.exchange.pooled import Pooled
+from addons.exchange.pooled import Limits, PooledRequest
 from addons.exchange.service import PoolService
-from addons.recording.capture import Capture
 from addons.redaction import flows
 from addons.wire.routes import INTERCEPT
 from config import clock, paths, settings
@@ -105,12 +104,10 @@ class Startup:
             return flows.AsItIs()
         return flows.Shown(self.account_ids, watched=self.chosen.watched)
 
-    def pooled(self, flow: http.HTTPFlow, shown: flows.Shown, ask: Ask) -> Pooled:
+    def pooled(self, flow: http.HTTPFlow, shown: flows.Shown, ask: Ask) -> PooledRequest:
         """The exchange of a request that the pool serves."""
-        exchange = Pooled(self.opened(), flow, shown, ask)
-        exchange.head_seconds = self.chosen.rotate_head_timeout
-        exchange.capture = Capture(self.chosen.rotate_capture_limit)
-        return exchange
+        limits = Limits(self.chosen.rotate_head_timeout, self.chosen.rotate_capture_limit)
+        return PooledRequest(self.opened(), flow, shown, ask, limits)
 
     def done(self) -> None:
         self.settled.clear()

@@ -17,12 +17,13 @@ from random import Random
 from typing import Final
 
 from accounts.choice import quota
-from accounts.choice.outcomes import Action, Kind, Outcome
+from accounts.choice.outcomes import Kind, Outcome
 from accounts.choice.pool import Lease
 from accounts.choice.quota import Window
 from accounts.choice.selection import Ask, Exhausted, Policy, Strategy
-from accounts.choice.turn import Turn
 from accounts.model import Account
+from accounts.turn import events, steps
+from accounts.turn.machine import Turn
 from cli.ui.render import render
 from cli.ui.result import Result, Table
 from tests.builders import DAY, HOUR, account, pool_of
@@ -200,13 +201,26 @@ class Week:
         heapq.heappush(self._due, Due(moment, next(self._numbers), what))
 
     def _begin(self, request: Request, now: float) -> None:
-        self._attempt(request, Turn(pool=self.pool, ask=Ask(thread=request.thread), began=now), None, now)
+        self._follow(request, Turn(pool=self.pool, ask=Ask(thread=request.thread), began=now), events.Begin(), now)
 
-    def _attempt(self, request: Request, turn: Turn, again: Lease | None, now: float) -> None:
-        lease, thread, step = turn.take(now, again=again), request.thread, request.steps[request.nth]
-        if isinstance(lease, Exhausted):
-            self._unserved(request, turn, now)
-            return
+    def _follow(self, request: Request, turn: Turn, event: events.Event, now: float) -> None:
+        """Tell the turn, and do what it says; renewing takes no time here."""
+        step = turn.next(event, now)
+        match step:
+            case steps.Attempt():
+                self._attempt(request, turn, step.lease, now)
+            case steps.Renew():
+                self.pool.renewed(step.lease.key, step.lease.credentials)
+                self._follow(request, turn, events.Renewed(step.lease.credentials), now)
+            case steps.Pause():
+                self._at(now + step.seconds, partial(self._follow, request, turn, events.Waited()))
+            case steps.Finish():
+                self._over(request, "served", now)
+            case _:
+                self._unserved(request, turn, now)
+
+    def _attempt(self, request: Request, turn: Turn, lease: Lease, now: float) -> None:
+        thread, step = request.thread, request.steps[request.nth]
         outcome, windows = self._upstream.answer(lease.key, now)
         self.pool.observed(lease.key, windows)
         used, caches = max(each.used_percent for each in windows), self._caches.get(thread)
@@ -215,28 +229,21 @@ class Week:
             cold = caches is not None and now - caches.get(lease.key, 0.0) > CACHE_SECONDS
             cost = step.cost * (COLD_FACTOR if cold else 1.0)
             attempt = replace(attempt, ended=now + step.seconds, cost=cost, cold=cold)
-        self._at(attempt.ended, partial(self._answered, request, turn, lease, attempt))
+        self._at(attempt.ended, partial(self._answered, request, turn, attempt))
 
-    def _answered(self, request: Request, turn: Turn, lease: Lease, attempt: Try, now: float) -> None:
+    def _answered(self, request: Request, turn: Turn, attempt: Try, now: float) -> None:
         self.tries.append(attempt)
         if attempt.cost:
-            self._upstream.charge(lease.key, attempt.cost, now)
-            self._caches.setdefault(attempt.thread, {})[lease.key] = now
-        match turn.report(lease, attempt.outcome, now):
-            case Action.RETRY_OTHER:
-                self._attempt(request, turn, None, now)
-            case Action.REFRESH:
-                self.pool.renewed(lease.key, lease.credentials)
-                self._attempt(request, turn, lease, now)
-            case _ if attempt.cost:
-                self._over(request, "served", now)
-            case _:
-                self._unserved(request, turn, now)
+            self._upstream.charge(attempt.key, attempt.cost, now)
+            self._caches.setdefault(attempt.thread, {})[attempt.key] = now
+        served = bool(attempt.cost)
+        event = events.Ended(attempt.outcome) if served else events.Failed(attempt.outcome, words=True)
+        self._follow(request, turn, event, now)
 
     def _unserved(self, request: Request, turn: Turn, now: float) -> None:
         """As addons/exchange/pooled.py tells it: a limit with the time it ends, else what upstream said last."""
-        left, end, wait = turn.peek(now), "failed", 2.0**request.retries
-        if isinstance(left, Exhausted) and left.limited and all(each.rule.bars for each in turn.outcomes[-1:]):
+        left, end, wait = turn.left(now), "failed", 2.0**request.retries
+        if isinstance(left, Exhausted) and left.limited and all(each.rule.bars for each in turn.log.outcomes[-1:]):
             end, wait = "refused", max(1.0, (left.resets_at or now) - now)
         if request.retries >= CLIENT_RETRIES or wait > CLIENT_PATIENCE:
             self._over(request, end, now)

@@ -5,18 +5,20 @@ from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import jwt
 
-from accounts.choice.outcomes import Kind
+from accounts.choice.outcomes import Kind, Outcome
 from accounts.choice.pool import Lease, Pool
 from accounts.choice.quota import MAIN, Window
 from accounts.choice.selection import Ask, Chosen, Exhausted, Policy, Seat, Situation, choose
 from accounts.choice.threads import NOWHERE, Place
-from accounts.choice.turn import Turn
 from accounts.model import Account, Affinity, Cooldown, Credentials, Event, Standing
 from accounts.store import schema
+from accounts.turn.events import Begin, Ended, Failed, Left, Renewed, Stripped, Waited
+from accounts.turn.machine import Turn
+from accounts.turn.steps import Attempt, Deliver, Finish, Pause, Refuse, Renew, StripAndRetry
 
 NOW = 1_800_000_000.0
 HOUR = 3600.0
@@ -195,11 +197,45 @@ def turn_on(pool: Pool | str, **ask: Any) -> Turn:
     return Turn(pool=pool_of(*pool) if isinstance(pool, str) else pool, ask=Ask(**ask), began=NOW)
 
 
-def taken(turn: Turn, now: float = NOW, again: Lease | None = None) -> Lease:
-    """The account for the next attempt; there is one."""
-    lease = turn.take(now, again=again)
-    assert isinstance(lease, Lease), lease
-    return lease
+def begun(turn: Turn, now: float = NOW) -> Lease:
+    """The account of its first attempt; there is one."""
+    step = turn.next(Begin(), now)
+    assert isinstance(step, Attempt), step
+    return step.lease
+
+
+def walked(turn: Turn, *outcomes: Outcome | Kind, now: float = NOW, seconds: float = 0.0) -> list[str]:
+    """Where these answers lead, each after so many seconds: `a renew` is what follows from an answer of account a.
+
+    Tokens are renewed, pauses waited for, and there is something to strip. An answer of OK is delivered. Then the
+    client leaves.
+    """
+    said: list[str] = []
+    step = turn.next(Begin(), now)
+    for each in outcomes:
+        assert isinstance(step, Attempt), (said, step)
+        outcome = each if isinstance(each, Outcome) else Outcome(kind=each)
+        asked, now = step.lease.account.label, now + seconds
+        step = turn.next(Ended(outcome) if outcome.kind is Kind.OK else Failed(outcome, words=True), now)
+        said.append(f"{asked} {STEPS[type(step)]}")
+        while isinstance(step, Renew | Pause | StripAndRetry):
+            now += step.seconds if isinstance(step, Pause) else 0
+            renewed = Renewed(step.lease.credentials) if isinstance(step, Renew) else None
+            stripped = Stripped() if isinstance(step, StripAndRetry) else Waited()
+            step = turn.next(renewed or stripped, now)
+    turn.next(Left(Outcome(kind=Kind.CLIENT_GONE)), now)
+    return said
+
+
+STEPS: Final = {
+    Attempt: "other",
+    Renew: "renew",
+    Pause: "wait",
+    StripAndRetry: "strip",
+    Deliver: "words",
+    Refuse: "refuse",
+    Finish: "served",
+}
 
 
 def planted(values: Iterable[Credentials]) -> set[str]:

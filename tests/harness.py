@@ -27,7 +27,7 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 MITMDUMP: Final = Path(sys.executable).parent / "mitmdump"
 SCRIPT: Final = ROOT / "rotate.py"
 REDIRECT: Final = ROOT / "tests" / "redirect.py"
-PATIENCE: Final = 10.0
+PATIENCE: Final = 30.0
 """Seconds until a test gives up waiting for something that should happen at once."""
 AGAIN: Final = 1.0
 """Seconds after which a proxy that is told to end once more takes it for a second time."""

@@ -26,6 +26,13 @@ MAY_IMPORT = {
 """Each package and those below it. The command line is on top of everything; the rest is one chain."""
 
 WITHOUT_A_TEST_FILE = {
+    "accounts/choice/decision_record.py": "what is recorded can be read: tests/accounts/turn/test_log.py",
+    "accounts/turn/events.py": "values without behaviour",
+    "accounts/turn/moves.py": "the table and its moves are one: tests/accounts/turn/test_machine.py and test_state.py",
+    "accounts/turn/steps.py": "values without behaviour",
+    "addons/exchange/answer_reading.py": "half of a pooled request; tests/addons/exchange/test_pooled.py",
+    "addons/exchange/local_answers.py": "tests/proxy/test_exhausted.py asks for each over both transports",
+    "addons/exchange/request_log.py": "tests/addons/exchange/test_pooled.py and tests/addons/recording",
     "accounts/errors.py": "sentences and exit codes; each is asserted where it is raised",
     "accounts/store/rows.py": "the store's own half; tests/accounts/store/test_store.py",
     "cli/ui/options.py": "declarations that every command's own test uses",

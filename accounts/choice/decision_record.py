@@ -1,6 +1,7 @@
 """Decision records: how a request was served, as the bounded history keeps it. Pure."""
 
 import json
+from enum import StrEnum
 from typing import Final, NamedTuple
 
 from accounts.model import Event
@@ -26,6 +27,22 @@ class Record(NamedTuple):
     model: str = ""
     seconds: float = 0.0
     attempts: tuple[Attempt, ...] = ()
+
+
+class Done(StrEnum):
+    """What became of a turn."""
+
+    DELIVERED = "delivered"
+    PASSED_ON = "passed on"
+    """The client got the words with which upstream has refused, in its WebSocket."""
+    BROKEN_OFF = "broken off by upstream"
+    STALLED = "given up after a long silence"
+    CLIENT_LEFT = "the client left"
+    SOCKET_CLOSED = "the socket was closed"
+    OURS = "answered by the proxy"
+    """No account has answered."""
+    RECONNECTS = "told to reconnect"
+    """The turn goes on, unseen by the user, on another socket."""
 
 
 def read_record(event: Event) -> Record:

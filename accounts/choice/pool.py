@@ -227,13 +227,15 @@ class Pool:
 
     # --- what is learned on the way ------------------------------------------------------------------------------
 
-    def pace(self, lease: Lease, now: float) -> bool:
+    def may_pace(self, lease: Lease, now: float) -> bool:
         """The account asks for a moment; whether its thread waits for it. It does so once in PATIENCE_SECONDS."""
+        at = self._paced.get((lease.thread, lease.key))
+        return at is None or now - at >= PATIENCE_SECONDS
+
+    def pace(self, lease: Lease, now: float) -> None:
+        """The thread waits for the account."""
         self._paced = {mark: at for mark, at in self._paced.items() if now - at < PATIENCE_SECONDS}
-        if (lease.thread, lease.key) in self._paced:
-            return False
         self._paced[lease.thread, lease.key] = now
-        return True
 
     def renewed(self, key: str, credentials: Credentials) -> None:
         """Newer tokens of an account, already committed to the store."""

@@ -21,12 +21,8 @@ from wsproto.frame_protocol import CloseReason, Opcode
 from wsproto.handshake import WEBSOCKET_VERSION
 from wsproto.utilities import generate_accept_token
 
-from accounts.choice.selection import Ask, Exhausted
-from addons.attempts.protocol import Accept, Talk
-from addons.exchange.service import PoolService
-from addons.exchange.websocket import RECONNECT
+from addons.attempts.protocol import Talk
 from addons.wire import answers
-from addons.wire import events as streams
 from config import clock
 
 MOST_SECONDS: Final = 60.0
@@ -49,29 +45,6 @@ def accepting(request: http.Request) -> http.Response:
     response = http.Response.make(101, b"", headers)
     del response.headers["content-length"]
     return response
-
-
-def while_exhausted(service: PoolService, ask: Ask, request: http.Request) -> Accept:
-    """What an upgrade gets that no account can serve. A request in the socket asks the pool anew: when somebody is back
-    the client is sent to a new upgrade, else it hears why not. A warm-up is no exception; its failure costs nothing."""
-
-    def talk(message: bytes) -> Sequence[bytes]:
-        if streams.event_type(message) != "response.create":
-            return ()
-        now = service.clock()
-        left = service.turn(ask).peek(now)
-        return (answers.in_band(service.nothing_usable(left, now)) if isinstance(left, Exhausted) else RECONNECT,)
-
-    return Accept(accepting(request), talk)
-
-
-def saying(response: http.Response, request: http.Request) -> Accept:
-    """What an upgrade gets that has failed: the same answer to whatever the client asks in the socket."""
-
-    def talk(message: bytes) -> Sequence[bytes]:
-        return (answers.in_band(response),) if streams.event_type(message) == "response.create" else ()
-
-    return Accept(accepting(request), talk)
 
 
 class LocalSocket(layer.Layer):

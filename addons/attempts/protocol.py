@@ -16,15 +16,15 @@ class Signal(enum.Enum):
     """Hold what has arrived and wait for more."""
     DELIVER = enum.auto()
     """Give the client what has arrived, and all that follows."""
-    THINK = enum.auto()
-    """Something must be awaited first: the `upstream_decision` hook calls `Exchange.think`."""
+    AWAIT = enum.auto()
+    """Something must be awaited first: the `upstream_decision` hook calls `Exchange.decide`."""
     ABORT = enum.auto()
     """Break off an answer that is already under way."""
 
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Make an attempt. Not with the key of the attempt that has just ended, unless after THINK: its connection is not
+    """Make an attempt. Not with the key of the attempt that has just ended, unless after AWAIT: its connection is not
     free yet. Connections are shared only among attempts with the same `key`. The request is a copy that never
     becomes part of a flow; its host, port and scheme say where it goes."""
 
@@ -75,9 +75,6 @@ class Exchange(Protocol):
     after delivery `finished`, `gone` or `broke`.
     """
 
-    step: Step | None
-    """Where the `upstream_decision` hook leaves what `think` said; None when it failed."""
-
     def streaming(self) -> None:
         """The request's body is not kept: what is sent cannot be sent a second time. Said before `start`."""
 
@@ -108,7 +105,11 @@ class Exchange(Protocol):
     def broke(self, message: str) -> None:
         """An answer that was being delivered came to an early end upstream."""
 
-    async def think(self) -> Step: ...
+    async def decide(self) -> None:
+        """Await what has to be awaited. Whatever it raises is logged, and the request is refused."""
+
+    def decided(self) -> Step:
+        """What to do after that. Said also when `decide` has failed."""
 
 
 @dataclass

@@ -124,7 +124,6 @@ class Script:
     """An exchange that asks one account after another until one answers below 400."""
 
     def __init__(self, *keys: str) -> None:
-        self.step: Step | None = None
         self.keys = deque(keys)
         self.history: list[str] = []
         self.replayable = True
@@ -181,7 +180,9 @@ class Script:
     def broke(self, message: str) -> None:
         self.history.append("broke")
 
-    async def think(self) -> Step:
+    async def decide(self) -> None: ...
+
+    def decided(self) -> Step:
         return self.start()
 
 

@@ -234,12 +234,11 @@ class AttemptStream(LedStream):
                 self.talk = step.talk if isinstance(step, Accept) else None
                 yield from self._respond()
                 return
-            elif step is Signal.THINK:
+            elif step is Signal.AWAIT:
                 yield from self._abandon()
-                if not (yield from self._think()):
+                if not (yield from self._decide()):
                     return
-                assert self.exchange is not None
-                step = self.exchange.step or Answer(failed_closed())
+                step = self._ask(lambda exchange: exchange.decided())
             else:
                 if step is Signal.DELIVER:
                     yield from self._deliver()
@@ -308,9 +307,8 @@ class AttemptStream(LedStream):
             return
         yield from self.send_response()
 
-    def _think(self) -> layer.CommandGenerator[bool]:
+    def _decide(self) -> layer.CommandGenerator[bool]:
         assert self.exchange is not None
-        self.exchange.step = None
         yield UpstreamDecisionHook(self.exchange)
         return not (yield from self._client_gone())
 

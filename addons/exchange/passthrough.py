@@ -1,4 +1,4 @@
-"""A request that is the client's own, and what every exchange has in common with it."""
+"""Requests that no account of the pool serves: the client's own, sent once and unchanged, and those answered here."""
 
 from mitmproxy import http
 
@@ -7,25 +7,28 @@ from addons.redaction import flows, replay_check
 from addons.wire import answers
 
 
-class Own:
+def refusal_of_masked(flow: http.HTTPFlow, shown: flows.Shown, *, pooled: bool) -> Answer | None:
+    """The refusal of a request of which something would leave masked; None for one that can be sent."""
+    again = flow.is_replay == "request"
+    what = replay_check.left_in(flow.request, shown, again=again, pooled=pooled)
+    return Answer(answers.masked(what, again=again)) if what else None
+
+
+class Passthrough:
     """A request that is the client's own: sent once, unchanged, delivered as it comes."""
+
+    complete = False
 
     def __init__(self, flow: http.HTTPFlow, shown: flows.Shown) -> None:
         self.flow = flow
         self.shown = shown
-        self.step: Step | None = None
 
     def streaming(self) -> None: ...
 
     def start(self) -> Step:
         self.shown.request_body(self.flow.request)
-        return self.masked(pooled=False) or Send(self.shown.wire(self.flow.request), key="")
-
-    def masked(self, *, pooled: bool) -> Answer | None:
-        """The refusal of a request of which something would leave masked; None for one that can be sent."""
-        again = self.flow.is_replay == "request"
-        what = replay_check.left_in(self.flow.request, self.shown, again=again, pooled=pooled)
-        return Answer(answers.masked(what, again=again)) if what else None
+        masked = refusal_of_masked(self.flow, self.shown, pooled=False)
+        return masked or Send(self.shown.wire(self.flow.request), key="")
 
     def head(self, response: http.Response) -> Step:
         return Signal.DELIVER
@@ -54,29 +57,26 @@ class Own:
     def reveal_data(self, data: bytes) -> bytes:
         return self.shown.revealed_data(data)
 
-    @property
-    def complete(self) -> bool:
-        """Whether the client has all that matters of its answer, though the answer has not come to its end."""
-        return False
-
     def gone(self) -> None: ...
 
     def broke(self, message: str) -> None: ...
 
     def finished(self) -> None: ...
 
-    async def think(self) -> Step:
+    async def decide(self) -> None: ...
+
+    def decided(self) -> Step:
         return Answer(answers.failed_closed())
 
 
-class Refused(Own):
+class FailClosed(Passthrough):
     """A request that nobody may send: it has an answer already, or something of ours went wrong."""
 
     def start(self) -> Step:
         return Answer(answers.failed_closed())
 
 
-class Told(Own):
+class LocalAnswer(Passthrough):
     """A request that is answered here."""
 
     def __init__(self, flow: http.HTTPFlow, shown: flows.Shown, answer: Answer) -> None:

@@ -16,7 +16,6 @@ from accounts.choice.outcomes import Kind, Outcome
 from accounts.choice.pool import Lease, Pool
 from accounts.choice.quota_header_cache import Heads
 from accounts.choice.selection import Ask, Exhausted
-from accounts.choice.turn import Turn
 from accounts.codex_files.client_files import Writer, places
 from accounts.codex_files.home_login import HomeLogin
 from accounts.errors import LoginNeeded
@@ -26,6 +25,7 @@ from accounts.store.store import Store
 from accounts.tokens.oauth import Renewal
 from accounts.tokens.refresh import Post, Refresher, post_json
 from accounts.tokens.schedule import next_due, next_look, retry_after
+from accounts.turn.machine import Turn
 from addons.exchange.credentials import TurnStates
 from addons.wire import answers
 from config.clock import pause
@@ -125,10 +125,10 @@ class PoolService:
             self.store.record(Event(at=now, kind="unsealed", key=lease.key, thread=lease.thread, detail=detail))
         return dropped > 0
 
-    def turn(self, ask: Ask) -> Turn:
-        """A request begins: with the pool as it is now, whoever changed it."""
+    def turn(self, ask: Ask, *, bound: bool = False) -> Turn:
+        """A request begins: with the pool as it is now, whoever changed it. `bound`: on a socket of one account."""
         self.sync()
-        return Turn(pool=self.pool, ask=ask, began=self.clock())
+        return Turn(pool=self.pool, ask=ask, began=self.clock(), bound=bound)
 
     async def renew(self, lease: Lease, reason: str) -> Renewal:
         """Newer tokens for the lease's account, if there are any to be had soon. What comes later is not lost."""

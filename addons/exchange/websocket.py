@@ -1,40 +1,29 @@
-"""The in-band side of an open WebSocket: limits and refusals arrive as messages, long after the upgrade.
+"""The in-band side of an open WebSocket: a driver of the turn's state machine (accounts/turn/machine.py).
 
-Each `response.create` is a request of its own: a turn on the account that the socket belongs to. What follows from its
-failure is decided as for any other; here "another account" is told to the client as the error on which it reconnects at
-once and in silence, with its whole history (docs/codex-wire.md section 1.2).
+Limits and refusals arrive as messages, long after the upgrade, so each `response.create` is a request of its own: a
+turn on the account that the socket belongs to. "Another account" is told to the client as the error on which it
+reconnects at once and in silence, with its whole history (docs/codex-wire.md section 1.2). Nothing is decided here.
 """
 
-import json
 import math
 from dataclasses import dataclass, replace
-from typing import Final
 
 from accounts.choice import request_identity
-from accounts.choice.outcomes import Action, Kind, Outcome, classify_failure
+from accounts.choice.decision_record import Done
+from accounts.choice.outcomes import Kind, Outcome, classify_failure
 from accounts.choice.pool import Lease
-from accounts.choice.selection import Ask, Exhausted
-from accounts.choice.turn import Turn
-from addons.exchange import observe
+from accounts.choice.selection import Ask
+from accounts.turn import events, steps
+from accounts.turn.machine import Turn
+from accounts.turn.state import Phase
+from addons.exchange import local_answers, observe
 from addons.exchange.service import PoolService
 from addons.recording import turn_line
 from addons.recording.turn_log import Ended, Noted, unheard
-from addons.wire import answers, events
+from addons.wire import answers
+from addons.wire import events as wire_events
+from addons.wire.answers import RECONNECT
 from addons.wire.events import Meaning
-
-FRESH_SECONDS: Final = 300.0
-
-RECONNECT: Final = json.dumps(
-    {
-        "type": "error",
-        "status": 400,
-        "error": {
-            "type": "invalid_request_error",
-            "code": "websocket_connection_limit_reached",
-            "message": "codex-rotate: please reconnect; another account takes over.",
-        },
-    }
-).encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +33,8 @@ class Tell:
     content: bytes
 
 
-class Socket:
-    """One upgraded connection: which account it belongs to, and whether a turn on it has shown output yet."""
+class PooledSocket:
+    """One upgraded connection: which account it belongs to, and the turn that is under way on it."""
 
     def __init__(self, service: PoolService, lease: Lease, noted: Noted = unheard) -> None:
         self.service = service
@@ -53,7 +42,6 @@ class Socket:
         """Told of every turn that is over."""
         self.lease = lease
         self.turn: Turn | None = None
-        self.output = False
         self.asked = b""
         """What the client has asked for, until there is output."""
         self.purpose = ""
@@ -69,107 +57,97 @@ class Socket:
         """Asked some time after a turn began, when `heard` was so many: what the client gets if nothing has come."""
         if self.turn is None or self.heard != heard:
             return None
-        return self._failed(Outcome(kind=Kind.HEAD_TIMEOUT, detail="no word in time"))
+        return self._next(self.turn, events.Silent(Outcome(kind=Kind.HEAD_TIMEOUT, detail="no word in time")))
 
     def from_client(self, content: bytes) -> bytes | Tell:
         """What upstream gets: the message, or one without what the account cannot read; or what to tell instead."""
-        if events.event_type(content) != "response.create":
+        if wire_events.event_type(content) != "response.create":
             return content
         now = self.service.clock()
         if not self.lease.thread:
             self.lease = replace(self.lease, thread=request_identity.thread_in(content))
-        turn = self.service.turn(Ask(thread=self.lease.thread, model=self.lease.model, pin=self.lease.pin))
-        if self.turn is None and not turn.stays(self.lease, now):
-            return Tell(RECONNECT)
         if self.turn is None:
-            turn.go_on(self.lease, now)
+            ask = Ask(thread=self.lease.thread, model=self.lease.model, pin=self.lease.pin)
+            turn = self.service.turn(ask, bound=True)
+            if isinstance(turn.next(events.Begin(self.lease), now), steps.HandOver):
+                return Tell(RECONNECT)
             self.turn = turn
-        self.output = False
+        else:
+            self.turn.next(events.AskedAgain(), now)
         self.asked = content
         self.purpose = turn_line.purpose_in(content)
         return self.service.unsealing.readable(content, self.service.pool.reader(self.lease, now))
 
     def from_server(self, content: bytes) -> bytes | None:
         """None to let the message pass; else what the client gets in its place."""
-        if self.turn is None:
+        turn = self.turn
+        if turn is None:
             return None
         self.heard += 1
-        kind = events.event_type(content)
-        match events.meaning(kind):
+        kind = wire_events.event_type(content)
+        match wire_events.meaning(kind):
             case Meaning.OUTPUT:
-                self.output, self.asked = True, b""
+                self._output(turn)
                 observe.from_output(self.service, self.lease, kind, content)
             case Meaning.PRELUDE:
                 observe.from_prelude(self.service, self.lease, kind, content)
             case Meaning.ENDING:
-                self._over(Outcome(kind=Kind.OK), "delivered", content)
+                self._over(turn, events.Ended(Outcome(kind=Kind.OK)), Done.DELIVERED, content)
             case Meaning.FAILURE:
-                reply, now = events.reply_of(content), self.service.clock()
-                return self._failed(classify_failure(reply, now, after_output=self.output), content)
+                return self._failure(turn, content)
         return None
 
     def closed(self, *, by_client: bool) -> None:
         """The socket is gone; a turn that was under way has come to an early end."""
-        kind = Kind.CLIENT_GONE if by_client else Kind.TRUNCATED
-        self._over(Outcome(kind=kind, detail="socket closed"), "the socket was closed")
+        if self.turn is not None:
+            kind = Kind.CLIENT_GONE if by_client else Kind.TRUNCATED
+            self._over(self.turn, events.Left(Outcome(kind=kind, detail="socket closed")), Done.SOCKET_CLOSED)
 
-    def _failed(self, outcome: Outcome, content: bytes = b"") -> bytes | None:
-        """The turn has failed: what the client gets, None for upstream's own words."""
-        output, turn = self.output, self.turn
-        assert turn is not None
-        action = self._end(outcome)
-        told = None if output else self._instead(turn, action, outcome, content)
+    def _output(self, turn: Turn) -> None:
+        if turn.phase is not Phase.DELIVERING:
+            turn.next(events.Answered(), self.service.clock())
+        self.asked = b""
+
+    def _failure(self, turn: Turn, content: bytes) -> bytes | None:
+        now, after = self.service.clock(), turn.phase is Phase.DELIVERING
+        outcome = classify_failure(wire_events.reply_of(content), now, after_output=after)
+        if not after:
+            return self._next(turn, events.Failed(outcome, words=True), content)
+        self._over(turn, events.Ended(outcome), Done.PASSED_ON)
         self.service.failed(self.lease.account, outcome)
-        done = "told to reconnect" if told is RECONNECT else "passed on" if told is None else "answered by the proxy"
-        self._decided(turn, done)
+        return None
+
+    def _next(self, turn: Turn, event: events.Event, content: bytes = b"") -> bytes | None:
+        """Tell the turn, and do what it says: what the client gets, None for what upstream has sent."""
+        step = turn.next(event, self.service.clock())
+        if isinstance(step, steps.Wait):
+            return None
+        if isinstance(step, steps.StripAndRetry):
+            stripped = self.service.unseal(self.asked, self.lease, self.service.clock())
+            return self._next(turn, events.Stripped() if stripped else events.NothingStripped(), content)
+        told, done = self._told(step, content)
+        self.service.failed(self.lease.account, turn.last)
+        self._over(turn, events.Left(turn.last), done)
         return told
 
-    def _instead(self, turn: Turn, action: Action | None, outcome: Outcome, content: bytes) -> bytes | None:
+    def _told(self, step: steps.Step, content: bytes) -> tuple[bytes | None, Done]:
+        match step:
+            case steps.HandOver():
+                return RECONNECT, Done.RECONNECTS
+            case steps.Pause():
+                told = answers.paced(content, math.ceil(step.seconds))
+                return told, Done.PASSED_ON if told is None else Done.OURS
+            case steps.Refuse():
+                return answers.in_band(local_answers.response_to(step, self.service)), Done.OURS
+            case steps.Deliver():
+                return None, Done.PASSED_ON
+            case _:
+                raise AssertionError(f"{step} is not for an open socket")
+
+    def _over(self, turn: Turn, event: events.Ended | events.Left, done: Done, ending: bytes = b"") -> None:
         now = self.service.clock()
-        if action is Action.RETRY_SAME:
-            return answers.paced(content, math.ceil(turn.pause))
-        left = turn.peek(now)
-        if self._wants_reconnect(action, outcome, left, now):
-            return RECONNECT
-        if action is Action.RETRY_OTHER and outcome.rule.bars and isinstance(left, Exhausted):
-            return answers.in_band(self.service.nothing_usable(left, now))
-        if not outcome.rule.private:
-            return None
-        return answers.in_band(answers.signed_out() if turn.alarmed else answers.unreachable(outcome.detail))
-
-    def _wants_reconnect(self, action: Action | None, outcome: Outcome, left: Lease | Exhausted, now: float) -> bool:
-        """Whether a new upgrade can do better: with a new token, with less that is sealed, or on another account."""
-        match action:
-            case Action.REFRESH:
-                self._distrust(outcome, now)
-                return True
-            case Action.UNSEAL:
-                return self.service.unseal(self.asked, self.lease, now)
-        return action is Action.RETRY_OTHER and not isinstance(left, Exhausted)
-
-    def _distrust(self, outcome: Outcome, now: float) -> None:
-        """Have the token renewed before the next upgrade. One that is quite new and refused again rests the account."""
-        if now - self.lease.credentials.refreshed_at < FRESH_SECONDS:
-            self.service.pool.report(self.lease, outcome, now)
-        else:
-            self.service.pool.distrust(self.lease.key)
-
-    def _end(self, outcome: Outcome) -> Action | None:
-        """Give the turn's lease back."""
-        turn, self.turn = self.turn, None
-        if turn is None:
-            return None
-        return turn.report(
-            replace(self.lease, at=turn.began, why="the socket's account"), outcome, self.service.clock()
-        )
-
-    def _over(self, outcome: Outcome, done: str, ending: bytes = b"") -> None:
-        turn = self.turn
-        if turn is not None:
-            self._end(outcome)
-            self._decided(turn, done, ending)
-
-    def _decided(self, turn: Turn, done: str, ending: bytes = b"") -> None:
-        record = turn.record(done, self.service.clock())
+        turn.next(event, now)
+        self.turn = None
+        record = turn.record(done, now)
         self.service.decided(record)
         self.noted(Ended(record, ending, self.purpose))

@@ -21,10 +21,10 @@ from typing import Any, Final
 
 from mitmproxy import http
 
-from accounts.choice.decision_record import read_record
+from accounts.choice.decision_record import Done, read_record
 from accounts.choice.outcomes import Kind, Outcome
-from accounts.choice.turn import Turn
 from accounts.model import Event
+from accounts.turn.machine import Turn
 from addons.redaction import flows
 from addons.wire import messages
 from config.local_time import clock_time
@@ -37,10 +37,8 @@ USUAL: Final = FINE | {Kind.UPGRADE_REFUSED}
 """What is no failure: on a 426 the client goes on over HTTP, in silence."""
 ROTATED: Final = ":twisted_rightwards_arrows:"
 FAILED: Final = ":no_entry:"
-OURS: Final = "answered by the proxy"
-"""What became of a request that no account has answered."""
-RECONNECTS: Final = "told to reconnect"
-"""What became of a turn that goes on, unseen by the user, on another socket."""
+OURS: Final = Done.OURS
+RECONNECTS: Final = Done.RECONNECTS
 
 
 class Trail:
@@ -64,8 +62,8 @@ class Trail:
 
     def follow(self, response: http.Response | None, body: bytes, *, delivered: bool) -> None:
         """Show what the turn has learned since. `response` and `body` are of the attempt that is over."""
-        for place in range(len(self._attempts), len(self.turn.trail)):
-            row, outcome = self.turn.trail[place], self.turn.outcomes[place]
+        for place in range(len(self._attempts), len(self.turn.log.attempts)):
+            row, outcome = self.turn.log.attempts[place], self.turn.log.outcomes[place]
             shown: dict[str, Any] = {
                 "account": row.account,
                 "why": row.why,
@@ -88,11 +86,11 @@ class Trail:
         self.flow.metadata |= {
             f"{PREFIX}thread": self.turn.ask.thread,
             f"{PREFIX}model": self.turn.ask.model,
-            f"{PREFIX}done": done,
+            f"{PREFIX}done": str(done),
         }
         self._tell(f", {max(0.0, now - self.turn.began):.1f} s{_rotations(self._attempts)}")
         if not self.flow.marked:
-            failed = not self.turn.outcomes or self.turn.outcomes[-1].kind not in USUAL
+            failed = not self.turn.log.outcomes or self.turn.log.outcomes[-1].kind not in USUAL
             self.flow.marked = FAILED if failed and not self.minor else ROTATED if len(self._attempts) > 1 else ""
 
     def nobody(self, reasons: Mapping[str, str]) -> None:

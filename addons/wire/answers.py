@@ -30,6 +30,21 @@ logger = logging.getLogger(__name__)
 DEFECT: Final = "codex-rotate failed while handling this request and did not send it. See the proxy's log."
 
 
+RECONNECT: Final = json.dumps(
+    {
+        "type": "error",
+        "status": 400,
+        "error": {
+            "type": "invalid_request_error",
+            "code": "websocket_connection_limit_reached",
+            "message": "codex-rotate: please reconnect; another account takes over.",
+        },
+    }
+).encode()
+"""On a WebSocket: the error on which the client reconnects at once and in silence, with its whole history
+(docs/codex-wire.md section 1.2)."""
+
+
 def failed_closed() -> http.Response:
     """503: something of ours went wrong; the request was not sent."""
     return error(503, "codex_rotate_defect", DEFECT)

@@ -22,8 +22,8 @@ BREAKS = {
     "sync raises": "ours.startup.service.sync = broken",
     "routing raises": "sys.modules['addons.rotator'].route_of = broken",
     "credentials raise": "sys.modules['addons.exchange.credentials'].managed = broken",
-    "the exchange raises": "sys.modules['addons.exchange.pooled'].Pooled.start = broken",
-    "reading the head raises": "sys.modules['addons.exchange.pooled'].Pooled.head = broken",
+    "the exchange raises": "sys.modules['addons.exchange.pooled'].PooledRequest.start = broken",
+    "reading the head raises": "sys.modules['addons.exchange.pooled'].PooledRequest.head = broken",
     "redaction raises": "sys.modules['addons.redaction.flows'].hide = broken",
 }
 """What a script that runs after ours breaks; `ours` is our package, `broken` raises whatever it is called with."""

@@ -140,13 +140,16 @@ def test_an_exchange_that_raises_is_answered_503_and_nothing_of_the_attempt_is_d
     assert len(rehearsal.servers) == 1
 
 
-class Thinking(Script):
+class Waiting(Script):
     def start(self) -> Step:
-        return Signal.THINK
+        return Signal.AWAIT
+
+    def decided(self) -> Step:
+        raise ValueError("nothing was decided")
 
 
-def test_a_decision_hook_that_leaves_no_step_is_answered_503(options: Options):
-    rehearsal = asked(options, Thinking("one"))
+def test_what_was_waited_for_in_vain_is_answered_503(options: Options):
+    rehearsal = asked(options, Waiting("one"))
     assert "upstream_decision" in rehearsal.hooks
     assert rehearsal.sent[rehearsal.client].startswith(b"HTTP/1.1 503")
     assert not rehearsal.servers

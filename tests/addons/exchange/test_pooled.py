@@ -13,10 +13,10 @@ from mitmproxy.test import tflow
 from accounts.choice.outcomes import Kind
 from accounts.choice.selection import Ask
 from accounts.store.store import Store
+from accounts.turn.state import Phase
 from addons.attempts.protocol import Send, Signal
-from addons.exchange.pooled import Pooled
+from addons.exchange.pooled import Limits, PooledRequest
 from addons.exchange.service import PoolService
-from addons.recording.capture import Capture
 from addons.redaction import flows
 from tests.builders import HOUR, NOW, Clock, account, credentials, key_of
 
@@ -55,12 +55,11 @@ def opened(path: Path) -> Iterator[PoolService]:
     service.close()
 
 
-def begun(service: PoolService, chunks: list[bytes]) -> tuple[Pooled, list[bytes]]:
+def begun(service: PoolService, chunks: list[bytes]) -> tuple[PooledRequest, list[bytes]]:
     """A request whose answer comes in these chunks, b"" for an early end, and is about to be delivered; and what was
     held back of them."""
     flow = tflow.tflow(req=http.Request.make("POST", "https://chatgpt.com/backend-api/codex/responses", b"{}"))
-    exchange = Pooled(service, flow, flows.Shown(), Ask(thread="t"))
-    exchange.capture = Capture(1 << 20)
+    exchange = PooledRequest(service, flow, flows.Shown(), Ask(thread="t"), Limits(capture_bytes=1 << 20))
     assert isinstance(exchange.start(), Send)
     response = http.Response.make(200, b"", {"content-type": "text/event-stream"})
     assert exchange.head(response) is Signal.WAIT
@@ -68,13 +67,13 @@ def begun(service: PoolService, chunks: list[bytes]) -> tuple[Pooled, list[bytes
     for held, chunk in enumerate(chunks, 1):  # noqa: B007 - how many were held back
         if (exchange.body(chunk) if chunk else exchange.end()) is Signal.DELIVER:
             break
-    assert exchange.delivered
+    assert exchange.served_by or exchange.turn.phase is Phase.REFUSED
     flow.response, response.data.content = response, None  # as of any answer that is streamed
     exchange.delivering(response)
     return exchange, chunks[:held]
 
 
-def passing(exchange: Pooled, chunks: list[bytes]) -> bytes:
+def passing(exchange: PooledRequest, chunks: list[bytes]) -> bytes:
     """What the client gets of these, on their way to it."""
     assert exchange.flow.response is not None
     stream = exchange.flow.response.stream
@@ -83,7 +82,7 @@ def passing(exchange: Pooled, chunks: list[bytes]) -> bytes:
     return b"".join(part for part in got if isinstance(part, bytes))
 
 
-def served(service: PoolService, chunks: list[bytes]) -> tuple[Pooled, bytes]:
+def served(service: PoolService, chunks: list[bytes]) -> tuple[PooledRequest, bytes]:
     """A request whose answer comes in these chunks, as mitmproxy hands them on; and what the client gets."""
     exchange, _ = begun(service, chunks)
     got = passing(exchange, [*chunks, b""])
@@ -104,7 +103,7 @@ def test_the_verdict_is_the_same_however_a_stream_is_cut(
     service: PoolService, whole: bytes, kind: Kind, places: list[int]
 ) -> None:
     exchange, got = served(service, cut(whole, places))
-    assert [outcome.kind for outcome in exchange.turn.outcomes] == [kind]
+    assert [outcome.kind for outcome in exchange.turn.log.outcomes] == [kind]
     assert got == whole
     assert exchange.flow.response is not None
     assert exchange.flow.response.raw_content == whole
@@ -121,28 +120,28 @@ def test_what_cannot_be_made_sense_of_still_passes(
     monkeypatch.setattr("addons.exchange.observe.from_output", broken)
     exchange, got = served(service, [CREATED, DELTA + DELTA, COMPLETED])
     assert got == CREATED + DELTA + DELTA + COMPLETED
-    assert exchange.turn.outcomes[0].kind is Kind.OK
+    assert exchange.turn.log.outcomes[0].kind is Kind.OK
     assert "an answer passes unread because of a defect in the addon: ValueError" in caplog.text
 
 
 # --- one side leaves before the stream has ended ---------------------------------------------------------------------
 
-type Leave = Callable[[Pooled], None]
+type Leave = Callable[[PooledRequest], None]
 
 
-def leave(exchange: Pooled) -> None:
+def leave(exchange: PooledRequest) -> None:
     exchange.gone()
 
 
-def break_off(exchange: Pooled) -> None:
+def break_off(exchange: PooledRequest) -> None:
     exchange.broke("peer closed connection")
 
 
-def came_to(exchange: Pooled) -> tuple[list[Kind], str, bool]:
+def came_to(exchange: PooledRequest) -> tuple[list[Kind], str, bool]:
     """What is booked, what the flow says of it, and whether the thread has its home."""
     pool = exchange.service.pool
     assert pool.in_flight(key_of("a")) == 0
-    kinds = [outcome.kind for outcome in exchange.turn.outcomes]
+    kinds = [outcome.kind for outcome in exchange.turn.log.outcomes]
     return kinds, exchange.flow.metadata["codex_rotate.done"], pool.place("t", NOW).home == key_of("a")
 
 
@@ -226,6 +225,7 @@ def test_of_what_passes_unread_only_an_ending_that_was_seen_counts(
     chunks = [CREATED + event("response.in_progress"), COMPLETED + DELTA if seen else DELTA + COMPLETED]
     exchange, _ = begun(fresh, chunks)
     passing(exchange, chunks)
-    assert exchange.blind
+    assert exchange.reading is not None
+    assert exchange.reading.blind
     exchange.gone()
     assert came_to(exchange)[:2] == (([Kind.OK], "delivered") if seen else ([Kind.CLIENT_GONE], "the client left"))

@@ -14,8 +14,9 @@ from accounts.choice.selection import Ask
 from accounts.model import Cooldown, Standing
 from accounts.store.store import Store
 from addons.exchange.service import PoolService
-from addons.exchange.websocket import RECONNECT, Socket, Tell
+from addons.exchange.websocket import PooledSocket, Tell
 from addons.wire import events
+from addons.wire.answers import RECONNECT
 from tests.builders import HOUR, NOW, Clock, account, credentials, key_of, lease_of, planted
 
 A, B = key_of("a"), key_of("b")
@@ -61,13 +62,13 @@ def service(tmp_path: Path, clock: Clock) -> Iterator[PoolService]:
 
 
 @pytest.fixture
-def socket(service: PoolService) -> Socket:
+def socket(service: PoolService) -> PooledSocket:
     """Upgraded on account a, by thread t."""
-    return Socket(service, lease_of(service.pool, "a", thread="t"))
+    return PooledSocket(service, lease_of(service.pool, "a", thread="t"))
 
 
 @pytest.fixture
-def turn(socket: Socket) -> Socket:
+def turn(socket: PooledSocket) -> PooledSocket:
     """The same, with a turn under way and no output yet."""
     assert socket.from_client(CREATE) == CREATE
     assert socket.from_server(CREATED) is None
@@ -89,7 +90,7 @@ def change(service: PoolService, key: str, **changes: Any) -> None:
 # --- a turn ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_turn_counts_from_its_request_to_its_end(socket: Socket) -> None:
+def test_a_turn_counts_from_its_request_to_its_end(socket: PooledSocket) -> None:
     pool = socket.service.pool
     assert socket.from_client(CREATE) == CREATE
     assert pool.in_flight(A) == 1
@@ -100,7 +101,7 @@ def test_a_turn_counts_from_its_request_to_its_end(socket: Socket) -> None:
 
 
 @pytest.mark.parametrize("ending", [COMPLETED, event("response.incomplete")])
-def test_a_turn_that_ends_well_may_be_followed_by_another(socket: Socket, ending: bytes) -> None:
+def test_a_turn_that_ends_well_may_be_followed_by_another(socket: PooledSocket, ending: bytes) -> None:
     for _ in range(3):
         assert socket.from_client(CREATE) == CREATE
         assert socket.from_server(DELTA) is None
@@ -108,7 +109,7 @@ def test_a_turn_that_ends_well_may_be_followed_by_another(socket: Socket, ending
         assert socket.service.pool.in_flight(A) == 0
 
 
-def test_a_second_request_within_a_turn_counts_once(turn: Socket) -> None:
+def test_a_second_request_within_a_turn_counts_once(turn: PooledSocket) -> None:
     assert turn.from_client(CREATE) == CREATE
     assert turn.service.pool.in_flight(A) == 1
     turn.from_server(COMPLETED)
@@ -116,14 +117,14 @@ def test_a_second_request_within_a_turn_counts_once(turn: Socket) -> None:
 
 
 @pytest.mark.parametrize("message", [event("response.cancel"), b"{}", b"", b"not json", b"\xff", b"[]"])
-def test_other_messages_of_the_client_begin_nothing(socket: Socket, message: bytes) -> None:
+def test_other_messages_of_the_client_begin_nothing(socket: PooledSocket, message: bytes) -> None:
     assert socket.from_client(message) == message
     assert not socket.active
 
 
 @pytest.mark.parametrize("message", [DELTA, COMPLETED, LIMIT, CREATED, b"not json"])
 def test_between_two_turns_messages_are_not_even_decoded(
-    socket: Socket, message: bytes, monkeypatch: pytest.MonkeyPatch
+    socket: PooledSocket, message: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def looked(data: bytes) -> str:
         raise AssertionError("an idle message was looked at")
@@ -159,14 +160,14 @@ TO_THE_CLIENT: list[tuple[bytes, Kind]] = [
 
 
 @pytest.mark.parametrize(("message", "kind"), BEFORE_OUTPUT)
-def test_a_failure_before_output_makes_the_client_reconnect(turn: Socket, message: bytes, kind: Kind) -> None:
+def test_a_failure_before_output_makes_the_client_reconnect(turn: PooledSocket, message: bytes, kind: Kind) -> None:
     assert RULES[kind].action is not Action.DELIVER
     assert turn.from_server(message) == RECONNECT
     assert (turn.active, turn.service.pool.in_flight(A)) == (False, 0)
 
 
 @pytest.mark.parametrize(("message", "kind"), BEFORE_OUTPUT)
-def test_the_account_takes_the_consequences(turn: Socket, message: bytes, kind: Kind) -> None:
+def test_the_account_takes_the_consequences(turn: PooledSocket, message: bytes, kind: Kind) -> None:
     turn.from_server(message)
     seat, rule = turn.service.pool.seats[A], RULES[kind]
     if kind is Kind.TOKEN_EXPIRED:  # no penalty: the next who takes it renews it first
@@ -178,7 +179,7 @@ def test_the_account_takes_the_consequences(turn: Socket, message: bytes, kind: 
 
 
 @pytest.mark.parametrize(("message", "kind"), BEFORE_OUTPUT)
-def test_a_failure_after_output_is_the_clients_to_see(turn: Socket, message: bytes, kind: Kind) -> None:
+def test_a_failure_after_output_is_the_clients_to_see(turn: PooledSocket, message: bytes, kind: Kind) -> None:
     turn.from_server(DELTA)
     assert turn.from_server(message) is None
     assert turn.service.pool.in_flight(A) == 0
@@ -186,7 +187,7 @@ def test_a_failure_after_output_is_the_clients_to_see(turn: Socket, message: byt
 
 
 @pytest.mark.parametrize(("message", "kind"), TO_THE_CLIENT)
-def test_what_is_the_requests_fault_is_the_clients_to_see(turn: Socket, message: bytes, kind: Kind) -> None:
+def test_what_is_the_requests_fault_is_the_clients_to_see(turn: PooledSocket, message: bytes, kind: Kind) -> None:
     assert turn.from_server(message) is None
     assert turn.service.pool.seats[A].cooldown is None
     turn.service.store.flush()
@@ -194,26 +195,26 @@ def test_what_is_the_requests_fault_is_the_clients_to_see(turn: Socket, message:
 
 
 @pytest.mark.parametrize("prelude", sorted(events.PRELUDE))
-def test_a_prelude_is_no_output(turn: Socket, prelude: str) -> None:
+def test_a_prelude_is_no_output(turn: PooledSocket, prelude: str) -> None:
     assert turn.from_server(event(prelude)) is None
     assert turn.from_server(LIMIT) == RECONNECT
 
 
-def test_output_counts_for_its_own_turn_only(turn: Socket) -> None:
+def test_output_counts_for_its_own_turn_only(turn: PooledSocket) -> None:
     for message in (DELTA, COMPLETED):
         turn.from_server(message)
     turn.from_client(CREATE)
     assert turn.from_server(LIMIT) == RECONNECT
 
 
-def test_what_comes_after_a_failure_passes(turn: Socket) -> None:
+def test_what_comes_after_a_failure_passes(turn: PooledSocket) -> None:
     assert turn.from_server(LIMIT) == RECONNECT
     assert turn.from_server(LIMIT) is None
     assert turn.from_server(COMPLETED) is None
 
 
 @pytest.mark.parametrize("status", [200, 302, 600])
-def test_a_failure_with_a_status_of_success_is_still_a_failure(turn: Socket, status: int) -> None:
+def test_a_failure_with_a_status_of_success_is_still_a_failure(turn: PooledSocket, status: int) -> None:
     turn.from_server(event("error", status=status, error={"message": "?"}))
     assert turn.service.pool.place("t", NOW).home == ""
 
@@ -227,20 +228,20 @@ def test_the_reconnect_is_the_one_that_the_client_does_in_silence() -> None:
 BURST = refused(429, "rate_limit_exceeded")
 
 
-def test_an_account_that_is_asked_too_often_gets_a_moment(turn: Socket) -> None:
+def test_an_account_that_is_asked_too_often_gets_a_moment(turn: PooledSocket) -> None:
     told = json.loads(turn.from_server(BURST) or b"{}")
     assert told == {**json.loads(BURST), "headers": {"retry-after": "1"}}
     assert turn.service.pool.seats[A].cooldown is None
 
 
-def test_after_its_moment_another_account_takes_over(turn: Socket) -> None:
+def test_after_its_moment_another_account_takes_over(turn: PooledSocket) -> None:
     turn.from_server(BURST)
     assert turn.from_client(CREATE) == CREATE
     assert turn.from_server(BURST) == RECONNECT
     assert turn.service.pool.tired(A, NOW)
 
 
-def test_a_success_earns_the_next_moment(turn: Socket) -> None:
+def test_a_success_earns_the_next_moment(turn: PooledSocket) -> None:
     turn.from_server(BURST)
     for message in (DELTA, COMPLETED):
         turn.from_client(CREATE)
@@ -249,18 +250,18 @@ def test_a_success_earns_the_next_moment(turn: Socket) -> None:
     assert turn.from_server(BURST) != RECONNECT
 
 
-def test_a_long_wait_means_another_account(turn: Socket) -> None:
+def test_a_long_wait_means_another_account(turn: PooledSocket) -> None:
     assert turn.from_server(refused(429, "slow_down", resets_in_seconds=6)) == RECONNECT
 
 
-def test_a_failed_response_says_itself_when_to_ask_again(turn: Socket) -> None:
+def test_a_failed_response_says_itself_when_to_ask_again(turn: PooledSocket) -> None:
     assert turn.from_server(failed("rate_limit_exceeded")) is None
 
 
 # --- nobody left -----------------------------------------------------------------------------------------------------
 
 
-def test_when_all_are_at_their_limits_the_soonest_reset_is_told(turn: Socket) -> None:
+def test_when_all_are_at_their_limits_the_soonest_reset_is_told(turn: PooledSocket) -> None:
     rest(turn.service, B, seconds=300)
     turn.service.sync()
     instead = turn.from_server(LIMIT)
@@ -276,7 +277,7 @@ def test_when_all_are_at_their_limits_the_soonest_reset_is_told(turn: Socket) ->
     }
 
 
-def test_when_the_others_need_a_person_the_own_reset_is_told(turn: Socket) -> None:
+def test_when_the_others_need_a_person_the_own_reset_is_told(turn: PooledSocket) -> None:
     change(turn.service, B, enabled=False)
     turn.service.sync()
     instead = turn.from_server(LIMIT)
@@ -285,7 +286,7 @@ def test_when_the_others_need_a_person_the_own_reset_is_told(turn: Socket) -> No
 
 
 @pytest.mark.parametrize("message", [refused(500), failed("rate_limit_exceeded"), failed("never_heard_of")])
-def test_when_nobody_is_left_a_passing_trouble_is_told_in_upstreams_words(turn: Socket, message: bytes) -> None:
+def test_when_nobody_is_left_a_passing_trouble_is_told_in_upstreams_words(turn: PooledSocket, message: bytes) -> None:
     rest(turn.service, B)
     turn.service.sync()
     assert turn.from_server(message) is None
@@ -302,7 +303,7 @@ OUT: dict[str, Callable[[PoolService], None]] = {
 
 @pytest.mark.parametrize("happens", OUT.values(), ids=OUT)
 def test_an_account_that_cannot_serve_any_more_gets_no_further_turn(
-    socket: Socket, happens: Callable[[PoolService], None]
+    socket: PooledSocket, happens: Callable[[PoolService], None]
 ) -> None:
     happens(socket.service)
     assert socket.from_client(CREATE) == Tell(RECONNECT)
@@ -310,31 +311,31 @@ def test_an_account_that_cannot_serve_any_more_gets_no_further_turn(
 
 
 @pytest.mark.parametrize("happens", OUT.values(), ids=OUT)
-def test_a_turn_under_way_is_not_disturbed(turn: Socket, happens: Callable[[PoolService], None]) -> None:
+def test_a_turn_under_way_is_not_disturbed(turn: PooledSocket, happens: Callable[[PoolService], None]) -> None:
     happens(turn.service)
     for message in (DELTA, COMPLETED):
         assert turn.from_server(message) is None
 
 
-def test_a_removed_account_gets_no_further_turn(socket: Socket) -> None:
+def test_a_removed_account_gets_no_further_turn(socket: PooledSocket) -> None:
     with Store(socket.service.store.path) as other:
         other.remove_account(A).result()
     assert socket.from_client(CREATE) == Tell(RECONNECT)
 
 
-def test_nobody_is_sent_away_when_nobody_else_could_serve(socket: Socket) -> None:
+def test_nobody_is_sent_away_when_nobody_else_could_serve(socket: PooledSocket) -> None:
     for key in (A, B):
         change(socket.service, key, enabled=False)
     assert socket.from_client(CREATE) == CREATE
     assert socket.active
 
 
-def test_a_soft_rest_is_no_reason_to_reconnect(socket: Socket) -> None:
+def test_a_soft_rest_is_no_reason_to_reconnect(socket: PooledSocket) -> None:
     rest(socket.service, A, Kind.SERVER_ERROR)
     assert socket.from_client(CREATE) == CREATE
 
 
-def test_after_its_rest_the_account_serves_again(socket: Socket, clock: Clock) -> None:
+def test_after_its_rest_the_account_serves_again(socket: PooledSocket, clock: Clock) -> None:
     rest(socket.service, A)
     assert socket.from_client(CREATE) == Tell(RECONNECT)
     clock.advance(60)
@@ -345,7 +346,7 @@ def test_after_its_rest_the_account_serves_again(socket: Socket, clock: Clock) -
 
 
 @pytest.mark.parametrize(("by_client", "tired"), [(True, False), (False, True)])
-def test_a_socket_that_breaks_within_a_turn_ends_it(turn: Socket, by_client: bool, tired: bool) -> None:
+def test_a_socket_that_breaks_within_a_turn_ends_it(turn: PooledSocket, by_client: bool, tired: bool) -> None:
     turn.closed(by_client=by_client)
     assert turn.service.pool.in_flight(A) == 0
     assert (turn.service.pool.seats[A].cooldown is not None) == tired
@@ -354,7 +355,7 @@ def test_a_socket_that_breaks_within_a_turn_ends_it(turn: Socket, by_client: boo
 
 
 @pytest.mark.parametrize("by_client", [True, False])
-def test_a_socket_that_closes_between_two_turns_is_no_event(socket: Socket, by_client: bool) -> None:
+def test_a_socket_that_closes_between_two_turns_is_no_event(socket: PooledSocket, by_client: bool) -> None:
     socket.from_client(CREATE)
     socket.from_server(COMPLETED)
     socket.closed(by_client=by_client)
@@ -365,7 +366,7 @@ def test_a_socket_that_closes_between_two_turns_is_no_event(socket: Socket, by_c
 
 @pytest.mark.parametrize(("message", "kind"), BEFORE_OUTPUT)
 def test_no_token_is_logged_recorded_or_sent(
-    turn: Socket, message: bytes, kind: Kind, caplog: pytest.LogCaptureFixture
+    turn: PooledSocket, message: bytes, kind: Kind, caplog: pytest.LogCaptureFixture
 ) -> None:
     secrets = planted([credentials("a"), credentials("b")])
     payload = json.loads(message)
@@ -381,20 +382,20 @@ def test_no_token_is_logged_recorded_or_sent(
 # --- silence ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_turn_that_nothing_has_answered_in_time_goes_to_another_account(turn: Socket) -> None:
+def test_a_turn_that_nothing_has_answered_in_time_goes_to_another_account(turn: PooledSocket) -> None:
     assert turn.silent_since(turn.heard) == RECONNECT
     assert turn.service.pool.seats[A].cooldown is not None
     assert lease_of(turn.service.pool, "b").key == B
     assert not turn.active
 
 
-def test_a_word_in_time_is_enough(turn: Socket) -> None:
+def test_a_word_in_time_is_enough(turn: PooledSocket) -> None:
     heard = turn.heard
     turn.from_server(CREATED)
     assert turn.silent_since(heard) is None
     assert turn.active
 
 
-def test_between_turns_silence_is_what_is_expected(turn: Socket) -> None:
+def test_between_turns_silence_is_what_is_expected(turn: PooledSocket) -> None:
     turn.from_server(COMPLETED)
     assert turn.silent_since(turn.heard) is None

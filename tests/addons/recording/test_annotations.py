@@ -7,12 +7,13 @@ import pytest
 from mitmproxy import http
 from mitmproxy.test import tflow
 
+from accounts.choice.decision_record import Done
 from accounts.choice.outcomes import Kind, Outcome
-from accounts.choice.pool import Lease
 from accounts.model import Event
+from accounts.turn.events import Ended, Failed
 from addons.recording.annotations import FAILED, MOST_BODY, MOST_TURNS, Trail, in_words, turn_over
 from addons.redaction.flows import Shown
-from tests.builders import NOW, pool_of, taken, turn_on
+from tests.builders import NOW, begun, pool_of, turn_on
 
 
 @pytest.mark.parametrize(
@@ -36,30 +37,30 @@ def test_a_time_of_another_day_says_so() -> None:
 
 
 @pytest.fixture
-def trail() -> tuple[Trail, Lease]:
+def trail() -> Trail:
     turn = turn_on(pool_of("a", "b"))
-    lease = taken(turn)
-    return Trail(tflow.tflow(), turn, Shown(), upgrade=False), lease
+    begun(turn)
+    return Trail(tflow.tflow(), turn, Shown(), upgrade=False)
 
 
-def test_a_large_answer_is_kept_in_part_and_a_cookie_not_at_all(trail: tuple[Trail, Lease]) -> None:
-    shown, lease = trail
+def test_a_large_answer_is_kept_in_part_and_a_cookie_not_at_all(trail: Trail) -> None:
+    shown = trail
     response = http.Response.make(503, b"", {"set-cookie": "session=secret", "content-type": "text/plain"})
-    shown.turn.report(lease, Outcome(kind=Kind.SERVER_ERROR), NOW)
+    shown.turn.next(Failed(Outcome(kind=Kind.SERVER_ERROR)), NOW)
     shown.follow(response, b"\xff" + b"x" * MOST_BODY, delivered=False)
-    shown.over("given up", NOW)
+    shown.over(Done.OURS, NOW)
     (attempt,) = shown.flow.metadata["codex_rotate.attempts"]
     assert attempt["body"].endswith(f"… ({MOST_BODY + 1} bytes)")
     assert "secret" not in repr(shown.flow.metadata)
     assert response.headers["set-cookie"] == "session=secret"  # what goes to the client is as it was
 
 
-def test_a_marker_of_the_user_stays(trail: tuple[Trail, Lease]) -> None:
-    shown, lease = trail
+def test_a_marker_of_the_user_stays(trail: Trail) -> None:
+    shown = trail
     shown.flow.marked = ":eyes:"
-    shown.turn.report(lease, Outcome(kind=Kind.SERVER_ERROR), NOW)
+    shown.turn.next(Failed(Outcome(kind=Kind.SERVER_ERROR)), NOW)
     shown.follow(None, b"", delivered=False)
-    shown.over("given up", NOW + 1)
+    shown.over(Done.OURS, NOW + 1)
     assert shown.flow.marked == ":eyes:"
     assert shown.flow.comment == "a server error, 1.0 s"
 
@@ -75,11 +76,11 @@ def test_a_marker_of_the_user_stays(trail: tuple[Trail, Lease]) -> None:
 )
 def test_what_nobody_notices_is_not_marked_as_a_failure(kind: Kind, minor: bool, marked: str) -> None:
     turn = turn_on(pool_of("a", "b"))
-    lease = taken(turn)
+    begun(turn)
     shown = Trail(tflow.tflow(), turn, Shown(), upgrade=False, minor=minor)
-    turn.report(lease, Outcome(kind=kind), NOW)
+    turn.next(Ended(Outcome(kind=kind)), NOW)
     shown.follow(None, b"", delivered=False)
-    shown.over("delivered", NOW)
+    shown.over(Done.DELIVERED, NOW)
     assert shown.flow.marked == marked
 
 
@@ -99,13 +100,13 @@ def test_turns_of_a_socket_are_bounded() -> None:
     assert len(flow.metadata["codex_rotate.turns"]) == MOST_TURNS
 
 
-def test_what_is_shown_can_be_saved(trail: tuple[Trail, Lease], tmp_path: Path) -> None:
+def test_what_is_shown_can_be_saved(trail: Trail, tmp_path: Path) -> None:
     from mitmproxy.io import FlowReader, FlowWriter
 
-    shown, lease = trail
-    shown.turn.report(lease, Outcome(kind=Kind.OK), NOW)
+    shown = trail
+    shown.turn.next(Ended(Outcome(kind=Kind.OK)), NOW)
     shown.follow(http.Response.make(200), b"", delivered=True)
-    shown.over("delivered", NOW)
+    shown.over(Done.DELIVERED, NOW)
     with (tmp_path / "flow").open("wb") as file:
         FlowWriter(file).add(shown.flow)
     with (tmp_path / "flow").open("rb") as file:

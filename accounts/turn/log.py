@@ -1,0 +1,40 @@
+"""The attempts of a turn, as they come to their ends, and the decision record that is made of them."""
+
+import json
+from dataclasses import dataclass, field
+
+from accounts.choice.decision_record import DECISION, Attempt, Done
+from accounts.choice.outcomes import Outcome
+from accounts.choice.pool import Lease
+from accounts.choice.selection import Ask
+from accounts.model import Event
+
+
+@dataclass(slots=True)
+class DecisionLog:
+    """The attempts of one turn, as they come to their ends."""
+
+    attempts: list[Attempt] = field(default_factory=list)
+    outcomes: list[Outcome] = field(default_factory=list)
+    last_key: str = ""
+
+    def note(self, lease: Lease, outcome: Outcome, now: float) -> None:
+        """This attempt has come to this."""
+        self.outcomes.append(outcome)
+        self.last_key = lease.key
+        seconds = round(now - lease.at, 3)
+        self.attempts.append(
+            Attempt(
+                account=lease.account.label, why=lease.why, kind=outcome.kind, detail=outcome.detail, seconds=seconds
+            )
+        )
+
+    def record(self, ask: Ask, done: Done, began: float, now: float) -> Event:
+        """The decision record: why each account, what upstream said, how long it took, and how it ended."""
+        told = {
+            "done": str(done),
+            "model": ask.model,
+            "seconds": round(now - began, 3),
+            "attempts": [each._asdict() for each in self.attempts],
+        }
+        return Event(at=now, kind=DECISION, key=self.last_key, thread=ask.thread, detail=json.dumps(told))

@@ -1,0 +1,157 @@
+"""A turn: one request of the client, from account to account. Without I/O; a driver tells it what happens, and does
+what it says.
+
+TABLE is all of it. A turn is in a phase; something happens; of the rows for both, the first whose questions are all
+answered with yes says what is done and which phase is next. What has no row cannot happen there, and raises Illegal.
+What follows from a failure is the action of its kind (accounts/choice/outcomes.py). To add a rule is to add a row.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from accounts.choice.outcomes import Action
+from accounts.turn import events as e
+from accounts.turn import moves as m
+from accounts.turn.events import Event
+from accounts.turn.moves import Move, Result
+from accounts.turn.state import Phase, TurnState
+from accounts.turn.state import TurnState as T
+from accounts.turn.steps import Step
+
+type What = type[Event] | Action | Result
+type Question = Callable[[TurnState, float], bool]
+type Rows = tuple[tuple[What, tuple[Question, ...], Move, Phase], ...]
+
+P: Final = Phase
+R: Final = Result
+# fmt: off
+TABLE: Final[dict[Phase, Rows]] = {
+    #    what happened        if                                               then                    phase
+    P.NEW: (
+        (e.Begin,            (T.on_socket, T.belongs_here),                   m.ask_here,             P.ASKING),
+        (e.Begin,            (T.on_socket,),                                  m.hand_over,            P.OVER),
+        (e.Begin,            (),                                              m.choose,               P.CHOOSING),
+        (e.Left,             (),                                              m.finish,               P.OVER),
+    ),
+    P.CHOOSING: (
+        (R.CHOSEN,           (T.token_is_due,),                               m.renew_ahead,          P.RENEWING_FIRST),
+        (R.CHOSEN,           (),                                              m.ask,                  P.ASKING),
+        (R.NOBODY,           (T.out_of_service,),                             m.say_nobody_left,      P.OVER),
+        (R.NOBODY,           (T.may_be_told,),                                m.deliver_alone,        P.REFUSED),
+        (R.NOBODY,           (),                                              m.say_unreachable_alone, P.OVER),
+    ),
+    P.RENEWING_FIRST: (
+        (e.Renewed,          (),                                              m.ask_renewed,          P.ASKING),
+        (e.NotRenewed,       (T.token_serves,),                               m.ask_renewed,          P.ASKING),
+        (e.NotRenewed,       (),                                              m.blame,                P.FAILED),
+        (e.Left,             (),                                              m.end,                  P.OVER),
+    ),
+    P.ASKING: (
+        (e.AskedAgain,       (),                                              m.ask,                  P.ASKING),
+        (e.Answered,         (),                                              m.deliver,              P.DELIVERING),
+        (e.Ended,            (),                                              m.end,                  P.OVER),
+        (e.Silent,           (T.others_left,),                                m.blame,                P.FAILED),
+        (e.Silent,           (),                                              m.keep_waiting,         P.ASKING),
+        (Action.REFRESH,     (T.on_socket, T.token_is_new),                   m.blame_and_hand_over,  P.OVER),
+        (Action.REFRESH,     (T.on_socket,),                                  m.distrust,             P.OVER),
+        (Action.REFRESH,     (T.may_renew,),                                  m.renew,                P.RENEWING),
+        (Action.REFRESH,     (),                                              m.blame,                P.FAILED),
+        (Action.RETRY_SAME,  (T.may_wait, T.on_socket),                       m.wait,                 P.OVER),
+        (Action.RETRY_SAME,  (T.may_wait,),                                   m.wait,                 P.PAUSED),
+        (Action.RETRY_SAME,  (),                                              m.blame,                P.FAILED),
+        (Action.UNSEAL,      (T.may_strip,),                                  m.strip,                P.STRIPPING),
+        (Action.UNSEAL,      (),                                              m.blame,                P.FAILED),
+        (Action.RETRY_OTHER, (),                                              m.blame,                P.FAILED),
+        (Action.DELIVER,     (),                                              m.blame,                P.FAILED),
+        (e.Left,             (),                                              m.end,                  P.OVER),
+    ),
+    P.RENEWING: (
+        (e.Renewed,          (),                                              m.choose_again,         P.CHOOSING),
+        (e.NotRenewed,       (),                                              m.blame_unrenewed,      P.FAILED),
+        (e.Left,             (),                                              m.finish,               P.OVER),
+    ),
+    P.PAUSED: (
+        (e.Waited,           (),                                              m.choose_again,         P.CHOOSING),
+        (e.Left,             (),                                              m.finish,               P.OVER),
+    ),
+    P.STRIPPING: (
+        (e.Stripped,         (T.on_socket,),                                  m.hand_over,            P.OVER),
+        (e.Stripped,         (),                                              m.retry,                P.PAUSED),
+        (e.NothingStripped,  (),                                              m.give_up,              P.GIVING_UP),
+        (e.Left,             (),                                              m.finish,               P.OVER),
+    ),
+    P.FAILED: (
+        (R.SETTLED,          (T.may_go_on, T.on_socket, T.others_left),       m.hand_over,            P.OVER),
+        (R.SETTLED,          (T.on_socket,),                                  m.give_up,              P.GIVING_UP),
+        (R.SETTLED,          (T.may_go_on,),                                  m.choose,               P.CHOOSING),
+        (R.SETTLED,          (),                                              m.give_up,              P.GIVING_UP),
+    ),
+    P.GIVING_UP: (
+        (R.SETTLED,          (T.about_account, T.alarmed),                    m.say_signed_out,       P.OVER),
+        (R.SETTLED,          (T.about_account, T.others_left, T.on_socket),   m.hand_over,            P.OVER),
+        (R.SETTLED,          (T.about_account, T.others_left),                m.say_others_left,      P.OVER),
+        (R.SETTLED,          (T.out_of_service,),                             m.say_nobody_left,      P.OVER),
+        (R.SETTLED,          (T.may_be_told,),                                m.deliver,              P.REFUSED),
+        (R.SETTLED,          (),                                              m.say_unreachable,      P.OVER),
+    ),
+    P.DELIVERING: (
+        (e.AskedAgain,       (),                                              m.ask,                  P.ASKING),
+        (e.Ended,            (),                                              m.end,                  P.OVER),
+        (e.Left,             (),                                              m.end,                  P.OVER),
+    ),
+    P.REFUSED: (
+        (e.Ended,            (),                                              m.finish,               P.OVER),
+        (e.Left,             (),                                              m.finish,               P.OVER),
+    ),
+    P.OVER: (
+        (e.Left,             (),                                              m.finish,               P.OVER),
+    ),
+}
+# fmt: on
+"""Of each phase: what may happen, questions that must hold, the move, and the phase after it."""
+
+
+class Row(NamedTuple):
+    """If these hold, do this, and be there."""
+
+    when: tuple[Question, ...]
+    move: Move
+    after: Phase
+
+
+_CELLS: Final[defaultdict[tuple[Phase, What], list[Row]]] = defaultdict(list)
+for _phase, _rows in TABLE.items():
+    for _what, _when, _move, _after in _rows:
+        _CELLS[_phase, _what].append(Row(_when, _move, _after))
+
+
+class Illegal(Exception):
+    """Something was told that cannot happen in this phase: a defect of the driver."""
+
+
+class Turn(TurnState):
+    """One request of the client."""
+
+    def next(self, event: Event, now: float) -> Step:
+        """Something has happened: what the driver does next. Raises Illegal, and then nothing has changed."""
+        what: What = event.outcome.rule.action if isinstance(event, e.Failed) else type(event)
+        if (self.phase, what) not in _CELLS:
+            raise Illegal(f"{type(event).__name__} cannot happen to a turn that is {self.phase}")
+        if isinstance(event, e.Verdict):
+            self.verdict = event
+        if isinstance(event, e.Begin) and self.lease is None:
+            self.lease = event.lease
+        phase = self.phase
+        while True:
+            row = self.row_for(phase, what, now)
+            done = row.move(self, event, now)
+            phase = row.after
+            if not isinstance(done, Result):
+                self.phase = phase
+                return done
+            what = done
+
+    def row_for(self, phase: Phase, what: What, now: float) -> Row:
+        """The first row of this cell whose questions are all answered with yes; the last one has none."""
+        return next(row for row in _CELLS[phase, what] if all(asked(self, now) for asked in row.when))

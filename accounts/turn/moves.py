@@ -1,0 +1,209 @@
+"""What a turn can do: each move does one thing, and ends in a step for the driver, or in what has come of it.
+
+Which move is made when is in machine.py.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from enum import StrEnum
+from typing import Final
+
+from accounts.choice.outcomes import Kind
+from accounts.choice.pool import Lease
+from accounts.choice.selection import Exhausted
+from accounts.turn import events, steps
+from accounts.turn.state import MOST_INVALIDATED, TurnState
+from accounts.turn.steps import Reason
+
+SOCKETS_ACCOUNT: Final = "the socket's account"
+ONCE_MORE: Final = "once more"
+
+
+class Result(StrEnum):
+    """What a move has come to, where that decides what is next."""
+
+    CHOSEN = "an account is chosen"
+    NOBODY = "no account can be"
+    SETTLED = "its account has taken the consequences"
+
+
+type Move = Callable[[TurnState, events.Event, float], steps.Step | Result]
+
+# --- whom to ask -----------------------------------------------------------------------------------------------------
+
+
+def choose(turn: TurnState, _: events.Event, now: float) -> Result:
+    """Take the pool's choice among those that were not asked yet."""
+    return _take(turn, turn.left(now), now)
+
+
+def choose_again(turn: TurnState, event: events.Event, now: float) -> Result:
+    """Take the same account with the tokens it has now; another one if it was paused or removed meanwhile."""
+    key, turn.verdict = turn.asked.key, None  # what it has said before is gone
+    others = frozenset(each for each in turn.pool.seats if each != key)
+    chosen = turn.pool.select(replace(turn.ask, tried=(turn.tally.tried - {key}) | others), now)
+    if isinstance(chosen, Exhausted):
+        return choose(turn, event, now)
+    return _take(turn, replace(chosen, why=ONCE_MORE), now)
+
+
+def ask(turn: TurnState, _: events.Event, now: float) -> steps.Step:
+    return steps.Attempt(turn.asked)
+
+
+def ask_here(turn: TurnState, _: events.Event, now: float) -> steps.Step:
+    """The first attempt is on the account of the socket."""
+    _enter(turn, replace(turn.asked, at=turn.began, why=SOCKETS_ACCOUNT), now)
+    return steps.Attempt(turn.asked)
+
+
+def ask_renewed(turn: TurnState, event: events.Event, now: float) -> steps.Step:
+    """With the new token if there is one."""
+    if isinstance(event, events.Renewed):
+        turn.lease = replace(turn.asked, credentials=event.credentials)
+    return steps.Attempt(turn.asked)
+
+
+def _take(turn: TurnState, chosen: Lease | Exhausted, now: float) -> Result:
+    if isinstance(chosen, Exhausted):
+        return Result.NOBODY
+    _enter(turn, chosen, now)
+    return Result.CHOSEN
+
+
+def _enter(turn: TurnState, lease: Lease, now: float) -> None:
+    turn.lease = lease
+    turn.tally.attempts += 1
+    turn.tally.tried |= {lease.key}
+    turn.pool.enter(lease, now)
+
+
+# --- once more, on the same account: no penalty ----------------------------------------------------------------------
+
+
+def renew_ahead(turn: TurnState, _: events.Event, now: float) -> steps.Step:
+    turn.tally.renewed |= {turn.asked.key}
+    return steps.Renew(turn.asked, ahead=True)
+
+
+def renew(turn: TurnState, _: events.Event, now: float) -> steps.Step:
+    """The token may only have aged."""
+    _give_back(turn, now)
+    turn.tally.renewed |= {turn.asked.key}
+    return steps.Renew(turn.asked, ahead=False)
+
+
+def distrust(turn: TurnState, _: events.Event, now: float) -> steps.Step:
+    """Whoever takes the account next has its token renewed first."""
+    _give_back(turn, now)
+    turn.pool.distrust(turn.asked.key)
+    return steps.HandOver()
+
+
+def wait(turn: TurnState, _: events.Event, now: float) -> steps.Step:
+    """The account only asked for patience."""
+    seconds = turn.pause(now)
+    _give_back(turn, now)
+    turn.tally.waited += seconds
+    turn.pool.pace(turn.asked, now)
+    return steps.Pause(turn.asked, seconds)
+
+
+def strip(turn: TurnState, event: events.Event, now: float) -> steps.Step:
+    """The account is as good as before, so this was no attempt."""
+    blame(turn, event, now)
+    turn.tally.stripped |= {turn.asked.key}
+    turn.tally.attempts -= 1
+    return steps.StripAndRetry(turn.asked)
+
+
+def retry(turn: TurnState, _: events.Event, now: float) -> steps.Step:
+    """Not at once: the connection is still busy with the answer that has just ended."""
+    return steps.Pause(turn.asked, 0.0)
+
+
+# --- what came of an attempt -----------------------------------------------------------------------------------------
+
+
+def blame(turn: TurnState, _: events.Event, now: float) -> Result:
+    """The lease goes back, and the account takes the consequences."""
+    _give_back(turn, now)
+    return _report(turn, now)
+
+
+def blame_unrenewed(turn: TurnState, _: events.Event, now: float) -> Result:
+    """The same after the token could not be renewed; the lease was given back when it was refused."""
+    turn.note(now)
+    return _report(turn, now)
+
+
+def blame_and_hand_over(turn: TurnState, event: events.Event, now: float) -> steps.Step:
+    blame(turn, event, now)
+    return steps.HandOver()
+
+
+def end(turn: TurnState, event: events.Event, now: float) -> steps.Step:
+    blame(turn, event, now)
+    return steps.Finish()
+
+
+def keep_waiting(turn: TurnState, _: events.Event, now: float) -> steps.Step:
+    return steps.Wait()
+
+
+def _report(turn: TurnState, now: float) -> Result:
+    turn.pool.report(turn.asked, turn.last, now)
+    if turn.last.kind is Kind.TOKEN_INVALIDATED and turn.pool.alarm.on(now):
+        turn.tally.invalidated = MOST_INVALIDATED
+    return Result.SETTLED
+
+
+def _give_back(turn: TurnState, now: float) -> None:
+    turn.pool.leave(turn.asked.key)
+    turn.note(now)
+
+
+# --- what the client gets --------------------------------------------------------------------------------------------
+
+
+def deliver(turn: TurnState, _: events.Event, now: float) -> steps.Step:
+    return steps.Deliver()
+
+
+def deliver_alone(turn: TurnState, _: events.Event, now: float) -> steps.Step:
+    """Nobody else can be asked, and what upstream said is truer than that all are resting."""
+    return steps.Deliver(nobody=_nobody(turn, now))
+
+
+def hand_over(turn: TurnState, _: events.Event, now: float) -> steps.Step:
+    return steps.HandOver()
+
+
+def give_up(turn: TurnState, _: events.Event, now: float) -> Result:
+    return Result.SETTLED
+
+
+def finish(turn: TurnState, _: events.Event, now: float) -> steps.Step:
+    return steps.Finish()
+
+
+def _refusing(reason: Reason, *, alone: bool = False) -> Move:
+    """`alone`: because nobody can be asked, or nobody else."""
+
+    def move(turn: TurnState, _: events.Event, now: float) -> steps.Step:
+        detail = "" if turn.verdict is None else f"{turn.last.kind} {turn.last.detail}".strip()
+        return steps.Refuse(reason, _nobody(turn, now) if alone else None, detail)
+
+    return move
+
+
+say_nobody_left: Final = _refusing(Reason.NOBODY_LEFT, alone=True)
+say_others_left: Final = _refusing(Reason.OTHERS_LEFT)
+say_signed_out: Final = _refusing(Reason.SIGNED_OUT)
+say_unreachable: Final = _refusing(Reason.UNREACHABLE)
+say_unreachable_alone: Final = _refusing(Reason.UNREACHABLE, alone=True)
+
+
+def _nobody(turn: TurnState, now: float) -> Exhausted | None:
+    left = turn.left(now)
+    return left if isinstance(left, Exhausted) else None

@@ -1,0 +1,196 @@
+"""What a turn knows, and what can be asked of it. Asking changes nothing."""
+
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Final
+
+from accounts.choice.decision_record import Done
+from accounts.choice.outcomes import Action, Blame, Kind, Outcome
+from accounts.choice.pool import Lease, Pool
+from accounts.choice.selection import Ask, Exhausted
+from accounts.model import Event
+from accounts.turn import events
+from accounts.turn.log import DecisionLog
+
+MOST_ATTEMPTS: Final = 4
+"""Upstream attempts for one request. Passing over an account that cannot serve costs none."""
+FIRST_BYTE_SECONDS: Final = 60.0
+"""No further attempt begins when the client has waited this long."""
+PACE_SECONDS: Final = 5.0
+"""So long a request waits in all for accounts that are asked too often; a longer wait means another account."""
+USUAL_PACE: Final = 1.0
+"""When upstream does not say how long."""
+SHORTEST_PACE: Final = 0.1
+MOST_INVALIDATED: Final = 2
+"""Two accounts signed out in one request is no coincidence: walking on would sign out the rest of the pool."""
+FRESH_SECONDS: Final = 300.0
+"""A token so new that is refused was not refused for its age: the account rests."""
+
+
+class Phase(StrEnum):
+    """Where a turn stands."""
+
+    NEW = "new"
+    CHOOSING = "choosing"
+    RENEWING_FIRST = "renewing first"
+    """An account is chosen; its token is renewed before it is used."""
+    ASKING = "asking"
+    """An attempt is under way, and nothing of it has been delivered."""
+    RENEWING = "renewing"
+    """The account has refused its token."""
+    PAUSED = "paused"
+    STRIPPING = "stripping"
+    FAILED = "failed"
+    """An attempt has come to nothing, and its account has taken the consequences."""
+    GIVING_UP = "giving up"
+    DELIVERING = "delivering"
+    """The client gets this attempt's answer."""
+    REFUSED = "refused"
+    """The client gets the words with which upstream has refused."""
+    OVER = "over"
+
+
+HOLDING: Final = frozenset({Phase.RENEWING_FIRST, Phase.ASKING, Phase.DELIVERING})
+"""In these the turn has a lease that is to be given back."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What was tried for this request."""
+
+    attempts: int = 0
+    waited: float = 0.0
+    """Seconds that were waited for accounts that ask for patience."""
+    tried: frozenset[str] = frozenset()
+    renewed: frozenset[str] = frozenset()
+    """Accounts whose token was renewed: once for each."""
+    stripped: frozenset[str] = frozenset()
+    """Accounts for which something was left out of the request: once for each."""
+    invalidated: int = 0
+
+
+@dataclass(slots=True, kw_only=True)
+class TurnState:
+    """One request of the client. `began` is in epoch seconds."""
+
+    pool: Pool
+    ask: Ask
+    began: float
+    bound: bool = False
+    """It came on a WebSocket, which belongs to one account: another one means another socket."""
+    replayable: bool = True
+    """Whether the request can be sent a second time: its body was kept."""
+    phase: Phase = Phase.NEW
+    lease: Lease | None = None
+    """Of the account that was asked last."""
+    verdict: events.Verdict | None = None
+    """What the last attempt came to."""
+    log: DecisionLog = field(default_factory=DecisionLog)
+    tally: Tally = field(default_factory=Tally)
+
+    @property
+    def asked(self) -> Lease:
+        """The lease of the account that was asked last."""
+        assert self.lease is not None
+        return self.lease
+
+    @property
+    def last(self) -> Outcome:
+        """What the last attempt came to."""
+        assert self.verdict is not None
+        return self.verdict.outcome
+
+    def note(self, now: float) -> None:
+        """Keep what the last attempt came to."""
+        self.log.note(self.asked, self.last, now)
+        self.tally.invalidated += self.last.kind is Kind.TOKEN_INVALIDATED
+
+    def record(self, done: Done, now: float) -> Event:
+        """The decision record of the turn, with what became of it."""
+        event = self.log.record(self.ask, done, self.began, now)
+        return event if event.key in self.pool.seats else replace(event, key="")
+
+    def left(self, now: float) -> Lease | Exhausted:
+        """Who could still serve this request, without taking them."""
+        return self.pool.select(replace(self.ask, tried=self.tally.tried), now)
+
+    def others_left(self, now: float) -> bool:
+        return not isinstance(self.left(now), Exhausted)
+
+    def spent(self, now: float) -> bool:
+        """Whether this request has had its attempts, or its time."""
+        many = self.tally.attempts >= MOST_ATTEMPTS
+        return many or now - self.began > FIRST_BYTE_SECONDS or self.alarmed(now)
+
+    def alarmed(self, _: float) -> bool:
+        """Whether so many accounts were signed out that the request must end here."""
+        return self.tally.invalidated >= MOST_INVALIDATED
+
+    def on_socket(self, _: float) -> bool:
+        return self.bound
+
+    def kept(self, _: float) -> bool:
+        """Whether the request can be sent once more, whoever sends it: the client, on its next socket, too."""
+        return self.bound or self.replayable
+
+    def belongs_here(self, now: float) -> bool:
+        """Whether a turn on a socket is best served by the socket's account.
+
+        With nobody else left it is: what upstream says is truer than what we know. But for the pool's own rules.
+        """
+        lease, chosen = self.asked, self.pool.select(self.ask, now)
+        if isinstance(chosen, Exhausted):
+            return not chosen.rule
+        if chosen.key == lease.key:
+            return True
+        if not self.pool.can_serve(lease.key, self.ask, now):
+            return False
+        return not self.ask.thread or self.pool.tired(lease.key, now)  # a short rest is not worth a new connection
+
+    def token_is_due(self, now: float) -> bool:
+        """Whether the token is to be renewed before it is used; once per account and request."""
+        return self.asked.key not in self.tally.renewed and self.asked.wants_refresh(now)
+
+    def token_serves(self, now: float) -> bool:
+        """Whether the token that could not be renewed is still good."""
+        return not self.asked.expired(now)
+
+    def token_is_new(self, now: float) -> bool:
+        return now - self.asked.credentials.refreshed_at < FRESH_SECONDS
+
+    def may_renew(self, now: float) -> bool:
+        return self.replayable and self.asked.key not in self.tally.renewed and not self.spent(now)
+
+    def may_wait(self, now: float) -> bool:
+        """Whether a short wait is worth it: once in a while per account, and not for long."""
+        seconds = self.pause(now)
+        long = self.tally.waited + seconds > PACE_SECONDS or now + seconds - self.began > FIRST_BYTE_SECONDS
+        return self.kept(now) and not long and not self.spent(now) and self.pool.may_pace(self.asked, now)
+
+    def may_strip(self, now: float) -> bool:
+        return self.kept(now) and self.asked.key not in self.tally.stripped
+
+    def may_go_on(self, now: float) -> bool:
+        """Whether another account may be asked after this failure."""
+        rule = self.last.rule
+        if rule.action in {Action.DELIVER, Action.UNSEAL} or self.spent(now):
+            return False
+        if rule.blame is Blame.UPSTREAM and self.pool.storm.on(now):
+            return False  # asking more accounts would only add to it
+        return self.kept(now)
+
+    def about_account(self, now: float) -> bool:
+        """Whether the failure is the last account's own affair: it cannot serve any more, or refuses its login."""
+        return self.kept(now) and (self.last.rule.bars or self.last.rule.private)
+
+    def out_of_service(self, now: float) -> bool:
+        """Whether nobody has been asked, or the last account cannot serve any more."""
+        return self.verdict is None or (self.kept(now) and self.last.rule.bars)
+
+    def may_be_told(self, _: float) -> bool:
+        """Whether there are words of upstream's that the client may see."""
+        return isinstance(self.verdict, events.Failed) and self.verdict.words and not self.last.rule.private
+
+    def pause(self, now: float) -> float:
+        """Seconds until the account that asks for patience is to be asked again."""
+        return USUAL_PACE if self.last.until is None else max(self.last.until - now, SHORTEST_PACE)

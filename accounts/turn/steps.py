@@ -1,0 +1,85 @@
+"""What a turn's driver is told to do next: a closed set of values."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from accounts.choice.pool import Lease
+from accounts.choice.selection import Exhausted
+
+
+class Reason(StrEnum):
+    """Why the proxy answers itself."""
+
+    NOBODY_LEFT = "nobody_left"
+    """No account can serve: all are at a limit, rest, need their owner, or a rule of the pool keeps them."""
+    OTHERS_LEFT = "others_left"
+    """As many accounts were asked as one request may ask; asking again helps."""
+    SIGNED_OUT = "signed_out"
+    """Several accounts were signed out one after another: going on would cost the others their logins."""
+    UNREACHABLE = "unreachable"
+    """No account got an answer that the client may have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """Ask this account."""
+
+    lease: Lease
+
+
+@dataclass(frozen=True, slots=True)
+class Renew:
+    """Renew the account's token, then say Renewed or NotRenewed. `ahead`: it was not refused, it is only due."""
+
+    lease: Lease
+    ahead: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Wait so many seconds, then say Waited. In a WebSocket the client waits, and its turn here is over."""
+
+    lease: Lease
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Let the attempt go on: nobody else could do better."""
+
+
+@dataclass(frozen=True, slots=True)
+class StripAndRetry:
+    """Find out what can be left out of the request that this account cannot read, then say Stripped or
+    NothingStripped."""
+
+    lease: Lease
+
+
+@dataclass(frozen=True, slots=True)
+class HandOver:
+    """Have the client take its turn to a new WebSocket, which begins on the account that is best for it then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deliver:
+    """Give the client what upstream has said, and all that follows. `nobody`: why no other account was asked."""
+
+    nobody: Exhausted | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """Answer the client ourselves. `nobody`: why no account can serve. `detail` is for people, without secrets."""
+
+    reason: Reason
+    nobody: Exhausted | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """Nothing more is to be done for this turn."""
+
+
+Step = Attempt | Renew | Pause | Wait | StripAndRetry | HandOver | Deliver | Refuse | Finish

@@ -1,0 +1,49 @@
+"""What is told of a request while it is served: its flow's annotations, its decision record, a line for a failure."""
+
+from mitmproxy import http
+
+from accounts.choice.decision_record import Done
+from accounts.choice.outcomes import Outcome
+from accounts.choice.pool import Lease
+from accounts.choice.selection import Exhausted
+from accounts.turn.machine import Turn
+from addons.exchange.service import PoolService
+from addons.recording import turn_log
+from addons.recording.annotations import Trail
+
+
+class RequestLog:
+    """Of one request. `minor`: one whose success is not worth a decision record."""
+
+    def __init__(self, service: PoolService, turn: Turn, trail: Trail, *, minor: bool) -> None:
+        self.service = service
+        self.turn = turn
+        self.trail = trail
+        self.minor = minor
+        self.noted: turn_log.Noted = turn_log.unheard
+        """Told when the request is over."""
+        self.closed = False
+
+    def attempt_over(self, response: http.Response | None, body: bytes, *, delivered: bool) -> None:
+        """An attempt has come to its end; `response` and `body` are what it has brought."""
+        self.trail.follow(response, body, delivered=delivered)
+
+    def failed(self, lease: Lease, outcome: Outcome) -> None:
+        self.service.failed(lease.account, outcome)
+
+    def nobody(self, exhausted: Exhausted) -> None:
+        """No account can serve, or no other one."""
+        self.trail.nobody(exhausted.reasons)
+
+    def close(self, done: Done, ending: bytes) -> None:
+        """The request is over, once: its decision record is complete. `ending` is the event that says how a stream
+        ended."""
+        if self.closed:
+            return
+        self.closed = True
+        now = self.service.clock()
+        record = self.turn.record(done, now)
+        if not (self.minor and len(self.turn.log.attempts) == 1 and done is Done.DELIVERED):
+            self.service.decided(record)
+        self.trail.over(done, now)
+        self.noted(turn_log.Ended(record, ending))

@@ -1,0 +1,195 @@
+"""The table of a turn: everything that can happen has a row, every row can be reached, every way has an end."""
+
+from collections import Counter
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from accounts.choice.outcomes import Action, Kind, Outcome
+from accounts.choice.pool import Lease
+from accounts.choice.selection import Ask
+from accounts.turn import events, steps
+from accounts.turn.log import DecisionLog
+from accounts.turn.machine import TABLE, Illegal, Row, Turn, What
+from accounts.turn.moves import Result
+from accounts.turn.state import MOST_ATTEMPTS, PACE_SECONDS, Phase
+from tests.builders import NOW, credentials, key_of, lease_of, pool_of, rest, turn_on
+
+HOLDING = {Phase.RENEWING_FIRST, Phase.ASKING, Phase.DELIVERING}
+DRIVERS = {
+    Phase.NEW: (events.Begin,),
+    Phase.RENEWING_FIRST: (events.Renewed, events.NotRenewed),
+    Phase.ASKING: (events.AskedAgain, events.Failed, events.Silent, events.Answered, events.Ended),
+    Phase.RENEWING: (events.Renewed, events.NotRenewed),
+    Phase.PAUSED: (events.Waited,),
+    Phase.STRIPPING: (events.Stripped, events.NothingStripped),
+    Phase.DELIVERING: (events.AskedAgain, events.Ended),
+    Phase.REFUSED: (events.Ended,),
+    Phase.OVER: (),
+}
+"""What a driver may say in each phase in which it is asked; Left goes everywhere."""
+EVERY = tuple(events.Event.__args__)
+
+
+def made(kind: type[events.Event], outcome: Outcome, *, words: bool = True) -> events.Event:
+    if kind is events.Begin:
+        return events.Begin()
+    if kind is events.Renewed:
+        return events.Renewed(credentials("new"))
+    if kind is events.Failed:
+        return events.Failed(outcome, words=words)
+    if kind in {events.Silent, events.Ended, events.NotRenewed, events.Left}:
+        return kind(outcome)  # type: ignore[call-arg]
+    return kind()  # type: ignore[call-arg]
+
+
+# --- the table -------------------------------------------------------------------------------------------------------
+
+
+def test_every_phase_has_its_rows_and_nothing_else_is_in_the_table() -> None:
+    assert set(TABLE) == set(Phase)
+
+
+@pytest.mark.parametrize("phase", Phase)
+def test_whatever_can_happen_in_a_phase_has_a_row_that_always_holds_and_none_behind_it(phase: Phase) -> None:
+    whats = [what for what, *_ in TABLE[phase]]
+    for what in dict.fromkeys(whats):
+        rows = [when for each, when, *_ in TABLE[phase] if each is what]
+        assert rows[-1] == (), (phase, what)
+        assert all(rows[:-1]), (phase, what)
+        assert len(set(rows)) == len(rows), (phase, what)
+        first = whats.index(what)
+        assert whats[first : first + len(rows)] == [what] * len(rows), "the rows of a cell stand together"
+
+
+@pytest.mark.parametrize("phase", DRIVERS)
+def test_what_a_driver_says_is_what_has_rows(phase: Phase) -> None:
+    actions = set(Action) if events.Failed in DRIVERS[phase] else set()
+    told = (set(DRIVERS[phase]) - {events.Failed}) | actions | {events.Left}
+    assert {what for what, *_ in TABLE[phase]} == told
+
+
+@pytest.mark.parametrize("phase", Phase)
+def test_after_a_move_that_ends_in_a_result_the_next_phase_takes_it(phase: Phase) -> None:
+    """No phase is entered in which nobody asks anything and nothing goes on."""
+    silent = {each for each in Phase if each not in DRIVERS}
+    for what, _, _, after in TABLE[phase]:
+        if after in silent:
+            assert any(isinstance(each, Result) for each, *_ in TABLE[after]), (phase, what)
+
+
+@pytest.mark.parametrize("phase", DRIVERS)
+@pytest.mark.parametrize("kind", EVERY, ids=lambda each: each.__name__)
+def test_what_cannot_happen_is_refused_and_changes_nothing(phase: Phase, kind: type[events.Event]) -> None:
+    if kind in DRIVERS[phase] or kind is events.Left:
+        return
+    turn = turn_on("ab")
+    turn.phase = phase
+    if phase is not Phase.NEW:
+        turn.lease = lease_of(turn.pool, "a")
+    with pytest.raises(Illegal, match=f"{kind.__name__} .* {phase}"):
+        turn.next(made(kind, Outcome(kind=Kind.OK)), NOW)
+    assert (turn.phase, turn.verdict, turn.log) == (phase, None, DecisionLog())
+
+
+# --- all ways --------------------------------------------------------------------------------------------------------
+
+
+class Chance:
+    """Draws what happens, in the same order each time."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = Random(seed)
+
+    def one[T](self, *choices: T) -> T:
+        return self._random.choice(choices)
+
+    def event(self, turn: Turn) -> events.Event:
+        """One of the things that may happen now."""
+        can = [each for each in DRIVERS[turn.phase] if each is not events.AskedAgain or turn.bound]
+        kind = events.Left if self.one(*range(12)) == 0 else self.one(*can)
+        outcome = Outcome(kind=self.one(*Kind, *[Kind.TOKEN_INVALIDATED] * 5))
+        return made(kind, outcome, words=self.one(True, True, False))
+
+    def turn(self) -> Turn:
+        """A request on some pool."""
+        names = "abcdef"[: self.one(0, 1, 1, 2, 3, 4, 6)]
+        tokens = {
+            key_of(name): credentials(
+                name, expires_at=NOW + self.one(1.0, 10.0, 9000.0, 9000.0), refreshed_at=self.one(0.0, NOW)
+            )
+            for name in names
+        }
+        resting = {key_of(name): rest(900) for name in names if self.one(*range(5)) == 0}
+        pool = pool_of(*names, tokens=tokens, rests=resting)
+        if resting and len(resting) < len(names) and self.one(True, False):
+            somebody = pool.select(Ask(thread="t"), NOW)
+            if isinstance(somebody, Lease):
+                pool.report(somebody, Outcome(kind=Kind.OK), NOW)
+        ask = Ask(thread=self.one("", "t"))
+        return Noted(pool=pool, ask=ask, began=NOW, bound=self.one(True, False), replayable=self.one(True, True, False))
+
+    def begin(self, turn: Turn) -> events.Begin | events.Left:
+        if self.one(*range(20)) == 0:
+            return events.Left(Outcome(kind=Kind.CLIENT_GONE))
+        lease = turn.pool.lease_of(self.one(*turn.pool.seats), NOW) if turn.bound and turn.pool.seats else None
+        turn.bound = turn.bound and lease is not None
+        return events.Begin(lease)
+
+
+class Noted(Turn):
+    """Keeps which rows were taken."""
+
+    def row_for(self, phase: Phase, what: What, now: float) -> Row:
+        row = super().row_for(phase, what, now)
+        SEEN.add((phase, what, row.when))
+        return row
+
+
+SEEN: set[tuple[Phase, object, object]] = set()
+
+
+def walk(chance: Chance) -> None:
+    """Something happens until the turn is over; each time some time passes. What holds on every way is checked."""
+    turn, now, again, stripped = chance.turn(), NOW, 0, 0
+    pool, event = turn.pool, chance.begin(turn)
+    while True:
+        step = turn.next(event, now)
+        held = Counter({key: pool.in_flight(key) for key in pool.seats if pool.in_flight(key)})
+        assert sum(held.values()) == (turn.phase in HOLDING), (turn.phase, step, held)
+        assert turn.bound or not isinstance(step, steps.HandOver)
+        stripped += isinstance(step, steps.StripAndRetry)
+        if turn.phase is Phase.OVER:
+            break
+        event = chance.event(turn)
+        again += isinstance(event, events.AskedAgain | events.Silent)
+        if again > 3:
+            event = events.Left(Outcome(kind=Kind.CLIENT_GONE))
+        now += chance.one(0.0, 0.5, 20.0)
+    assert not held
+    assert turn.tally.attempts <= MOST_ATTEMPTS
+    assert len(turn.log.attempts) <= 2 * MOST_ATTEMPTS + stripped
+    assert stripped <= len(pool.seats)
+    assert turn.tally.waited <= PACE_SECONDS
+    assert isinstance(turn.next(events.Left(Outcome(kind=Kind.CLIENT_GONE)), NOW), steps.Finish)
+
+
+@given(seed=st.integers())
+@settings(max_examples=300, deadline=None)
+def test_every_way_ends_within_its_budget_with_each_lease_given_back_once(seed: int) -> None:
+    walk(Chance(seed))
+
+
+def test_every_row_can_be_reached() -> None:
+    """By some pool, some answers and some driver."""
+    for seed in range(6000):
+        walk(Chance(seed))
+    missing = [
+        (str(phase), getattr(what, "__name__", what), [each.__name__ for each in when])
+        for phase, rows in TABLE.items()
+        for what, when, *_ in rows
+        if (phase, what, when) not in SEEN
+    ]
+    assert missing == []
