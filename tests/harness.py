@@ -29,6 +29,8 @@ SCRIPT: Final = ROOT / "rotate.py"
 REDIRECT: Final = ROOT / "tests" / "redirect.py"
 PATIENCE: Final = 30.0
 """Seconds until a test gives up waiting for something that should happen at once."""
+START_SECONDS: Final = 60.0
+"""What a proxy gets to start, on a machine that is busy."""
 AGAIN: Final = 1.0
 """Seconds after which a proxy that is told to end once more takes it for a second time."""
 
@@ -124,7 +126,7 @@ class Proxy:
     @property
     def port(self) -> int:
         """Where it listens; waits until it does."""
-        return int(self.output.wait_for(_LISTENING, seconds=20)[1])
+        return int(self.output.wait_for(_LISTENING, seconds=START_SECONDS)[1])
 
     @property
     def url(self) -> str:
