@@ -45,7 +45,7 @@ def capture(tmp_path_factory: pytest.TempPathFactory, confdir: Path) -> Capture:
         }
         flags = [*options(rotate_head_timeout=5), "-w", str(file)]
         with Proxy(upstream, folder / "rotate", confdir, flags) as proxy:
-            proxy.output.wait_for("accounts from", seconds=20)
+            proxy.output.wait_for("accounts from", seconds=60)
             with http1(proxy) as client:
                 packed = zstandard.compress(ASK)
                 assert turn1(client, headers | {"content-encoding": "zstd"}, packed).completed

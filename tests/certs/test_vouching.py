@@ -95,7 +95,7 @@ def renewed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Renewed]:
     with StandIn() as upstream:
         fill(folder / "rotate", [upstream.add_account("acc-1")], folder)
         with Proxy(upstream, folder / "rotate", confdir) as before:
-            before.output.wait_for("codex-rotate: 1 accounts from", seconds=20)
+            before.output.wait_for("codex-rotate: 1 accounts from", seconds=60)
             visit(before, "chatgpt.com", before.ca_file)  # it reads its CA after it has said so
             done = ca.ensure(confdir, now)
             with Proxy(upstream, folder / "rotate", confdir) as after:

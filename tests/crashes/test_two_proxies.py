@@ -67,7 +67,7 @@ def shared(tmp_path: Path, confdir: Path) -> Iterator[Shared]:
         fill(home, accounts, tmp_path)
         proxies = [stack.enter_context(Proxy(upstream, home, confdir)) for _ in range(2)]
         for proxy in proxies:
-            proxy.output.wait_for(r"codex-rotate: \d+ accounts from", seconds=20)
+            proxy.output.wait_for(r"codex-rotate: \d+ accounts from", seconds=60)
         clients = (stack.enter_context(Http2(proxies[0])), stack.enter_context(Http2(proxies[1])))
         own = upstream.add_account("acc-own")
         yield Shared(upstream, home, tmp_path, own, accounts, clients)

@@ -65,7 +65,7 @@ def test_a_bound_client_needs_nothing_else(set_up: SetUp, transport: str, tmp_pa
 def test_a_bound_client_goes_on_after_a_renewal(set_up: SetUp, transport: str, confdir: Path):
     """It is not bound again: first its proxy still runs with the old key, then a new one has taken its port."""
     scene = set_up()
-    scene.proxy.output.wait_for("accounts from", seconds=20)
+    scene.proxy.output.wait_for("accounts from", seconds=60)
     file = bound(scene, confdir)
     block, port = file.read_bytes(), scene.proxy.port
     done = ca.renew(confdir, clock.now(), force=True)

@@ -52,7 +52,7 @@ class Trusting(Codex):
 def test_a_client_gets_through_to_proxies_from_before_and_after_a_renewal(set_up: SetUp, transport: str, confdir: Path):
     """One that starts after it, with the file that `env` names: the older proxy still signs with the old key."""
     scene = set_up()
-    scene.proxy.output.wait_for("accounts from", seconds=20)
+    scene.proxy.output.wait_for("accounts from", seconds=60)
     done = ca.renew(confdir, clock.now(), force=True)
     led = scene.codex
     with Proxy(scene.upstream, scene.proxy.home, confdir, scene.proxy.flags, env=scene.proxy.env) as newer:

@@ -35,7 +35,7 @@ def test_a_restart_in_the_middle_of_a_turn_is_not_noticed_and_not_paid_twice(set
     upstream, port = scene.upstream, scene.proxy.port
     upstream.fault("acc-1", Fault(FaultKind.STALL, after_output=True), times=1)
     running = scene.codex.start(SAY_HI)
-    assert upstream.wait_for(lambda: asking(scene.codex), seconds=20)
+    assert upstream.wait_for(lambda: asking(scene.codex), seconds=60)
     began = clock.monotonic()
     scene.proxy.process.send_signal(signal.SIGTERM)
     scene.proxy.output.wait_for("waiting for 1 turn to end")

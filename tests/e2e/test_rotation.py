@@ -106,7 +106,7 @@ def test_turns_under_way_are_not_disturbed_when_an_account_dies(set_up: SetUp, t
     upstream = scene.upstream
     upstream.fault("acc-1", Fault(FaultKind.STALL, after_output=True), times=1)
     running = scene.codex.start("the first thread")
-    upstream.wait_for(lambda: "acc-1" in asking(scene.codex), seconds=20)
+    upstream.wait_for(lambda: "acc-1" in asking(scene.codex), seconds=60)
     upstream.fault("acc-1", Fault(FaultKind.USAGE_LIMIT, resets_in=3600))
     assert unnoticed(scene.codex.run(SAY_HI), "Hello from acc-2.", transport)
     upstream.release()

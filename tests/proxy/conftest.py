@@ -15,7 +15,7 @@ from accounts.model import Affinity, Cooldown, Event, Standing
 from accounts.store.store import Store
 from config import clock
 from standin import ANY_ACCOUNT, Account, Fault, FaultKind, Pace, SeenRequest, StandIn
-from tests.harness import Proxy, eventually, options, put
+from tests.harness import START_SECONDS, Proxy, eventually, options, put
 from tests.proxy.clients import RESPONSES, Headers, http1, turn1
 
 LOADED = re.compile(r"codex-rotate: \d+ accounts from")
@@ -149,7 +149,7 @@ def open_bench(folder: Path, confdir: Path, flags: list[str], module: object = N
         own = upstream.add_account("acc-own")
         put(store, upstream.add_account("acc-0"), folder, 0)
         with Proxy(upstream, home, confdir, flags, scripts, env=env) as proxy:
-            proxy.output.wait_for(LOADED, seconds=20)  # it listens first; the tests change the pool at once
+            proxy.output.wait_for(LOADED, seconds=START_SECONDS)  # it listens first; the tests change the pool at once
             yield Bench(upstream, proxy, store, own, folder)
 
 

@@ -17,7 +17,7 @@ import pytest
 
 from accounts.store.store import AFFINITIES_KEPT, Store
 from standin import FaultKind, StandIn
-from tests.harness import Proxy, options, put
+from tests.harness import START_SECONDS, Proxy, options, put
 from tests.proxy.clients import Socket
 from tests.proxy.conftest import LOADED, Bench
 from tests.proxy.memory import SOAK, STATUS, WORD, Crowd, Fresh1, Kept1, Kept2, Served, Web, resident
@@ -69,7 +69,7 @@ def another(
         fill(store, put(store, account, folder, 0))
         upstream.answer_with("*", WORD)
         with tool(upstream, home, confdir, options(rotate_head_timeout=1, **settings), scripts) as proxy:
-            proxy.output.wait_for(LOADED, seconds=20)
+            proxy.output.wait_for(LOADED, seconds=START_SECONDS)
             yield Bench(upstream, proxy, store, own, folder, [account])
 
 

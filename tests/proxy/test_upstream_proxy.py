@@ -17,7 +17,7 @@ import pytest
 from accounts.store.store import Store
 from standin import FaultKind, StandIn
 from tests.corporate import Corporate, Trouble
-from tests.harness import PATIENCE, REDIRECT, Proxy, eventually, options, put
+from tests.harness import PATIENCE, REDIRECT, START_SECONDS, Proxy, eventually, options, put
 from tests.proxy.clients import ASK, CHATGPT, RECONNECT, RESPONSES, Got, Http2, Socket, http1, secure, tunnel, turn1
 from tests.proxy.conftest import LOADED, Bench
 
@@ -68,7 +68,7 @@ def place(
         proxy, store = stack.enter_context(
             started(folder, confdir, upstream, setting, CODEX_REFRESH_TOKEN_URL_OVERRIDE="")
         )
-        proxy.output.wait_for(LOADED, seconds=20)
+        proxy.output.wait_for(LOADED, seconds=START_SECONDS)
         yield Bench(upstream, proxy, store, own, folder), corporate
 
 
@@ -316,7 +316,7 @@ def test_the_password_is_in_nothing_that_is_shown_or_saved(tmp_path: Path, confd
     with Corporate(hosts, USER, PASSWORD) as corporate:
         flags = ("-v", "-w", str(flows), "-s", str(script), *options(flow_detail=4))
         with started(tmp_path, confdir, upstream, corporate.url(USER, ENCODED), *flags) as (proxy, _):
-            proxy.output.wait_for(LOADED, seconds=20)
+            proxy.output.wait_for(LOADED, seconds=START_SECONDS)
             own = headers(upstream)
             with http1(proxy) as client:
                 assert turn1(client, own).completed
@@ -343,7 +343,7 @@ def test_wrong_credentials_are_told(tmp_path: Path, confdir: Path, upstream: Sta
         Corporate({443: upstream.port}, USER, PASSWORD) as corporate,
         started(tmp_path, confdir, upstream, corporate.url(USER, "s3cret-wrong")) as (proxy, _),
     ):
-        proxy.output.wait_for(LOADED, seconds=20)
+        proxy.output.wait_for(LOADED, seconds=START_SECONDS)
         with http1(proxy) as client:
             answer = turn1(client, headers(upstream))
         assert answer.error["message"].endswith("(407), correct upstream_proxy")
@@ -354,7 +354,7 @@ def test_a_proxy_that_is_not_there_is_told(tmp_path: Path, confdir: Path, upstre
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     with started(tmp_path, confdir, upstream, f"http://127.0.0.1:{port}") as (proxy, _):
-        proxy.output.wait_for(LOADED, seconds=20)
+        proxy.output.wait_for(LOADED, seconds=START_SECONDS)
         with http1(proxy) as client:
             answer = turn1(client, headers(upstream))
     assert (answer.status, upstream.requests) == (502, ())
@@ -368,7 +368,7 @@ def test_an_https_proxy(tmp_path: Path, confdir: Path, upstream: StandIn):
         Corporate({443: upstream.port}, USER, PASSWORD, tls=context) as corporate,
         started(tmp_path, confdir, upstream, corporate.url(USER, ENCODED)) as (proxy, _),
     ):
-        proxy.output.wait_for(LOADED, seconds=20)
+        proxy.output.wait_for(LOADED, seconds=START_SECONDS)
         with http1(proxy) as client:
             assert turn1(client, headers(upstream)).completed
         trust = ssl.create_default_context(cafile=str(upstream.ca_file))
@@ -381,7 +381,7 @@ def test_the_same_proxy_as_mitmproxy_s_own_mode_is_no_conflict(tmp_path: Path, c
     with Corporate({443: upstream.port}, USER, PASSWORD) as corporate:
         mode = ("--mode", f"upstream:{corporate.url()}")
         with started(tmp_path, confdir, upstream, corporate.url(USER, ENCODED), *mode) as (proxy, _):
-            proxy.output.wait_for(LOADED, seconds=20)
+            proxy.output.wait_for(LOADED, seconds=START_SECONDS)
             port = proxy.output.wait_for(r"\(upstream mode\) listening at 127\.0\.0\.1:(\d+)")[1]
             trust = proxy.confdir / "mitmproxy-ca-cert.pem"
             context = ssl.create_default_context(cafile=str(trust))

@@ -144,7 +144,7 @@ def test_a_demo_that_is_told_to_end_leaves_nothing_behind(tmp_path: Path, number
         stderr=subprocess.STDOUT,
         text=True,
     )
-    assert eventually(lambda: list(temporary.rglob("mitmproxy-ca-cert.pem")), seconds=20)
+    assert eventually(lambda: list(temporary.rglob("mitmproxy-ca-cert.pem")), seconds=60)
     running.send_signal(number)
     said, _ = running.communicate(timeout=60)  # the pipe ends when the last program that holds it has
     assert running.returncode == 130

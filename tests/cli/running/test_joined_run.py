@@ -31,7 +31,7 @@ def proxy(tmp_path: Path) -> Iterator[Proxy]:
         fill(home, [upstream.add_account("acc-1")], tmp_path)
         ca.create(home / "ca", clock.now())
         with Proxy(upstream, home, home / "ca") as running:
-            assert eventually(lambda: proxies.running({"CODEX_ROTATE_HOME": str(home)}), seconds=20)
+            assert eventually(lambda: proxies.running({"CODEX_ROTATE_HOME": str(home)}), seconds=60)
             yield running
 
 

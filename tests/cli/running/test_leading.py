@@ -32,7 +32,7 @@ def started(home: Path, tmp_path: Path, confdir: Path, request: pytest.FixtureRe
     with StandIn() as upstream:
         fill(home, [upstream.add_account("acc-1")], tmp_path)
         with Proxy(upstream, home, confdir, options(**getattr(request, "param", {}))) as proxy:
-            assert eventually(lambda: proxies.running({"CODEX_ROTATE_HOME": str(home)}), seconds=20)
+            assert eventually(lambda: proxies.running({"CODEX_ROTATE_HOME": str(home)}), seconds=60)
             yield proxy
 
 
