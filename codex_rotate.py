@@ -1,7 +1,8 @@
 """Starts the companion CLI or the proxy, after making sure that the packages it is about to import are ours.
 
-The product is used inside other people's projects, where `config` or `accounts` are common names. This module's own
-name is unlikely to be taken, it imports the standard library only, and nothing happens before it is called.
+In the clone this is a module beside those packages; in an installation it is the package that holds them. The
+product is used inside other people's projects, where `config` or `accounts` are common names. This module's own name is
+unlikely to be taken, it imports the standard library only, and nothing happens before it is called.
 """
 
 import os

@@ -3,10 +3,12 @@
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+here = Path(__file__).resolve().parent
+sys.path.insert(0, str(here.parent if (here / "__init__.py").is_file() else here))  # in an installation: its package
 
 import codex_rotate
 
+sys.path.pop(0)
 codex_rotate.claim_names()
 
 from addons import addons

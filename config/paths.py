@@ -17,7 +17,9 @@ import platformdirs
 from config.errors import ConfigError
 
 PROGRAM: Final = Path(__file__).resolve().parent.parent
-"""The folder that holds this program: `rotate.py` and the packages."""
+"""The folder that holds this program: `rotate.py` and the packages. In an installation it is a package itself."""
+IMPORTED_FROM: Final = PROGRAM.parent if (PROGRAM / "__init__.py").is_file() else PROGRAM
+"""Where `codex_rotate` is found."""
 PRIVATE_FOLDER = 0o700
 PRIVATE_FILE = 0o600
 HOME: Final = "CODEX_ROTATE_HOME"

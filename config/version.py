@@ -17,7 +17,7 @@ def current(file: Path = CLONE) -> str:
 
 
 def _of_clone(file: Path) -> str | None:
-    """None for a folder that is not our clone: an installed package lies beside other people's files."""
+    """None for a folder that is not our clone, as an installation's is not."""
     try:
         project = tomllib.loads(file.read_text("utf-8")).get("project", {})
     except (OSError, ValueError):

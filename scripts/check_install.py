@@ -18,6 +18,7 @@ import socket
 import subprocess
 import sys
 import tomllib
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -37,6 +38,7 @@ WORK: Final = ROOT / "build" / "installs"
 UV: Final = str(Path(sys.executable).parent / "uv")
 INSTALL_SECONDS: Final = 600.0
 SECONDS: Final = 120.0
+PACKAGE: Final = "codex_rotate"
 SAID: Final = "Hello from acc-1."
 CLIENT: Final = "cli.demo.client"
 """Started under `run` with this clone's Python: like the official one it takes everything from its environment."""
@@ -74,6 +76,7 @@ def main(words: Sequence[str]) -> int:
     names = words or tuple(INSTALLS)
     try:
         wheel = build(WORK / "wheel")
+        tell(f"the wheel brings {', '.join(sorted(brought(wheel)))}")
         with ThreadPoolExecutor(len(names)) as threads:
             waiting = [threads.submit(install_and_try, name, wheel) for name in names]
         for each in waiting:
@@ -123,6 +126,15 @@ def build(folder: Path) -> Path:
     """The wheel."""
     uv("build", "--quiet", "--wheel", "--no-build-isolation", "--python", sys.executable, "--out-dir", str(folder))
     return next(folder.glob("*.whl"))
+
+
+def brought(wheel: Path) -> set[str]:
+    """The names that a wheel puts into site-packages. Raises Failed when one of them could be somebody else's."""
+    with zipfile.ZipFile(wheel) as archive:
+        names = {name.partition("/")[0] for name in archive.namelist()}
+    strange = {name for name in names if name != PACKAGE and not re.fullmatch(rf"{PACKAGE}-[\w.]+\.dist-info", name)}
+    require(names - strange >= {PACKAGE} and not strange, "the wheel's top-level names", ", ".join(sorted(names)))
+    return names
 
 
 def newest(folder: Path, wheel: Path) -> Installed:

@@ -5,6 +5,7 @@ That an installation works is tried by `make installs`; here it is about what el
 
 import http.server
 import threading
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -60,6 +61,19 @@ def test_a_registry_that_lacks_a_package_is_a_failure(
     said = capsys.readouterr().out
     assert "FAILED" in said
     assert "uv pip install" in said
+
+
+@pytest.mark.parametrize("more", ["cli/__init__.py", "config.py", "codex_rotate_tools/__init__.py"])
+def test_a_wheel_that_brings_more_than_its_package_is_refused(more: str, tmp_path: Path) -> None:
+    wheel = tmp_path / "codex_rotate-0.1.0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("codex_rotate/__init__.py", "")
+        archive.writestr("codex_rotate-0.1.0.dist-info/RECORD", "")
+    assert check_install.brought(wheel) == {"codex_rotate", "codex_rotate-0.1.0.dist-info"}
+    with zipfile.ZipFile(wheel, "a") as archive:
+        archive.writestr(more, "")
+    with pytest.raises(check_install.Failed, match=more.partition("/")[0]):
+        check_install.brought(wheel)
 
 
 def test_an_installation_that_does_not_start_is_told_with_its_words(tmp_path: Path) -> None:

@@ -18,12 +18,13 @@ import pytest
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 PROJECT: Final = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-SHIPPED: Final = tuple(PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["only-include"])
+SHIPPED: Final = (*PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["only-include"], "codex_rotate.py")
 BESIDE: Final = ("tests", "benchmarks", "scripts")
 """What only a clone has."""
 OWN: Final = {Path(name).stem for name in (*SHIPPED, *BESIDE)}
 
 NOT_DECLARED: Final = {
+    "hatchling": "scripts/wheel_hook.py: it is hatchling that runs it, as pyproject.toml says under build-system",
     "playwright": "scripts/pictures.py: whoever takes the pictures anew installs it; nothing else needs a browser",
 }
 """Modules that a clone imports and no extra brings, each with the reason."""

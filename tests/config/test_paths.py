@@ -25,6 +25,12 @@ def test_without_it_the_platform_says_where() -> None:
     assert paths.home({}).name == "codex-rotate"
 
 
+def test_the_program_of_a_clone_is_where_it_is_imported_from() -> None:
+    """In an installation the program is itself a package: tests/test_wheel.py."""
+    assert (paths.IMPORTED_FROM / "codex_rotate.py").is_file()
+    assert (paths.PROGRAM / "rotate.py").is_file()
+
+
 @pytest.mark.parametrize("chosen", ["pool", "./pool", "..", " ", "~nobody-of-that-name/pool"])
 def test_a_relative_home_is_refused(chosen: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It would be another pool in every folder. The message has the whole path that was probably meant."""

@@ -29,7 +29,10 @@ LISTEN: Final = "127.0.0.1:8118"
 EVERYTHING: Final = ".*"
 """For mitmproxy's `allow_hosts`."""
 RESTART: Final = "Restart clients that run already: they do not know it."
-_START: Final = "import sys; sys.path.insert(0, {root!r}); import codex_rotate; codex_rotate.proxy({tool!r}, {look!r})"
+_START: Final = (
+    "import sys; sys.path.insert(0, {root!r}); import codex_rotate; sys.path.pop(0); "
+    "codex_rotate.proxy({tool!r}, {look!r})"
+)
 """By this interpreter: what is on the PATH may be another installation's."""
 
 
@@ -244,7 +247,7 @@ def command(host: str, port: int, confdir: Path, *, web: bool, look: str = "") -
 
 def start(tool: str, look: str = "") -> list[str]:
     """Our mitmdump or mitmweb, without arguments."""
-    return [sys.executable, "-c", _START.format(root=str(paths.PROGRAM), tool=tool, look=look)]
+    return [sys.executable, "-c", _START.format(root=str(paths.IMPORTED_FROM), tool=tool, look=look)]
 
 
 def ended(code: int, address: str, certificate: Path) -> Result:
