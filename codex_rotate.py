@@ -79,9 +79,9 @@ def proxy(tool: str, look: str = "") -> None:
 
     if hasattr(signal, "pthread_sigmask"):  # a thread that starts us may have kept every signal from itself
         signal.pthread_sigmask(signal.SIG_UNBLOCK, signal.valid_signals())
-    from addons.attempts import hook_index
+    from addons import masters
 
-    hook_index.TOOLS[tool](look)
+    masters.TOOLS[tool](look)
 
 
 def _place(name: str) -> "Path | None":

@@ -21,6 +21,8 @@ MEANINGS: Final[Mapping[str, str]] = {
     "0: all.",
     "rotate_capture_limit": "How many bytes of an answer that streams past are kept in its flow, to be looked at or "
     "saved; 0: none.",
+    "rotate_hook_index": "Call a hook of those addons only that have it, and make messages without a check of their "
+    "types: less CPU. false leaves mitmproxy as it is. Looked at when the proxy starts.",
 }
 CHOICES: Final = {"rotate_transport": ("auto", "sse")}
 
@@ -35,6 +37,7 @@ class Chosen:
     rotate_head_timeout: int = 45
     rotate_keep_flows: int = 2000
     rotate_capture_limit: int = 2 * 1024 * 1024
+    rotate_hook_index: bool = True
 
     watched: bool = True
     """Whether anybody can see headers and bodies of flows."""

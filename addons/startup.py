@@ -76,7 +76,7 @@ class Startup:
             if wrong := options.wrong_choice(ctx.options):
                 raise UsageError(wrong)
             selftest.check(ctx.options)
-            hook_check.check(ctx.master)
+            hook_check.choose_manager(ctx.master, indexed=self.chosen.rotate_hook_index)
             self.service = PoolService(paths.pool_file(), clock.now, settings=settings.load())
             if not len(self.service.pool):
                 raise NoAccounts

@@ -1,9 +1,10 @@
-"""Checks, in the master that was started, that mitmproxy calls every hook of ours.
+"""Sees to it, in the master that was started, that every hook of ours is called.
 
 A hook that is never called fails in silence: clients that are not counted, credentials that are not swapped. Which
 functions are called depends on how the proxy was started (docs/mitmproxy.md section 4), so it is asked there.
 """
 
+import logging
 from collections.abc import Iterable
 from typing import Final
 
@@ -14,6 +15,9 @@ from mitmproxy.master import Master
 
 from accounts.errors import RotateError
 from addons.attempts import hook_index
+from addons.attempts.typechecks import skip_message_typechecks
+
+logger = logging.getLogger(__name__)
 
 HOOKS: Final = frozenset(
     {
@@ -40,6 +44,10 @@ HOOKS: Final = frozenset(
     }
 )
 """Those that our addons have."""
+INDEXED: Final = (
+    "hooks reach only the addons that have them, and messages are made without checks of their types: less CPU. `--set "
+    "rotate_hook_index=false` leaves mitmproxy as it is."
+)
 PACKAGE: Final = __name__.partition(".")[0]
 
 
@@ -52,6 +60,41 @@ class HookNotCalled(RotateError):
             "handled as they must be. Start the proxy with `codex-rotate serve`, without other scripts; if that says "
             "the same, install a mitmproxy that this release supports."
         )
+
+
+class NotTheSame(Exception):
+    """The index does not call whom mitmproxy would."""
+
+
+def choose_manager(master: Master, *, indexed: bool) -> None:
+    """Have hooks called by the index, if that is wanted and sound, else as mitmproxy does. Raises HookNotCalled when
+    some of ours are not called either way."""
+    if indexed:
+        try:
+            installed = _install(master)
+        except Exception as e:  # noqa: BLE001 - what spares work is no reason not to start
+            logger.warning(
+                "codex-rotate: the index of hooks does not work with mitmproxy %s (%s), so mitmproxy calls them in its "
+                "own way, which takes more CPU.",
+                version.VERSION,
+                str(e) or type(e).__name__,
+            )
+        else:
+            if installed:
+                logger.info("codex-rotate: %s", INDEXED)
+            return
+    hook_index.remove_hook_index(master)
+    check(master)
+
+
+def _install(master: Master) -> bool:
+    """Whether it was not there before. Raises whatever is wrong with it."""
+    installed = hook_index.install_hook_index(master)
+    if found := hook_index.differences(master.addons):
+        raise NotTheSame(f"{', '.join(found)} would reach others")
+    check(master)
+    skip_message_typechecks()
+    return installed
 
 
 def check(master: Master) -> None:

@@ -40,6 +40,7 @@ def broken(*_, **__):
 
 def running():
     {statement}
+    print("broken by now", flush=True)
 """
 
 type Break = Callable[[str], Bench]
@@ -57,6 +58,7 @@ def broken(tmp_path: Path, confdir: Path) -> Iterator[Break]:
             script = tmp_path / "break.py"
             script.write_text(BREAK.format(statement=statement))
             proxy = stack.enter_context(Proxy(upstream, tmp_path / "rotate", confdir, options(), [script]))
+            proxy.output.wait_for("broken by now", seconds=20)  # an error before that ends mitmproxy
             store = stack.enter_context(Store(tmp_path / "rotate" / "pool.db"))
             return Bench(upstream, proxy, store, own, tmp_path, accounts=[account])
 

@@ -1,9 +1,7 @@
 """Hooks reach whom they reach in mitmproxy, in the same order; only who has nothing to do with one is not asked."""
 
 import asyncio
-import gc
-import weakref
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,13 +9,14 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mitmproxy import http
+from mitmproxy.addonmanager import AddonManager
 from mitmproxy.exceptions import AddonHalt
 from mitmproxy.hooks import Hook, all_hooks
 from mitmproxy.log import AddLogHook, LogEntry
 from mitmproxy.master import Master
 from mitmproxy.options import Options
 from mitmproxy.test import tflow
+from mitmproxy.tools.dump import DumpMaster
 
 from addons.attempts import hook_index
 
@@ -76,7 +75,7 @@ async def bare(*, less: bool) -> AsyncIterator[Master]:
     """A master without addons."""
     master = Master(Options())
     if less:
-        hook_index.ask_less(master)
+        hook_index.install_hook_index(master)
     try:
         yield master
     finally:
@@ -138,7 +137,7 @@ async def test_what_an_addon_raises_is_logged_as_ever(master: Master, caplog: py
     assert "Addon error: broken by a test" in caplog.text
 
 
-async def test_what_only_has_the_name_of_a_hook_keeps_nobody_else_from_beinghaving(
+async def test_what_only_has_the_name_of_a_hook_keeps_nobody_else_from_being_asked(
     master: Master, caplog: pytest.LogCaptureFixture
 ) -> None:
     log: list[str] = []
@@ -177,42 +176,76 @@ async def test_changes_of_options_reach_addons_as_before(master: Master) -> None
     assert changes == [{"confdir"}]
 
 
-async def test_ours_are_mitmproxy_s_masters_with_all_their_addons() -> None:
-    ours, theirs = hook_index.Dump(Options()), hook_index.DumpMaster(Options())
-    assert isinstance(ours.addons, hook_index.Asked)
-    assert set(ours.addons.lookup) == set(theirs.addons.lookup)
-    await ours.done()
+async def test_it_can_be_taken_out_again(master: Master) -> None:
+    log: list[str] = []
+    changes: list[set[str]] = []
+    logged = Logged(Plan({REQUEST: "notes"}), "first", log)
+    logged.configure = changes.append  # type: ignore[attr-defined]
+    master.addons.add(logged)
+    assert not hook_index.install_hook_index(master)
+    hook_index.remove_hook_index(master)
+    assert type(master.addons) is AddonManager
+    await master.addons.trigger_event(hook(REQUEST))
+    master.options.update(confdir="/elsewhere")
+    assert (log, changes) == (["first request"], [{"confdir"}])
+
+
+async def test_it_is_put_in_while_a_hook_is_being_called() -> None:
+    """As by our addon in a master that others have started: who comes behind it is called once, and then as ever."""
+    log: list[str] = []
+
+    class Installs:
+        def running(self) -> None:
+            log.append("installs")
+            assert hook_index.install_hook_index(master)
+            master.addons.add(Logged(Plan({"running": "notes"}), "added", log))
+
+    async with bare(less=False) as master:
+        first, last = (Logged(Plan({"running": "notes", REQUEST: "notes"}), name, log) for name in ("first", "last"))
+        for each in (first, last):
+            each.running = lambda name=each.name: log.append(name)  # type: ignore[attr-defined]
+        master.addons.add(first, Installs(), last)
+        await master.running()
+        assert log[:3] == ["first", "installs", "last"]
+        await master.addons.trigger_event(hook(REQUEST))
+        assert log[-2:] == ["first request", "last request"]
+        assert hook_index.differences(master.addons) == []
+
+
+async def test_a_manager_that_calls_others_is_seen(master: Master) -> None:
+    """Whom it leaves out, and whom it calls in another order."""
+
+    class Turned(hook_index.IndexedAddonManager):
+        def having(self, event: Hook) -> list[list[Callable[..., Any]]]:
+            found = super().having(event)
+            return found[::-1] if event.name == REQUEST else found[1:] if event.name == RESPONSE else found
+
+    turned = Turned(master)
+    turned.add(*(Logged(Plan({REQUEST: "notes", RESPONSE: "notes", "error": "notes"}), name, []) for name in "ab"))
+    assert hook_index.differences(turned) == [REQUEST, RESPONSE]
+
+
+async def test_mitmproxy_s_own_manager_calls_everybody_who_has_a_hook() -> None:
+    """With all of its addons: what the index is compared with is what mitmproxy does."""
+    theirs = DumpMaster(Options())
+    assert hook_index.differences(theirs.addons) == []
     await theirs.done()
 
 
-class Caller:
-    """Somebody whose frame makes a message."""
+async def test_an_update_is_looked_for_once_and_not_in_every_addon_each_time(master: Master) -> None:
+    """That is what it is for: hooks that few addons have."""
+    looked: list[str] = []
 
-    def make(self) -> http.Request:
-        return http.Request(
-            "chatgpt.com", 443, b"POST", b"https", b"", b"/", b"HTTP/1.1", http.Headers(), b"x", None, 0.0, None
-        )
+    class Counting:
+        def __init__(self, name: str) -> None:
+            self.name = name
 
+        def __getattr__(self, name: str) -> Any:
+            if name == REQUEST:
+                looked.append(self.name)
+            raise AttributeError(name)
 
-@pytest.fixture
-def uncollected() -> Iterator[None]:
-    gc.disable()
-    yield
-    gc.enable()
-
-
-def stays() -> bool:
-    """Whether somebody who has made a message is still there."""
-    caller = Caller()
-    caller.make()
-    seen = weakref.ref(caller)
-    del caller
-    return seen() is not None
-
-
-@pytest.mark.usefixtures("uncollected")
-def test_who_makes_a_message_goes_without_the_garbage_collector(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert stays(), "mitmproxy has mended it: we need not"
-    monkeypatch.setattr(http.MessageData, "__post_init__", http.MessageData.__post_init__)  # undone at the end
-    hook_index.spare_checks()
-    assert not stays()
+    master.addons.add(*(Counting(name) for name in "abc"))
+    for _ in range(5):
+        await master.addons.trigger_event(hook(REQUEST))
+    assert looked == ["a", "b", "c"]
