@@ -11,12 +11,12 @@ import math
 import os
 import signal
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 from mitmproxy import connection, ctx, http, tls
 from mitmproxy.utils import asyncio_utils
 
-from addons.attempts import connections as attempts_connections
+from addons.attempts.client_connections import ClientConnections, go_away
 from addons.discovery import Presence
 from addons.exchange.passthrough import Passthrough
 from addons.exchange.pooled import PooledRequest
@@ -110,7 +110,7 @@ class Draining:
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         if self.task is not None:
-            attempts_connections.go_away(flow.client_conn)
+            go_away(flow.client_conn)
 
     def responseheaders(self, flow: http.HTTPFlow) -> None:
         response = flow.response
@@ -192,29 +192,20 @@ class Draining:
         """Close what was idle at the last look too: what has just become so may still have bytes to send."""
         idle = self.running_now.idle
         for each in before & idle:
-            _close(each)
+            _connections().close(each)
         return idle - before
 
     async def _say_goodbye(self) -> None:
         for each in self.running_now.idle:
-            _close(each)
+            _connections().close(each)
         for _ in range(FAREWELL_LOOKS):
             if not self.running_now.idle:
                 return
             await asyncio.sleep(LOOK_SECONDS / 10)
 
 
-def _connections() -> dict[str, Any]:
-    connections: dict[str, Any] = ctx.master.addons.get("proxyserver").connections
-    return connections
-
-
-def _close(client_id: str) -> None:
-    """As mitmproxy closes a connection that is idle for too long: what was written still leaves."""
-    handler = _connections().get(client_id)
-    transport = handler.transports.get(handler.client) if handler is not None else None
-    if transport is not None and transport.handler is not None:
-        transport.handler.cancel("the proxy ends")
+def _connections() -> ClientConnections:
+    return ClientConnections(ctx.master.addons.get("proxyserver"))
 
 
 def _counted(turns: int, being: str | None = None) -> str:

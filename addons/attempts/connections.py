@@ -11,7 +11,6 @@ import weakref
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
-from hyperframe.frame import GoAwayFrame
 from mitmproxy import http
 from mitmproxy.connection import Client, Connection, ConnectionState, Server
 from mitmproxy.proxy import commands, events, layer
@@ -24,8 +23,6 @@ from config.network import outbound
 
 TUNNEL_SECONDS: Final = 10.0
 """How long at most another proxy gets to connect us; a WebSocket's client gives up at 15."""
-MOST_STREAM_ID: Final = 2**31 - 1
-"""Of HTTP/2. As the last one that is served it means: all."""
 _REFUSED: Final = re.compile(r"refused HTTP CONNECT request: (\d{3})")
 
 
@@ -163,15 +160,9 @@ def know(http_layer: h.HttpLayer) -> None:
     _NEWEST[http_layer.context.client] = weakref.ref(http_layer)
 
 
-def go_away(client: Connection) -> None:
-    """Ask a client to make its next request on another connection. What it has asked already is served.
-
-    HTTP/2 only. The frame leaves with whatever is written next. h2 itself would close the connection for us too.
-    """
-    http_layer = _NEWEST[client]() if client in _NEWEST else None
-    http2 = getattr(http_layer.connections.get(client), "h2_conn", None) if http_layer is not None else None
-    if http2 is not None:
-        http2._data_to_send += GoAwayFrame(stream_id=0, last_stream_id=MOST_STREAM_ID).serialize()  # noqa: SLF001
+def newest_layer(client: Connection) -> h.HttpLayer | None:
+    """The layer that was last told to `know`, while it is there."""
+    return _NEWEST[client]() if client in _NEWEST else None
 
 
 _WAYS: Final[weakref.WeakKeyDictionary[h.HttpLayer, outbound.Way]] = weakref.WeakKeyDictionary()

@@ -5,9 +5,13 @@ somebody's tokens. `Rehearsal` is also what the tests of `attempts.py` are writt
 """
 
 from collections import defaultdict, deque
-from typing import Final
+from collections.abc import Iterator
+from typing import Any, Final
 
+from h2.connection import H2Connection
+from hyperframe.frame import DataFrame, Frame, GoAwayFrame
 from mitmproxy import http, version
+from mitmproxy.addons.proxyserver import Proxyserver
 from mitmproxy.connection import Client, Connection, ConnectionState, Server
 from mitmproxy.options import Options
 from mitmproxy.proxy import commands, events
@@ -15,12 +19,13 @@ from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layer import NextLayerHook
 from mitmproxy.proxy.layers.http import HttpLayer, HTTPMode
 from mitmproxy.proxy.mode_specs import UpstreamMode
+from mitmproxy.proxy.server import ConnectionHandler, ConnectionIO
 from wsproto import ConnectionType
 from wsproto.connection import Connection as Wire
 from wsproto.events import TextMessage
 
 from accounts.errors import RotateError
-from addons.attempts import connections, stream
+from addons.attempts import client_connections, connections, stream
 from addons.attempts.local_websocket import accepting
 from addons.attempts.protocol import Accept, Answer, Exchange, Loss, Send, Signal, Step
 from config.network.outbound import Way
@@ -48,6 +53,8 @@ class Rehearsal:
     With `through` the client's layer is the one of an explicit proxy, led through another proxy.
     """
 
+    client_alpn: bytes | None = None
+
     def __init__(
         self,
         options: Options,
@@ -58,6 +65,7 @@ class Rehearsal:
         self.client = Client(
             peername=("client", 1), sockname=("proxy", 2), timestamp_start=0, state=ConnectionState.OPEN
         )
+        self.client.alpn = self.client_alpn
         context = Context(self.client, options)
         if through is None:
             context.server.address = ("upstream.test", 80)
@@ -118,6 +126,12 @@ class Rehearsal:
         elif isinstance(command, commands.RequestWakeup):
             self.wakeups.append(command)
         return []
+
+
+class Http2Rehearsal(Rehearsal):
+    """The same with a client that speaks HTTP/2."""
+
+    client_alpn = b"h2"
 
 
 class Script:
@@ -206,6 +220,7 @@ UPGRADE_HEADERS: Final = (
     (b"Sec-WebSocket-Key", b"dGhlIHNhbXBsZSBub25jZQ=="),
 )
 UPGRADE: Final = b"GET / HTTP/1.1\r\n" + b"".join(b"%b: %b\r\n" % pair for pair in UPGRADE_HEADERS) + b"\r\n"
+HTTP2_ASK: Final = ((":method", "POST"), (":scheme", "http"), (":authority", "upstream.test"), (":path", "/"))
 ASK: Final = b"POST / HTTP/1.1\r\nHost: upstream.test\r\nContent-Length: 4\r\n\r\nbody"
 LIMITED: Final = b"HTTP/1.1 429 Too Many Requests\r\nContent-Length: 7\r\n\r\nlimited"
 FINE: Final = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfine"
@@ -219,9 +234,11 @@ THROUGH: Final = UpstreamMode.parse("upstream:http://proxy.test:3128")
 
 
 def check(options: Options) -> None:
-    """Raises Incompatible when attempts or sockets of our own do not work."""
+    """Raises Incompatible when attempts or sockets of our own do not work, or clients' connections cannot be ended."""
     _check_attempts(options)
     _check_socket(options)
+    _check_go_away(options)
+    _check_closing(options)
 
 
 def _check_attempts(options: Options) -> None:
@@ -256,6 +273,71 @@ def _check_socket(options: Options) -> None:
         raise Incompatible(f"a socket of our own said {said[:40]!r}")
     if rehearsal.servers:
         raise Incompatible("a socket of our own opened a connection")
+
+
+def _check_go_away(options: Options) -> None:
+    """A client that speaks HTTP/2 is told to go elsewhere, and is served what it has asked and still asks."""
+    try:
+        rehearsal = Http2Rehearsal(options, None)
+        client = H2Connection()
+        client.initiate_connection()
+        for stream_id, key in ((1, "first"), (3, "second")):
+            rehearsal.exchange = Script(key)
+            client.send_headers(stream_id, HTTP2_ASK, end_stream=True)
+            rehearsal.says(rehearsal.client, client.data_to_send())
+            client_connections.go_away(rehearsal.client)
+            rehearsal.says(rehearsal.servers[-1], FINE)
+        said = list(_frames(rehearsal.sent[rehearsal.client]))
+    except Exception as e:
+        raise Incompatible(f"{type(e).__name__}: {e}") from e
+    # h2 itself takes nothing any more once it has read a GOAWAY, so frames are read here
+    told = {frame.last_stream_id for frame in said if isinstance(frame, GoAwayFrame)}
+    served = [frame.stream_id for frame in said if isinstance(frame, DataFrame) and frame.data == b"fine"]
+    if told != {client_connections.MOST_STREAM_ID} or served != [1, 3]:
+        raise Incompatible(f"a client that was to go elsewhere was told {told} and served {served}")
+
+
+def _frames(data: bytes) -> Iterator[Frame]:
+    """Of HTTP/2."""
+    rest = memoryview(data)
+    while rest:
+        frame, length = Frame.parse_frame_header(rest[:9])
+        frame.parse_body(rest[9 : 9 + length])
+        yield frame
+        rest = rest[9 + length :]
+
+
+class _Handler(ConnectionHandler):
+    """A client's connection, without a socket."""
+
+    async def handle_hook(self, hook: commands.StartHook) -> None:
+        """Nobody is asked."""
+
+
+class _Task:
+    """What a connection's task would be, as far as it can be ended."""
+
+    cancelled = False
+
+    def cancel(self, _: str) -> None:
+        self.cancelled = True
+
+
+def _check_closing(options: Options) -> None:
+    """A connection that mitmproxy lists is found, and its task can be ended."""
+    try:
+        proxyserver, task = Proxyserver(), _Task()
+        client = Client(peername=("client", 1), sockname=("proxy", 2), timestamp_start=0, state=ConnectionState.OPEN)
+        handler: Any = _Handler(Context(client, options))
+        handler.transports[client] = ConnectionIO(handler=task)  # type: ignore[arg-type]
+        with proxyserver.register_connection(client.id, handler):
+            listed = client_connections.ClientConnections(proxyserver)
+            there = list(listed)
+            listed.close(client.id)
+    except Exception as e:
+        raise Incompatible(f"{type(e).__name__}: {e}") from e
+    if not (task.cancelled and there == [client.id]):
+        raise Incompatible("connections of clients cannot be ended")
 
 
 def check_tunnel(options: Options) -> None:

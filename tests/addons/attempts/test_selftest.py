@@ -1,11 +1,13 @@
 """The check that is made before the proxy starts."""
 
 import re
+import types
 
 import pytest
 from mitmproxy import hooks
 from mitmproxy.addons.proxyserver import Proxyserver
 from mitmproxy.proxy.layers.http import HttpLayer, HttpStream
+from mitmproxy.proxy.layers.http._http2 import Http2Server
 from mitmproxy.test import taddons
 
 from addons.attempts import selftest
@@ -36,7 +38,35 @@ def without_websocket_hooks(monkeypatch):
     monkeypatch.delitem(hooks.all_hooks, "websocket_message")
 
 
-@pytest.mark.parametrize("move", [without_check_killed, without_passthrough, without_websocket_hooks])
+def without_h2_s_buffer(monkeypatch):
+    """What is written to it never leaves."""
+    monkeypatch.setattr(Http2Server, "h2_conn", property(lambda _: None, lambda *_: None), raising=False)
+
+
+def with_a_farewell_that_never_leaves(monkeypatch):
+    monkeypatch.setattr(selftest.client_connections, "go_away", lambda _: None)
+
+
+def without_a_list_of_connections(monkeypatch):
+    monkeypatch.setattr(Proxyserver, "connections", property(lambda _: {}, lambda *_: None), raising=False)
+
+
+def with_tasks_elsewhere(monkeypatch):
+    monkeypatch.setattr(selftest, "ConnectionIO", lambda handler: types.SimpleNamespace(task=handler))
+
+
+@pytest.mark.parametrize(
+    "move",
+    [
+        without_check_killed,
+        without_passthrough,
+        without_websocket_hooks,
+        without_h2_s_buffer,
+        with_a_farewell_that_never_leaves,
+        without_a_list_of_connections,
+        with_tasks_elsewhere,
+    ],
+)
 def test_a_mitmproxy_that_moved_something_is_refused_by_name(monkeypatch, move):
     move(monkeypatch)
     with (
