@@ -148,10 +148,10 @@ class Clients:
         before, guest.decided = guest.decided, None  # until it is known
         service = self.startup.opened()
         if service.client_keys or before is None:
-            service.sync()  # a key may have been taken back, or the first one been made
+            service.sync(at_once=True)  # a key may have been taken back, or the first one been made
         guest.decided = self._admitted(guest)
         if isinstance(guest.decided, Refused):
-            service.sync()  # the key may be quite new
+            service.sync(at_once=True)  # the key may be quite new
             guest.decided = self._admitted(guest)
         if isinstance(guest.decided, Refused) and guest.decided != before:
             self._tell(guest.decided)

@@ -71,7 +71,7 @@ class Palette:
     def _service(self) -> PoolService:
         if self.startup.service is None:
             raise exceptions.CommandError("codex-rotate: the pool is not open.")
-        self.startup.service.sync()
+        self.startup.service.sync(at_once=True)
         return self.startup.service
 
     def _named(self, name: str) -> Account:

@@ -5,6 +5,7 @@ write is one transaction that touches only its own rows, and its Future carries 
 transaction leaves a row in `change`, by which other openers of the file notice it.
 """
 
+import math
 import os
 import sqlite3
 import threading
@@ -48,6 +49,7 @@ class Store:
         self._news: list[Event] = []
         self._recorded: Future[None] | None = None
         self._tokens = StoredTokens()
+        self._looked = -math.inf
         with schema.explained(path), ExitStack() as undo:
             self._reader = undo.enter_context(closing(schema.connect(path, "ro", own_thread=False)))
             self._data_version = self._read_data_version()
@@ -134,8 +136,14 @@ class Store:
         """Everything that was ever counted."""
         return {row["name"]: row["value"] for row in self._read("SELECT name, value FROM counter ORDER BY name")}
 
-    def changed_by_others(self) -> bool:
-        """Whether another opener of the file has written since the last call, or since opening. Cheap when not."""
+    def changed_by_others(self, now: float = 0.0, *, within: float = 0.0) -> bool:
+        """Whether another opener of the file has written since the last look, or since opening. Cheap when not.
+
+        When the last look was less than `within` seconds before `now`, there is none, and the answer is no.
+        """
+        if 0 <= now - self._looked < within:
+            return False
+        self._looked = now
         with self._reading, schema.explained(self.path):
             version = self._read_data_version()
             if version == self._data_version:

@@ -35,6 +35,8 @@ logger = logging.getLogger(__name__)
 
 RECORD_SECONDS: Final = 0.2
 """So late at most a decision is in the history."""
+LOOK_SECONDS: Final = 0.05
+"""How often requests look whether somebody else has changed the pool."""
 PATIENCE: Final = 10.0
 """Seconds a request waits for a new token before it goes to another account; a WebSocket's client gives up at 15."""
 
@@ -69,11 +71,12 @@ class PoolService:
         self._refresher.close()
         self.store.close()
 
-    def sync(self) -> None:
-        """Take in what the CLI or another proxy has changed. Costs one pragma when nobody has."""
+    def sync(self, *, at_once: bool = False) -> None:
+        """Take in what the CLI or another proxy has changed. Costs one pragma when nobody has: at most one each
+        LOOK_SECONDS, unless what has changed has to be known at once."""
         if self._refresher.unsaved:
             self._refresher.save_again()
-        elif self.store.changed_by_others():
+        elif self.store.changed_by_others(self.clock(), within=0.0 if at_once else LOOK_SECONDS):
             self.reload()
 
     def decided(self, record: Event) -> None:

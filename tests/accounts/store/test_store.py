@@ -298,6 +298,29 @@ def test_two_openers_see_each_others_changes_once(path: Path) -> None:
         assert (one.changed_by_others(), two.changed_by_others()) == (False, False)
 
 
+def test_who_looks_often_looks_once_in_a_while(path: Path) -> None:
+    """A change is missed by no look that is made; an earlier time than the last one is a clock that was set."""
+    with Store(path) as one, Store(path) as two:
+        assert one.changed_by_others(100.0, within=0.05) is False
+        put(two, "a")
+        assert one.changed_by_others(100.04, within=0.05) is False
+        assert one.changed_by_others(100.06, within=0.05) is True
+        put(two, "b")
+        assert one.changed_by_others(100.07) is True
+        put(two, "c")
+        assert one.changed_by_others(100.08, within=0.05) is False
+        assert one.changed_by_others(90.0, within=0.05) is True
+
+
+def test_looks_between_changes_are_one_question_each(path: Path) -> None:
+    asked: list[str] = []
+    with Store(path) as one:
+        one._reader.set_trace_callback(asked.append)
+        for look in range(100):
+            one.changed_by_others(100.0 + look / 1000, within=0.05)
+    assert asked == ["PRAGMA data_version"] * 2
+
+
 def test_changes_before_opening_do_not_count(path: Path) -> None:
     """Whoever opens reads everything anyway."""
     with Store(path) as one:

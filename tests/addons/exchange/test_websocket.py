@@ -263,7 +263,7 @@ def test_a_failed_response_says_itself_when_to_ask_again(turn: PooledSocket) -> 
 
 def test_when_all_are_at_their_limits_the_soonest_reset_is_told(turn: PooledSocket) -> None:
     rest(turn.service, B, seconds=300)
-    turn.service.sync()
+    turn.service.sync(at_once=True)
     instead = turn.from_server(LIMIT)
     assert instead is not None
     told = json.loads(instead)
@@ -279,7 +279,7 @@ def test_when_all_are_at_their_limits_the_soonest_reset_is_told(turn: PooledSock
 
 def test_when_the_others_need_a_person_the_own_reset_is_told(turn: PooledSocket) -> None:
     change(turn.service, B, enabled=False)
-    turn.service.sync()
+    turn.service.sync(at_once=True)
     instead = turn.from_server(LIMIT)
     assert instead is not None
     assert json.loads(instead)["error"]["resets_at"] == NOW + 900
@@ -288,7 +288,7 @@ def test_when_the_others_need_a_person_the_own_reset_is_told(turn: PooledSocket)
 @pytest.mark.parametrize("message", [refused(500), failed("rate_limit_exceeded"), failed("never_heard_of")])
 def test_when_nobody_is_left_a_passing_trouble_is_told_in_upstreams_words(turn: PooledSocket, message: bytes) -> None:
     rest(turn.service, B)
-    turn.service.sync()
+    turn.service.sync(at_once=True)
     assert turn.from_server(message) is None
 
 
