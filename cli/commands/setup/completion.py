@@ -1,7 +1,7 @@
 """`completion`: what a shell has to evaluate so that Tab completes our commands, options, settings and accounts.
 
-The script starts this program with a variable that asks for words instead of a command. What a parameter may be is said
-where it is declared; names in the pool come from cli/ui/known_names.py.
+The script starts this program with a variable that asks for words instead of a command, which Typer answers. What a
+parameter may be is said where it is declared; names in the pool come from cli/ui/known_names.py.
 """
 
 import os
@@ -15,8 +15,54 @@ from cli.commands.setup.env import Shell, shell_of
 from cli.ui.options import AsJson
 from cli.ui.result import Result
 
-_MEDDLING: Final = ("Import-Module", "Set-PSReadLineKeyHandler")
-"""Lines of the script for PowerShell that change what Tab does for every program."""
+_BASH: Final = """
+_codex_rotate_completion() {
+    local IFS=$'\\n'
+    COMPREPLY=( $( env COMP_WORDS="${COMP_WORDS[*]}" \\
+                   COMP_CWORD=$COMP_CWORD \\
+                   @ASKING@=complete_bash $1 ) )
+    return 0
+}
+
+complete -o default -F _codex_rotate_completion codex-rotate
+"""
+_ZSH: Final = """
+#compdef codex-rotate
+
+_codex_rotate_completion() {
+  eval $(env _TYPER_COMPLETE_ARGS="${words[1,$CURRENT]}" @ASKING@=complete_zsh codex-rotate)
+}
+
+compdef _codex_rotate_completion codex-rotate
+"""
+_FISH_ASKS: Final = (
+    "env @ASKING@=complete_fish _TYPER_COMPLETE_FISH_ACTION={} _TYPER_COMPLETE_ARGS=(commandline -cp) codex-rotate"
+)
+_FISH: Final = (
+    f'complete --command codex-rotate --no-files --arguments "({_FISH_ASKS.format("get-args")})" '
+    f'--condition "{_FISH_ASKS.format("is-args")}"'
+)
+_POWERSHELL: Final = """
+$scriptblock = {
+    param($wordToComplete, $commandAst, $cursorPosition)
+    $Env:@ASKING@ = "complete_powershell"
+    $Env:_TYPER_COMPLETE_ARGS = $commandAst.ToString()
+    $Env:_TYPER_COMPLETE_WORD_TO_COMPLETE = $wordToComplete
+    codex-rotate | ForEach-Object {
+        $commandArray = $_ -Split ":::"
+        $command = $commandArray[0]
+        $helpString = $commandArray[1]
+        [System.Management.Automation.CompletionResult]::new(
+            $command, $command, 'ParameterValue', $helpString)
+    }
+    $Env:@ASKING@ = ""
+    $Env:_TYPER_COMPLETE_ARGS = ""
+    $Env:_TYPER_COMPLETE_WORD_TO_COMPLETE = ""
+}
+Register-ArgumentCompleter -Native -CommandName codex-rotate -ScriptBlock $scriptblock
+"""
+_SCRIPTS: Final[Mapping[str, str]] = {"bash": _BASH, "zsh": _ZSH, "fish": _FISH, "powershell": _POWERSHELL}
+"""They ask in the variables that Typer reads, as its own do. Its own for PowerShell would change Tab everywhere."""
 
 
 def add_to(app: typer.Typer) -> None:
@@ -42,10 +88,7 @@ def completion_command(
 
 def completion(shell: Shell) -> Result:
     """The script for one shell."""
-    from typer._completion_shared import get_completion_script
-
-    written = get_completion_script(prog_name="codex-rotate", complete_var=COMPLETING, shell=str(shell))
-    script = "\n".join(line for line in written.splitlines() if not line.startswith(_MEDDLING))
+    script = _SCRIPTS[shell].strip().replace("@ASKING@", COMPLETING)
     return Result(script, {"shell": str(shell), "script": script}, verbatim=True)
 
 
@@ -58,6 +101,6 @@ def words(environ: Mapping[str, str]) -> list[str]:
 
 def prepare() -> None:
     """Let Typer answer each shell in that shell's own way."""
-    from typer._completion_classes import completion_init
-
-    completion_init()
+    speaking = typer.Typer(add_completion=True)  # ours does without, because that adds options to it
+    speaking.callback()(lambda: None)
+    typer.main.get_command(speaking)

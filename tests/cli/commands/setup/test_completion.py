@@ -14,7 +14,8 @@ import typer
 from accounts.model import Affinity
 from accounts.store.store import Store
 from cli import app
-from cli.commands.setup.completion import words
+from cli.commands.setup.completion import _SCRIPTS, words
+from cli.commands.setup.env import Shell
 
 type Run = Callable[..., Any]
 type Fill = Callable[..., Any]
@@ -72,6 +73,10 @@ def test_every_shell_gets_a_script(run: Run, shell: str) -> None:
     assert f"complete_{shell}" in ran.out
     assert "Set-PSReadLineKeyHandler" not in ran.out
     assert run("completion", "--shell", shell, "--json").json == {"shell": shell, "script": ran.out.removesuffix("\n")}
+
+
+def test_the_shells_are_those_that_have_a_script() -> None:
+    assert set(_SCRIPTS) == set(Shell) == set(SHELLS)
 
 
 def test_the_shell_is_the_users(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
