@@ -43,7 +43,7 @@ async def _started(master: Master, running: Callable[[], Awaitable[None]], look:
         logger.error("codex-rotate: Unknown option(s): %s", ", ".join(unknown))
         return
     await running()
-    if look is not Look.AS_IT_IS:
+    if look not in {Look.AS_IT_IS, Look.WARNINGS}:
         serve_log.greet(master.addons)
 
 

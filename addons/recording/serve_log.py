@@ -23,6 +23,9 @@ class Look(StrEnum):
     TURNS = "turns"
     MORE = "more"
     """mitmproxy's lines as well, and what is no turn."""
+    WARNINGS = "warnings"
+    """What went wrong, in mitmproxy's own form: for a log that somebody reads afterwards, if anybody. Other lines are
+    not even made: each would be masked and written for nobody, of which mitmproxy has a handler."""
     AS_IT_IS = ""
     """What mitmproxy's own options say, in its own form."""
 
@@ -104,8 +107,10 @@ class Short(logging.Formatter):
 
 def dress(addons: AddonManager, look: Look, environ: Mapping[str, str] = os.environ) -> None:
     """Have mitmproxy's handler show the log that way."""
+    if look is Look.WARNINGS:
+        logging.getLogger().setLevel(logging.WARNING)
     termlog = addons.get("termlog")
-    if termlog is None or look is Look.AS_IT_IS:
+    if termlog is None or look in {Look.AS_IT_IS, Look.WARNINGS}:
         return
     handler = termlog.logger
     handler.addFilter(Turns() if look is Look.TURNS else More())

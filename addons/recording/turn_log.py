@@ -112,7 +112,9 @@ class TurnLog:
 
 
 def _write(told: Told) -> None:
-    logger.log(logging.DEBUG if told.purpose else logging.INFO, "%s", line(told))
+    level = logging.DEBUG if told.purpose else logging.INFO
+    if logger.isEnabledFor(level):
+        logger.log(level, "%s", line(told))
 
 
 def _asked(flow: http.HTTPFlow) -> tuple[Asked, ...]:

@@ -239,7 +239,7 @@ def start_at(host: str, port: int, environ: Mapping[str, str]) -> proxies.Starte
     ca.ensure(folder, clock.now())
     with Store(paths.pool_file(environ)) as store:
         local_key.ensure(store, paths.client_key_file(environ))
-    argv = serve.command(host, port, folder, web=False)
+    argv = serve.command(host, port, folder, web=False, look="warnings")
     flags: dict[str, object] = {"rotate_stop_when_unused": proxies.UNUSED_SECONDS}
     flags |= {"rotate_capture_limit": 0, "flow_detail": 0, "termlog_verbosity": "warn"}  # nobody looks at it
     return proxies.start(

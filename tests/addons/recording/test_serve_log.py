@@ -108,3 +108,24 @@ def test_as_it_is_is_mitmproxy_s_own_form() -> None:
 def test_accounts_are_counted() -> None:
     assert (counted(1, 1), counted(3, 3)) == ("1 account", "3 accounts")
     assert counted(1, 3).startswith("1 of 3 accounts (`codex-rotate list`")
+
+
+async def test_where_nobody_looks_only_warnings_are_made(caplog: pytest.LogCaptureFixture) -> None:
+    """No handler is given a line that nobody wants, not even to leave it out."""
+    caplog.set_level(logging.DEBUG)
+    seen: list[str] = []
+
+    class Every(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            seen.append(record.getMessage())
+
+    every = Every()
+    logging.getLogger().addHandler(every)
+    try:
+        with taddons.context(TermLog()) as context:
+            dress(context.master.addons, Look.WARNINGS)
+            turn_log.logger.info("a turn")
+            turn_log.logger.warning("a trouble")
+    finally:
+        logging.getLogger().removeHandler(every)
+    assert seen == ["a trouble"]
