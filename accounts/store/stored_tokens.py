@@ -2,6 +2,7 @@
 
 import re
 import sqlite3
+from collections.abc import Callable
 
 from accounts.model import masked
 
@@ -19,12 +20,18 @@ class StoredTokens:
         """They are about to be changed."""
         self._shown = None
 
-    def masked(self, db: sqlite3.Connection, text: str) -> str:
-        shown = self._known(db)
-        if shown and self._long.search(text):
-            for token, short in shown.items():
-                text = text.replace(token, short)
-        return text
+    def masker(self, db: sqlite3.Connection) -> Callable[[str], str]:
+        """What takes them out of texts, for the transaction that is open: whether others have changed them is asked
+        once."""
+        shown, long = self._known(db), self._long
+
+        def masked_in(text: str) -> str:
+            if shown and long.search(text):
+                for token, short in shown.items():
+                    text = text.replace(token, short)
+            return text
+
+        return masked_in
 
     def _known(self, db: sqlite3.Connection) -> dict[str, str]:
         version = int(db.execute("PRAGMA data_version").fetchone()[0])  # changes when others have written

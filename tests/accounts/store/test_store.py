@@ -315,10 +315,19 @@ def test_who_looks_often_looks_once_in_a_while(path: Path) -> None:
 def test_looks_between_changes_are_one_question_each(path: Path) -> None:
     asked: list[str] = []
     with Store(path) as one:
-        one._reader.set_trace_callback(asked.append)
+        one._file._reader.set_trace_callback(asked.append)
         for look in range(100):
             one.changed_by_others(100.0 + look / 1000, within=0.05)
     assert asked == ["PRAGMA data_version"] * 2
+
+
+def test_events_that_are_recorded_together_ask_once_whether_tokens_have_changed(path: Path) -> None:
+    asked: list[str] = []
+    with Store(path) as one:
+        db = one._file.write(lambda db: db).result()
+        one._file.write(lambda _: db.set_trace_callback(asked.append)).result()
+        one.record(*(Event(at=0.0, kind="noted", detail="x") for _ in range(20))).result()
+    assert asked.count("PRAGMA data_version") == 1
 
 
 def test_changes_before_opening_do_not_count(path: Path) -> None:

@@ -150,7 +150,7 @@ def test_what_is_kept_and_a_login_that_is_gone(store: Store, fill: Fill) -> None
     there = stored_seats(store)
     assert "`codex-rotate reserve 'my ann' 0`" in hindrance(there[ann.key], NOW)
     assert hindrance(there[ann.key], NOW + 60) == ""
-    store._write(lambda db: db.execute("DELETE FROM credential WHERE key = ?", (bob.key,)).rowcount).result()
+    store._file.write(lambda db: db.execute("DELETE FROM credential WHERE key = ?", (bob.key,)).rowcount).result()
     assert "The pool has no login of bob" in hindrance(stored_seats(store)[bob.key], NOW)
 
 

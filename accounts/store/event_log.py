@@ -1,0 +1,57 @@
+"""The bounded history of a store, and its counters, which outlive what they count."""
+
+import sqlite3
+import threading
+from concurrent.futures import Future
+
+from accounts.model import Event
+from accounts.store.pool_file import PoolFile
+from accounts.store.stored_tokens import StoredTokens
+
+EVENTS_KEPT = 5_000
+
+
+class EventLog:
+    """What Store says of them, it does. `tokens` are those that must not be in it."""
+
+    def __init__(self, file: PoolFile, tokens: StoredTokens) -> None:
+        self._file = file
+        self._tokens = tokens
+        self._recording = threading.Lock()
+        self._news: list[Event] = []
+        self._recorded: Future[None] | None = None
+
+    def events(self, limit: int) -> tuple[Event, ...]:
+        found = self._file.read("SELECT at, kind, key, thread, detail FROM event ORDER BY seq DESC LIMIT ?", limit)
+        return tuple(Event(**dict(row)) for row in found)
+
+    def counters(self) -> dict[str, int]:
+        return {row["name"]: row["value"] for row in self._file.read("SELECT name, value FROM counter ORDER BY name")}
+
+    def record(self, *events: Event) -> Future[None]:
+        with self._recording:
+            self._news += events
+            if self._recorded is None:
+                self._recorded = self._file.write(self._save)
+            return self._recorded
+
+    def count(self, name: str, by: int) -> Future[None]:
+        def work(db: sqlite3.Connection) -> None:
+            db.execute(
+                "INSERT INTO counter (name, value) VALUES (?, ?) "
+                "ON CONFLICT (name) DO UPDATE SET value = value + excluded.value",
+                (name, by),
+            )
+
+        return self._file.write(work)
+
+    def _save(self, db: sqlite3.Connection) -> None:
+        with self._recording:
+            news, self._news, self._recorded = self._news, [], None
+        masked = self._tokens.masker(db)
+        for event in news:
+            db.execute(
+                "INSERT INTO event (at, kind, key, thread, detail) VALUES (?, ?, ?, ?, ?)",
+                (event.at, event.kind, event.key, event.thread, masked(event.detail)),
+            )
+        db.execute("DELETE FROM event WHERE seq <= (SELECT max(seq) FROM event) - ?", (EVENTS_KEPT,))
