@@ -10,6 +10,8 @@ from accounts.logins.import_formats import same_seat
 from accounts.logins.workspaces import Workspace
 from accounts.model import Account
 from cli.ui.asking import Asker
+from cli.ui.render import in_text
+from cli.ui.result import Table
 
 TRIES: Final = 3
 """How often somebody at a terminal may answer the same question."""
@@ -39,7 +41,7 @@ def choose(seats: Seats, who: Asker, say: Callable[[str], None]) -> Workspace:
     """The one the person wants; the login's own if they do not say, or nothing that can be understood."""
     count, own = len(seats.listed), seats.listed.index(seats.own) + 1
     numbers = {str(number): each for number, each in enumerate(seats.listed, 1)} | {"": seats.own}
-    say(f"You have {count} workspaces; an account of the pool is for one of them:\n\n{_table(seats)}\n")
+    say(f"You have {count} workspaces; an account of the pool is for one of them:\n\n{in_text(_table(seats))}\n")
     for _ in range(TRIES):
         chosen = numbers.get(who.answer(f"Which one is it to be? A number, or Enter for {own}:"))
         if chosen is not None:
@@ -70,15 +72,12 @@ def _title(workspace: Workspace) -> str:
     return workspace.name or ("personal" if workspace.structure == "personal" else "unnamed")
 
 
-def _table(seats: Seats) -> str:
-    rows = [
+def _table(seats: Seats) -> Table:
+    rows = tuple(
         (str(number), _title(each), each.plan, each.account_id, _marks(seats, each))
         for number, each in enumerate(seats.listed, 1)
-    ]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
     )
+    return Table(columns=("#", "workspace", "plan", "id", "is"), rows=rows, clipped=frozenset({"workspace"}))
 
 
 def _marks(seats: Seats, workspace: Workspace) -> str:

@@ -14,6 +14,7 @@ from cli.ui.lines import fitted, terminal_width, wrapped
 from cli.ui.result import Result, Table
 
 if TYPE_CHECKING:
+    from rich.table import Table as RichTable
     from rich.text import Text
 
 PIPE_WIDTH = 200
@@ -107,10 +108,24 @@ def _is_plain(stream: TextIO, environ: Mapping[str, str]) -> bool:
     return locale in {"C", "POSIX"} or not can_show(stream.encoding)
 
 
-def _print_table(table: Table, *, plain: bool) -> None:
-    from rich.box import SIMPLE_HEAD, Box
+def in_text(table: Table) -> str:
+    """The table as lines of a text for `say`, drawn as for stdout."""
+    from io import StringIO
+
     from rich.console import Console
-    from rich.table import Table as RichTable
+
+    columns, plain = terminal_width(sys.stderr) or PIPE_WIDTH, _is_plain(sys.stderr, os.environ)
+    shown = _in_ascii(table, sys.stderr.encoding or "ascii") if plain else table
+    if _total(_shrunk(shown, columns)) > columns:
+        return _blocks(shown, columns)
+    text = StringIO()
+    console = Console(file=text, width=columns, height=1, color_system=None, highlight=False)
+    console.print(_drawn(shown, columns, plain=plain))
+    return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
+
+
+def _print_table(table: Table, *, plain: bool) -> None:
+    from rich.console import Console
 
     piped = not sys.stdout.isatty() and "COLUMNS" not in os.environ
     size = shutil.get_terminal_size()  # both are said, or the console takes a dumb terminal for one of 80 columns
@@ -124,18 +139,26 @@ def _print_table(table: Table, *, plain: bool) -> None:
         table = table.narrow
     if _total(_shrunk(table, console.width)) > console.width:
         print(_blocks(widest, console.width))
-        return
+    else:
+        console.print(_drawn(table, console.width, plain=plain))
+
+
+def _drawn(table: Table, width: int, *, plain: bool) -> "RichTable":
+    """What rich prints of a table that has its place."""
+    from rich.box import SIMPLE_HEAD, Box
+    from rich.table import Table as RichTable
+
     box = Box("\n".join(in_ascii(line) for line in str(SIMPLE_HEAD).splitlines()), ascii=True) if plain else SIMPLE_HEAD
     shown = RichTable(box=box, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
-    for name, width in zip(table.columns, _shrunk(table, console.width), strict=True):
+    for name, wide in zip(table.columns, _shrunk(table, width), strict=True):
         if name in table.wrapped:
-            shown.add_column(name, overflow="fold", max_width=width)
+            shown.add_column(name, overflow="fold", max_width=wide)
         else:
-            shown.add_column(name, no_wrap=True, overflow="crop" if plain else "ellipsis", max_width=width)
+            shown.add_column(name, no_wrap=True, overflow="crop" if plain else "ellipsis", max_width=wide)
     for row in table.rows:
         named = zip(table.columns, row, strict=True)
         shown.add_row(*(_cell(text, stated=name == "state") for name, text in named))
-    console.print(shown)
+    return shown
 
 
 def _in_ascii(table: Table, encoding: str) -> Table:

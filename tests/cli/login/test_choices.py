@@ -187,12 +187,13 @@ def test_the_list(at_terminal: LogIn, team: Account, store: Store, said: list[st
     keep_login(store, bob, Wishes(), NOW)
     upstream.login_as("acct-ann")
     at_terminal("")
-    assert "  2  Example Ltd  team  acct-team\n" in said[-1]  # that seat in the pool is somebody else's
+    assert "2  Example Ltd  team  acct-team\n" in said[-1]  # that seat in the pool is somebody else's
     login, _ = at_terminal("2")
     keep_login(store, login, Wishes(), NOW)
     at_terminal("")
-    assert "  1  personal     plus  acct-ann   this login\n" in said[-1]
-    assert "  2  Example Ltd  team  acct-team  in the pool\n" in said[-1]
+    assert "#  workspace    plan  id         is\n" in said[-1]
+    assert "1  personal     plus  acct-ann   this login\n" in said[-1]
+    assert "2  Example Ltd  team  acct-team  in the pool\n" in said[-1]
 
 
 def test_a_choice_by_hand(ways: Ways, team: Account, browser: Browser, said: list[str], store: Store) -> None:
