@@ -51,7 +51,13 @@ CASES: Final = (
     Case(name=LEAN, what="the same without the addon, started as `codex-rotate serve` starts mitmproxy"),
     Case(name=PLAIN_SAVED, what="the same with `-w FILE`", flags=("-w", "{folder}/flows"), served=False),
     Case(name=OURS, what="as `codex-rotate serve` starts it, one account; answers are kept up to 2 MiB", accounts=1),
-    Case(name=SCRIPT, what="one account, `mitmdump -s rotate.py`", accounts=1, served=False),
+    Case(
+        name=SCRIPT,
+        what="one account, `mitmdump -s rotate.py`, in mitmproxy as it is",
+        accounts=1,
+        served=False,
+        flags=("--set", "rotate_hook_index=false"),
+    ),
     Case(name=TEN, what="ten accounts", accounts=10),
     Case(name=THOUSAND, what="a thousand accounts", accounts=1000),
     Case(

@@ -73,7 +73,9 @@ def test_plain_is_started_as_ours_but_for_the_addon(tmp_path):
     """Otherwise something else than the addon would be measured."""
     by_name = {case.name: arguments(case, 0, tmp_path, tmp_path / "ca.pem", tmp_path) for case in CASES if case.proxied}
     scripts = (str(rig.ROOT / "benchmarks" / "streamed.py"), str(rig.ROOT / "rotate.py"))
-    assert [pair for pair in zip(by_name[PLAIN], by_name[SCRIPT], strict=True) if len(set(pair)) > 1] == [scripts]
+    *script, option, off = by_name[SCRIPT]
+    assert (option, off) == ("--set", "rotate_hook_index=false")
+    assert [pair for pair in zip(by_name[PLAIN], script, strict=True) if len(set(pair)) > 1] == [scripts]
     assert [pair for pair in zip(by_name[LEAN], by_name[OURS], strict=True) if len(set(pair)) > 1] == [scripts]
 
 
