@@ -35,8 +35,10 @@ logger = logging.getLogger(__name__)
 
 RECORD_SECONDS: Final = 0.2
 """So late at most a decision is in the history."""
-LOOK_SECONDS: Final = 0.05
-"""How often requests look whether somebody else has changed the pool."""
+LOOK_SECONDS: Final = 0.005
+"""So soon after a look whether somebody else has changed the pool there is no other: a request asks more than once, and
+many come at a time. No command ends so soon after its change: what the owner decides counts from the next request on.
+"""
 PATIENCE: Final = 10.0
 """Seconds a request waits for a new token before it goes to another account; a WebSocket's client gives up at 15."""
 
