@@ -11,6 +11,6 @@ import codex_rotate
 sys.path.pop(0)
 codex_rotate.claim_names()
 
-from addons import addons
+from addons.chain import addons
 
 __all__ = ["addons"]

@@ -201,7 +201,7 @@ class Options:
 
 
 def options() -> str:
-    from addons import addons
+    from addons.chain import addons
 
     told = Options()
     for each in addons:

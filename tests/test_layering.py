@@ -53,6 +53,7 @@ WITHOUT_A_TEST_FILE = {
     "addons/upkeep.py": "one task without decisions; tests/proxy/test_keeper.py runs it in the real proxy",
     "addons/rotator.py": "hooks without decisions; tests/proxy runs them in the real proxy",
     "addons/exchange/service.py": "tests/proxy/test_live_changes.py, and the tests of sockets and refresh",
+    "addons/chain.py": "a list; tests/proxy runs all of it",
     "addons/startup.py": "tests/proxy/test_fail_closed.py starts the real proxy with and without accounts",
     "cli/commands/more/demo.py": "one import and one call; tests/cli/demo/test_play.py",
 }

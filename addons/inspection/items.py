@@ -6,6 +6,7 @@ from typing import Final
 
 from addons.inspection import render as written
 from addons.inspection.body import loads
+from addons.redaction.patterns import seal
 
 type Item = Mapping[str, object]
 type Owner = Callable[[str], str]
@@ -156,4 +157,4 @@ def _output(item: Item, kind: str, called: str) -> Piece:
 
 def _seals(item: Item, owner: Owner) -> str:
     blob = word(item, "encrypted_content")
-    return written.seal(blob, name(owner(blob)) if owner(blob) else "") if blob else ""
+    return seal(blob, name(owner(blob)) if owner(blob) else "") if blob else ""

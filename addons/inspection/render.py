@@ -4,7 +4,6 @@ Prose is wrapped, because mitmweb does not; code, calls and JSON are left as the
 is masked, wherever it is.
 """
 
-import hashlib
 import json
 import re
 import textwrap
@@ -12,7 +11,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final
 
-from addons.redaction.flows import MARK
+from addons.redaction.masking import masked_text
+from addons.redaction.patterns import IN_VIEWS, SECRET, is_secret_field, seal
 
 MOST: Final = 400_000
 """Characters of a whole transcript."""
@@ -23,19 +23,6 @@ ONE_LINE: Final = 76
 WIDTH: Final = 78
 """Columns of prose, without its indentation: what mitmweb shows beside its list in a window of 1400 pixels."""
 
-_MASK: Final = MARK.decode()
-_SECRET: Final = re.compile(
-    r"""(?P<scheme>(?i:\bBearer[ \t]+|\bauthorization["']?[ \t]*[:=][ \t]*["']?Basic[ \t]+))[\w.~+/=-]{8,}"""
-    r"|\beyJ[\w-]{8,}(?:\.[\w-]*){0,4}"  # a JWT, or what a cut has left of one
-    r"|(?<![\w-])(?:sk-[\w-]{8,}|rt[._][\w-]{24,})"
-)
-_SECRET_NAME: Final = re.compile(
-    r"(?:proxy-?)?authorization|(?:set-?)?cookies?|x-api-key|x-openai-agent-assertion"
-    r"|(?:openai_?)?api_?key|(?:access|refresh|id|session|bearer|auth)[_-]?token|token|password|secret|client_secret",
-    re.IGNORECASE,
-)
-_SEALED: Final = re.compile(r'("encrypted_content"\s*:\s*")((?:[^"\\]++|\\.)*+)|\bgAAAA[\w-]{30,}={0,2}', re.DOTALL)
-"""Sealed content in text that is no JSON any more, and, by its looks, in places where nobody expects it."""
 _DATA: Final = re.compile(r"data:([\w.+/-]{1,60})[\w;=.-]{0,60},")
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_/<(](?:[^\x00-\x1f\x7f:#]|:(?! |$)|(?<! )#)*")
 _QUOTED: Final = re.compile(r'["\\]')
@@ -48,8 +35,7 @@ _WIDEST: Final = 200
 
 def masked(text: str) -> str:
     """The text without what looks like a credential or a sealed content. Safe to use twice."""
-    text = _SEALED.sub(_sealed, text)
-    return _SECRET.sub(lambda found: (found["scheme"] or "") + _MASK, text)
+    return masked_text(text, IN_VIEWS)
 
 
 def finished(lines: list[str]) -> str:
@@ -84,12 +70,6 @@ def _wrapped(line: str) -> str:
     return textwrap.fill(
         line, WIDTH, subsequent_indent=hang, break_long_words=False, break_on_hyphens=False, expand_tabs=False
     )
-
-
-def seal(blob: str, owner: str) -> str:
-    """What may be said of a sealed content: whose it is if that is known, its size, and a mark to find it again by."""
-    digest = hashlib.sha256(blob.encode("utf-8", "surrogatepass")).hexdigest()[:8]
-    return f"sealed{f' by {owner}' if owner else ''}, {len(blob):,} characters, mark {digest}"
 
 
 def folded(text: str, width: int = ONE_LINE) -> str:
@@ -154,8 +134,8 @@ def scrubbed(value: object, name: str = "", depth: int = 0) -> object:
     """A JSON value that can be shown: secrets masked by their names, sealed and binary parts by their size."""
     if isinstance(value, str):
         return _shown(value, name)
-    if name and value and _SECRET_NAME.fullmatch(name) and not isinstance(value, bool | int | float):
-        return _MASK
+    if name and value and is_secret_field(name) and not isinstance(value, bool | int | float):
+        return SECRET.decode()
     if depth >= _DEEPEST and isinstance(value, Mapping | list):
         return "…"
     if isinstance(value, Mapping):
@@ -178,14 +158,9 @@ def moment(seconds: float) -> str:
 def _shown(text: str, name: str) -> str:
     if name == "encrypted_content" and text:
         return seal(text, "")
-    if text and _SECRET_NAME.fullmatch(name):
-        return _MASK
+    if text and is_secret_field(name):
+        return SECRET.decode()
     data = _DATA.match(text)
     if data:
         return f"{data[1]}, {len(text):,} characters"
     return cut(masked(text), PIECE // 10)
-
-
-def _sealed(found: re.Match[str]) -> str:
-    blob = found[2] if found[1] else found[0]
-    return f"{found[1] or ''}{seal(blob, '')}" if blob and not blob.startswith("sealed") else found[0]

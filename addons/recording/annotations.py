@@ -26,6 +26,7 @@ from accounts.choice.outcomes import Kind, Outcome
 from accounts.model import Event
 from accounts.turn.machine import Turn
 from addons.redaction import flows
+from addons.redaction.patterns import RESPONSE_HEADERS
 from addons.wire import messages
 from config.local_time import clock_time
 
@@ -101,7 +102,7 @@ class Trail:
 
     def _headers(self, response: http.Response) -> list[list[str]]:
         kept = response.headers.copy()
-        flows.hide(kept, flows.RESPONSE, self.shown.ids)
+        flows.hide(kept, RESPONSE_HEADERS, self.shown.ids)
         return [[name.decode("utf-8", "replace"), value.decode("utf-8", "replace")] for name, value in kept.fields]
 
     def _text(self, response: http.Response, body: bytes) -> str:

@@ -11,22 +11,11 @@ from typing import Final
 from mitmproxy import http
 from mitmproxy.net import encoding
 
-from addons.redaction.patterns import masked
+from addons.redaction.masking import masked
+from addons.redaction.patterns import REQUEST_HEADERS, RESPONSE_HEADERS
 from addons.wire import messages
 
 MARK: Final = b"[redacted by codex-rotate]"
-REQUEST: Final = frozenset(
-    {
-        b"authorization",
-        b"proxy-authorization",
-        b"cookie",
-        b"x-api-key",
-        b"x-openai-agent-assertion",
-        b"chatgpt-account-id",
-        b"openai-organization",
-    }
-)
-RESPONSE: Final = frozenset({b"set-cookie"})
 ACCOUNT: Final = b"chatgpt-account-id"
 _PROTOCOL: Final = (b"sec-websocket-key", b"sec-websocket-accept")
 """Random by design, and read by mitmproxy and by us: these stay as they are."""
@@ -111,7 +100,7 @@ class Shown:
         own = request.headers.get(ACCOUNT, "").encode("utf-8", "surrogateescape")
         if own and self.watched:
             self.ids |= {own}
-        self._head = hide(request.headers, REQUEST, self._looked_for())
+        self._head = hide(request.headers, REQUEST_HEADERS, self._looked_for())
         path = request.data.path
         request.data.path = self._without_own(_masked_path(path, self.ids))
         self._path = (path, request.data.path)
@@ -122,7 +111,7 @@ class Shown:
         request.data.content = self._shown_body(request, body)
         self._asked = (body, request.data.content)
         if request.trailers:
-            self._trailers = hide(request.trailers, REQUEST, self._looked_for())
+            self._trailers = hide(request.trailers, REQUEST_HEADERS, self._looked_for())
 
     def body(self, request: http.Request) -> bytes:
         """The body as the client has sent it; empty for none."""
@@ -155,7 +144,7 @@ class Shown:
 
     def answer_head(self, response: http.Response) -> None:
         """An answer of upstream is about to become the flow's."""
-        self._answer_head = hide(response.headers, RESPONSE, self._looked_for())
+        self._answer_head = hide(response.headers, RESPONSE_HEADERS, self._looked_for())
         self._answering = True
 
     def over(self, request: http.Request, response: http.Response | None) -> None:

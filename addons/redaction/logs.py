@@ -3,7 +3,8 @@
 import logging
 from typing import Final
 
-from addons.redaction.patterns import masked
+from addons.redaction.masking import masked
+from addons.redaction.patterns import IN_LOGS
 from addons.startup import Startup
 
 _TRACEBACKS: Final = logging.Formatter()
@@ -40,4 +41,5 @@ class MaskedLogs(logging.Filter):
         return True
 
     def _masked(self, text: str) -> str:
-        return masked(text.encode("utf-8", "replace"), self.startup.account_ids).decode("utf-8", "replace")
+        shown = masked(text.encode("utf-8", "replace"), self.startup.account_ids, IN_LOGS)
+        return shown.decode("utf-8", "replace")

@@ -1,151 +1,335 @@
-"""What is masked in text that is shown or saved: what looks like a token, a password or an e-mail address, and ids of
-accounts that are known. Pure.
-
-Looking has to be cheap: bodies are large and rarely hold a secret. So each rule names a word that must be there, found
-without a regular expression; only around that its patterns are tried.
+"""What a secret looks like: one table for all who show or save text. Flows, logs, content views and reports choose
+classes of its rows; none has patterns of its own. How they are looked for is in `masking`. Pure.
 """
 
-import functools
+import base64
+import binascii
+import hashlib
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
 MAIL: Final = b"[e-mail]"
 TOKEN: Final = b"[token]"
 SECRET: Final = b"[secret]"
 ACCOUNT: Final = b"[account id]"
+MARKS: Final = (MAIL, TOKEN, SECRET, ACCOUNT)
+"""What stands in a secret's place, but for sealed contents, of which more is told."""
 
-MOST_BEFORE: Final = 64
-"""Bytes in front of a word that its rule may look at."""
+# --- classes of rows, and who takes which ----------------------------------------------------------------------------
 
 
-def _looks_random(value: bytes) -> bool:
-    """Neither a number, which counts tokens, nor a word of a programme, which names one."""
-    return not value.isdigit() and (len(value) >= 24 or any(48 <= each < 58 for each in value))
+class SecretClass(StrEnum):
+    MAIL = "e-mail addresses"
+    ACCOUNT = "ids of accounts and users"
+    TOKEN = "tokens and keys, known by their looks"  # noqa: S105 - a name, not a password
+    NAMED = "values that stand behind the name of a secret, and users and passwords in addresses"
+    SEALED = "reasoning that only its account's servers can read"
+    SUSPECTED = "what may well be no secret"
+
+
+IN_FLOWS: Final = frozenset({SecretClass.MAIL, SecretClass.ACCOUNT, SecretClass.TOKEN, SecretClass.NAMED})
+"""Sealed contents stay: they are the conversation, and whose they are is seen by them."""
+IN_LOGS: Final = IN_FLOWS | {SecretClass.SEALED}
+IN_VIEWS: Final = frozenset({SecretClass.TOKEN, SecretClass.NAMED, SecretClass.SEALED})
+"""A view shows what its flow holds: whoever has redaction off wants to read the conversation, not its credentials."""
+IN_REPORTS: Final = frozenset(SecretClass)
+NEVER_IN_REPORTS: Final = frozenset({SecretClass.MAIL, SecretClass.TOKEN})
+"""What is looked for once more before a report is written."""
+
+# --- names of secrets ------------------------------------------------------------------------------------------------
+
+REQUEST_HEADERS: Final = frozenset(
+    {
+        b"authorization",
+        b"proxy-authorization",
+        b"cookie",
+        b"x-api-key",
+        b"x-openai-agent-assertion",
+        b"chatgpt-account-id",
+        b"openai-organization",
+    }
+)
+"""Header fields, in lower case, of which nothing is shown."""
+RESPONSE_HEADERS: Final = frozenset({b"set-cookie"})
+
+_FIELD: Final = re.compile(
+    r"(?:proxy-?)?authorization|(?:set-?)?cookies?|x-api-key|x-openai-agent-assertion"
+    r"|(?:openai_?)?api_?key|(?:access|refresh|id|session|bearer|auth)[_-]?token|token|password|secret|client_secret",
+    re.IGNORECASE,
+)
+_TELLING: Final = re.compile(r"passw|secret|token|key|auth|cred|cookie|bearer", re.IGNORECASE)
+
+
+def is_secret_field(name: str) -> bool:
+    """Whether a field of this name, in JSON, holds nothing but a secret."""
+    return _FIELD.fullmatch(name) is not None
+
+
+def may_hold_secret(name: str) -> bool:
+    """The same of a setting or a variable, where more is suspected than is so."""
+    return _TELLING.search(name) is not None
+
+
+# --- what a value has to be ------------------------------------------------------------------------------------------
+
+_IDENTIFIER: Final = re.compile(rb"[A-Za-z]{1,24}(?:[._]{1,2}[A-Za-z]{1,24}){1,12}")
+_WORDS: Final = re.compile(rb"[a-z]{2,5}(?:[-_.][a-z]{1,11}){1,12}[-_.]?")
+_TYPE: Final = re.compile(rb"(?:str|string|bytes|none|null|true|false|undefined|required|optional)\b", re.IGNORECASE)
+_PAIR: Final = re.compile(rb"[\w!#$%&*+.^|~-]{1,80}=")
+_OPAQUE: Final = re.compile(rb"(?=[^0-9]*[0-9])[\w.~+/=%-]{4,}")
 
 
 def _always(_: bytes) -> bool:
     return True
 
 
+def _looks_random(value: bytes) -> bool:
+    """Neither a number, which counts tokens, nor a word of a programme, which names one."""
+    if any(48 <= each < 58 for each in value):
+        return not value.isdigit()
+    return len(value) >= 24 and not _IDENTIFIER.fullmatch(value)
+
+
+def _is_no_number(value: bytes) -> bool:
+    return not value.isdigit()
+
+
+def _is_no_name(value: bytes) -> bool:
+    """Not some words with a sign between them, as names of packages and functions are."""
+    return not _WORDS.fullmatch(value)
+
+
+def _is_mixed(value: bytes) -> bool:
+    return any(48 <= each < 58 for each in value) or not (value[5:].islower() or value[5:].isupper())
+
+
+def _is_no_type(value: bytes) -> bool:
+    return not _TYPE.match(value)
+
+
+def _is_cookie(value: bytes) -> bool:
+    return _PAIR.match(value) is not None or _OPAQUE.fullmatch(value) is not None
+
+
+def _is_basic(value: bytes) -> bool:
+    """A user and a password in base64, or what may be one."""
+    if _looks_random(value):
+        return True
+    try:
+        plain = base64.b64decode(value + b"=" * (-len(value) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    return b":" in plain and plain.isascii()
+
+
+def _is_no_variable(value: bytes) -> bool:
+    return not value.startswith(b"$")
+
+
+def _is_unsealed(value: bytes) -> bool:
+    return bool(value) and not value.startswith(b"sealed")
+
+
+# --- what stands in its place ----------------------------------------------------------------------------------------
+
+
+def seal(blob: str, owner: str) -> str:
+    """What may be said of a sealed content: whose it is if that is known, its size, and a mark to find it again by."""
+    digest = hashlib.sha256(blob.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"sealed{f' by {owner}' if owner else ''}, {len(blob):,} characters, mark {digest}"
+
+
+def _sealed(value: bytes) -> bytes:
+    return seal(value.decode("utf-8", "surrogatepass"), "").encode()
+
+
+# --- the table -------------------------------------------------------------------------------------------------------
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """`word`, in lower case, has to be there; what is before it has to match `before`, and from it on `after`. What is
-    masked is the match's group 1 if it has one, else all of both."""
+    """One row. `word`, in lower case, has to be there; what is before it has to match `before`, and from it on
+    `after`. A row without a word is looked for everywhere. What is masked is the match's group 1 if it has one, else
+    all of both; what else has matched is no other row's secret by itself.
+    """
 
+    name: str
+    kind: SecretClass
     word: bytes
     after: re.Pattern[bytes]
-    shown: bytes
+    shown: bytes | Callable[[bytes], bytes]
     before: re.Pattern[bytes] | None = None
     wanted: Callable[[bytes], bool] = _always
 
 
-def _named(name: bytes, shown: bytes, wanted: Callable[[bytes], bool]) -> Rule:
-    """`name=value` and `"name": "value"`, also with its quotes escaped, and whatever else the name ends in."""
-    quote = rb"""(?:\\{0,3}["'])?"""
-    value = rb"""([^\s"'\\,;&<>(){}\[\]]{4,})"""
-    pattern = re.escape(name) + rb"[\w-]{0,40}" + quote + rb"\s{0,4}[:=]\s{0,4}" + quote + value
-    return Rule(word=name, after=re.compile(pattern, re.IGNORECASE), shown=shown, wanted=wanted)
-
-
-def _scheme(name: bytes) -> Rule:
-    pattern = re.compile(name + rb"(?:\s|%20|\+){1,4}([\w.~+/=-]{6,})", re.IGNORECASE)
-    return Rule(word=name, after=pattern, shown=TOKEN, wanted=_looks_random)
-
-
-def _beginning(word: bytes, rest: bytes, shown: bytes) -> Rule:
-    """A token that begins with `word`, where no other word ends in that."""
-    return Rule(word=word, before=_BOUNDARY, after=re.compile(b"(" + re.escape(word) + rest + b")"), shown=shown)
-
-
 _BOUNDARY: Final = re.compile(rb"(?:\A|[^\w-])\Z")
 _LOCAL_PART: Final = re.compile(rb"[\w.+'%\x80-\xff-]{1,64}\Z")
-_DOMAIN: Final = rb"[\w-]{1,63}(?:\.[\w-]{1,63}){0,8}\.[A-Za-z][\w-]{0,62}"
-_COOKIES: Final = rb"""cookie\\{0,3}["']?\s{0,4}[:=]\s{0,4}\\{0,3}["']?([^\s"'\\\[][^\r\n"'\\]{3,})"""
-_TOKENS: Final = (b"token", b"secret", b"api_key", b"api-key", b"apikey", b"authorization")
-_IDS: Final = (b"account_id", b"account-id", b"accountid", b"user_id", b"userid", b"organization_id")
+_DOMAIN: Final = rb"[\w\x80-\xff-]{1,63}(?:\.[\w\x80-\xff-]{1,63}){0,8}\.[A-Za-z\x80-\xff][\w\x80-\xff-]{0,62}"
+_QUOTE: Final = rb"""(?:\\{0,3}["'])?"""
+_IS: Final = rb"\s{0,4}+[:=]\s{0,4}+"
+_VALUE: Final = rb"""[^\s"'\\,;&<>(){}\[\]]{4,}+"""
+_USER_INFO: Final = rb"""[^/\s@"'\\<>{}`\[\]]{1,400}+"""
+
+
+def _named(name: str, word: bytes, rest: bytes, wanted: Callable[[bytes], bool], kind: SecretClass) -> Rule:
+    """`name=value` and `"name": "value"`, also with its quotes escaped, and whatever else the name ends in."""
+    pattern = word + rest + rb"[\w-]{0,40}+" + _QUOTE + _IS + _QUOTE + b"(" + _VALUE + b")(?![(])"
+    shown = ACCOUNT if kind == SecretClass.ACCOUNT else SECRET
+    return Rule(name=name, kind=kind, word=word, after=re.compile(pattern, re.IGNORECASE), shown=shown, wanted=wanted)
+
+
+def _scheme(word: bytes, wanted: Callable[[bytes], bool]) -> Rule:
+    pattern = re.compile(word + rb"(?:\s|%20|\+){1,4}([\w.~+/=-]{6,})", re.IGNORECASE)
+    name = f"{word.decode()} value"
+    return Rule(name=name, kind=SecretClass.TOKEN, word=word, after=pattern, shown=TOKEN, wanted=wanted)
+
+
+def _beginning(name: str, word: bytes, rest: bytes) -> Rule:
+    """A token that begins with `word`, where no other word ends in that."""
+    pattern = re.compile(b"(" + re.escape(word) + rest + b")")
+    return Rule(
+        name=name,
+        kind=SecretClass.TOKEN,
+        word=word,
+        before=_BOUNDARY,
+        after=pattern,
+        shown=TOKEN,
+        wanted=_is_no_name,
+    )
+
+
+def _row(name: str, kind: SecretClass, word: bytes, after: bytes, shown: bytes | Callable[[bytes], bytes]) -> Rule:
+    return Rule(name=name, kind=kind, word=word, after=re.compile(after, re.IGNORECASE | re.DOTALL), shown=shown)
+
 
 RULES: Final = (
-    Rule(word=b"@", before=_LOCAL_PART, after=re.compile(b"@" + _DOMAIN), shown=MAIL),
-    Rule(word=b"%40", before=_LOCAL_PART, after=re.compile(b"%40" + _DOMAIN), shown=MAIL),
-    Rule(word=b"eyj", after=re.compile(rb"eyJ[\w-]{8,}(?:\.[\w-]*){0,4}"), shown=TOKEN),
-    _beginning(b"sk-", rb"[\w-]{12,}", TOKEN),
-    _beginning(b"rt_", rb"[\w-]{12,}", TOKEN),
-    _beginning(b"user-", rb"[A-Za-z0-9]{16,}", ACCOUNT),
-    _scheme(b"bearer"),
-    _scheme(b"basic"),
-    Rule(word=b"cookie", after=re.compile(_COOKIES, re.IGNORECASE), shown=SECRET),
-    *(_named(name, SECRET, _looks_random) for name in _TOKENS),
-    _named(b"passw", SECRET, _always),
-    *(_named(name, ACCOUNT, _looks_random) for name in _IDS),
+    Rule(
+        name="e-mail address",
+        kind=SecretClass.MAIL,
+        word=b"@",
+        before=_LOCAL_PART,
+        after=re.compile(b"@" + _DOMAIN),
+        shown=MAIL,
+    ),
+    Rule(
+        name="e-mail address, percent-encoded",
+        kind=SecretClass.MAIL,
+        word=b"%40",
+        before=_LOCAL_PART,
+        after=re.compile(b"%40" + _DOMAIN),
+        shown=MAIL,
+    ),
+    Rule(
+        name="JWT, or what a cut has left of one",
+        kind=SecretClass.TOKEN,
+        word=b"eyj",
+        after=re.compile(rb"eyJ[\w-]{8,}(?:\.[\w-]*){0,4}"),
+        shown=TOKEN,
+    ),
+    _beginning("API key", b"sk-", rb"[\w-]{8,}"),
+    _beginning("session key", b"sess-", rb"[\w-]{12,}"),
+    _beginning("refresh token", b"rt_", rb"[\w.-]{12,}"),
+    _beginning("refresh token with dots", b"rt.", rb"[\w.-]{12,}"),
+    _scheme(b"bearer", _looks_random),
+    _scheme(b"basic", _is_basic),
+    Rule(
+        name="user id",
+        kind=SecretClass.ACCOUNT,
+        word=b"user",
+        before=_BOUNDARY,
+        after=re.compile(rb"(user-[A-Za-z0-9]{16,})"),
+        shown=ACCOUNT,
+        wanted=_is_mixed,
+    ),
+    Rule(
+        name="cookies",
+        kind=SecretClass.NAMED,
+        word=b"cookie",
+        after=re.compile(rb"cookie" + _QUOTE + _IS + _QUOTE + rb"""([^\s"'\\\[][^\r\n"'\\]{2,})""", re.IGNORECASE),
+        shown=SECRET,
+        wanted=_is_cookie,
+    ),
+    Rule(
+        name="value of another scheme of authorization",
+        kind=SecretClass.NAMED,
+        word=b"authorization",
+        after=re.compile(
+            rb"authorization" + _QUOTE + _IS + _QUOTE + rb"[\w-]{1,40}[ \t]{1,4}([\w.~+/=-]{6,})", re.IGNORECASE
+        ),
+        shown=SECRET,
+        wanted=_looks_random,
+    ),
+    _named("authorization", b"authorization", b"", _looks_random, SecretClass.NAMED),
+    _named("named token", b"token", b"", _looks_random, SecretClass.NAMED),
+    _named("named secret", b"secret", b"", _looks_random, SecretClass.NAMED),
+    _named("named API key", b"api", b"[_-]?key", _looks_random, SecretClass.NAMED),
+    _named("password", b"passw", b"", _is_no_type, SecretClass.NAMED),
+    _named("account id", b"account", b"[_-]?id", _looks_random, SecretClass.ACCOUNT),
+    _named("named user id", b"user", b"_?id", _looks_random, SecretClass.ACCOUNT),
+    _named("organization id", b"organization_id", b"", _looks_random, SecretClass.ACCOUNT),
+    Rule(
+        name="user and password of an address",
+        kind=SecretClass.NAMED,
+        word=b"://",
+        after=re.compile(b"://(" + _USER_INFO + rb")@(?:[\w.-]{0,255})"),
+        shown=SECRET,
+        wanted=_is_no_variable,
+    ),
+    _row(
+        "user and password of an address, percent-encoded",
+        SecretClass.NAMED,
+        b"%3a%2f%2f",
+        rb"""%3a%2f%2f((?:(?!%40|%2f)[^/\s@"'\\<>{}`\[\]&]){1,400}+)(?:@|%40)[\w.-]{0,255}""",
+        SECRET,
+    ),
+    Rule(
+        name="sealed content by its name",
+        kind=SecretClass.SEALED,
+        word=b"encrypted_content",
+        after=re.compile(rb'encrypted_content"\s{0,4}:\s{0,4}"((?:[^"\\]++|\\.)*+)', re.DOTALL | re.IGNORECASE),
+        shown=_sealed,
+        wanted=_is_unsealed,
+    ),
+    Rule(
+        name="sealed content",
+        kind=SecretClass.SEALED,
+        word=b"gaaaa",
+        before=re.compile(rb"(?:\A|[^\w])\Z"),
+        after=re.compile(rb"(gAAAA[\w-]{30,}={0,2})"),
+        shown=_sealed,
+    ),
+    _row(
+        "header of authorization",
+        SecretClass.SUSPECTED,
+        b"authorization",
+        rb"authorization\W{1,4}(?<!\[)([^\r\n\[]{3,})",
+        SECRET,
+    ),
+    _named("any token", b"token", b"", _is_no_number, SecretClass.SUSPECTED),
+    _named("any secret", b"secret", b"", _is_no_number, SecretClass.SUSPECTED),
+    _named("any API key", b"api", b"[_-]?key", _is_no_number, SecretClass.SUSPECTED),
+    _named("any password", b"passw", b"", _always, SecretClass.SUSPECTED),
+    *(
+        Rule(
+            name=f"any {word.decode()} value",
+            kind=SecretClass.SUSPECTED,
+            word=word,
+            before=_BOUNDARY,
+            after=re.compile(word + rb"\s{1,4}([\w.~+/=-]{6,})", re.IGNORECASE),
+            shown=TOKEN,
+        )
+        for word in (b"bearer", b"basic")
+    ),
+    Rule(
+        name="long and random",
+        kind=SecretClass.SUSPECTED,
+        word=b"",
+        after=re.compile(
+            rb"(?<![\w-])(?=[0-9A-Z_-]*[a-z])(?=[0-9a-z_-]*[A-Z])(?=[A-Za-z_-]*[0-9])([\w-]{40,})", re.ASCII
+        ),
+        shown=SECRET,
+    ),
 )
-SHORTEST_ID: Final = 5
-"""Bytes. A shorter id is a word like any other, and stays."""
-FEW: Final = 32
-"""So many known ids are first looked for one by one: mostly none is there."""
-_STARTS: Final = re.compile(rb"(?<![A-Za-z0-9])(?=([\w-]{5}))")
-
-
-def masked(text: bytes, ids: frozenset[bytes] = frozenset()) -> bytes:
-    """The text with each secret replaced; the same object if there is none. `ids` are masked where neither a
-    letter nor a digit stands next to them. Masking what is masked already changes nothing."""
-    spans = [*_found(text), *_known(text, ids)]
-    if not spans:
-        return text
-    parts, end = [], 0
-    for start, stop, shown in sorted(spans, key=lambda span: (span[0], -span[1])):
-        if start >= end:
-            parts += [text[end:start], shown]
-        end = max(end, stop)
-    return b"".join([*parts, text[end:]])
-
-
-type Span = tuple[int, int, bytes]
-
-
-def _found(text: bytes) -> Iterator[Span]:
-    folded = text.lower()
-    for rule in RULES:
-        at = folded.find(rule.word)
-        while at >= 0:
-            span = _at(rule, text, at)
-            if span is not None:
-                yield span
-            at = folded.find(rule.word, max(at + 1, span[1] if span else 0))
-
-
-def _at(rule: Rule, text: bytes, at: int) -> Span | None:
-    matched = rule.after.match(text, at)
-    if matched is None:
-        return None
-    start, stop = matched.span(1 if rule.after.groups else 0)
-    if not rule.wanted(text[start:stop]):
-        return None
-    if rule.before is not None:
-        earlier = rule.before.search(text[max(0, at - MOST_BEFORE) : at])
-        if earlier is None:
-            return None
-        if not rule.after.groups:
-            start -= earlier.end() - earlier.start()
-    return start, stop, rule.shown
-
-
-def _known(text: bytes, ids: frozenset[bytes]) -> Iterator[Span]:
-    if len(ids) <= FEW and not any(each in text for each in ids):
-        return
-    beginnings = _by_beginning(ids)
-    for start in _STARTS.finditer(text) if beginnings else ():
-        for each in beginnings.get(start[1], ()):
-            end = start.start() + len(each)
-            if text.startswith(each, start.start()) and not text[end : end + 1].isalnum():
-                yield start.start(), end, ACCOUNT
-
-
-@functools.lru_cache(maxsize=64)
-def _by_beginning(ids: frozenset[bytes]) -> Mapping[bytes, tuple[bytes, ...]]:
-    found: dict[bytes, tuple[bytes, ...]] = {}
-    for each in ids:
-        if len(each) >= SHORTEST_ID:
-            found[each[:SHORTEST_ID]] = (*found.get(each[:SHORTEST_ID], ()), each)
-    return found

@@ -11,7 +11,7 @@ from addons.redaction import patterns
 from addons.redaction.flows import MARK, Shown
 from addons.wire import messages
 
-MARKS: Final = (MARK, patterns.MAIL, patterns.TOKEN, patterns.SECRET, patterns.ACCOUNT)
+MARKS: Final = (MARK, *patterns.MARKS)
 REPLACED: Final = frozenset({b"authorization", b"chatgpt-account-id"})
 """Headers that the pool puts its own in the place of."""
 

@@ -16,6 +16,8 @@ from urllib.parse import quote, quote_plus, unquote
 from accounts.errors import RotateError
 from accounts.model import Account
 from accounts.store.store import Store
+from addons.redaction.masking import Span, found_in, replaced
+from addons.redaction.patterns import IN_REPORTS, MAIL, MARKS, NEVER_IN_REPORTS, may_hold_secret
 from config import paths
 
 SHORTEST: Final = 6
@@ -27,28 +29,6 @@ END: Final = 16
 
 _RUN: Final = re.compile(r"[\w.~+/=%-]*")
 _RUN_BACK: Final = re.compile(r"[\w.~+/=%-]")
-_MAIL: Final = re.compile(r"[\w.+'%-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){0,8}\.[^\W\d][\w-]{0,62}")
-_JWT: Final = re.compile(r"eyJ[\w-]{8,}(?:\.[\w-]*){0,2}", re.ASCII)
-_KEY: Final = re.compile(r"\bsk-[\w-]{12,}", re.ASCII)
-_HEADER: Final = re.compile(r"\b((?:proxy-)?authorization|(?:set-)?cookie)(\W{1,4})[^\r\n]{3,}", re.IGNORECASE)
-_SCHEME: Final = re.compile(r"\b(bearer|basic)\s+[\w.~+/=-]{6,}", re.IGNORECASE)
-_NAMED: Final = re.compile(
-    r"((?:passw(?:or)?d|secret|token|api[_-]?key)[\w-]{0,40})(['\"]?\s{0,4}[=:]\s{0,4}['\"]?)[^\s'\",;&…]{4,}",
-    re.IGNORECASE,
-)
-_RANDOM: Final = re.compile(r"(?<![\w-])(?=[\w-]*[a-z])(?=[\w-]*[A-Z])(?=[\w-]*\d)[\w-]{40,}", re.ASCII)
-_PATTERNS: Final = (
-    (_HEADER, r"\1\2…"),
-    (_SCHEME, r"\1 …"),
-    (re.compile(r"://[^/\s@\"'…]{1,400}@"), "://…@"),
-    (_MAIL, "user@…"),
-    (_JWT, "…"),
-    (_KEY, "…"),
-    (_NAMED, r"\1\2…"),
-    (_RANDOM, "…"),
-)
-"""What looks like a secret, whosever it is. Every repetition has a bound or a fixed beginning: logs can be long."""
-_NEVER: Final = (("an e-mail address", _MAIL), ("a token", _JWT), ("a key", _KEY))
 
 
 class StillSecret(RotateError):
@@ -74,7 +54,10 @@ class Secret:
 
 class Sweep:
     """Replaces what is known to be secret and what looks like it. `labels` are names of accounts, which are replaced
-    where they stand as words, and `folders` what may name their owner, with a name for each; both in free text only."""
+    where they stand as words, and `folders` what may name their owner, with a name for each; both in free text only.
+
+    All of it is looked for in the text as it was: what one of them replaces cannot hide another from being found.
+    """
 
     def __init__(
         self,
@@ -85,33 +68,23 @@ class Sweep:
         known = {each.text: each for each in reversed(list(secrets)) if len(each.text) >= SHORTEST}
         found = {needle: each for each in known.values() for needle in _spellings(each)}
         self._needles = sorted(found.items(), key=lambda pair: -len(pair[0]))
-        named = [(label, shown) for label, shown in (labels or {}).items() if len(label) > 2]
-        self._labels = [
-            (re.compile(rf"(?<!\w){re.escape(label)}(?!\w)"), shown)
-            for label, shown in sorted(named, key=lambda pair: -len(pair[0]))
-        ]
-        places = [(str(path), shown) for path, shown in (folders or {}).items() if len(path.parts) > 1]
-        self._folders = sorted(places, key=lambda pair: -len(pair[0]))
+        words = {label: shown for label, shown in (labels or {}).items() if len(label) > 2}
+        places = {str(path): shown for path, shown in (folders or {}).items() if len(path.parts) > 1}
+        self._words = {**words, **{spelled: shown for path, shown in places.items() for spelled in _written(path)}}
+        self._names = _words(self._words)
+        placeholders = {each.shown for each in known.values()} | set(self._words.values())
+        self._placeholders = _words([each for each in placeholders if len(each) > 1] + [m.decode() for m in MARKS])
 
     def text(self, text: str) -> str:
         """The same without secrets."""
-        folded = text.lower()
-        for needle, secret in self._needles:
-            if needle in (folded if secret.name else text):
-                text = _without(text, needle, secret)
-                folded = text.lower()
-        for pattern, shown in _PATTERNS:
-            text = pattern.sub(shown, text)
-        return text
+        return replaced(text, self._secrets(text))
 
     def free(self, text: str) -> str:
         """The same for what was not put together here: names and home folders are taken out too."""
-        text = self.text(text)
-        for label, shown in self._labels:
-            text = label.sub(shown, text)
-        for path, shown in self._folders:
-            text = text.replace(path, shown)
-        return text
+        spans = self._secrets(text)
+        for found in self._names.finditer(text):
+            spans.append(Span(*found.span(), self._words[found[0]], found.end()))
+        return replaced(text, spans)
 
     def value(self, value: object) -> object:
         """The same for everything that JSON can hold. Names of fields are ours and stay."""
@@ -125,30 +98,53 @@ class Sweep:
 
     def check(self, where: str, content: str) -> None:
         """Raises StillSecret for what may not be written."""
+        content = self._placeholders.sub(" ", content)  # a password may be a word of them
         folded = content.lower()
         for needle, secret in self._needles:
             if needle in (folded if secret.name else content):
                 raise StillSecret(where, f"what belongs to {secret.shown}" if secret.name else "a secret")
-        for what, pattern in _NEVER:
-            if pattern.search(content):
-                raise StillSecret(where, what)
+        if found_in(content, NEVER_IN_REPORTS):
+            raise StillSecret(where, "an e-mail address or a token")
+
+    def _secrets(self, text: str) -> list[Span[str]]:
+        """What is known and what looks like a secret, and placeholders, which stay what they are."""
+        folded = text.lower()
+        spans: list[Span[str]] = []
+        for needle, secret in self._needles:
+            if needle in (folded if secret.name else text):
+                spans += _of_known(text, needle, secret)
+        spans += (Span(*found.span(), found[0], found.end()) for found in self._placeholders.finditer(text))
+        return spans + found_in(text, IN_REPORTS)
 
 
-def _without(text: str, needle: str, secret: Secret) -> str:
+def _words(texts: Iterable[str]) -> re.Pattern[str]:
+    """Any of these, the longest first, with no letter or digit at either end that would make another word of it."""
+    ordered = sorted(texts, key=lambda text: (-len(text), text))
+    parts = [f"(?<!\\w){re.escape(text)}" if re.match(r"\w", text) else re.escape(text) for text in ordered]
+    return re.compile(rf"(?:{'|'.join(parts)})(?!\w)" if parts else r"(?!)")
+
+
+def _written(path: str) -> set[str]:
+    """A folder as it is, in JSON and in an address."""
+    return {path, json.dumps(path)[1:-1], json.dumps(path, ensure_ascii=False)[1:-1], quote(path), quote(path, safe="")}
+
+
+def _of_known(text: str, needle: str, secret: Secret) -> Iterator[Span[str]]:
     """Of a token, whatever hangs together with the part that was found goes too."""
     if secret.name:
-        return re.sub(re.escape(needle), secret.shown, text, flags=re.IGNORECASE)
-    if not secret.token:
-        return text.replace(needle, secret.shown)
-    parts, after = [], 0
+        for named in re.finditer(re.escape(needle), text, re.IGNORECASE):
+            yield Span(*named.span(), secret.shown, named.end())
+        return
+    after = 0
     while (start := text.find(needle, after)) >= 0:
-        run = _RUN.match(text, start + len(needle))
-        end = run.end() if run else start + len(needle)
-        while start > after and _RUN_BACK.match(text[start - 1]):
-            start -= 1
-        parts += [text[after:start], secret.shown]
+        end = start + len(needle)
+        if secret.token:
+            run = _RUN.match(text, end)
+            end = run.end() if run else end
+            while start > after and _RUN_BACK.match(text[start - 1]):
+                start -= 1
+        yield Span(start, end, secret.shown, end)
         after = end
-    return "".join([*parts, text[after:]])
 
 
 def _spellings(secret: Secret) -> Iterator[str]:
@@ -173,7 +169,6 @@ _STRING: Final = re.compile(r'"((?:[^"\\]|\\.){6,})"(?!\s*:)')
 _WORD: Final = re.compile(r"[A-Za-z_]{1,14}|[\d.:TZ+-]{1,40}|https?://[\w./-]*", re.ASCII)
 """Values that are no secret: a mode, a date, an address."""
 _ASSIGNED: Final = re.compile(r"([\w.-]+)[\"']?\s*[=:]\s*[\"']?([^\"'\r\n]{4,})")
-_TELLING: Final = re.compile(r"passw|secret|token|key|auth|cred|cookie|bearer", re.IGNORECASE)
 _USER: Final = re.compile(r"://([^/\s@\"']+)@")
 
 
@@ -192,7 +187,7 @@ def in_settings(text: str, shown: str) -> Iterator[Secret]:
     """Of a file of settings or variables: values of what is called a secret, and what stands before an @."""
     for found in _ASSIGNED.finditer(text):
         value = found[2].strip()
-        if _TELLING.search(found[1]) and not _WORD.fullmatch(value):
+        if may_hold_secret(found[1]) and not _WORD.fullmatch(value):
             yield Secret(text=value, shown=shown, token=True)
     yield from in_addresses(text, shown)
 
@@ -208,7 +203,7 @@ def in_addresses(text: str, shown: str) -> Iterator[Secret]:
 def in_variables(environ: Mapping[str, str], shown: str) -> Iterator[Secret]:
     """The same for an environment."""
     for name, value in environ.items():
-        if _TELLING.search(name) and not _WORD.fullmatch(value) and not value.startswith("/"):
+        if may_hold_secret(name) and not _WORD.fullmatch(value) and not value.startswith("/"):
             yield Secret(text=value, shown=shown, token=True)
         yield from in_addresses(value, shown)
 
@@ -232,7 +227,7 @@ def _of_pool(store: Store | None, accounts: Sequence[Account]) -> Iterator[Secre
         found = credentials.get(each.key)
         for token in (found.access, found.refresh, found.id_token) if found else ():
             yield Secret(text=token, shown=f"token-of-{name}", token=True)
-        yield Secret(text=each.email, shown="user@…", name=True)
+        yield Secret(text=each.email, shown=MAIL.decode(), name=True)
         for text, shown in (
             (each.key, name),
             (each.handle, name),

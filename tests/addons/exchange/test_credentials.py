@@ -12,6 +12,7 @@ from accounts.choice.pool import Lease
 from accounts.model import Account
 from addons.exchange.credentials import MOST_TURN_STATES, TURN_STATE, TurnStates, managed
 from addons.redaction import flows
+from addons.redaction.patterns import REQUEST_HEADERS
 from tests.builders import NOW, account, key_of
 from tests.builders import credentials as tokens
 
@@ -221,7 +222,7 @@ def untouched(headers: http.Headers) -> list[tuple[bytes, bytes]]:
 
 
 NAME = st.text(alphabet="abcdefghijklmnopqrstuvwxyz-", min_size=1, max_size=10).map(str.encode)
-ANY_NAME = NAME | st.sampled_from([*flows.REQUEST, *(name.encode() for name in sorted(TOUCHED))])
+ANY_NAME = NAME | st.sampled_from([*REQUEST_HEADERS, *(name.encode() for name in sorted(TOUCHED))])
 
 
 @given(st.lists(st.tuples(ANY_NAME, st.binary(max_size=10)), max_size=10), st.booleans(), st.sampled_from([None, "us"]))

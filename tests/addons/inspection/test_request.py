@@ -62,7 +62,7 @@ def test_a_request_is_yaml_that_says_what_it_asks_for() -> None:
         "instructions": read["instructions"],
         "tools": "2, exec_command, web_search",
         "store": False,
-        "client_metadata": {"authorization": "[redacted by codex-rotate]", "x-codex-window-id": "w:1"},
+        "client_metadata": {"authorization": "[secret]", "x-codex-window-id": "w:1"},
     }
     assert read["instructions"].startswith("You are Codex. You are")
     assert read["instructions"].endswith("… (101 lines, 1,500 characters)")

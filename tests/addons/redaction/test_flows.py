@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mitmproxy import http
 
-from addons.redaction.flows import MARK, REQUEST, RESPONSE, AsItIs, Shown, hide
+from addons.redaction.flows import MARK, AsItIs, Shown, hide
+from addons.redaction.patterns import REQUEST_HEADERS, RESPONSE_HEADERS
 
 SECRET = b"Bearer nobody-may-see"
 MARKED = MARK.decode()
@@ -19,12 +20,12 @@ def headers(*fields: tuple[bytes, bytes]) -> http.Headers:
     return http.Headers(fields)
 
 
-@pytest.mark.parametrize("name", sorted(REQUEST))
+@pytest.mark.parametrize("name", sorted(REQUEST_HEADERS))
 @pytest.mark.parametrize("spelled", [bytes.lower, bytes.upper, bytes.title])
 def test_every_secret_of_a_request_is_hidden_however_its_name_is_spelled(name: bytes, spelled: object) -> None:
     assert callable(spelled)
     shown = headers((b"accept", b"*/*"), (spelled(name), SECRET))
-    hidden = hide(shown, REQUEST)
+    hidden = hide(shown, REQUEST_HEADERS)
     assert shown.fields == ((b"accept", b"*/*"), (spelled(name), MARK))
     assert b"nobody" not in bytes(shown)
     assert hidden.reveal(shown).fields == ((b"accept", b"*/*"), (spelled(name), SECRET))
@@ -32,20 +33,20 @@ def test_every_secret_of_a_request_is_hidden_however_its_name_is_spelled(name: b
 
 def test_a_cookie_that_upstream_sets_is_hidden() -> None:
     shown = headers((b"Set-Cookie", SECRET), (b"set-cookie", b"second"))
-    hidden = hide(shown, RESPONSE)
+    hidden = hide(shown, RESPONSE_HEADERS)
     assert shown.get_all("set-cookie") == [MARKED, MARKED]
     assert hidden.reveal(shown).get_all("set-cookie") == [SECRET.decode(), "second"]
 
 
 def test_what_is_hidden_is_not_in_repr() -> None:
     shown = headers((b"authorization", SECRET))
-    assert "nobody" not in repr(hide(shown, REQUEST))
+    assert "nobody" not in repr(hide(shown, REQUEST_HEADERS))
     assert "nobody" not in repr(shown)
 
 
 def test_revealing_makes_a_copy() -> None:
     shown = headers((b"authorization", SECRET))
-    hidden = hide(shown, REQUEST)
+    hidden = hide(shown, REQUEST_HEADERS)
     revealed = hidden.reveal(shown)
     revealed["x"] = "y"
     assert shown.fields == ((b"authorization", MARK),)
@@ -55,13 +56,13 @@ def test_revealing_makes_a_copy() -> None:
 @pytest.mark.parametrize("name", [b"content-type", b"thread-id", b"authorization-x", b"x-authorization"])
 def test_all_else_stays_in_sight(name: bytes) -> None:
     shown = headers((name, b"value"))
-    assert not hide(shown, REQUEST).was
+    assert not hide(shown, REQUEST_HEADERS).was
     assert shown.fields == ((name, b"value"),)
 
 
 def test_a_secret_in_the_middle_of_another_header_is_masked_and_comes_back() -> None:
     shown = headers((b"user-agent", b"tool/1 (" + MAIL + b")"), (b"x-team", b"of acct-team-1"))
-    hidden = hide(shown, REQUEST, frozenset({b"acct-team-1"}))
+    hidden = hide(shown, REQUEST_HEADERS, frozenset({b"acct-team-1"}))
     assert shown.fields == ((b"user-agent", b"tool/1 ([e-mail])"), (b"x-team", b"of [account id]"))
     assert hidden.reveal(shown)["user-agent"] == "tool/1 (owner@example.com)"
 
@@ -69,27 +70,27 @@ def test_a_secret_in_the_middle_of_another_header_is_masked_and_comes_back() -> 
 def test_the_handshake_of_a_socket_stays_readable() -> None:
     """Its key is random: mitmproxy and we have to compute with it."""
     shown = headers((b"sec-websocket-key", b"eyJabcdefghijkl=="), (b"x", MAIL))
-    hide(shown, REQUEST, frozenset())
+    hide(shown, REQUEST_HEADERS, frozenset())
     assert shown["sec-websocket-key"] == "eyJabcdefghijkl=="
 
 
 def test_a_value_that_somebody_changed_stays_changed() -> None:
     shown = headers((b"authorization", SECRET))
-    hidden = hide(shown, REQUEST, frozenset())
+    hidden = hide(shown, REQUEST_HEADERS, frozenset())
     shown["authorization"] = "Bearer of-another-addon"
     assert hidden.reveal(shown)["authorization"] == "Bearer of-another-addon"
 
 
 def test_a_secret_that_somebody_took_out_stays_out() -> None:
     shown = headers((b"authorization", SECRET), (b"accept", b"*/*"))
-    hidden = hide(shown, REQUEST)
+    hidden = hide(shown, REQUEST_HEADERS)
     del shown["authorization"]
     assert hidden.reveal(shown).fields == ((b"accept", b"*/*"),)
 
 
 def test_a_mark_that_stands_elsewhere_reveals_nothing() -> None:
     shown = headers((b"authorization", SECRET))
-    hidden = hide(shown, REQUEST)
+    hidden = hide(shown, REQUEST_HEADERS)
     shown["x-note"] = MARKED
     shown["cookie"] = MARKED
     revealed = hidden.reveal(shown)
@@ -99,12 +100,12 @@ def test_a_mark_that_stands_elsewhere_reveals_nothing() -> None:
 def test_each_secret_comes_back_in_its_own_place() -> None:
     """HTTP/2 clients send one `cookie` field per cookie."""
     shown = headers((b"cookie", b"first=1"), (b"cookie", b"second=2"))
-    hidden = hide(shown, REQUEST)
+    hidden = hide(shown, REQUEST_HEADERS)
     shown.fields = ((b"cookie", b"first=changed"), shown.fields[1])
     assert hidden.reveal(shown).get_all("cookie") == ["first=changed", "second=2"]
 
 
-NAMES = st.sampled_from([*REQUEST, *(name.title() for name in REQUEST), b"accept", b"x-a", b"Host"])
+NAMES = st.sampled_from([*REQUEST_HEADERS, *(name.title() for name in REQUEST_HEADERS), b"accept", b"x-a", b"Host"])
 VALUES = st.binary(max_size=12) | st.sampled_from([MARK, MAIL, SECRET, b"sk-abcdefghijklmnop"])
 FIELDS = st.lists(st.tuples(NAMES, VALUES), max_size=8)
 
@@ -113,8 +114,8 @@ FIELDS = st.lists(st.tuples(NAMES, VALUES), max_size=8)
 @settings(deadline=None)
 def test_what_was_hidden_comes_back_exactly(fields: list[tuple[bytes, bytes]]) -> None:
     shown = headers(*fields)
-    hidden = hide(shown, REQUEST, frozenset())
-    assert all(value == MARK for name, value in shown.fields if name.lower() in REQUEST)
+    hidden = hide(shown, REQUEST_HEADERS, frozenset())
+    assert all(value == MARK for name, value in shown.fields if name.lower() in REQUEST_HEADERS)
     assert MAIL not in bytes(shown)
     assert hidden.reveal(shown).fields == tuple(fields)
 

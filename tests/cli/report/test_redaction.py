@@ -137,7 +137,9 @@ def test_of_two_secrets_the_longer_one_goes_first() -> None:
 def test_a_short_text_is_no_secret_by_itself() -> None:
     """It would be found in every other word; where it stands as a password it goes."""
     swept = sweep("ann")
-    assert swept.text("an announcement via http://joe:ann@proxy.test") == "an announcement via http://…@proxy.test"
+    assert (
+        swept.text("an announcement via http://joe:ann@proxy.test") == "an announcement via http://[secret]@proxy.test"
+    )
 
 
 def test_labels_and_folders_only_in_free_text_and_only_as_words(tmp_path: Path) -> None:
@@ -163,6 +165,61 @@ def test_long_lines_of_anything_take_no_time_to_speak_of(text: str) -> None:
     began = clock.monotonic()
     sweep("refresh-" + "9aB" * 30, is_token=True).free(text)
     assert clock.monotonic() - began < 8
+
+
+HOME = Path("/", "srv", "jane", "home")  # a user's folder, wherever users have theirs
+
+
+@pytest.mark.parametrize(
+    "label",
+    ["srv", "jane", "home", "codex", ".codex", "auth", "auth.json", "account", "secret", "token", "example", "http",
+     "user-0123456789abcdefghij", "proxy.example", "CODEX_HOME", "sk-srv"],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    ("said", "left"),
+    [
+        (f"cannot read {HOME}/.codex/auth.json", f"{HOME}"),
+        (f'{{"path": {json.dumps(str(HOME / ".codex"))}}}', "jane"),
+        (f"file://{HOME}/x and {quote(str(HOME), safe='')}", "jane"),
+        ("via http://joe:hunter2@proxy.example:1", "hunter2"),
+        ("token=hunter2 of jane@auth.example", "hunter2"),
+        ("token=hunter2 of jane@auth.example", "jane"),
+        ("access-of-ann in the account home", "access-of-ann"),
+    ],
+)
+def test_what_a_label_is_called_hides_nothing_from_being_found(label: str, said: str, left: str) -> None:
+    """Each label is part of something else that is to be replaced."""
+    swept = Sweep(
+        [Secret(text="access-of-ann", shown="token-of-account-2", token=True)],
+        {label: "account-1"},
+        {HOME: "~", HOME / ".codex": "CODEX_HOME"},
+    )
+    once = swept.free(said)
+    assert left not in once
+    assert swept.free(once) == once
+    swept.check("this", once)
+
+
+def test_a_folder_is_replaced_as_a_whole_whatever_else_its_parts_look_like() -> None:
+    folder = HOME / f"user-{'aB3' * 8}" / "jane.roe"
+    swept = Sweep([Secret(text="jane.roe", shown="account-1", name=True)], {"jane": "account-2"}, {folder: "~"})
+    assert swept.free(f"in {folder}/.codex, {folder}.") == "in ~/.codex, ~."
+    assert swept.free(f"{folder}x") != "~x"
+
+
+@given(
+    st.lists(st.sampled_from(["jane", "home", "account", "/", ".codex", "-", " ", "account-1", "[token]", str(HOME)]))
+)
+def test_labels_and_folders_leave_nothing_of_a_folder_in_any_text(parts: list[str]) -> None:
+    swept = Sweep([], {"home": "account-1", "account": "account-2"}, {HOME: "~"})
+    once = swept.free("".join(parts) + f" {HOME}")
+    assert once.endswith("~")
+    assert swept.free(once) == once
+
+
+def test_a_password_that_is_a_word_of_a_placeholder_does_not_forbid_the_report() -> None:
+    swept = sweep("secret", "account id")
+    swept.check("this", swept.text("password=hunter2 and joe@example.com"))
 
 
 # --- where secrets are -----------------------------------------------------------------------------------------------
@@ -227,7 +284,7 @@ def test_all_that_is_known_on_this_machine(home: Path, tmp_path: Path) -> None:
         "acct-bob-1": "account-2",
         "acct-bob-1:user-bob-1": "account-2",
         "user-ann-1": "user-1",
-        "ANN@example": "user@…",
+        "ANN@example": "[e-mail]",
         handle: "account-1",
         "key-of-a-client": "client-key",
         "refresh-of-the-client": "secret-of-the-client",

@@ -1,0 +1,38 @@
+"""All addons. The order of this list is the order of the hooks."""
+
+from addons.attempts.buffers import Buffers
+from addons.clients import Clients
+from addons.commands import KeptFlows, Palette
+from addons.discovery import Presence
+from addons.draining import Draining
+from addons.inspection.content_view import Views
+from addons.recording.turn_log import TurnLog
+from addons.redaction.logs import MaskedLogs
+from addons.rotator import Rotator, SocketRotator
+from addons.startup import Startup
+from addons.upkeep import Keeper
+from addons.upstream_proxy import UpstreamProxy
+
+startup = Startup()
+clients = Clients(startup)
+presence = Presence(startup)
+turns = TurnLog(clients.name_of)
+way_out = UpstreamProxy()
+rotator = Rotator(startup, clients, turns, way_out.lead_replay)
+socket_rotator = SocketRotator(rotator)
+addons = [
+    startup,
+    MaskedLogs(startup),
+    clients,
+    presence,
+    Keeper(startup),
+    rotator,
+    socket_rotator,
+    Draining(presence, rotator, socket_rotator),
+    turns,
+    way_out,
+    Buffers(),
+    Palette(startup),
+    KeptFlows(startup),
+    Views(),
+]
