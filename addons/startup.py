@@ -19,6 +19,7 @@ from addons.exchange.service import PoolService
 from addons.redaction import flows
 from addons.wire.routes import INTERCEPT
 from config import clock, paths, settings
+from config.provider import PROVIDER
 
 logger = logging.getLogger(__name__)
 
@@ -34,8 +35,8 @@ COLUMNS: Final = ["tls", "icon", "path", "method", "status", "comment", "size", 
 """Of mitmweb's list. The comment stands before a column that is aligned to the right: it fills its own."""
 
 CANNOT_VOUCH: Final = (
-    "the CA of codex-rotate can vouch for chatgpt.com and openai.com only, so clients refuse every other host that is "
-    "opened. To look into other hosts run `codex-rotate serve --intercept-all`."
+    f"the CA of codex-rotate can vouch for {' and '.join(PROVIDER.domains)} only, so clients refuse every other host "
+    "that is opened. To look into other hosts run `codex-rotate serve --intercept-all`."
 )
 
 

@@ -13,8 +13,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from certs.bundles import ORGANIZATION
+from config.provider import PROVIDER
 
-DOMAINS: Final = ("chatgpt.com", "openai.com")
+DOMAINS: Final = PROVIDER.domains
 """What the CA can vouch for: these hosts and those below them."""
 NO_ADDRESS: Final = (ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0"))
 RENEWED_BEFORE: Final = dt.timedelta(days=30)

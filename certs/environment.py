@@ -16,11 +16,11 @@ from certs.bundles import bundle, certificates, find_roots, write_bundle
 from certs.errors import CaError
 from certs.folder import CERTIFICATE_FILE, TOOLS_FILE, TRUSTED_FILE
 from config import access
+from config.provider import PROVIDER
 
 DEFAULT_PROXY: Final = "http://127.0.0.1:8118"
 LOCAL: Final = ("localhost", "127.0.0.1", "::1")
 """What never goes through the proxy: servers of the user's own, such as MCP servers."""
-INTERCEPTED: Final = "chatgpt.com"
 
 TOOL_VARIABLES: Final = (
     "SSL_CERT_FILE",
@@ -152,7 +152,7 @@ def merged_no_proxy(users: str) -> str:
 def bypasses(no_proxy: str) -> tuple[str, ...]:
     """The entries of NO_PROXY that would lead the client past the proxy."""
     names = (name.strip() for name in no_proxy.split(","))
-    return tuple(name for name in names if name and _covers(name.lower(), INTERCEPTED))
+    return tuple(name for name in names if name and _covers(name.lower(), PROVIDER.host))
 
 
 def _covers(entry: str, host: str) -> bool:

@@ -28,6 +28,7 @@ from pydantic import (
 from config import paths, settings_file
 from config.errors import ConfigError
 from config.network.proxy_address import EXAMPLE, ProxyAddress, read_proxy
+from config.provider import PROVIDER
 
 __all__ = ["ConfigError", "Settings", "load"]
 
@@ -42,7 +43,7 @@ _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 def _base_url(value: str) -> str:
     url = urlsplit(value)
     if url.scheme not in {"https", "http"} or not url.hostname:
-        raise ValueError("must be an address such as https://chatgpt.com/backend-api")
+        raise ValueError(f"must be an address such as {PROVIDER.backend_url}")
     if url.scheme == "http" and url.hostname not in _LOOPBACK:
         raise ValueError("must be https, because account tokens are sent there")
     if url.username or url.password or url.query or url.fragment:
@@ -67,7 +68,7 @@ class Settings(BaseModel):
         str,
         AfterValidator(_base_url),
         Field(description="The backend that our own calls go to; plain http is for a stand-in on this machine."),
-    ] = "https://chatgpt.com/backend-api"
+    ] = PROVIDER.backend_url
     strategy: Annotated[
         Literal["balanced", "drain", "round_robin", "pinned"],
         Field(description="Where new threads go. pinned: only to the account that `pinned_account` names."),

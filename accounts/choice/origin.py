@@ -3,13 +3,13 @@
 docs/codex-wire.md section 1.1. A managed token is never sent to any other host.
 """
 
-import re
 from typing import Final
 
 from accounts.model import Account
+from config.provider import PROVIDER
 
-HOME_HOST: Final = "chatgpt.com"
-PROVIDER_HOST: Final = re.compile(r"(?:[a-z0-9-]+\.)?chatgpt\.com")
+HOME_HOST: Final = PROVIDER.host
+PROVIDER_HOST: Final = PROVIDER.hosts
 """The provider's own hosts: the usual one, and the regional ones that workspace routing may name."""
 
 

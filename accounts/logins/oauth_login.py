@@ -22,15 +22,15 @@ from accounts.logins.auth_file import Login, fits_a_header, login_of
 from accounts.model import Credentials
 from accounts.tokens.claims import read_claims
 from accounts.tokens.oauth import CLIENT_ID
+from config.provider import PROVIDER
 
-ISSUER: Final = "https://auth.openai.com"
 SCOPES: Final = "openid profile email offline_access api.connectors.read api.connectors.invoke"
 ORIGINATOR: Final = "codex_cli_rs"
 PORTS: Final = (1455, 1457)
 """The only ports the provider sends a browser back to."""
 BROWSER_SECONDS: Final = 300.0
 DEVICE_SECONDS: Final = 900.0
-DEVICE_REDIRECT: Final = f"{ISSUER}/deviceauth/callback"
+DEVICE_REDIRECT: Final = f"{PROVIDER.issuer}/deviceauth/callback"
 
 _INTERVAL: Final = 5.0
 _LONGEST_INTERVAL: Final = 60.0
@@ -93,7 +93,7 @@ class DeviceCode:
 
 def issuer(environ: Mapping[str, str] = os.environ) -> str:
     """Who logs people in; the official client's own variable redirects us as well."""
-    return (environ.get("CODEX_APP_SERVER_LOGIN_ISSUER") or ISSUER).rstrip("/")
+    return (environ.get("CODEX_APP_SERVER_LOGIN_ISSUER") or PROVIDER.issuer).rstrip("/")
 
 
 def revoke_url(environ: Mapping[str, str] = os.environ) -> str:

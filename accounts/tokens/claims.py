@@ -6,8 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-_AUTH: Final = "https://api.openai.com/auth"
-_PROFILE: Final = "https://api.openai.com/profile"
+from config.provider import PROVIDER
+
+_AUTH: Final = PROVIDER.auth_claim
+_PROFILE: Final = PROVIDER.profile_claim
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,15 +12,15 @@ from typing import Final
 from accounts.choice.outcomes import WORD
 from accounts.model import Credentials
 from accounts.tokens.claims import read_claims
+from config.provider import PROVIDER
 
 CLIENT_ID: Final = "app_EMoamEEZ73f0CkXaXp7hrann"
-TOKEN_URL: Final = "https://auth.openai.com/oauth/token"  # noqa: S105 - an address
 PERMANENT: Final = frozenset({"refresh_token_expired", "refresh_token_reused", "refresh_token_invalidated"})
 
 
 def token_url(environ: Mapping[str, str] = os.environ) -> str:
     """Where tokens are renewed; the official client's own variable redirects us as well."""
-    return environ.get("CODEX_REFRESH_TOKEN_URL_OVERRIDE") or TOKEN_URL
+    return environ.get("CODEX_REFRESH_TOKEN_URL_OVERRIDE") or PROVIDER.token_url
 
 
 def refresh_body(credentials: Credentials, reason: str) -> dict[str, str]:

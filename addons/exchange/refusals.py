@@ -14,10 +14,11 @@ from mitmproxy import http
 
 from accounts.client_keys import Refusal, Refused
 from addons.wire import answers, messages
+from config.provider import PROVIDER
 
-ROUTING: Final = "/backend-api/wham/accounts/check"
-POLICY: Final = "/backend-api/wham/config/bundle"
-MODEL: Final = "/backend-api/codex/"
+ROUTING: Final = f"{PROVIDER.backend_path}/wham/accounts/check"
+POLICY: Final = f"{PROVIDER.backend_path}/wham/config/bundle"
+MODEL: Final = f"{PROVIDER.codex_path}/"
 RESPONSES: Final = MODEL + "responses"
 OWN_ID: Final = "chatgpt-account-id"
 

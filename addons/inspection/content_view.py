@@ -25,12 +25,12 @@ from addons.inspection.owners import Owners, account_of
 from addons.recording.annotations import OURS, PREFIX
 from addons.recording.capture import CAPTURED
 from addons.wire import messages
+from config.provider import PROVIDER
 
 PRIORITY: Final = 3.0
 """Above mitmproxy's own views: that of JSON has 1, that of GraphQL 2."""
 
-_RESPONSES: Final = re.compile(r"/(?:backend-api/codex|v1)/responses(?:/compact)?")
-_API_HOST: Final = "api.openai.com"
+_RESPONSES: Final = re.compile(rf"(?:{PROVIDER.codex_path}|/v1)/responses(?:/compact)?")
 
 
 class Views:
@@ -65,7 +65,7 @@ class Codex(Contentview):
         if not data or not isinstance(seen, http.HTTPFlow):
             return -1
         host = seen.request.host
-        if host != _API_HOST and not PROVIDER_HOST.fullmatch(host):
+        if host != PROVIDER.api_host and not PROVIDER_HOST.fullmatch(host):
             return -1
         ours = _RESPONSES.fullmatch(seen.request.path.partition("?")[0]) is not None
         response = metadata.http_message

@@ -10,8 +10,9 @@ from enum import StrEnum
 from typing import Final
 
 from accounts.choice.origin import PROVIDER_HOST
+from config.provider import PROVIDER
 
-INTERCEPT: Final = r"^(?!ab\.)(?:[a-z0-9-]+\.)?chatgpt\.com:443$"
+INTERCEPT: Final = rf"^(?!ab\.){PROVIDER.hosts.pattern}:443$"
 """What mitmproxy's `allow_hosts` opens; all else is tunnelled unread. `ab.` takes metrics that need no proxy's eye."""
 
 LOGIN: Final = re.compile(r"Bearer (?!sk-)\S")
@@ -37,7 +38,7 @@ class Row:
 
 
 def _row(route: Route, method: str, path: str) -> Row:
-    return Row(route, method, re.compile(r"/backend-api/codex" + path))
+    return Row(route, method, re.compile(PROVIDER.codex_path + path))
 
 
 ROUTES: Final = (

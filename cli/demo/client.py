@@ -20,14 +20,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cli.running.processes import Finished
 from config import paths
+from config.provider import PROVIDER
 
 if TYPE_CHECKING:
     from wsproto import WSConnection
 
-HOST: Final = "chatgpt.com"
-PATH: Final = "/backend-api/codex/responses"
 SECONDS: Final = 60.0
 """For each read."""
+HOST: Final = PROVIDER.host
+PATH: Final = PROVIDER.responses_path
 LAST: Final = frozenset({"response.completed", "response.failed", "response.incomplete", "error"})
 """The events after which a socket says nothing more of a turn."""
 

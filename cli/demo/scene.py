@@ -18,10 +18,11 @@ from certs.folder import CERTIFICATE_FILE
 from cli.commands.use import serve
 from cli.running.processes import Background, Finished
 from config import clock, paths
+from config.provider import PROVIDER
 from standin import Fault, FaultKind, SeenRequest, StandIn
 from standin.redirect import PORT
 
-GENERATION: Final = "/backend-api/codex/responses"
+GENERATION: Final = PROVIDER.responses_path
 ANSWER: Final = "Hello! Nothing to see here."
 PROMPTS: Final = ("Say hello to the first thread.", "Say hello to the second.", "Say hello to the third.")
 FAILING: Final = ("spent", "revoked")

@@ -27,12 +27,13 @@ from cli.commands.use.run import Bound
 from cli.doctor import tls as doctor_tls
 from cli.running import joined, proxies
 from config import clock, paths, proxy_files
+from config.provider import PROVIDER
 from config.proxy_files import Presence
 
 if TYPE_CHECKING:
     import httpx
 
-BACKEND: Final = "https://chatgpt.com/backend-api/codex"
+BACKEND: Final = f"https://{PROVIDER.host}{PROVIDER.codex_path}"
 BEARER: Final = "Bearer codex-rotate-doctor"
 SECONDS: Final = 60.0
 """For one answer: the proxy may ask several accounts."""

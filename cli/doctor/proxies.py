@@ -12,13 +12,14 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from accounts.client_keys import NOBODY
-from certs.environment import DEFAULT_PROXY, INTERCEPTED, BadProxyAddress, proxy_at, trusted_file
+from certs.environment import DEFAULT_PROXY, BadProxyAddress, proxy_at, trusted_file
 from cli.commands.setup.bind import answers
 from cli.doctor.finding import Findings, note, ok, problem, warning
 from cli.doctor.network import At, Led, led_by, present
 from cli.running import proxies
 from config import access, clock, proxy_files, version
 from config.network.proxy_address import basic
+from config.provider import PROVIDER
 from config.proxy_files import Presence
 
 SECONDS: Final = 5.0
@@ -132,8 +133,8 @@ def _shake_hands(told: Presence, key: str, context: ssl.SSLContext) -> None:
     """Raises ssl.SSLCertVerificationError for a stranger, OSError for what is no proxy of ours."""
     parts = urlsplit(told.url)
     with closing(socket.create_connection((parts.hostname or "", parts.port or 0), timeout=SECONDS)) as raw:
-        connect_through(raw, INTERCEPTED, 443, basic(NOBODY, key) if key else "")
-        context.wrap_socket(raw, server_hostname=INTERCEPTED).close()
+        connect_through(raw, PROVIDER.host, 443, basic(NOBODY, key) if key else "")
+        context.wrap_socket(raw, server_hostname=PROVIDER.host).close()
 
 
 def connect_through(raw: socket.socket, host: str, port: int, authorization: str) -> None:

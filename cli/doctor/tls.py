@@ -14,8 +14,8 @@ from typing import Final
 from cli.doctor.proxies import connect_through
 from config.errors import ConfigError
 from config.network.outbound import Way, way_to
+from config.provider import PROVIDER
 
-HOST: Final = "chatgpt.com"
 PORT: Final = 443
 SECONDS: Final = 5.0
 LONGEST: Final = 80
@@ -30,7 +30,7 @@ class Shown:
     ends: datetime | None = None
 
 
-def shown(way: Way | None = None, host: str = HOST, port: int = PORT) -> Shown | None:
+def shown(way: Way | None = None, host: str = PROVIDER.host, port: int = PORT) -> Shown | None:
     """Shake hands with whoever answers there, the way that our requests go, and trust nothing of it; None where it does
     not come to that. Nothing is asked."""
     context = ssl.create_default_context()

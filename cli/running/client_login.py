@@ -14,6 +14,7 @@ from accounts.choice.origin import PROVIDER_HOST
 from accounts.codex_files.client_files import read_file
 from accounts.errors import BadClientFile, RotateError
 from config import paths
+from config.provider import PROVIDER
 
 BUILT_IN: Final = "openai"
 """The client's provider that the pool is for."""
@@ -53,16 +54,16 @@ class ClientNotLoggedIn(RotateError):
 class ClientUsesApiKey(RotateError):
     def __init__(self) -> None:
         super().__init__(
-            "The client is logged in with an API key: it asks api.openai.com, past the pool, and the key pays for it. "
-            f"{LOG_IN}"
+            f"The client is logged in with an API key: it asks {PROVIDER.api_host}, past the pool, and the key pays "
+            f"for it. {LOG_IN}"
         )
 
 
 class KeyVariableSet(RotateError):
     def __init__(self) -> None:
         super().__init__(
-            "CODEX_API_KEY is set: `codex exec` asks api.openai.com with that key, past the pool. Unset it, and log in "
-            "with `codex login` (ChatGPT) if you have not yet. Nothing was started."
+            f"CODEX_API_KEY is set: `codex exec` asks {PROVIDER.api_host} with that key, past the pool. Unset it, and "
+            "log in with `codex login` (ChatGPT) if you have not yet. Nothing was started."
         )
 
 

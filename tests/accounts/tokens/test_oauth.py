@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accounts.model import Credentials
-from accounts.tokens.oauth import CLIENT_ID, PERMANENT, TOKEN_URL, Renewal, read_renewal, refresh_body, token_url
+from accounts.tokens.oauth import CLIENT_ID, PERMANENT, Renewal, read_renewal, refresh_body, token_url
+from config.provider import PROVIDER
 from tests.builders import HOUR, NOW, credentials, planted, token
 
 OLD = credentials("old", id_token="id-token-of-old-nobody-may-see", expires_at=NOW - 5, refreshed_at=NOW - HOUR)
@@ -22,8 +23,8 @@ def read(status: int, payload: object) -> Renewal:
 @pytest.mark.parametrize(
     ("environ", "url"),
     [
-        ({}, TOKEN_URL),
-        ({"CODEX_REFRESH_TOKEN_URL_OVERRIDE": ""}, TOKEN_URL),
+        ({}, PROVIDER.token_url),
+        ({"CODEX_REFRESH_TOKEN_URL_OVERRIDE": ""}, PROVIDER.token_url),
         ({"CODEX_REFRESH_TOKEN_URL_OVERRIDE": "http://127.0.0.1:1/token"}, "http://127.0.0.1:1/token"),
     ],
 )
