@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from accounts.choice.request_identity import CACHE_KEY, ROUTING_HINT, THREAD_HEADERS, TURN_METADATA
+
 ROOT = Path(__file__).resolve().parents[1]
 
 MAY_IMPORT = {
@@ -192,6 +194,22 @@ def test_one_place_reaches_into_the_proxy() -> None:
     """For the same reason."""
     found = {named(path) for path in product() if PRIVATE.search(path.read_text(encoding="utf-8"))}
     assert {name for name in found if not name.startswith("addons/attempts/")} == PRIVATE_OF_OTHERS.keys()
+
+
+def texts(path: Path) -> set[str]:
+    """The texts in a file's code, docstrings among them."""
+    return {
+        node.value for node in ast.walk(tree(path)) if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+
+
+def test_one_module_knows_what_names_a_thread() -> None:
+    """The headers and the field by which the client says which conversation a request belongs to."""
+    names = {*THREAD_HEADERS, CACHE_KEY, ROUTING_HINT, TURN_METADATA} - {"thread_id", "session_id"}
+    knowing = {
+        named(path) for package in ("accounts", "addons", "cli") for path in sources(package) if texts(path) & names
+    }
+    assert knowing == {"accounts/choice/request_identity.py"}
 
 
 def test_every_package_is_type_checked() -> None:

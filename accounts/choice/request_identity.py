@@ -1,11 +1,21 @@
-"""Which thread a request belongs to, and which model it wants. Pure. docs/codex-wire.md section 2.1."""
+"""Which thread a request belongs to, and which model it wants: the headers and fields that say so. Pure.
+
+docs/codex-wire.md section 2.1.
+"""
 
 import re
 from collections.abc import Callable
 from typing import Final
 
-THREAD_HEADERS: Final = ("thread-id", "thread_id", "session-id", "session_id", "conversation-id", "conversation_id")
-_CACHE_KEY: Final = re.compile(rb'"prompt_cache_key"\s*:\s*"([\w.:-]{1,200})"', re.ASCII)
+THREAD: Final = "thread-id"
+SESSION: Final = "session-id"
+THREAD_HEADERS: Final = (THREAD, "thread_id", SESSION, "session_id", "conversation-id", "conversation_id")
+CACHE_KEY: Final = "prompt_cache_key"
+"""The field of a request's body that names its thread where no header does."""
+ROUTING_HINT: Final = "x-codex-routing-hint"
+TURN_METADATA: Final = "x-codex-turn-metadata"
+
+_CACHE_KEY: Final = re.compile(rb'"%b"\s*:\s*"([\w.:-]{1,200})"' % CACHE_KEY.encode(), re.ASCII)
 
 
 def thread_of(header: Callable[[str], str | None]) -> str:
@@ -19,7 +29,7 @@ def thread_of(header: Callable[[str], str | None]) -> str:
 
 def model_of(header: Callable[[str], str | None]) -> str:
     """The model named by the client's routing hint; empty when it names none."""
-    name, _, value = (header("x-codex-routing-hint") or "").partition("=")
+    name, _, value = (header(ROUTING_HINT) or "").partition("=")
     return value.strip()[:100] if name.strip() == "model" else ""
 
 

@@ -10,6 +10,7 @@ from typing import Final
 
 from mitmproxy import flow, http
 
+from accounts.choice.request_identity import thread_of
 from addons.recording.annotations import PREFIX
 
 MOST_BYTES: Final = 32 * 1024 * 1024
@@ -26,12 +27,6 @@ def account_of(seen: http.HTTPFlow) -> str:
     return label if isinstance(label, str) else ""
 
 
-def thread_of(seen: http.HTTPFlow) -> str:
-    """The conversation a flow belongs to; "" if it does not say."""
-    thread: str = seen.request.headers.get("thread-id", "")
-    return thread
-
-
 class Owners:
     """The owners of what is sealed in one conversation. Nothing is searched before somebody asks."""
 
@@ -46,9 +41,11 @@ class Owners:
         return self._known.get(blob, "")
 
     def _search(self) -> Iterator[tuple[str, str]]:
-        thread, room = thread_of(self._about), MOST_BYTES
+        thread, room = thread_of(self._about.request.headers.get), MOST_BYTES
         for seen in reversed(list(self._flows)):
-            if not isinstance(seen, http.HTTPFlow) or (seen is not self._about and thread_of(seen) != thread):
+            if not isinstance(seen, http.HTTPFlow):
+                continue
+            if seen is not self._about and thread_of(seen.request.headers.get) != thread:
                 continue
             label = account_of(seen)
             for body in _answers(seen) if label else ():

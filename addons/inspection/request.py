@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Final
 
+from accounts.choice.request_identity import CACHE_KEY
 from addons.inspection import render as written
 from addons.inspection.items import Owner, Piece, call_name, name, nobody, piece, word
 
@@ -21,7 +22,7 @@ _SET_UP: Final = frozenset({"developer", "system"})
 """Whose messages are the same in every thread, and long: the person's own words come after them."""
 
 _TOLD: Final = frozenset(
-    {"type", "model", "input", "instructions", "tools", "reasoning", "prompt_cache_key", "previous_response_id"}
+    {"type", "model", "input", "instructions", "tools", "reasoning", CACHE_KEY, "previous_response_id"}
     | {"generate", "stream"}
 )
 
@@ -48,7 +49,7 @@ def _head(request: Mapping[str, object], items: list[Mapping[str, object]]) -> l
     return [
         ("asks for", _purpose(request, items)),
         ("model", word(request, "model")),
-        ("thread", word(request, "prompt_cache_key")),
+        ("thread", word(request, CACHE_KEY)),
         ("goes on from", word(request, "previous_response_id")),
         ("reasoning", written.folded(effort)),
         ("instructions", written.folded(instructions)),

@@ -14,6 +14,7 @@ from mitmproxy import connection, http
 
 from accounts.choice.decision_record import read_record
 from accounts.choice.outcomes import Kind
+from accounts.choice.request_identity import TURN_METADATA
 from accounts.model import Event
 from addons.recording import annotations
 from addons.recording.turn_line import WARM_UP, Asked, Told, client_name, has_failed, line, purpose_of, tokens_in
@@ -57,7 +58,7 @@ class TurnLog:
         """A request is over. An upgrade is no turn; it is told when none can follow."""
         asked = _asked(flow)
         if not messages.is_upgrade(flow.request) or _is_lost(asked, ended):
-            purpose = purpose_of(flow.request.path, flow.request.headers.get("x-codex-turn-metadata"))
+            purpose = purpose_of(flow.request.path, flow.request.headers.get(TURN_METADATA))
             self._over(flow, ended._replace(purpose=purpose), asked)
 
     def turn_over(self, flow: http.HTTPFlow, ended: Ended) -> None:

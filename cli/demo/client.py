@@ -18,6 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from accounts.choice.request_identity import CACHE_KEY, SESSION, THREAD
 from cli.running.processes import Finished
 from config import paths
 from config.provider import PROVIDER
@@ -94,8 +95,8 @@ def _headers(auth: Mapping[str, object], thread: str) -> dict[str, str]:
         "authorization": f"Bearer {tokens['access_token']}",
         "chatgpt-account-id": str(tokens["account_id"]),
         "originator": "codex_exec",
-        "session-id": thread,
-        "thread-id": thread,
+        SESSION: thread,
+        THREAD: thread,
     }
 
 
@@ -105,7 +106,7 @@ def _body(prompt: str, thread: str) -> dict[str, object]:
         "input": [{"type": "message", "role": "user", "content": [{"type": "input_text", "text": prompt}]}],
         "stream": True,
         "store": False,
-        "prompt_cache_key": thread,
+        CACHE_KEY: thread,
     }
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from accounts.choice.request_identity import THREAD
 from accounts.errors import RotateError
 from accounts.logins.auth_file import read_auth_file
 from accounts.store.store import Store
@@ -173,7 +174,7 @@ def told(transport: str, requests: Sequence[SeenRequest], endings: Sequence[Endi
     """What upstream saw beside what the clients said, one turn per client, in the order in which their threads came."""
     threads: dict[str, list[SeenRequest]] = {}
     for request in requests:
-        threads.setdefault(request.header("thread-id") or "", []).append(request)
+        threads.setdefault(request.header(THREAD) or "", []).append(request)
     asked = [next((n for n in map(_asks, seen) if n is not None), None) for seen in threads.values()]
     silent = iter([client for client in range(len(endings)) if client not in asked])
     rows = [
