@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 from accounts.choice import quota
 from accounts.choice.selection import Bar, Seat, Situation, back_at, barred, tired
 from accounts.model import Credentials
+from accounts.tokens.lifetime import is_over
 from config.local_time import clock_time
 
 
@@ -97,7 +98,7 @@ def tell(seat: Seat, about: Situation, login: Credentials | None = None) -> Told
         state = _BY_BAR[bar.bar]
         reason = {State.RESTING: seat.cooldown.reason if seat.cooldown else "", State.WITHOUT_MODEL: about.ask.model}
         return Told(state, bar.until, reason.get(state, ""), barred=True, back=back_at(seat, about))
-    over = login is not None and login.expires_at is not None and login.expires_at <= about.now
+    over = login is not None and is_over(login.expires_at, about.now)
     if login is not None and over and not login.refresh:
         return Told(State.LOGIN_ENDED)
     if seat.cooldown is not None and tired(seat, about):

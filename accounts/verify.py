@@ -15,11 +15,9 @@ from accounts.choice.outcomes import Kind, Reply, classify, error_of
 from accounts.choice.quota import Window
 from accounts.errors import UnsafeBackend
 from accounts.model import Account, Credentials, Standing
+from accounts.tokens.lifetime import FOR_QUESTION, ends_within
 from accounts.tokens.oauth import Renewal
 from config.network.hosts import is_loopback
-
-AHEAD: Final = 60.0
-"""Seconds before its end at which a token counts as expired: it has to last for the question."""
 
 
 class Verdict(StrEnum):
@@ -79,7 +77,7 @@ def headers(account: Account, credentials: Credentials) -> dict[str, str]:
 
 def is_stale(credentials: Credentials, now: float) -> bool:
     """Whether asking with this token would be in vain."""
-    return not credentials.access or (credentials.expires_at is not None and credentials.expires_at - now < AHEAD)
+    return not credentials.access or ends_within(credentials.expires_at, FOR_QUESTION, now)
 
 
 def read_answer(answer: Answer, now: float) -> Finding:

@@ -22,8 +22,9 @@ from accounts.choice.quota import Window
 from accounts.choice.selection import RAMP_SECONDS, Ask, Exhausted, Policy, Seat, Situation, barred, choose, exhausted
 from accounts.choice.threads import MOST_THREADS, Place, Threads
 from accounts.model import Account, Cooldown, Credentials, Event, Standing
+from accounts.tokens.lifetime import FOR_REQUEST
 
-REFRESH_AHEAD: Final = 300.0
+REFRESH_AHEAD: Final = FOR_REQUEST
 """An access token this close to its end (seconds) is renewed before use, as the official client does."""
 MODEL_SECONDS: Final = 86_400.0
 """For so long an account that was refused a model is not asked for it again: plans change."""

@@ -9,6 +9,7 @@ from accounts.choice.outcomes import Action, Blame, Kind, Outcome
 from accounts.choice.pool import Lease, Pool
 from accounts.choice.selection import Ask, Exhausted
 from accounts.model import Event
+from accounts.tokens.lifetime import FRESH_SECONDS
 from accounts.turn import events
 from accounts.turn.log import DecisionLog
 
@@ -23,8 +24,6 @@ USUAL_PACE: Final = 1.0
 SHORTEST_PACE: Final = 0.1
 MOST_INVALIDATED: Final = 2
 """Two accounts signed out in one request is no coincidence: walking on would sign out the rest of the pool."""
-FRESH_SECONDS: Final = 300.0
-"""A token so new that is refused was not refused for its age: the account rests."""
 
 
 class Phase(StrEnum):

@@ -12,6 +12,7 @@ from accounts.model import Credentials
 from accounts.policy import stored_states
 from accounts.states import State, Told, in_words
 from accounts.store.store import Store
+from accounts.tokens.lifetime import is_over
 from cli.commands.setup.sync import OWN_LOGIN
 from cli.doctor.finding import Findings, note, ok, problem, told, warning
 from cli.doctor.finding import State as Severity
@@ -131,11 +132,11 @@ def tokens(pool: Pool | None, now: float) -> Findings:
         if not seat.has_login:
             yield problem("tokens.login", f"No login is stored for {seat.label}.", "Run `codex-rotate login` with it.")
         elif not seat.can_renew:
-            over = seat.expires_at is not None and seat.expires_at <= now
+            over = is_over(seat.expires_at, now)
             judge, when = (problem, "has ended") if over else (warning, "will end and cannot be renewed")
             what = f"The login of {seat.label} has no refresh token and {when}."
             yield judge("tokens.refresh", what, "Run `codex-rotate login` with that account.")
-    old = [seat for seat in live if seat.can_renew and seat.expires_at is not None and seat.expires_at <= now]
+    old = [seat for seat in live if seat.can_renew and is_over(seat.expires_at, now)]
     if old:
         yield note("tokens.expired", f"Expired, and renewed at the next use: the access tokens of {_labels(old)}.")
     elif live and all(seat.can_renew for seat in live):

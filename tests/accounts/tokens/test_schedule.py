@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from accounts.choice.selection import Seat
 from accounts.model import Standing
-from accounts.tokens.schedule import AHEAD, FIRST_RETRY, LAST_RETRY, STAGGER, next_due, next_look, retry_after, stagger
+from accounts.tokens.lifetime import FOR_KEEPER, STAGGER, stagger
+from accounts.tokens.schedule import FIRST_RETRY, LAST_RETRY, next_due, next_look, retry_after
 from tests.builders import HOUR, NOW, account, credentials, key_of
 
 A, B = key_of("a"), key_of("b")
@@ -25,7 +26,7 @@ def test_the_token_that_ends_first_is_first() -> None:
     assert due({"a": -60.0, "b": 300.0}) == A
 
 
-@pytest.mark.parametrize("left", [AHEAD + STAGGER, 2 * HOUR, None])
+@pytest.mark.parametrize("left", [FOR_KEEPER + STAGGER, 2 * HOUR, None])
 def test_a_token_that_lasts_or_does_not_say_is_left_alone(left: float | None) -> None:
     assert due({"a": left}) is None
 
