@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from accounts.choice.request_identity import CACHE_KEY, ROUTING_HINT, THREAD_HEADERS, TURN_METADATA
+from addons.wire.events import CREATE, KINDS, RATE_LIMITS
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -210,6 +211,13 @@ def test_one_module_knows_what_names_a_thread() -> None:
         named(path) for package in ("accounts", "addons", "cli") for path in sources(package) if texts(path) & names
     }
     assert knowing == {"accounts/choice/request_identity.py"}
+
+
+def test_one_module_knows_the_kinds_of_events() -> None:
+    """What they mean to a verdict and to a reader. `accounts` is below that and reads one by itself."""
+    names = {kind for kind in KINDS if kind.startswith("response.")} | {CREATE, RATE_LIMITS}
+    knowing = {named(path) for package in ("addons", "cli") for path in sources(package) if texts(path) & names}
+    assert knowing - {"addons/attempts/local_websocket.py", "addons/exchange/websocket.py"} == {"addons/wire/events.py"}
 
 
 def test_every_package_is_type_checked() -> None:

@@ -12,8 +12,6 @@ from accounts.choice.pool import Lease
 from addons.exchange.service import PoolService
 from addons.wire import events, messages
 
-RATE_LIMITS = "codex.rate_limits"
-ITEM_DONE = "response.output_item.done"
 _QUOTA: Final = tuple(ending.encode() for ending in quota.HEADER_ENDINGS)
 
 
@@ -28,13 +26,13 @@ def from_head(service: PoolService, lease: Lease, response: http.Response) -> No
 
 def from_prelude(service: PoolService, lease: Lease, kind: str, event: bytes) -> None:
     """Quota windows in an event (docs/codex-wire.md section 3)."""
-    if kind == RATE_LIMITS:
+    if kind == events.RATE_LIMITS:
         service.pool.observed(lease.key, quota.from_event(events.decoded(event), service.clock()))
 
 
 def from_output(service: PoolService, lease: Lease, kind: str, event: bytes) -> None:
     """A compaction: only the account that made it can read it. And whatever it is, the history is read here now."""
-    if kind != ITEM_DONE:
+    if kind != events.ITEM_DONE:
         return
     now = service.clock()
     service.unsealing.settled(service.pool.reader(lease, now))

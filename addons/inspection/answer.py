@@ -14,27 +14,13 @@ from accounts.choice.reset_times import as_number
 from addons.inspection import render as written
 from addons.inspection.body import Event
 from addons.inspection.items import Item, Owner, Piece, name, nobody, piece, word
+from addons.wire import events as streams
 
-ENDINGS: Final[Mapping[str, str]] = {
-    "response.completed": "completed",
-    "response.done": "completed",
-    "response.incomplete": "incomplete",
-    "response.failed": "failed",
-    "response.cancelled": "cancelled",
-    "error": "error",
-}
 MOST_EVENTS: Final = 100_000
 """Events that are read of one answer; a long one has a few thousand."""
 UNENDED: Final = "cut off, no event says that the answer is complete"
 OURS: Final = ("codex_rotate_", "codex-rotate")
 """How an error of our own begins: its type, or its message where the type has to be one the client knows."""
-
-_QUIET: Final = frozenset(
-    {"response.created", "response.in_progress", "response.queued", "response.content_part.added", "[DONE]"}
-    | {"response.content_part.done", "response.reasoning_summary_part.added", "response.reasoning_summary_part.done"}
-    | {"keepalive", "ping", "response.output_text.annotation.added", "responsesapi.websocket_timing"}
-)
-"""Events that say nothing beyond what others say."""
 
 
 @dataclass
@@ -86,7 +72,7 @@ class Tokens:
 
 @dataclass
 class Answer:
-    """What the events of one answer come to. `ended` is one of ENDINGS, "" while, or if, no event has said it."""
+    """What the events of one answer come to. `ended` is a word for how, "" while, or if, no event says it."""
 
     response_id: str = ""
     model: str = ""
@@ -110,13 +96,13 @@ def read(events: Iterable[Event], now: float) -> Answer:
         answer.count += 1
         if not event.whole:
             _partly(answer, event)
-        elif event.kind == "codex.rate_limits":
+        elif event.kind == streams.RATE_LIMITS:
             _limits(answer, event.payload, now)
-        elif event.kind in ENDINGS or "response" in event.payload:
+        elif streams.ends(event.kind) or "response" in event.payload:
             _response(answer, event)
         elif event.kind.startswith("response.output_item."):
             _item(answer, event)
-        elif not _grows(answer, event) and event.kind not in _QUIET and event.payload:
+        elif not _grows(answer, event) and not streams.is_redundant(event.kind) and event.payload:
             answer.others.append(event)
     return answer
 
@@ -136,8 +122,8 @@ def _response(answer: Answer, event: Event) -> None:
     answer.response_id = word(response, "id") or answer.response_id
     answer.model = word(response, "model") or answer.model
     answer.tokens = tokens_of(response.get("usage")) or answer.tokens
-    ending = ENDINGS.get(event.kind)
-    if ending is None:
+    ending = streams.ends(event.kind)
+    if not ending:
         return
     answer.ended = ending
     if ending == "incomplete":
@@ -210,7 +196,7 @@ def trouble(payload: object) -> tuple[str, bool]:
     kind, code, message = (word(error, key) for key in ("type", "code", "message"))
     ours = any(each.startswith(OURS) for each in (kind, code, message))
     names = [str(status)] if isinstance(status, int) and not isinstance(status, bool) else []
-    names += [name(each) for each in dict.fromkeys((code, kind)) if each and each != "error"]
+    names += [name(each) for each in dict.fromkeys((code, kind)) if each and each != streams.ERROR]
     resets = as_number(error.get("resets_at"))
     facts = [f"plan {name(word(error, 'plan_type'))}"] if word(error, "plan_type") else []
     facts += [f"resets {written.moment(resets)}"] if resets is not None else []

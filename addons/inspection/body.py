@@ -37,7 +37,9 @@ class Event(NamedTuple):
 
 
 def events(data: bytes) -> Iterator[Event]:
-    """The events of an event stream, the last one too if it was cut off."""
+    """The events of an event stream as it was saved: of any size and with any line ending of the standard, the last one
+    too if it was cut off. What decides while a stream passes (`addons.wire.events.Events`) keeps less of it and has to
+    be cheaper."""
     name, parts = "", list[str]()
     lines = _LINE.split(text_of(data))
     for line in (*lines, ""):

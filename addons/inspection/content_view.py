@@ -24,6 +24,7 @@ from addons.inspection.items import Owner, name, nobody
 from addons.inspection.owners import Owners, account_of
 from addons.recording.annotations import OURS, PREFIX
 from addons.recording.capture import CAPTURED
+from addons.wire import events as streams
 from addons.wire import messages
 from config.provider import PROVIDER
 
@@ -119,7 +120,7 @@ def document(text: str, status: int, owner: Owner = nobody) -> list[str]:
     if not isinstance(value, dict):
         return transcript.unreadable(text)
     if isinstance(value.get("output"), list) and status < 400:
-        answer = transcript.read([wire.Event("response.completed", {"response": value}, text, whole)], 0)
+        answer = transcript.read([wire.Event(streams.COMPLETED, {"response": value}, text, whole)], 0)
         return transcript.shown(answer, owner, unended="")
     body = written.block("body", value, indent=0)
     if status < 400 and not value.get("error"):
@@ -134,7 +135,7 @@ def socket_message(data: bytes, message: WebSocketMessage, seen: http.HTTPFlow |
     if message.from_client:
         event = wire.event(wire.text_of(data))
         notes = ["# not passed on"] if message.dropped else []
-        if event.kind == "response.create" or "input" in event.payload:
+        if event.kind == streams.CREATE or "input" in event.payload:
             return notes + request(data, _owners(seen))
         return notes + _event(event, message.timestamp, nobody)
     label = account_of(seen) if seen is not None else ""

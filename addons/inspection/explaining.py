@@ -88,7 +88,7 @@ def _of_socket(flow: http.HTTPFlow) -> Iterator[Explained]:
     for message in flow.websocket.messages:
         kind = streams.event_type(message.content)
         if message.from_client:
-            if kind == "response.create":
+            if kind == streams.CREATE:
                 turns.append(
                     {"at": message.timestamp, "asked": message.content, "events": [], "first": None, "end": None}
                 )
@@ -153,7 +153,7 @@ def _asked(attempts: object) -> Iterator[Asked]:
 def _tokens(events: list[tuple[str, bytes]]) -> Tokens | None:
     """What the provider counted."""
     for kind, data in reversed(events):
-        if kind == "response.completed":
+        if kind == streams.COMPLETED:
             response = streams.decoded(data).get("response")
             return tokens_of(response.get("usage")) if isinstance(response, dict) else None
     return None

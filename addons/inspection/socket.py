@@ -16,7 +16,6 @@ from addons.inspection.body import Event
 from addons.inspection.items import Owner, name, piece
 from addons.wire import events as streams
 
-REQUEST: Final = "response.create"
 _TOLD: Final = frozenset({"type", "sequence_number", "event_id"})
 
 
@@ -42,7 +41,7 @@ def turn_of(socket: WebSocketData | None, message: WebSocketMessage, kind: str) 
     for a message in the midst of one."""
     messages = socket.messages if socket is not None else []
     broken_off = socket is not None and socket.timestamp_end is not None and messages[-1:] == [message]
-    if kind not in transcript.ENDINGS and not broken_off:
+    if not streams.ends(kind) and not broken_off:
         return None
     at = next((at for at in reversed(range(len(messages))) if messages[at] is message), None)
     if at is None:
@@ -51,7 +50,7 @@ def turn_of(socket: WebSocketData | None, message: WebSocketMessage, kind: str) 
         if _asks(messages[begin]):
             return Turn(sum(_asks(each) for each in messages[: begin + 1]), messages[begin : at + 1])
         if begin < at and _ends(messages[begin]):
-            return Turn(0, messages[begin + 1 : at + 1]) if kind in transcript.ENDINGS else None
+            return Turn(0, messages[begin + 1 : at + 1]) if streams.ends(kind) else None
     return Turn(0, messages[: at + 1])
 
 
@@ -65,7 +64,7 @@ def line(event: Event, owner: Owner) -> str:
 def _news(event: Event, owner: Owner) -> Iterator[str]:
     payload = event.payload
     item = payload.get("item")
-    if event.kind == "codex.rate_limits":
+    if event.kind == streams.RATE_LIMITS:
         windows = quota.from_event(payload, 0)
         yield ", ".join(f"{quota.window_name(each.minutes)} {each.used_percent:g} % used" for each in windows)
     elif isinstance(item, Mapping):
@@ -81,8 +80,8 @@ def _news(event: Event, owner: Owner) -> Iterator[str]:
 
 
 def _asks(message: WebSocketMessage) -> bool:
-    return message.from_client and streams.event_type(message.content) == REQUEST
+    return message.from_client and streams.event_type(message.content) == streams.CREATE
 
 
 def _ends(message: WebSocketMessage) -> bool:
-    return not message.from_client and streams.event_type(message.content) in transcript.ENDINGS
+    return not message.from_client and streams.ends(streams.event_type(message.content)) != ""

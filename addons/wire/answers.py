@@ -16,6 +16,7 @@ from typing import Any, Final
 from mitmproxy import http
 
 from accounts.choice.selection import Bar, Exhausted
+from addons.wire.events import ERROR
 
 RULES: Final[Mapping[str, str]] = {
     Bar.PIN: "The account that codex-rotate is pinned to cannot serve this request. Take back what pinned it "
@@ -75,12 +76,12 @@ def fail_closed(hook: Callable[[Any, http.HTTPFlow], None]) -> Callable[[Any, ht
 def in_band_defect() -> bytes:
     """The same on a WebSocket: the turn ends with an error of ours."""
     described = {"type": "codex_rotate_defect", "code": "codex_rotate_defect", "message": DEFECT}
-    return json.dumps({"type": "error", "status": 503, "error": described}).encode()
+    return json.dumps({"type": ERROR, "status": 503, "error": described}).encode()
 
 
 def in_band(response: http.Response) -> bytes:
     """An answer of ours as a message on a WebSocket."""
-    told = {"type": "error", "status": response.status_code, **json.loads(response.content or b"{}")}
+    told = {"type": ERROR, "status": response.status_code, **json.loads(response.content or b"{}")}
     wait = response.headers.get("retry-after")
     return json.dumps(told | ({"headers": {"retry-after": wait}} if wait else {})).encode()
 
@@ -89,7 +90,7 @@ def paced(event: bytes, seconds: int) -> bytes | None:
     """Upstream's own error event, with the time to wait where the client looks for it. None for an event of another
     shape, after which the client waits and asks again by itself."""
     told = json.loads(event)
-    if told.get("type") != "error":
+    if told.get("type") != ERROR:
         return None
     headers = {**(told.get("headers") or {}), "retry-after": str(max(1, seconds))}
     return json.dumps({**told, "headers": headers}).encode()

@@ -7,27 +7,74 @@ import enum
 import json
 import re
 from collections.abc import Iterator, Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 from accounts.choice.outcomes import Reply, error_of
 
-PRELUDE: Final = frozenset(
-    {
-        "response.created",
-        "response.in_progress",
-        "response.queued",
-        "response.metadata",
-        "codex.rate_limits",
-        "responsesapi.websocket_timing",
-        "keepalive",
-        "ping",
-    }
-)
-"""Events without output: as long as only these have come, another account can still take over unnoticed."""
-FAILURES: Final = frozenset({"response.failed", "error"})
-ENDINGS: Final = frozenset({"response.completed", "response.incomplete"})
+CREATE: Final = "response.create"
+"""What a client asks with in a socket; all else comes from upstream."""
+COMPLETED: Final = "response.completed"
+FAILED: Final = "response.failed"
+ERROR: Final = "error"
+RATE_LIMITS: Final = "codex.rate_limits"
+ITEM_DONE: Final = "response.output_item.done"
+TEXT_DELTA: Final = "response.output_text.delta"
 
-_TELLING: Final = tuple(kind.encode() for kind in (*FAILURES, *ENDINGS, "response.output_item.done", "codex."))
+
+class Meaning(enum.Enum):
+    """What an event is to a verdict. As long as only PRELUDE has come, another account can still take over unnoticed;
+    FAILURE and ENDING end the answer."""
+
+    PRELUDE = enum.auto()
+    OUTPUT = enum.auto()
+    FAILURE = enum.auto()
+    ENDING = enum.auto()
+
+
+class EventKind(NamedTuple):
+    """`ends` is how an answer has ended that this event ends, in a word; `redundant`: it says nothing beyond what other
+    events say."""
+
+    meaning: Meaning
+    ends: str = ""
+    redundant: bool = False
+
+
+KINDS: Final[Mapping[str, EventKind]] = {
+    "response.created": EventKind(Meaning.PRELUDE, redundant=True),
+    "response.in_progress": EventKind(Meaning.PRELUDE, redundant=True),
+    "response.queued": EventKind(Meaning.PRELUDE, redundant=True),
+    "response.metadata": EventKind(Meaning.PRELUDE),
+    RATE_LIMITS: EventKind(Meaning.PRELUDE),
+    "responsesapi.websocket_timing": EventKind(Meaning.PRELUDE, redundant=True),
+    "keepalive": EventKind(Meaning.PRELUDE, redundant=True),
+    "ping": EventKind(Meaning.PRELUDE, redundant=True),
+    "response.content_part.added": EventKind(Meaning.OUTPUT, redundant=True),
+    "response.content_part.done": EventKind(Meaning.OUTPUT, redundant=True),
+    "response.reasoning_summary_part.added": EventKind(Meaning.OUTPUT, redundant=True),
+    "response.reasoning_summary_part.done": EventKind(Meaning.OUTPUT, redundant=True),
+    "response.output_text.annotation.added": EventKind(Meaning.OUTPUT, redundant=True),
+    "[DONE]": EventKind(Meaning.OUTPUT, redundant=True),
+    COMPLETED: EventKind(Meaning.ENDING, "completed"),
+    "response.incomplete": EventKind(Meaning.ENDING, "incomplete"),
+    FAILED: EventKind(Meaning.FAILURE, "failed"),
+    ERROR: EventKind(Meaning.FAILURE, "error"),
+    # The official client waits on after these two, so they decide nothing; captures of others hold them.
+    "response.done": EventKind(Meaning.OUTPUT, "completed"),
+    "response.cancelled": EventKind(Meaning.OUTPUT, "cancelled"),
+}
+"""What is known of events. One that is not here may be output."""
+
+
+def _of(wanted: Meaning) -> frozenset[str]:
+    return frozenset(kind for kind, row in KINDS.items() if row.meaning is wanted)
+
+
+PRELUDE: Final = _of(Meaning.PRELUDE)
+FAILURES: Final = _of(Meaning.FAILURE)
+ENDINGS: Final = _of(Meaning.ENDING)
+
+_TELLING: Final = tuple(kind.encode() for kind in (*FAILURES, *ENDINGS, ITEM_DONE, "codex."))
 """What still has to be read after output has begun."""
 
 _DELTAS: Final = tuple(
@@ -39,13 +86,6 @@ _DELTAS: Final = tuple(
 
 _TYPE_FIRST: Final = re.compile(rb'\s*\{\s*"type"\s*:\s*"([\w.\-]{1,80})"')
 _BLANK_LINE: Final = re.compile(rb"\r?\n\r?\n")
-
-
-class Meaning(enum.Enum):
-    PRELUDE = enum.auto()
-    OUTPUT = enum.auto()
-    FAILURE = enum.auto()
-    ENDING = enum.auto()
 
 
 def event_type(data: bytes) -> str:
@@ -60,11 +100,17 @@ def event_type(data: bytes) -> str:
 
 def meaning(kind: str) -> Meaning:
     """What an event of this type is to a verdict. A type this version does not know may be output."""
-    if kind in PRELUDE:
-        return Meaning.PRELUDE
-    if kind in FAILURES:
-        return Meaning.FAILURE
-    return Meaning.ENDING if kind in ENDINGS else Meaning.OUTPUT
+    return KINDS[kind].meaning if kind in KINDS else Meaning.OUTPUT
+
+
+def ends(kind: str) -> str:
+    """How an answer has ended that this event ends, "" for one that ends none."""
+    return KINDS[kind].ends if kind in KINDS else ""
+
+
+def is_redundant(kind: str) -> bool:
+    """Whether an event of this type says nothing beyond what others say."""
+    return kind in KINDS and KINDS[kind].redundant
 
 
 def decoded(data: bytes) -> Mapping[str, object]:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from accounts.choice.request_identity import CACHE_KEY, SESSION, THREAD
+from addons.wire import events as wire_events
 from cli.running.processes import Finished
 from config import paths
 from config.provider import PROVIDER
@@ -30,8 +31,6 @@ SECONDS: Final = 60.0
 """For each read."""
 HOST: Final = PROVIDER.host
 PATH: Final = PROVIDER.responses_path
-LAST: Final = frozenset({"response.completed", "response.failed", "response.incomplete", "error"})
-"""The events after which a socket says nothing more of a turn."""
 
 
 def ask(proxy: str, ca_file: Path, auth: Mapping[str, object], prompt: str) -> Finished:
@@ -78,13 +77,13 @@ def ask_by_socket(proxy: str, ca_file: Path, auth: Mapping[str, object], prompt:
         said: list[Any] = []
         for event in _heard(connection, wire):
             if event is None:
-                message = {"type": "response.create", **_body(prompt, thread)}
+                message = {"type": wire_events.CREATE, **_body(prompt, thread)}
                 connection.sendall(wire.send(TextMessage(json.dumps(message))))
                 continue
             said.append(event)
-            if event.get("type") in LAST:
+            if wire_events.ends(event.get("type", "")):
                 break
-    good = bool(said) and said[-1].get("type") == "response.completed"
+    good = bool(said) and said[-1].get("type") == wire_events.COMPLETED
     return Finished(0, "".join(_texts(said)), "") if good else Finished(1, "", json.dumps(said[-1:]))
 
 
@@ -126,7 +125,7 @@ def _heard(connection: ssl.SSLSocket, wire: "WSConnection") -> Iterator[Any]:
                 case AcceptConnection():
                     yield None
                 case RejectConnection():
-                    yield {"type": "error", "status": event.status_code}
+                    yield {"type": wire_events.ERROR, "status": event.status_code}
                 case TextMessage():
                     text += event.data
                     if event.message_finished:
@@ -142,7 +141,7 @@ def _events(lines: Iterable[str]) -> Iterator[Any]:
 
 def _texts(events: Iterable[Any]) -> list[str]:
     """The text of an answer, delta by delta."""
-    return [event["delta"] for event in events if event.get("type") == "response.output_text.delta"]
+    return [event["delta"] for event in events if event.get("type") == wire_events.TEXT_DELTA]
 
 
 def main() -> int:

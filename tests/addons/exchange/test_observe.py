@@ -14,6 +14,7 @@ from accounts.choice.selection import Ask
 from accounts.store.store import Store
 from addons.exchange import observe
 from addons.exchange.service import PoolService
+from addons.wire import events
 from tests.builders import HOUR, NOW, Clock, account, credentials, key_of, lease_of
 
 A = key_of("a")
@@ -57,19 +58,19 @@ def test_events_tell_how_much_is_used(service: PoolService, lease: Lease) -> Non
         "primary": {"used_percent": 12, "window_minutes": 300},
         "secondary": {"used_percent": 34, "window_minutes": 10080},
     }
-    event = json.dumps({"type": observe.RATE_LIMITS, "rate_limits": limits}).encode()
+    event = json.dumps({"type": events.RATE_LIMITS, "rate_limits": limits}).encode()
     observe.from_prelude(service, lease, "response.created", event)
     assert used(service) == {}
-    observe.from_prelude(service, lease, observe.RATE_LIMITS, event)
+    observe.from_prelude(service, lease, events.RATE_LIMITS, event)
     assert used(service) == {300: 12, 10080: 34}
 
 
 def test_a_compaction_ties_its_thread_to_the_account(service: PoolService, lease: Lease) -> None:
     item = {"type": "compaction", "id": "cmp_1", "encrypted_content": "x"}
-    event = json.dumps({"type": observe.ITEM_DONE, "item": item}).encode()
+    event = json.dumps({"type": events.ITEM_DONE, "item": item}).encode()
     observe.from_output(service, lease, "response.output_text.delta", event)
     assert service.pool.place("t", NOW).owner == ""
-    observe.from_output(service, lease, observe.ITEM_DONE, event)
+    observe.from_output(service, lease, events.ITEM_DONE, event)
     assert service.pool.place("t", NOW).owner == A
 
 
@@ -99,6 +100,6 @@ def test_nothing_that_upstream_says_raises(
 ) -> None:
     fields = tuple((name.encode(), value.encode()) for name, value in headers.items())
     observe.from_head(service, lease, http.Response.make(200, b"", fields))
-    observe.from_prelude(service, lease, observe.RATE_LIMITS, event)
-    observe.from_output(service, lease, observe.ITEM_DONE, event)
+    observe.from_prelude(service, lease, events.RATE_LIMITS, event)
+    observe.from_output(service, lease, events.ITEM_DONE, event)
     observe.from_catalogue(service, lease, event)

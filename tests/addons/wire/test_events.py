@@ -9,7 +9,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accounts.choice.outcomes import Kind, Reply, classify
-from addons.wire.events import ENDINGS, FAILURES, PRELUDE, Events, Meaning, decoded, event_type, meaning, reply_of
+from addons.wire.events import (
+    ENDINGS,
+    FAILURES,
+    KINDS,
+    PRELUDE,
+    Events,
+    Meaning,
+    decoded,
+    ends,
+    event_type,
+    is_redundant,
+    meaning,
+    reply_of,
+)
 from tests.builders import NOW
 
 
@@ -246,3 +259,21 @@ def test_the_rest_of_an_event_is_never_quiet() -> None:
     events = Events()
     assert list(events.feed(b"event: response.comp")) == []
     assert not events.quiet(b"leted\ndata: {}\n\n")
+
+
+def test_what_ends_an_answer_has_a_word_for_it_and_is_never_redundant() -> None:
+    assert all(ends(kind) for kind in ENDINGS | FAILURES)
+    assert not [kind for kind in KINDS if ends(kind) and is_redundant(kind)]
+    assert not [kind for kind in PRELUDE if ends(kind)]
+
+
+@pytest.mark.parametrize("kind", ["response.done", "response.cancelled"])
+def test_what_the_official_client_waits_on_after_decides_nothing(kind: str) -> None:
+    assert meaning(kind) is Meaning.OUTPUT
+    assert ends(kind)
+
+
+@pytest.mark.parametrize("kind", ["", "an.event.of.tomorrow"])
+def test_an_unknown_event_ends_nothing_and_may_say_something(kind: str) -> None:
+    assert ends(kind) == ""
+    assert not is_redundant(kind)
