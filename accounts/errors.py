@@ -1,6 +1,6 @@
 """What can go wrong and what to do about it.
 
-RotateError                      exit code 1
+RotateError (config/errors.py)   exit code 1
 ├── UsageError                   exit code 2: the call was wrong
 │   ├── AmbiguousAccount
 │   ├── BadBackupName
@@ -44,11 +44,7 @@ Every message says what happened and ends with what to do next. None carries a t
 from collections.abc import Sequence
 from pathlib import Path
 
-
-class RotateError(Exception):
-    """An expected failure: shown as one line, never as a traceback."""
-
-    exit_code = 1
+from config.errors import RotateError
 
 
 class UsageError(RotateError):

@@ -11,7 +11,7 @@ from mitmproxy import ctx, exceptions, http
 from mitmproxy.addonmanager import Loader
 
 from accounts.choice.selection import Ask
-from accounts.errors import NoAccounts, RotateError, UsageError
+from accounts.errors import NoAccounts, UsageError
 from addons import options
 from addons.attempts import hook_check, selftest
 from addons.exchange.pooled import Limits, PooledRequest
@@ -19,6 +19,7 @@ from addons.exchange.service import PoolService
 from addons.redaction import flows
 from addons.wire.routes import INTERCEPT
 from config import clock, paths, settings
+from config.errors import RotateError
 from config.provider import PROVIDER
 
 logger = logging.getLogger(__name__)

@@ -16,9 +16,9 @@ from mitmproxy.proxy.layer import NextLayer
 from mitmproxy.proxy.mode_specs import ProxyMode, RegularMode, UpstreamMode
 
 from accounts.choice.origin import HOME_HOST
-from accounts.errors import RotateError
 from addons.attempts import connections, selftest
 from config import settings
+from config.errors import RotateError
 from config.network import outbound
 from config.network.proxy_address import ProxyAddress
 

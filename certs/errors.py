@@ -1,12 +1,12 @@
 """What can go wrong with the certificate authority, and what to do about it.
 
-CaError                          exit code 1
+CaError                          a RotateError (config/errors.py), exit code 1
 ├── CaThere                  exit code 2: `create` where there is one already
 ├── CaMissing                there is none
 ├── CaUnfit                  there is one that cannot be used: which file, what is wrong with it
 ├── CaUnreachable            the folder refuses: permissions, space
 ├── CaBusy                   another process is making or renewing it
-├── StoreError               a trust store (certs/stores*.py) could not be read or changed
+├── TrustStoreError          a trust store (certs/stores*.py) could not be read or changed
 │   ├── NoStore              this system has none of the kind that was asked for
 │   ├── ToolMissing          which package has the program that it needs
 │   ├── NeedsRoot            the commands for whoever may
@@ -23,11 +23,11 @@ Every message says what happened and ends with what to do next. None carries key
 
 from pathlib import Path
 
+from config.errors import RotateError
 
-class CaError(Exception):
-    """An expected failure: shown as one line, never as a traceback."""
 
-    exit_code = 1
+class CaError(RotateError):
+    """What was asked of the authority, or of a trust store, did not come about."""
 
 
 class CaThere(CaError):
@@ -71,23 +71,23 @@ class CaBusy(CaError):
         )
 
 
-class StoreError(CaError):
+class TrustStoreError(CaError):
     """One store; what others hold is as it was."""
 
 
-class NoStore(StoreError):
+class NoStore(TrustStoreError):
     """`trouble` says what is missing, `remedy` what works instead."""
 
     def __init__(self, trouble: str, remedy: str) -> None:
         super().__init__(f"{trouble}. {remedy}")
 
 
-class ToolMissing(StoreError):
+class ToolMissing(TrustStoreError):
     def __init__(self, tool: str, store: str, remedy: str) -> None:
         super().__init__(f"{store} is read and changed with {tool}, which is not installed. {remedy}")
 
 
-class NeedsRoot(StoreError):
+class NeedsRoot(TrustStoreError):
     def __init__(self, store: str, command: str) -> None:
         super().__init__(
             f"{store} belongs to root, and codex-rotate never takes more rights than it was given. Nothing was "
@@ -95,7 +95,7 @@ class NeedsRoot(StoreError):
         )
 
 
-class ToolFailed(StoreError):
+class ToolFailed(TrustStoreError):
     """`code` is None for a program that did not end in time."""
 
     def __init__(self, command: str, code: int | None, said: str, remedy: str = "") -> None:
@@ -105,7 +105,7 @@ class ToolFailed(StoreError):
         super().__init__(f"`{command}` {ended} and said: {words or 'nothing'}. {remedy}")
 
 
-class StoreUnreachable(StoreError):
+class StoreUnreachable(TrustStoreError):
     def __init__(self, path: Path, trouble: str) -> None:
         super().__init__(
             f"{path} cannot be used ({trouble}). Check who may read and write it and its folder and that the disk has "
@@ -113,11 +113,11 @@ class StoreUnreachable(StoreError):
         )
 
 
-class NotTrusted(StoreError):
+class NotTrusted(TrustStoreError):
     def __init__(self, name: str, store: str, remedy: str) -> None:
         super().__init__(f"{name} is not trusted by {store}, although every command for that succeeded. {remedy}")
 
 
-class StillTrusted(StoreError):
+class StillTrusted(TrustStoreError):
     def __init__(self, names: str, store: str, remedy: str) -> None:
         super().__init__(f"{names} is still in {store}, although every command for that succeeded. {remedy}")

@@ -13,15 +13,13 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from accounts.errors import RotateError
-from certs.errors import CaError
 from cli.commands import COMMANDS
 from cli.ui.help import dress
 from cli.ui.options import AsJson
 from cli.ui.render import CannotWrite, finish, give_up, render, render_error, tolerate_any_text, writing
 from cli.ui.result import Result
 from config import paths
-from config.errors import ConfigError
+from config.errors import RotateError
 
 COMPLETING: Final = "_CODEX_ROTATE_COMPLETE"
 """Set by a shell that wants words for its Tab key instead of a command. Typer makes it from the program's name."""
@@ -158,7 +156,7 @@ def _for_a_shell() -> Any:
 
 def _as_expected(error: Exception, arguments: Sequence[str]) -> tuple[str, int] | None:
     """Message and exit code of an expected error, None for a bug."""
-    if isinstance(error, RotateError | CaError | ConfigError):
+    if isinstance(error, RotateError):
         return str(error), error.exit_code
     if isinstance(error, _PARSING_ERROR):
         from cli.ui.suggestions import refusal

@@ -346,8 +346,7 @@ def exit_codes() -> set[int]:
     """What the commands' errors and results end with, read from the classes and, for results, from the contract."""
     import importlib
 
-    from accounts.errors import RotateError
-    from certs.errors import CaError
+    from config.errors import RotateError
 
     for path in sorted((ROOT / "cli").rglob("*.py")):
         if not path.name.startswith("__"):
@@ -360,7 +359,7 @@ def exit_codes() -> set[int]:
 
     from cli.app import INTERRUPTED
 
-    codes = {getattr(each, "exit_code", 1) for base in (RotateError, CaError) for each in below(base)}
+    codes = {getattr(each, "exit_code", 1) for each in below(RotateError)}
     return {0, INTERRUPTED} | {code for code in codes if isinstance(code, int)}
 
 

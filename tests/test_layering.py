@@ -46,7 +46,6 @@ WITHOUT_A_TEST_FILE = {
     "cli/ui/options.py": "declarations that every command's own test uses",
     "cli/ui/result.py": "values without behaviour",
     "config/clock.py": "two calls of the standard library",
-    "config/errors.py": "an exit code; what it is raised for is asserted there",
     "addons/attempts/protocol.py": "an interface; the tests of attempts and of the proxy are about it",
     "addons/attempts/connections.py": "part of attempts, tested with it",
     "addons/exchange/passthrough.py": "a request that passes unchanged; tests/proxy/test_boundaries.py",

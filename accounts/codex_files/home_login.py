@@ -15,8 +15,8 @@ from accounts.codex_files import codex_home
 from accounts.codex_files.client_files import Places, Writer
 from accounts.codex_files.codex_home import Watch
 from accounts.codex_files.reconcile import switched_off
-from accounts.errors import RotateError
 from accounts.store.store import Store
+from config.errors import RotateError
 
 logger = logging.getLogger(__name__)
 

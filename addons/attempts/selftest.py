@@ -24,10 +24,10 @@ from wsproto import ConnectionType
 from wsproto.connection import Connection as Wire
 from wsproto.events import TextMessage
 
-from accounts.errors import RotateError
 from addons.attempts import client_connections, connections, stream
 from addons.attempts.local_websocket import accepting
 from addons.attempts.protocol import Accept, Answer, Exchange, Loss, Send, Signal, Step
+from config.errors import RotateError
 from config.network.outbound import Way
 from config.network.proxy_address import ProxyAddress
 

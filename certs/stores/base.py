@@ -95,7 +95,7 @@ class Change:
 
 
 class TrustStore(Protocol):
-    """One place where programs look up whom to trust. Its verbs raise StoreError."""
+    """One place where programs look up whom to trust. Its verbs raise TrustStoreError."""
 
     @property
     def kind(self) -> Kind: ...

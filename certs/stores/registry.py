@@ -12,7 +12,7 @@ from typing import Final
 from cryptography import x509
 
 from certs.certificate import common_name, fingerprint, is_narrow
-from certs.errors import CaUnfit, NoStore, NotTrusted, StillTrusted, StoreError
+from certs.errors import CaUnfit, NoStore, NotTrusted, StillTrusted, TrustStoreError
 from certs.stores.base import BY_HAND, Change, Machine, TrustStore
 from certs.stores.linux import Anchors
 from certs.stores.macos import LoginKeychain
@@ -57,7 +57,7 @@ def all_stores(machine: Machine) -> list[TrustStore]:
 def to_install(
     store: TrustStore, certificate: x509.Certificate, file: Path, old: Iterable[x509.Certificate] = ()
 ) -> Change:
-    """What is left to do so that this one is trusted and the old ones are not. Raises CaUnfit, StoreError."""
+    """What is left to do so that this one is trusted and the old ones are not. Raises CaUnfit, TrustStoreError."""
     if not is_narrow(certificate):
         raise CaUnfit(
             f"{common_name(certificate)} could vouch for any host, and such a CA is never installed. Use the one that "
@@ -74,7 +74,7 @@ def to_uninstall(store: TrustStore) -> Change:
 
 
 def carry_out(store: TrustStore, change: Change) -> None:
-    """Do it and look whether it is done. What could not be trusted is taken back out. Raises StoreError."""
+    """Do it and look whether it is done. What could not be trusted is taken back out. Raises TrustStoreError."""
     if not change:
         return
     store.ready(change)
@@ -94,8 +94,10 @@ def _install(store: TrustStore, certificate: x509.Certificate, file: Path) -> No
         store.install(certificate, file)
         if not _trust_in(store, certificate):
             raise NotTrusted(common_name(certificate), _inside(store), store.elsewhere)
-    except StoreError:
-        with suppress(StoreError):  # half of it may be there, and would come alive with the next update of the system
+    except TrustStoreError:
+        with suppress(
+            TrustStoreError
+        ):  # half of it may be there, and would come alive with the next update of the system
             if before is None and _trust_in(store, certificate) is not None:
                 store.uninstall((certificate,))
         raise

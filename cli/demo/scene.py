@@ -12,13 +12,13 @@ from types import TracebackType
 from typing import Final, Self
 
 from accounts.choice.request_identity import THREAD
-from accounts.errors import RotateError
 from accounts.logins.auth_file import read_auth_file
 from accounts.store.store import Store
 from certs.folder import CERTIFICATE_FILE
 from cli.commands.use import serve
 from cli.running.processes import Background, Finished
 from config import clock, paths
+from config.errors import RotateError
 from config.provider import PROVIDER
 from standin import Fault, FaultKind, SeenRequest, StandIn
 from standin.redirect import PORT

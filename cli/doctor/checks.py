@@ -8,10 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from accounts.errors import NoAccounts, RotateError
+from accounts.errors import NoAccounts
 from accounts.store.schema import explained
 from accounts.store.store import Store
-from certs.errors import CaError
 from cli.doctor import accounts, daemon, network, outcomes
 from cli.doctor import ca as doctor_ca
 from cli.doctor import client as doctor_client
@@ -24,6 +23,7 @@ from cli.doctor import proxies as doctor_proxies
 from cli.doctor import storage as doctor_storage
 from cli.doctor.finding import Finding, Findings
 from config import access, paths
+from config.errors import RotateError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +161,7 @@ def try_out(facts: Facts, environ: Mapping[str, str]) -> Facts:
         with doctor_probe.reached(environ) as to:
             probe = doctor_probe.probe(to, environ, version)
             official = doctor_official.gather(client.program, to, environ) if client.program else None
-    except (RotateError, CaError, OSError) as e:
+    except (RotateError, OSError) as e:
         return replace(facts, probe=doctor_probe.Probe(skipped=doctor_probe.failure(e), broken=True))
     return replace(facts, probe=probe, official=official)
 

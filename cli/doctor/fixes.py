@@ -6,19 +6,18 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from accounts.errors import RotateError
-from certs.errors import CaError
 from cli.commands.setup import ca as ca_commands
 from cli.doctor import ca as doctor_ca
 from cli.doctor import dotenv, proxies, storage
 from cli.doctor.checks import Facts
 from cli.ui.result import Result
+from config.errors import RotateError
 
 
 @dataclass(frozen=True, slots=True)
 class Repair:
     """One thing to mend. `what` is a sentence about it, `do` mends it and gives a sentence about what was done, "" when
-    there was nothing to do any more. It raises RotateError, CaError or OSError."""
+    there was nothing to do any more. It raises RotateError or OSError."""
 
     what: str
     do: Callable[[], str]
@@ -74,7 +73,7 @@ def mend(repairs: Iterable[Repair]) -> tuple[list[str], list[str]]:
     for repair in repairs:
         try:
             done.append(repair.do())
-        except (RotateError, CaError) as e:
+        except RotateError as e:
             failed.append(str(e))
         except OSError as e:
             failed.append(f"{e.filename or 'A file'} could not be mended ({e.strerror or e}). Check who owns it.")

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from accounts.errors import RotateError
 from certs.errors import CaError
 from cli.doctor.finding import Findings, note, ok, told
 from cli.running import joined
+from config.errors import RotateError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

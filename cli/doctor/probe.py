@@ -18,15 +18,14 @@ from typing import TYPE_CHECKING, Final
 
 from accounts.choice.decision_record import DECISION, read_record
 from accounts.client_keys import NOBODY
-from accounts.errors import RotateError
 from accounts.store.store import Store
 from certs.environment import trusted_file
-from certs.errors import CaError
 from cli.commands.use import run
 from cli.commands.use.run import Bound
 from cli.doctor import tls as doctor_tls
 from cli.running import joined, proxies
 from config import clock, paths, proxy_files
+from config.errors import RotateError
 from config.provider import PROVIDER
 from config.proxy_files import Presence
 
@@ -95,7 +94,7 @@ class Reached:
 @contextmanager
 def reached(environ: Mapping[str, str]) -> Iterator[Reached]:
     """The one that was joined, else one that runs, else one that is started as `run` does and that ends by itself.
-    Raises RotateError, CaError or OSError."""
+    Raises RotateError or OSError."""
     invitation = joined.current(environ)
     if invitation is not None:
         told = joined.presence(invitation, environ)
@@ -116,11 +115,9 @@ def _started(environ: Mapping[str, str]) -> Presence:
     return run.start_proxy(Bound(file=paths.codex_dotenv_file(environ)), environ).presence
 
 
-def failure(error: RotateError | CaError | OSError) -> str:
+def failure(error: RotateError | OSError) -> str:
     """Why there is no proxy to try."""
-    return (
-        str(error) if isinstance(error, RotateError | CaError) else f"The proxy went away ({error.strerror or error})."
-    )
+    return str(error) if isinstance(error, RotateError) else f"The proxy went away ({error.strerror or error})."
 
 
 # --- the requests ----------------------------------------------------------------------------------------------------

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from accounts.errors import RotateError
 from accounts.store.backups import Backup, Backups, Condition
 from cli.doctor.finding import Finding, Findings, State, note, ok, problem, told, warning
 from config import access, paths
+from config.errors import RotateError
 
 OLD_BACKUP_DAYS: Final = 14.0
 SHOWN: Final = 3

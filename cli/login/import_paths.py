@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from accounts.errors import BadAuthFile, RotateError
+from accounts.errors import BadAuthFile
 from accounts.logins.import_formats import Imported, read_logins
+from config.errors import RotateError
 
 CUTOFF: Final = 0.6
 

@@ -11,7 +11,6 @@ from typing import Final
 from accounts.choice.decision_record import DECISION
 from accounts.choice.outcomes import Kind
 from accounts.codex_files.reconcile import shown_counters, switched_off
-from accounts.errors import RotateError
 from accounts.history import decisions, tally
 from accounts.model import Event
 from accounts.policy import stored_states
@@ -23,6 +22,7 @@ from cli.doctor.finding import Finding
 from cli.doctor.probe import Probe
 from cli.report.redaction import Sweep, gathered
 from config import access, paths
+from config.errors import RotateError
 
 DECISIONS_SHOWN: Final = 10
 NOT_TRIED: Final = "Nothing was sent anywhere for this report. `codex-rotate doctor` tries two requests."

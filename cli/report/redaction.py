@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote, quote_plus, unquote
 
-from accounts.errors import RotateError
 from accounts.model import Account
 from accounts.store.store import Store
 from addons.redaction.masking import Span, found_in, replaced
 from addons.redaction.patterns import IN_REPORTS, MAIL, MARKS, NEVER_IN_REPORTS, may_hold_secret
 from config import paths
+from config.errors import RotateError
 
 SHORTEST: Final = 6
 """Characters. A shorter secret is half the dictionary; only where it is used as one is it told from a word."""

@@ -12,8 +12,9 @@ from urllib.parse import urlsplit
 
 from accounts.choice.origin import PROVIDER_HOST
 from accounts.codex_files.client_files import read_file
-from accounts.errors import BadClientFile, RotateError
+from accounts.errors import BadClientFile
 from config import paths
+from config.errors import RotateError
 from config.provider import PROVIDER
 
 BUILT_IN: Final = "openai"

@@ -5,11 +5,10 @@ from collections.abc import Callable, Mapping
 from typing import Final, Self
 from urllib.parse import urlsplit
 
-from accounts.errors import RotateError
-from certs.errors import CaError
 from cli.commands.use.serve import PortTaken
 from cli.running import proxies
 from config import clock, proxy_files
+from config.errors import RotateError
 
 DEATHS: Final = 3
 WITHIN_SECONDS: Final = 60.0
@@ -19,7 +18,7 @@ PATIENCE: Final = 2.0
 REPLACED: Final = "the proxy ended{how}; another one runs at the same address since."
 
 type Start = Callable[[str, int], proxies.Started]
-"""Starts a proxy at a host and a port. Raises RotateError, CaError or OSError."""
+"""Starts a proxy at a host and a port. Raises RotateError or OSError."""
 
 
 class Guard:
@@ -91,7 +90,7 @@ class Guard:
             return True
         except proxies.ProxyDidNotStart:
             raise
-        except (RotateError, CaError, OSError) as e:
+        except (RotateError, OSError) as e:
             self.given_up = f"{self._death()}; and no other could be started: {e}"
             return True
         try:

@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final, Self
 
-from accounts.errors import RotateError
 from certs import bundles
 from certs.folder import BUNDLE_FILE, CERTIFICATE_FILE, TOOLS_FILE
 from cli.running import proxies
 from config import access, join_file, paths
+from config.errors import RotateError
 from config.files import write_private
 from config.join_file import BadJoinFile, Invitation
 from config.proxy_files import Presence

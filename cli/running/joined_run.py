@@ -4,12 +4,13 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from accounts.errors import RotateError, UsageError
+from accounts.errors import UsageError
 from certs.environment import proxy_at
 from cli.commands.use import run as run_command
 from cli.running import joined, processes, proxies
 from cli.ui.result import Result
 from config import paths
+from config.errors import RotateError
 from config.join_file import Invitation
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from accounts.errors import RotateError
 from certs.environment import DEFAULT_PROXY, Proxy, proxy_at
 from cli.running import joined, proxies
 from config import paths
+from config.errors import RotateError
 from config.network.hosts import is_loopback
 from config.proxy_files import Presence
 

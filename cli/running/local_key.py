@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from accounts.client_keys import LOCAL, new_secret
-from accounts.errors import RotateError
 from accounts.store.store import Store
 from config import access, clock, paths
+from config.errors import RotateError
 from config.files import write_private
 from config.network import peer_credentials
 

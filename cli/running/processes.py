@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from accounts.errors import RotateError
+from config.errors import RotateError
 from config.paths import PRIVATE_FILE
 
 LAST_LINES: Final = 20

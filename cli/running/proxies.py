@@ -16,10 +16,10 @@ from typing import Final, Self
 from urllib.parse import quote, urlsplit
 
 from accounts.client_keys import NOBODY
-from accounts.errors import RotateError
 from accounts.store.schema import explained
 from cli.running import processes
 from config import clock, paths, proxy_files
+from config.errors import RotateError
 from config.network.proxy_address import basic
 from config.proxy_files import Presence
 

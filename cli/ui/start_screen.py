@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from accounts.errors import RotateError
 from cli.ui.lines import terminal_width, wrapped
 from cli.ui.result import Result
 from config import clock, paths, proxy_files
+from config.errors import RotateError
 from config.version import current
 
 CLIENT: Final = "codex"

@@ -5,9 +5,9 @@ from typing import Final
 
 import typer
 
-from accounts.errors import RotateError
 from cli.ui.options import AsJson
 from cli.ui.result import Result
+from config.errors import RotateError
 from config.paths import PROGRAM
 
 SCRIPT: Final = "rotate.py"

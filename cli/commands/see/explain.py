@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from accounts.errors import RotateError
 from cli.ui.lines import plain
 from cli.ui.options import AsJson
 from cli.ui.result import Result, Table
 from config import clock
+from config.errors import RotateError
 from config.local_time import short_time
 
 if TYPE_CHECKING:  # mitmproxy: only this command reads captures

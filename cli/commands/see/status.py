@@ -12,7 +12,6 @@ import typer
 from accounts.choice.decision_record import DECISION
 from accounts.choice.selection import Situation
 from accounts.codex_files.reconcile import shown_counters, switched_off
-from accounts.errors import RotateError
 from accounts.history import Decision, Tally, decisions, tally
 from accounts.model import Account, Event
 from accounts.policy import stored_pool
@@ -24,6 +23,7 @@ from cli.ui.options import AsJson
 from cli.ui.result import Result
 from cli.ui.states import remedies
 from config import clock, paths
+from config.errors import RotateError
 from config.local_time import clock_time
 from config.proxy_files import Presence
 

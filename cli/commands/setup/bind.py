@@ -15,7 +15,7 @@ from typing import Annotated, Final
 
 import typer
 
-from accounts.errors import RotateError, UsageError
+from accounts.errors import UsageError
 from certs.bundles import bundle, find_roots, write_bundle
 from certs.environment import (
     BadProxyAddress,
@@ -32,6 +32,7 @@ from cli.running import leading
 from cli.ui.options import AsJson
 from cli.ui.result import Result
 from config import dotenv, paths
+from config.errors import RotateError
 from config.files import write_private
 from config.network.hosts import is_loopback
 

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from accounts.errors import RotateError, UsageError
+from accounts.errors import UsageError
 from cli.ui.asking import Asker, asker
 from cli.ui.options import AsJson
 from cli.ui.result import Result, Table
 from config import access, paths
+from config.errors import RotateError
 from config.network.proxy_address import ProxyAddress
 
 if TYPE_CHECKING:

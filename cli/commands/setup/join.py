@@ -10,13 +10,14 @@ from typing import Annotated, Final
 
 import typer
 
-from accounts.errors import RotateError, UsageError
+from accounts.errors import UsageError
 from accounts.store.store import Store
 from cli.commands.setup.bind import bound_to
 from cli.running import joined, proxies
 from cli.ui.options import AsJson
 from cli.ui.result import Result
 from config import access, clock, join_file, paths
+from config.errors import RotateError
 from config.join_file import BadJoinFile, Invitation
 
 STDIN: Final = "-"

@@ -9,7 +9,7 @@ from typing import Annotated, Final
 import typer
 
 from accounts.client_keys import LOCAL, NAME, new_secret
-from accounts.errors import RotateError, UsageError
+from accounts.errors import UsageError
 from accounts.logins.export import put_text
 from accounts.store.store import Store
 from certs.environment import DEFAULT_PROXY, proxy_at, read_trusted, trusted_file
@@ -19,6 +19,7 @@ from cli.ui.known_names import complete_client_key
 from cli.ui.options import AsJson
 from cli.ui.result import Result, Table
 from config import access, clock, join_file, paths
+from config.errors import RotateError
 from config.join_file import Invitation
 from config.network import peer_credentials
 from config.network.hosts import is_loopback

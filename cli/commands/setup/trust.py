@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from accounts.errors import UsageError
-from certs.errors import CaUnfit, StoreError
+from certs.errors import CaUnfit
+from certs.errors import TrustStoreError as StoreError
 from cli.running import processes
 from cli.ui.asking import Asker, asker
 from cli.ui.options import AsJson

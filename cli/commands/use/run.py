@@ -11,7 +11,7 @@ from typing import Annotated, Final
 
 import typer
 
-from accounts.errors import NoAccounts, RotateError, UsageError
+from accounts.errors import NoAccounts, UsageError
 from accounts.model import Account
 from accounts.store.store import Store
 from certs.environment import bypasses, client_environment, no_proxy_of, proxy_at, trusted_file
@@ -24,6 +24,7 @@ from cli.ui.options import AsJson
 from cli.ui.render import say
 from cli.ui.result import Result
 from config import clock, dotenv, paths, proxy_files
+from config.errors import RotateError
 from config.proxy_files import Presence
 
 CLIENT: Final = "codex"

@@ -13,7 +13,7 @@ from typing import Annotated, Final
 
 import typer
 
-from accounts.errors import NoAccounts, RotateError, UsageError
+from accounts.errors import NoAccounts, UsageError
 from accounts.store.store import Store
 from cli.commands.more.script import SCRIPT
 from cli.commands.setup.bind import answers, stranded_notes
@@ -22,6 +22,7 @@ from cli.ui.options import AsJson
 from cli.ui.render import say
 from cli.ui.result import Result
 from config import clock, paths
+from config.errors import RotateError
 from config.network.hosts import is_loopback
 from config.proxy_files import Presence
 

@@ -8,13 +8,13 @@ from urllib.parse import urlsplit
 
 import typer
 
-from accounts.errors import RotateError, UsageError
+from accounts.errors import UsageError
 from cli.running import processes, proxies
 from cli.ui.options import AsJson
 from cli.ui.render import say
 from cli.ui.result import Result
 from config import clock, proxy_files
-from config.errors import ConfigError
+from config.errors import ConfigError, RotateError
 from config.proxy_files import Presence
 
 LOOK_SECONDS: Final = 0.05

@@ -10,12 +10,13 @@ from typing import Annotated, Any, Final
 import typer
 
 from accounts.choice.quota import window_name
-from accounts.errors import RotateError, UsageError
+from accounts.errors import UsageError
 from cli.ui.bars import in_percent
 from cli.ui.lines import terminal_width, wrapped
 from cli.ui.options import AsJson
 from cli.ui.result import Result
 from config import clock
+from config.errors import RotateError
 from config.files import write_private
 from config.local_time import clock_time
 

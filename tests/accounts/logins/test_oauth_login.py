@@ -8,18 +8,11 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
-from accounts.errors import (
-    BadCallback,
-    DeviceLoginOff,
-    LoginFailed,
-    LoginRefused,
-    LoginTimedOut,
-    RotateError,
-    WrongWorkspace,
-)
+from accounts.errors import BadCallback, DeviceLoginOff, LoginFailed, LoginRefused, LoginTimedOut, WrongWorkspace
 from accounts.logins import oauth_login as flow
 from accounts.logins.oauth_login import Answer, Attempt, DeviceCode, Grant, Post
 from accounts.model import Credentials
+from config.errors import RotateError
 from tests.builders import HOUR, NOW, Clock, credentials, token
 
 PLACE = "https://login.example"

@@ -13,10 +13,10 @@ from certs.errors import (
     NoStore,
     NotTrusted,
     StillTrusted,
-    StoreError,
     StoreUnreachable,
     ToolFailed,
     ToolMissing,
+    TrustStoreError,
 )
 from certs.stores.base import Change, Kind
 from certs.stores.linux import DISTRIBUTIONS, Anchors
@@ -107,9 +107,9 @@ def test_an_old_one_that_is_not_there_is_not_removed(tmp_path: Path, folder: Pat
         (NotTrusted("a CA", "the store", "Look there."), "Look there."),
         (StillTrusted("a CA", "the store", "Look there."), "Look there."),
     ],
-    ids=lambda value: type(value).__name__ if isinstance(value, StoreError) else "",
+    ids=lambda value: type(value).__name__ if isinstance(value, TrustStoreError) else "",
 )
-def test_every_trouble_is_one_line_that_ends_with_what_to_do(error: StoreError, remedy: str) -> None:
+def test_every_trouble_is_one_line_that_ends_with_what_to_do(error: TrustStoreError, remedy: str) -> None:
     assert str(error).endswith(remedy)
     assert "\n" not in str(error)
     assert error.exit_code == 1

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from accounts.errors import RotateError
 from cli.commands.more.script import script
+from config.errors import RotateError
 from tests.cli.conftest import Run
 
 
