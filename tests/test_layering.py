@@ -170,6 +170,13 @@ def test_only_the_renderer_prints() -> None:
     assert found <= {"cli/ui/render.py"}
 
 
+def test_one_module_writes_private_files() -> None:
+    """Others claim, lock or append, and say why. What is written for its owner only is so from its first moment."""
+    exclusive = {named(path) for path in product() if "O_EXCL" in path.read_text(encoding="utf-8")}
+    making = {named(path) for path in product() if "mkstemp" in path.read_text(encoding="utf-8")}
+    assert exclusive == making == {"config/files.py"}
+
+
 def test_one_module_starts_programs() -> None:
     """Whoever needs another program goes through the same function."""
     assert len(importing("subprocess")) <= 1

@@ -10,10 +10,10 @@ import hashlib
 import json
 import math
 import os
-import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,6 +24,7 @@ from accounts.logins.export import rfc3339
 from accounts.model import Account, Credentials
 from accounts.tokens.claims import Claims, read_claims
 from config import paths
+from config.files import sync_folder, write_private
 
 VERSION: Final = "codexMultiAuthSyncVersion"
 LOCK_SECONDS: Final = 2.0
@@ -300,18 +301,15 @@ class Writer:
     def write(self, path: Path, before: Read | None, document: Mapping[str, Any]) -> None:
         """Replace the file that was read as `before`. Raises ClientFileChanged or ClientFileUnwritable."""
         target = Path(os.path.realpath(path))  # a link stays one
-        written = target.with_name(f".{target.name}.{secrets.token_hex(6)}.tmp")
+        content = json.dumps(document, indent=2) + "\n"
         try:
-            _write_private(written, json.dumps(document, indent=2) + "\n")
-            self._put(written, target, before)
+            write_private(target, content.encode(), put=partial(self._put, before=before))
         except OSError as e:
             raise ClientFileUnwritable(path, e.strerror or str(e)) from e
-        finally:
-            with suppress(OSError):
-                written.unlink()
-        _sync_folder(target.parent)
+        with suppress(OSError):
+            sync_folder(target.parent)
 
-    def _put(self, written: Path, target: Path, before: Read | None) -> None:
+    def _put(self, written: Path, target: Path, *, before: Read | None) -> None:
         for tried in range(1, TRIES + 1):
             if _digest_of(target) != (before.digest if before else None):
                 raise ClientFileChanged(target)
@@ -330,22 +328,3 @@ def _digest_of(path: Path) -> str | None:
         return _digest(path.read_bytes())
     except FileNotFoundError:
         return None
-
-
-def _write_private(path: Path, text: str) -> None:
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, paths.PRIVATE_FILE)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    paths.make_private_file(path)
-
-
-def _sync_folder(path: Path) -> None:
-    """So that the rename outlives a power cut; not every system can."""
-    with suppress(OSError):
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

@@ -1,8 +1,6 @@
 """An account's login as a file that the official client reads (docs/codex-wire.md section 4)."""
 
 import json
-import os
-import tempfile
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +9,7 @@ from typing import Any
 from accounts.errors import CannotExport, FileThere
 from accounts.model import Account, Credentials
 from accounts.tokens.claims import read_claims
+from config.files import put_new, sync_folder, write_private
 
 
 def auth_document(account: Account, credentials: Credentials) -> dict[str, Any]:
@@ -42,48 +41,13 @@ def write_login(path: Path, document: dict[str, Any], *, force: bool = False) ->
 def put_text(path: Path, text: str, *, force: bool = False) -> None:
     """The same for any text with a secret in it."""
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # 0600
-    except (OSError, ValueError) as e:
-        raise _failed(path, e) from e
-    written = Path(name)
-    try:
-        with open(handle, "w", encoding="utf-8") as file:  # noqa: PTH123 - a descriptor
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        _put(written, path, force=force)
+        write_private(path, text.encode(), put=Path.replace if force else put_new)
     except FileExistsError:
         raise FileThere(path) from None
-    except OSError as e:
+    except (OSError, ValueError) as e:
         raise _failed(path, e) from e
-    finally:
-        with suppress(OSError):
-            written.unlink()
-    _sync_folder(path.parent)
-
-
-def _put(written: Path, path: Path, *, force: bool) -> None:
-    if force:
-        written.replace(path)
-        return
-    try:
-        path.hardlink_to(written)  # unlike a rename it refuses, in one step, what is there already
-    except FileExistsError:
-        raise
-    except OSError:  # a file system without hard links
-        if os.path.lexists(path):
-            raise FileExistsError from None
-        written.replace(path)
-
-
-def _sync_folder(folder: Path) -> None:
-    """So that the name outlives a crash too, where folders can be synced."""
     with suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        sync_folder(path.parent)
 
 
 def _failed(path: Path, error: Exception) -> CannotExport:

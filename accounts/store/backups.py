@@ -24,7 +24,8 @@ from typing import Final
 from accounts.errors import BackupDamaged, BadBackupName, StoreCorrupt, StoreTooNew, UnknownBackup
 from accounts.store import schema
 from config import clock
-from config.paths import PRIVATE_FILE, make_private_folder
+from config.files import claim_private
+from config.paths import make_private_folder
 from config.patience import patiently
 
 logger = logging.getLogger(__name__)
@@ -144,7 +145,7 @@ class Backups:
             with schema.explained(source):
                 content = source.read_bytes()
             with schema.explained(self.folder):
-                _new_file(copy)
+                claim_private(copy)
                 copy.write_bytes(content)
             _examine(copy, len(self.migrations), shown=source)
             schema.prepare(copy, self.migrations)
@@ -172,7 +173,7 @@ class Backups:
                 make_private_folder(self.folder)
                 if target.exists():
                     return None
-                _new_file(unfinished)
+                claim_private(unfinished)
             self._copy_to(unfinished)
             with schema.explained(self.folder):
                 os.utime(unfinished, (now, now))
@@ -202,7 +203,7 @@ class Backups:
     def _move(self, unfinished: Path, target: Path) -> bool:
         """Give a whole file its name; False when somebody else was faster. Renaming alone would overwrite theirs."""
         try:
-            _new_file(target)
+            claim_private(target)
         except FileExistsError:
             return False
         try:
@@ -333,10 +334,6 @@ def _delete(path: Path) -> None:
             shutil.rmtree(path)
         else:
             path.unlink()
-
-
-def _new_file(path: Path) -> None:
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, PRIVATE_FILE))
 
 
 def _no_endless_wait(status: int, remaining: int, total: int) -> None:

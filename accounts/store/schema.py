@@ -15,6 +15,7 @@ from typing import Literal
 
 from accounts.errors import StoreBusy, StoreCorrupt, StoreError, StoreTooNew, StoreUnusable
 from config import access
+from config.files import claim_private
 from config.paths import PRIVATE_FILE, PRIVATE_FOLDER, make_private_file, make_private_folder
 
 APPLICATION_ID = 0x43785274
@@ -171,7 +172,7 @@ def _build(path: Path, migrations: tuple[str, ...]) -> None:
 
     try:
         with FileLock(path.with_name(f"{path.name}.lock"), mode=PRIVATE_FILE, timeout=BUSY_SECONDS):
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, PRIVATE_FILE))
+            claim_private(path, new=False)
             found = _version(path, len(migrations))
             for number, script in enumerate(migrations[found:], start=found + 1):
                 _migrate(path, number, script, worth_a_copy=found > 0)
@@ -196,7 +197,7 @@ def _copy(path: Path, target: Path) -> None:
     """An online backup, made under another name first so that a half copy never looks like a whole one."""
     unfinished = target.with_name(f"{target.name}.unfinished")
     unfinished.unlink(missing_ok=True)
-    os.close(os.open(unfinished, os.O_RDWR | os.O_CREAT | os.O_EXCL, PRIVATE_FILE))
+    claim_private(unfinished)
     with closing(connect(path, "ro")) as source, closing(connect(unfinished, "rw")) as copy:
         source.backup(copy)
     unfinished.replace(target)

@@ -8,12 +8,11 @@ because a reused token can cost every login of its family. Marks hold a digest, 
 
 import contextlib
 import hashlib
-import os
 from pathlib import Path
 
 from accounts.model import fingerprint
 from config import paths
-from config.files import write_private
+from config.files import sync_folder, write_private
 
 
 class SentMarks:
@@ -33,7 +32,7 @@ class SentMarks:
         """To be called before sending; back only when it is on the disk."""
         paths.make_private_folder(self.folder)
         write_private(self._file(key), fingerprint(refresh).encode())
-        _flush_folder(self.folder)
+        sync_folder(self.folder)
 
     def clear(self, key: str) -> None:
         """There was an answer, or nothing was sent. A mark that stays does no harm once the token is another one."""
@@ -42,14 +41,3 @@ class SentMarks:
 
     def _file(self, key: str) -> Path:
         return self.folder / f"{hashlib.sha256(key.encode()).hexdigest()[:16]}.sent"
-
-
-def _flush_folder(folder: Path) -> None:
-    """Make a rename last through a power cut, where the system can."""
-    if os.name != "posix":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -95,9 +95,7 @@ def _install(store: TrustStore, certificate: x509.Certificate, file: Path) -> No
         if not _trust_in(store, certificate):
             raise NotTrusted(common_name(certificate), _inside(store), store.elsewhere)
     except TrustStoreError:
-        with suppress(
-            TrustStoreError
-        ):  # half of it may be there, and would come alive with the next update of the system
+        with suppress(TrustStoreError):  # half of it may be there, and would come alive with the system's next update
             if before is None and _trust_in(store, certificate) is not None:
                 store.uninstall((certificate,))
         raise

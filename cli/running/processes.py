@@ -98,6 +98,7 @@ def detached(argv: Sequence[str], env: Mapping[str, str], log: Path) -> Program:
     own_group: dict[str, Any] = {"start_new_session": True}
     if sys.platform == "win32":
         own_group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
+    # appended to for as long as the program runs, so it cannot be written under another name first
     handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, PRIVATE_FILE)
     try:
         return subprocess.Popen(
