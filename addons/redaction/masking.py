@@ -23,12 +23,14 @@ _CONTINUED: Final = bytes(range(0x80, 0xC0))
 
 
 class Span[T: (str, bytes)](NamedTuple):
-    """What is to be replaced from `start` to `stop`, and how far its row has read."""
+    """What is to be replaced from `start` to `stop`. `read` is how far its row has looked, and `weak`: it gives way to
+    what has read all of it."""
 
     start: int
     stop: int
     shown: T
     read: int
+    weak: bool = False
 
 
 def masked(text: bytes, ids: frozenset[bytes] = frozenset(), classes: frozenset[SecretClass] = IN_FLOWS) -> bytes:
@@ -50,7 +52,10 @@ def found_in(text: str, classes: frozenset[SecretClass]) -> list[Span[str]]:
     data = text.encode("utf-8", "surrogatepass")
     spans = list(_found(data, classes))
     place = _places(data, {at for span in spans for at in (span.start + 1, span.stop, span.read)})
-    return [Span(place[start + 1] - 1, place[stop], shown.decode(), place[read]) for start, stop, shown, read in spans]
+    return [
+        Span(place[start + 1] - 1, place[stop], shown.decode(), place[read], weak)
+        for start, stop, shown, read, weak in spans
+    ]
 
 
 def replaced[T: (str, bytes)](text: T, spans: Iterable[Span[T]]) -> T:
@@ -60,7 +65,7 @@ def replaced[T: (str, bytes)](text: T, spans: Iterable[Span[T]]) -> T:
     for span in sorted(spans, key=lambda span: (span.start, -span.stop)):
         if span.start >= end:
             parts += [text[end : span.start], span.shown]
-        elif span.stop <= read:
+        elif span.weak and span.stop <= read:
             continue  # the host behind a user and a password: together they look like an e-mail address
         end, read = max(end, span.stop), max(read, span.read)
     parts.append(text[end:])
@@ -109,7 +114,7 @@ def _at(rule: Rule, text: bytes, at: int) -> Span[bytes] | None:
             return None
         if not rule.after.groups:
             start -= earlier.end() - earlier.start()
-    return Span(start, stop, _replacement(rule, text[start:stop]), matched.end())
+    return Span(start, stop, _replacement(rule, text[start:stop]), matched.end(), rule.kind == SecretClass.MAIL)
 
 
 def _replacement(rule: Rule, value: bytes) -> bytes:

@@ -102,6 +102,10 @@ def _is_no_name(value: bytes) -> bool:
     return not _WORDS.fullmatch(value)
 
 
+def _is_key(value: bytes) -> bool:
+    return len(value) >= 15 or _is_no_name(value)
+
+
 def _is_mixed(value: bytes) -> bool:
     return any(48 <= each < 58 for each in value) or not (value[5:].islower() or value[5:].isupper())
 
@@ -143,7 +147,7 @@ def seal(blob: str, owner: str) -> str:
 
 
 def _sealed(value: bytes) -> bytes:
-    return seal(value.decode("utf-8", "surrogatepass"), "").encode()
+    return seal(value.decode("utf-8", "replace"), "").encode()
 
 
 # --- the table -------------------------------------------------------------------------------------------------------
@@ -171,7 +175,7 @@ _DOMAIN: Final = rb"[\w\x80-\xff-]{1,63}(?:\.[\w\x80-\xff-]{1,63}){0,8}\.[A-Za-z
 _QUOTE: Final = rb"""(?:\\{0,3}["'])?"""
 _IS: Final = rb"\s{0,4}+[:=]\s{0,4}+"
 _VALUE: Final = rb"""[^\s"'\\,;&<>(){}\[\]]{4,}+"""
-_USER_INFO: Final = rb"""[^/\s@"'\\<>{}`\[\]]{1,400}+"""
+_USER_INFO: Final = rb"""[^/\s"'\\<>{}`\[\]]{1,400}"""
 
 
 def _named(name: str, word: bytes, rest: bytes, wanted: Callable[[bytes], bool], kind: SecretClass) -> Rule:
@@ -187,7 +191,7 @@ def _scheme(word: bytes, wanted: Callable[[bytes], bool]) -> Rule:
     return Rule(name=name, kind=SecretClass.TOKEN, word=word, after=pattern, shown=TOKEN, wanted=wanted)
 
 
-def _beginning(name: str, word: bytes, rest: bytes) -> Rule:
+def _beginning(name: str, word: bytes, rest: bytes, wanted: Callable[[bytes], bool] = _always) -> Rule:
     """A token that begins with `word`, where no other word ends in that."""
     pattern = re.compile(b"(" + re.escape(word) + rest + b")")
     return Rule(
@@ -197,7 +201,7 @@ def _beginning(name: str, word: bytes, rest: bytes) -> Rule:
         before=_BOUNDARY,
         after=pattern,
         shown=TOKEN,
-        wanted=_is_no_name,
+        wanted=wanted,
     )
 
 
@@ -229,10 +233,10 @@ RULES: Final = (
         after=re.compile(rb"eyJ[\w-]{8,}(?:\.[\w-]*){0,4}"),
         shown=TOKEN,
     ),
-    _beginning("API key", b"sk-", rb"[\w-]{8,}"),
+    _beginning("API key", b"sk-", rb"[\w-]{8,}", _is_key),
     _beginning("session key", b"sess-", rb"[\w-]{12,}"),
     _beginning("refresh token", b"rt_", rb"[\w.-]{12,}"),
-    _beginning("refresh token with dots", b"rt.", rb"[\w.-]{12,}"),
+    _beginning("refresh token with dots", b"rt.", rb"[\w.-]{12,}", _is_no_name),
     _scheme(b"bearer", _looks_random),
     _scheme(b"basic", _is_basic),
     Rule(
@@ -268,7 +272,7 @@ RULES: Final = (
     _named("named API key", b"api", b"[_-]?key", _looks_random, SecretClass.NAMED),
     _named("password", b"passw", b"", _is_no_type, SecretClass.NAMED),
     _named("account id", b"account", b"[_-]?id", _looks_random, SecretClass.ACCOUNT),
-    _named("named user id", b"user", b"_?id", _looks_random, SecretClass.ACCOUNT),
+    _named("named user id", b"user", b"[_-]?id", _looks_random, SecretClass.ACCOUNT),
     _named("organization id", b"organization_id", b"", _looks_random, SecretClass.ACCOUNT),
     Rule(
         name="user and password of an address",

@@ -117,6 +117,7 @@ def test_no_rule_takes_long_for_a_long_text(rule: Rule) -> None:
         ("via http://joe:hunter2@proxy.test:3128/", "via http://[secret]@proxy.test:3128/"),
         ("via socks5://joe@[::1]:1", "via socks5://[secret]@[::1]:1"),
         ("http%3A%2F%2Fjoe%3Apw%40proxy%3A1", "http%3A%2F%2F[secret]%40proxy%3A1"),
+        ("http://joe:p@ss@proxy.test", "http://[secret]@proxy.test"),
         (f"http://joe:pw@{JWT}/", "http://[secret]@[token]/"),
     ],
 )

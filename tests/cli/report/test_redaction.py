@@ -217,6 +217,11 @@ def test_labels_and_folders_leave_nothing_of_a_folder_in_any_text(parts: list[st
     assert swept.free(once) == once
 
 
+def test_a_known_password_goes_whole_although_an_address_ends_within_it() -> None:
+    swept = sweep("pw@proxy/rest-of-it")
+    assert swept.text("via http://joe:pw@proxy/rest-of-it@host:1") == "via http://[secret]@host:1"
+
+
 def test_a_password_that_is_a_word_of_a_placeholder_does_not_forbid_the_report() -> None:
     swept = sweep("secret", "account id")
     swept.check("this", swept.text("password=hunter2 and joe@example.com"))
