@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import Final, NamedTuple
 
-from addons.redaction.patterns import ACCOUNT, IN_FLOWS, RULES, Rule, SecretClass
+from addons.redaction.patterns import ACCOUNT, IN_FLOWS, RULES, SecretClass, SecretPattern
 
 MOST_BEFORE: Final = 64
 """Bytes in front of a word that its row may look at."""
@@ -101,7 +101,7 @@ def _found(text: bytes, classes: frozenset[SecretClass]) -> Iterator[Span[bytes]
             yield Span(*matched.span(1), _replacement(rule, matched[1]), matched.end())
 
 
-def _at(rule: Rule, text: bytes, at: int) -> Span[bytes] | None:
+def _at(rule: SecretPattern, text: bytes, at: int) -> Span[bytes] | None:
     matched = rule.after.match(text, at)
     if matched is None:
         return None
@@ -117,15 +117,17 @@ def _at(rule: Rule, text: bytes, at: int) -> Span[bytes] | None:
     return Span(start, stop, _replacement(rule, text[start:stop]), matched.end(), rule.kind == SecretClass.MAIL)
 
 
-def _replacement(rule: Rule, value: bytes) -> bytes:
+def _replacement(rule: SecretPattern, value: bytes) -> bytes:
     return rule.shown if isinstance(rule.shown, bytes) else rule.shown(value)
 
 
 @functools.cache
-def _rows(classes: frozenset[SecretClass], encoded: bool) -> tuple[Sequence[tuple[bytes, Sequence[Rule]]], list[Rule]]:
+def _rows(
+    classes: frozenset[SecretClass], encoded: bool
+) -> tuple[Sequence[tuple[bytes, Sequence[SecretPattern]]], list[SecretPattern]]:
     """The rows of these classes by their words, each word once, and those without one. What is not `encoded` has no
     percent sign: to find that is cheaper than to look for what begins with one."""
-    found: dict[bytes, list[Rule]] = {}
+    found: dict[bytes, list[SecretPattern]] = {}
     for rule in RULES:
         if rule.kind in classes and (encoded or not rule.word.startswith(b"%")):
             found.setdefault(rule.word, []).append(rule)

@@ -22,6 +22,8 @@ MARKS: Final = (MAIL, TOKEN, SECRET, ACCOUNT)
 
 
 class SecretClass(StrEnum):
+    """What a row is about; the value says it in words."""
+
     MAIL = "e-mail addresses"
     ACCOUNT = "ids of accounts and users"
     TOKEN = "tokens and keys, known by their looks"  # noqa: S105 - a name, not a password
@@ -154,7 +156,7 @@ def _sealed(value: bytes) -> bytes:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class SecretPattern:
     """One row. `word`, in lower case, has to be there; what is before it has to match `before`, and from it on
     `after`. A row without a word is looked for everywhere. What is masked is the match's group 1 if it has one, else
     all of both; what else has matched is no other row's secret by itself.
@@ -178,23 +180,25 @@ _VALUE: Final = rb"""[^\s"'\\,;&<>(){}\[\]]{4,}+"""
 _USER_INFO: Final = rb"""[^/\s"'\\<>{}`\[\]]{1,400}"""
 
 
-def _named(name: str, word: bytes, rest: bytes, wanted: Callable[[bytes], bool], kind: SecretClass) -> Rule:
+def _named(name: str, word: bytes, rest: bytes, wanted: Callable[[bytes], bool], kind: SecretClass) -> SecretPattern:
     """`name=value` and `"name": "value"`, also with its quotes escaped, and whatever else the name ends in."""
     pattern = word + rest + rb"[\w-]{0,40}+" + _QUOTE + _IS + _QUOTE + b"(" + _VALUE + b")(?![(])"
     shown = ACCOUNT if kind == SecretClass.ACCOUNT else SECRET
-    return Rule(name=name, kind=kind, word=word, after=re.compile(pattern, re.IGNORECASE), shown=shown, wanted=wanted)
+    return SecretPattern(
+        name=name, kind=kind, word=word, after=re.compile(pattern, re.IGNORECASE), shown=shown, wanted=wanted
+    )
 
 
-def _scheme(word: bytes, wanted: Callable[[bytes], bool]) -> Rule:
+def _scheme(word: bytes, wanted: Callable[[bytes], bool]) -> SecretPattern:
     pattern = re.compile(word + rb"(?:\s|%20|\+){1,4}([\w.~+/=-]{6,})", re.IGNORECASE)
     name = f"{word.decode()} value"
-    return Rule(name=name, kind=SecretClass.TOKEN, word=word, after=pattern, shown=TOKEN, wanted=wanted)
+    return SecretPattern(name=name, kind=SecretClass.TOKEN, word=word, after=pattern, shown=TOKEN, wanted=wanted)
 
 
-def _beginning(name: str, word: bytes, rest: bytes, wanted: Callable[[bytes], bool] = _always) -> Rule:
+def _beginning(name: str, word: bytes, rest: bytes, wanted: Callable[[bytes], bool] = _always) -> SecretPattern:
     """A token that begins with `word`, where no other word ends in that."""
     pattern = re.compile(b"(" + re.escape(word) + rest + b")")
-    return Rule(
+    return SecretPattern(
         name=name,
         kind=SecretClass.TOKEN,
         word=word,
@@ -205,12 +209,16 @@ def _beginning(name: str, word: bytes, rest: bytes, wanted: Callable[[bytes], bo
     )
 
 
-def _row(name: str, kind: SecretClass, word: bytes, after: bytes, shown: bytes | Callable[[bytes], bytes]) -> Rule:
-    return Rule(name=name, kind=kind, word=word, after=re.compile(after, re.IGNORECASE | re.DOTALL), shown=shown)
+def _row(
+    name: str, kind: SecretClass, word: bytes, after: bytes, shown: bytes | Callable[[bytes], bytes]
+) -> SecretPattern:
+    return SecretPattern(
+        name=name, kind=kind, word=word, after=re.compile(after, re.IGNORECASE | re.DOTALL), shown=shown
+    )
 
 
 RULES: Final = (
-    Rule(
+    SecretPattern(
         name="e-mail address",
         kind=SecretClass.MAIL,
         word=b"@",
@@ -218,7 +226,7 @@ RULES: Final = (
         after=re.compile(b"@" + _DOMAIN),
         shown=MAIL,
     ),
-    Rule(
+    SecretPattern(
         name="e-mail address, percent-encoded",
         kind=SecretClass.MAIL,
         word=b"%40",
@@ -226,7 +234,7 @@ RULES: Final = (
         after=re.compile(b"%40" + _DOMAIN),
         shown=MAIL,
     ),
-    Rule(
+    SecretPattern(
         name="JWT, or what a cut has left of one",
         kind=SecretClass.TOKEN,
         word=b"eyj",
@@ -239,7 +247,7 @@ RULES: Final = (
     _beginning("refresh token with dots", b"rt.", rb"[\w.-]{12,}", _is_no_name),
     _scheme(b"bearer", _looks_random),
     _scheme(b"basic", _is_basic),
-    Rule(
+    SecretPattern(
         name="user id",
         kind=SecretClass.ACCOUNT,
         word=b"user",
@@ -248,7 +256,7 @@ RULES: Final = (
         shown=ACCOUNT,
         wanted=_is_mixed,
     ),
-    Rule(
+    SecretPattern(
         name="cookies",
         kind=SecretClass.NAMED,
         word=b"cookie",
@@ -256,7 +264,7 @@ RULES: Final = (
         shown=SECRET,
         wanted=_is_cookie,
     ),
-    Rule(
+    SecretPattern(
         name="value of another scheme of authorization",
         kind=SecretClass.NAMED,
         word=b"authorization",
@@ -274,7 +282,7 @@ RULES: Final = (
     _named("account id", b"account", b"[_-]?id", _looks_random, SecretClass.ACCOUNT),
     _named("named user id", b"user", b"[_-]?id", _looks_random, SecretClass.ACCOUNT),
     _named("organization id", b"organization_id", b"", _looks_random, SecretClass.ACCOUNT),
-    Rule(
+    SecretPattern(
         name="user and password of an address",
         kind=SecretClass.NAMED,
         word=b"://",
@@ -289,7 +297,7 @@ RULES: Final = (
         rb"""%3a%2f%2f((?:(?!%40|%2f)[^/\s@"'\\<>{}`\[\]&]){1,400}+)(?:@|%40)[\w.-]{0,255}""",
         SECRET,
     ),
-    Rule(
+    SecretPattern(
         name="sealed content by its name",
         kind=SecretClass.SEALED,
         word=b"encrypted_content",
@@ -297,7 +305,7 @@ RULES: Final = (
         shown=_sealed,
         wanted=_is_unsealed,
     ),
-    Rule(
+    SecretPattern(
         name="sealed content",
         kind=SecretClass.SEALED,
         word=b"gaaaa",
@@ -317,7 +325,7 @@ RULES: Final = (
     _named("any API key", b"api", b"[_-]?key", _is_no_number, SecretClass.SUSPECTED),
     _named("any password", b"passw", b"", _always, SecretClass.SUSPECTED),
     *(
-        Rule(
+        SecretPattern(
             name=f"any {word.decode()} value",
             kind=SecretClass.SUSPECTED,
             word=word,
@@ -327,7 +335,7 @@ RULES: Final = (
         )
         for word in (b"bearer", b"basic")
     ),
-    Rule(
+    SecretPattern(
         name="long and random",
         kind=SecretClass.SUSPECTED,
         word=b"",

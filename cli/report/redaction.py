@@ -68,11 +68,11 @@ class Sweep:
         known = {each.text: each for each in reversed(list(secrets)) if len(each.text) >= SHORTEST}
         found = {needle: each for each in known.values() for needle in _spellings(each)}
         self._needles = sorted(found.items(), key=lambda pair: -len(pair[0]))
-        words = {label: shown for label, shown in (labels or {}).items() if len(label) > 2}
-        places = {str(path): shown for path, shown in (folders or {}).items() if len(path.parts) > 1}
-        self._words = {**words, **{spelled: shown for path, shown in places.items() for spelled in _written(path)}}
-        self._names = _words(self._words)
-        placeholders = {each.shown for each in known.values()} | set(self._words.values())
+        names = [(label, shown) for label, shown in (labels or {}).items() if len(label) > 2]
+        places = [(str(path), shown) for path, shown in (folders or {}).items() if len(path.parts) > 1]
+        spelled = [(text, shown) for path, shown in places for text in _written(path)]
+        self._names = [(_words([text]), shown) for text, shown in names + spelled]
+        placeholders = {each.shown for each in known.values()} | {shown for _, shown in names + places}
         self._placeholders = _words([each for each in placeholders if len(each) > 1] + [m.decode() for m in MARKS])
 
     def text(self, text: str) -> str:
@@ -82,8 +82,8 @@ class Sweep:
     def free(self, text: str) -> str:
         """The same for what was not put together here: names and home folders are taken out too."""
         spans = self._secrets(text)
-        for found in self._names.finditer(text):
-            spans.append(Span(*found.span(), self._words[found[0]], found.end()))
+        for name, shown in self._names:
+            spans += (Span(*found.span(), shown, found.end()) for found in name.finditer(text))
         return replaced(text, spans)
 
     def value(self, value: object) -> object:

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from addons.redaction.masking import FEW, Span, masked, masked_text, replaced
-from addons.redaction.patterns import IN_REPORTS, IN_VIEWS, RULES, Rule
+from addons.redaction.patterns import IN_REPORTS, IN_VIEWS, RULES, SecretPattern
 
 JWT = "eyJhbGciOiJSUzI1NiJ9" + ".eyJzdWIiOiJ1c2VyIn0.c2lnbmF0dXJl"  # in two: no token may be in the repository
 KEY = "sk-proj-Abcdefghijkl_mnop"
@@ -104,7 +104,7 @@ def test_what_is_masked_stays_as_it_is(said: str) -> None:
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
-def test_no_rule_takes_long_for_a_long_text(rule: Rule) -> None:
+def test_no_rule_takes_long_for_a_long_text(rule: SecretPattern) -> None:
     """Every repetition is bounded: a text takes as long as it is long."""
     word = rule.word or b"aB3_"
     for filler in (b"a", b"a.", b"%", b"\\", b" ", b'"', b"a@", b"=", b"-", word, word + b"=", word + b" "):

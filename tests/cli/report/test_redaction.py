@@ -217,6 +217,12 @@ def test_labels_and_folders_leave_nothing_of_a_folder_in_any_text(parts: list[st
     assert swept.free(once) == once
 
 
+def test_what_overlaps_goes_as_a_whole() -> None:
+    swept = Sweep([], {"jane roe": "account-1", "roe smith": "account-2", "x/srv": "account-3"}, {HOME: "~"})
+    assert swept.free("jane roe smith") == "account-1"
+    assert "jane" not in swept.free(f"x{HOME}")
+
+
 def test_a_known_password_goes_whole_although_an_address_ends_within_it() -> None:
     swept = sweep("pw@proxy/rest-of-it")
     assert swept.text("via http://joe:pw@proxy/rest-of-it@host:1") == "via http://[secret]@host:1"
