@@ -34,7 +34,9 @@ START_SECONDS: Final = 60.0
 AGAIN: Final = 1.0
 """Seconds after which a proxy that is told to end once more takes it for a second time."""
 
-_LEADS_ELSEWHERE: Final = re.compile(r"COLUMNS$|LINES$|CODEX_|OPENAI_|STANDIN_|SSL_CERT|(HTTPS?|ALL|NO)_PROXY", re.IGNORECASE)
+_LEADS_ELSEWHERE: Final = re.compile(
+    r"COLUMNS$|LINES$|CODEX_|OPENAI_|STANDIN_|SSL_CERT|(HTTPS?|ALL|NO)_PROXY", re.IGNORECASE
+)
 _LISTENING: Final = re.compile(r"proxy listening at 127\.0\.0\.1:(\d+)")
 
 
