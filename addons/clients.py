@@ -17,6 +17,7 @@ from typing import Final
 from mitmproxy import connection, http
 from mitmproxy.proxy import server_hooks
 
+from accounts.choice.pool import key_named
 from accounts.client_keys import Doors, Introduced, Origin, Refusal, Refused, Visitor, admitted, introduced, origin
 from accounts.model import fingerprint
 from addons.exchange import refusals
@@ -115,7 +116,7 @@ class Clients:
         decided = self._decided(client)
         if not isinstance(decided, Visitor):
             raise PermissionError("this client was not admitted")
-        return self.startup.opened().pool.named(decided.account) if decided.account else ""
+        return key_named(self.startup.opened().pool.seats, decided.account) if decided.account else ""
 
     def refusal(self, client: connection.Client) -> Refused | None:
         """Why the client may not use the proxy, as of its last request."""

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from mitmproxy import command, ctx, exceptions, flow, http
 
 from accounts.choice import quota
+from accounts.choice.pool import key_named
 from accounts.choice.selection import Seat, Situation
 from accounts.model import Account, Credentials
 from accounts.states import in_words, tell
@@ -76,7 +77,7 @@ class Palette:
 
     def _named(self, name: str) -> Account:
         pool = self._service().pool
-        seat = pool.seats.get(pool.named(name))
+        seat = pool.seats.get(key_named(pool.seats, name))
         if seat is None:
             known = ", ".join(sorted(each.account.label for each in pool.seats.values()))
             raise exceptions.CommandError(f"codex-rotate: there is no account {name!r}. The accounts are: {known}.")

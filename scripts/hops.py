@@ -3,9 +3,9 @@
 
     .venv/bin/python -m scripts.hops
 
-A turn whose first account is at its limit, over HTTP/1.1 and in a WebSocket, through this clone's proxy to the stand-in.
-Counted are calls from a function of one file to one of another, from the request's first hook to the last one. The same
-file is the addon that counts.
+A turn whose first account is at its limit, over HTTP/1.1 and in a WebSocket, through this clone's proxy to the
+stand-in. Counted are calls from a function of one file to one of another, from the request's first hook to the last
+one. The same file is the addon that counts.
 """
 
 import json

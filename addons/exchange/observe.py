@@ -17,11 +17,9 @@ _QUOTA: Final = tuple(ending.encode() for ending in quota.HEADER_ENDINGS)
 
 def from_head(service: PoolService, lease: Lease, response: http.Response) -> None:
     """Quota windows in the headers of any answer (docs/codex-wire.md section 2.3)."""
-    said = tuple(field for field in response.headers.fields if field[0].lower().endswith(_QUOTA))
-    now, pool = service.clock(), service.pool
-    if said and service.heads.are_news(lease.key, said, pool.windows(lease.key), now):
-        pool.observed(lease.key, quota.from_headers(messages.fields(response), now))
-        service.heads.read(lease.key, said, pool.windows(lease.key), now)
+    said = any(name.lower().endswith(_QUOTA) for name, _ in response.headers.fields)
+    if said:
+        service.pool.observed(lease.key, quota.from_headers(messages.fields(response), service.clock()))
 
 
 def from_prelude(service: PoolService, lease: Lease, kind: str, event: bytes) -> None:

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from accounts.choice.load import PATIENCE_SECONDS
+from accounts.choice.model_support import MODEL_SECONDS
 from accounts.choice.outcomes import Kind, Outcome
-from accounts.choice.pool import MODEL_SECONDS, PATIENCE_SECONDS, Lease, Pool
+from accounts.choice.pool import Lease, Pool
 from accounts.choice.selection import Ask, Exhausted
 from accounts.store.store import Store
 from tests.builders import (
@@ -260,7 +262,7 @@ def test_patience_takes_bounded_memory() -> None:
     pool = pool_of("a")
     for number in range(100):
         paced(pool, "a", number, f"{number}")
-    assert len(pool._paced) <= PATIENCE_SECONDS
+    assert len(pool._load._paced) <= PATIENCE_SECONDS
 
 
 # --- everybody's trouble ---------------------------------------------------------------------------------------------

@@ -106,7 +106,7 @@ def best(store: Store, settings: "Settings", now: float) -> Result:
 def foretell(store: Store, settings: "Settings", wanted: Wanted, now: float) -> Result:
     """The forecast from what is stored. Exit code 3 when nobody can serve now. Raises NoAccounts."""
     pool = stored_pool(store, settings)
-    if not len(pool):
+    if not pool.seats:
         raise NoAccounts
     seats = [pool.seats[account.key] for account in store.accounts() if account.key in pool.seats]
     found = forecast(seats, Situation(now=now, policy=pool.policy), pool.tokens)

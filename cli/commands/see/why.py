@@ -115,7 +115,7 @@ def why_command(
 def why(store: Store, settings: "Settings", thread: str, now: float) -> Result:
     """The choice for a request of this thread ("": a new one). Exit code 3 when nobody can serve. Raises NoAccounts."""
     pool = stored_pool(store, settings)
-    if not len(pool):
+    if not pool.seats:
         raise NoAccounts
     earlier = [each for each in decisions(store.events(EVENTS_KEPT)) if thread and each.thread == thread]
     ask = Ask(thread=thread, model=next((each.record.model for each in earlier if each.record.model), ""))

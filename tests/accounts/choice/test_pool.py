@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from accounts.choice.cooldowns import resting
 from accounts.choice.outcomes import RULES, Kind, Outcome, Rest
-from accounts.choice.pool import Lease, Pool
+from accounts.choice.pool import Lease, Pool, key_named
 from accounts.choice.selection import Ask, Chosen, Exhausted
 from accounts.choice.threads import NOWHERE
 from accounts.model import Affinity, Cooldown, Event, Standing
@@ -318,7 +318,7 @@ def test_loading_takes_over_what_is_stored_and_keeps_what_only_memory_knows() ->
     rests = {B: Cooldown(until=NOW + 5, reason=HARD)}
     pool.load(Stored((account("b"), account("c")), rests=rests, threads=stale))
     assert sorted(pool.seats) == [B, key_of("c")]
-    assert (len(pool), A in pool.tokens) == (2, False)
+    assert (len(pool.seats), A in pool.tokens) == (2, False)
     assert not usable(pool, B)
     assert (pool.place("t", NOW).home, pool.place("u", NOW).home, pool.in_flight(B)) == (B, B, 1)
 
@@ -397,4 +397,4 @@ def test_a_name_means_an_account_when_it_can_mean_only_one(name: str, key: str) 
         account("b", email="both@example.com"),
         account("c", email="both@example.com"),
     )
-    assert pool.named(name) == key
+    assert key_named(pool.seats, name) == key

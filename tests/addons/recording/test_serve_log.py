@@ -33,7 +33,7 @@ def record(
         ("ann  warm-up", logging.DEBUG, "addons.recording.turn_log", True),
         ("codex-rotate is listening at", logging.INFO, "addons.recording.serve_log", True),
         ("codex-rotate: set what it needs", logging.INFO, "addons.startup", False),
-        ("codex-rotate: a is signed out", logging.WARNING, "addons.exchange.service", True),
+        ("codex-rotate: a is signed out", logging.WARNING, "addons.exchange.notices", True),
         ("client connect", logging.INFO, "mitmproxy.proxy.server", False),
         ("Web server listening at http://127.0.0.1:8081/?token=x", logging.INFO, "mitmproxy.tools.web.master", True),
         (
@@ -74,7 +74,7 @@ def test_a_client_that_does_not_trust_us_is_told_once_a_minute() -> None:
 
 def test_more_is_mitmproxy_s_lines_and_all_of_ours() -> None:
     assert More().filter(record("client connect"))
-    assert More().filter(record("work: usage_limit", logging.DEBUG, "addons.exchange.service"))
+    assert More().filter(record("work: usage_limit", logging.DEBUG, "addons.exchange.notices"))
     assert not More().filter(record("transports closed!", logging.DEBUG))
 
 
