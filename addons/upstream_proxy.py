@@ -15,7 +15,7 @@ from mitmproxy.connection import Client
 from mitmproxy.proxy.layer import NextLayer
 from mitmproxy.proxy.mode_specs import ProxyMode, RegularMode, UpstreamMode
 
-from accounts.choice.origin import HOME_HOST
+from accounts.origin import HOME_HOST
 from addons.attempts import connections, selftest
 from config import settings
 from config.errors import RotateError

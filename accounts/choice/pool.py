@@ -214,8 +214,6 @@ class Pool:
         if changed is not None:
             self._journal.save_affinity(changed)
 
-    # --- inside --------------------------------------------------------------------------------------------------
-
     def _situation(self, ask: Ask, now: float) -> Situation:
         place = self._threads.place(ask.thread, now)
         if place.owner and place.owner not in self.seats:  # nobody can read that summary any more; upstream says so

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from accounts.choice.origin import PROVIDER_HOST
 from accounts.logins.auth_file import Login, fits_a_header
+from accounts.origin import PROVIDER_HOST
 from accounts.verify import usage_url
 
 OVERRIDES: Final = frozenset({"us", "us_cr"})

@@ -16,12 +16,12 @@ class DecisionLog:
 
     attempts: list[Attempt] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
-    last_key: str = ""
+    leases: list[Lease] = field(default_factory=list)
 
     def note(self, lease: Lease, outcome: Outcome, now: float) -> None:
         """This attempt has come to this."""
         self.outcomes.append(outcome)
-        self.last_key = lease.key
+        self.leases.append(lease)
         seconds = round(now - lease.at, 3)
         self.attempts.append(
             Attempt(
@@ -37,4 +37,10 @@ class DecisionLog:
             "seconds": round(now - began, 3),
             "attempts": [each._asdict() for each in self.attempts],
         }
-        return Event(at=now, kind=DECISION, key=self.last_key, thread=ask.thread, detail=json.dumps(told))
+        return Event(
+            at=now,
+            kind=DECISION,
+            key=self.leases[-1].key if self.leases else "",
+            thread=ask.thread,
+            detail=json.dumps(told),
+        )

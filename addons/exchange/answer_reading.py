@@ -137,6 +137,17 @@ class AnswerReading:
         """Whether a stream has not said yet how it ends."""
         return self.events is not None and not self.blind and self.ending is None
 
+    def came_to(self, usual: Kind) -> Outcome:
+        """What it means now that it has come to its end; `usual` where it says nothing of that itself."""
+        if self.is_open:
+            return Outcome(kind=Kind.TRUNCATED, detail="ended without response.completed")
+        return self.ending[0] if self.ending else Outcome(kind=usual)
+
+    def catalogue_over(self) -> None:
+        """It was a catalogue, and has come to its end."""
+        if self.response is not None:
+            observe.from_catalogue(self.service, self.lease, messages.plain(self.response, bytes(self.collected)))
+
     @property
     def silent(self) -> float:
         """Seconds since something came."""
@@ -158,6 +169,13 @@ class AnswerReading:
             self.collected += data
         self.capture.keep(data)
         return data
+
+    def keep(self, flow: http.HTTPFlow) -> None:
+        """Give the flow what was kept of its body, and let go of it: together they would be a circle, which only the
+        garbage collector ends."""
+        self.capture.into(flow)
+        if flow.response is not None and callable(flow.response.stream):
+            flow.response.stream = True
 
     def _watch(self, told: Iterable[tuple[str, bytes]]) -> None:
         """What the events of an answer that the client gets anyway mean."""

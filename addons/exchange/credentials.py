@@ -10,8 +10,8 @@ from typing import Final
 
 from mitmproxy import http
 
-from accounts.choice.origin import host_of
 from accounts.choice.pool import Lease
+from accounts.origin import host_of
 from addons.redaction import flows
 
 TURN_STATE: Final = "x-codex-turn-state"

@@ -9,7 +9,7 @@ from accounts.turn.steps import Reason, Refuse
 from addons.attempts.local_websocket import accepting
 from addons.attempts.protocol import Accept, Answer
 from addons.exchange.service import PoolService
-from addons.wire import answers, events
+from addons.wire import answers, events, messages
 from addons.wire.answers import RECONNECT
 
 OTHERS_LEFT: str = "Several accounts in a row could not serve; others are left."
@@ -28,9 +28,9 @@ def response_to(refuse: Refuse, service: PoolService) -> http.Response:
             return answers.unreachable(refuse.detail)
 
 
-def answer_to(refuse: Refuse, service: PoolService, ask: Ask, request: http.Request, *, upgrade: bool) -> Answer:
+def answer_to(refuse: Refuse, service: PoolService, ask: Ask, request: http.Request) -> Answer:
     """What a request gets. A refused upgrade loses its body on the way; inside a socket the client reads it."""
-    if not upgrade:
+    if not messages.is_upgrade(request):
         return Answer(response_to(refuse, service))
     if refuse.reason is Reason.NOBODY_LEFT:
         return while_exhausted(service, ask, request)
@@ -44,7 +44,7 @@ def while_exhausted(service: PoolService, ask: Ask, request: http.Request) -> Ac
     the client is sent to a new upgrade, else it hears why not. A warm-up is no exception; its failure costs nothing."""
 
     def talk(message: bytes) -> Sequence[bytes]:
-        if events.event_type(message) != "response.create":
+        if events.event_type(message) != events.CREATE:
             return ()
         now = service.clock()
         left = service.turn(ask).left(now)
@@ -57,6 +57,6 @@ def saying(response: http.Response, request: http.Request) -> Accept:
     """What an upgrade gets that has failed: the same answer to whatever the client asks in the socket."""
 
     def talk(message: bytes) -> Sequence[bytes]:
-        return (answers.in_band(response),) if events.event_type(message) == "response.create" else ()
+        return (answers.in_band(response),) if events.event_type(message) == events.CREATE else ()
 
     return Accept(accepting(request), talk)

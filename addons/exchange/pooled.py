@@ -4,7 +4,6 @@ It translates: mitmproxy's heads and chunks into events of the turn, the turn's 
 is decided here.
 """
 
-import asyncio
 import logging
 from dataclasses import dataclass, replace
 from typing import Final
@@ -19,7 +18,7 @@ from accounts.choice.selection import Ask
 from accounts.turn import events, steps
 from accounts.turn.state import Phase
 from addons.attempts.protocol import Answer, Loss, Send, Signal, Step
-from addons.exchange import credentials, local_answers, observe
+from addons.exchange import credentials, local_answers
 from addons.exchange.answer_reading import AnswerReading, Found
 from addons.exchange.passthrough import refusal_of_masked
 from addons.exchange.request_log import RequestLog
@@ -113,17 +112,9 @@ class PooledRequest:
         return self.turn.phase is Phase.DELIVERING and reading.is_open
 
     async def decide(self) -> None:
-        """Wait a moment for an account, or renew its token."""
         awaited, self.awaited = self.awaited, None
-        if isinstance(awaited, steps.Pause):
-            await asyncio.sleep(awaited.seconds)
-            self.awaited = events.Waited()
-        elif isinstance(awaited, steps.Renew):
-            reason = "proactive_expiry" if awaited.ahead else "unauthorized_recovery"
-            renewal = await self.service.renew(awaited.lease, reason)
-            kind = Kind.TOKEN_INVALIDATED if renewal.dead else Kind.REFRESH_FAILED
-            renewed = events.Renewed(renewal.credentials) if renewal.credentials is not None else None
-            self.awaited = renewed or events.NotRenewed(Outcome(kind=kind, detail=renewal.detail))
+        if isinstance(awaited, steps.Renew | steps.Pause):
+            self.awaited = await self.service.renewals.for_turn(awaited)
 
     def decided(self) -> Step:
         event, self.awaited = self.awaited, None
@@ -163,22 +154,13 @@ class PooledRequest:
         if reading is None or not reading.delivered:
             self._over(events.Left(Outcome(kind=Kind.CLIENT_GONE)), Done.OURS)
             return
-        if self.catalogue and reading.response is not None:
-            observe.from_catalogue(
-                self.service, reading.lease, messages.plain(reading.response, bytes(reading.collected))
-            )
-        outcome = self._came_to(reading)
+        if self.catalogue:
+            reading.catalogue_over()
+        usual = Kind.UPGRADED if self.upgrade else Kind.OK
+        outcome = self.turn.last if self.turn.phase is Phase.REFUSED else reading.came_to(usual)
         self._over(events.Ended(outcome), Done.BROKEN_OFF if outcome.kind is Kind.TRUNCATED else Done.DELIVERED)
         if self.flow.response is not None and callable(self.flow.response.stream):
-            self._show()
-
-    def _came_to(self, reading: AnswerReading) -> Outcome:
-        """What an answer means that has come to its end."""
-        if self.turn.phase is Phase.REFUSED:
-            return self.turn.last
-        if reading.is_open:
-            return Outcome(kind=Kind.TRUNCATED, detail="ended without response.completed")
-        return reading.ending[0] if reading.ending else Outcome(kind=Kind.UPGRADED if self.upgrade else Kind.OK)
+            reading.keep(self.flow)
 
     def gone(self) -> None:
         self._cut(Outcome(kind=Kind.CLIENT_GONE), Done.CLIENT_LEFT)
@@ -191,23 +173,15 @@ class PooledRequest:
         the official client leaves as soon as it has it."""
         ending = self.reading.ending[0] if self.complete and self.reading and self.reading.ending else None
         self._over(events.Left(ending or outcome), Done.DELIVERED if ending else done)
-        self._show()
+        if self.reading is not None:
+            self.reading.keep(self.flow)
 
     def _over(self, event: events.Ended | events.Left, done: Done) -> None:
         """The request is over, however often that is said."""
         if self.turn.phase is not Phase.OVER:
             self.turn.next(event, self.service.clock())
-            self._attempt_over(b"")
+            self.log.attempt_over(self.reading)
         self.log.close(done, self.reading.ending[1] if self.reading is not None and self.reading.ending else b"")
-
-    def _show(self) -> None:
-        """Give the flow what was kept of its body, and let go of it: together they would be a circle, which only the
-        garbage collector ends."""
-        response = self.flow.response
-        if self.reading is not None:
-            self.reading.capture.into(self.flow)
-        if response is not None and callable(response.stream):
-            response.stream = True
 
     # Inside
 
@@ -225,17 +199,11 @@ class PooledRequest:
 
     def _next(self, event: events.Event) -> Step:
         """Tell the turn, and do what it says."""
-        asked, known = self.turn.lease, len(self.turn.log.outcomes)
+        known = len(self.turn.log.outcomes)
         step = self.turn.next(event, self.service.clock())
-        if asked is not None and len(self.turn.log.outcomes) > known:
-            self._attempt_over(bytes(self.reading.collected) if self.reading is not None else b"")
-            self.log.failed(asked, self.turn.log.outcomes[-1])
+        if len(self.turn.log.outcomes) > known:
+            self.log.attempt_failed(self.reading)
         return self._do(step)
-
-    def _attempt_over(self, held: bytes) -> None:
-        response = self.reading.response if self.reading is not None else None
-        delivered = self.reading is not None and self.reading.delivered
-        self.log.attempt_over(response, held, delivered=delivered)
 
     def _do(self, step: steps.Step) -> Step:
         match step:
@@ -252,9 +220,7 @@ class PooledRequest:
             case steps.Refuse():
                 if step.nobody is not None:
                     self.log.nobody(step.nobody)
-                return local_answers.answer_to(
-                    step, self.service, self.turn.ask, self.flow.request, upgrade=self.upgrade
-                )
+                return local_answers.answer_to(step, self.service, self.turn.ask, self.flow.request)
             case _:
                 raise AssertionError(f"{step} is not for a request over HTTP")
 
@@ -262,19 +228,18 @@ class PooledRequest:
         lease = attempt.lease
         self.reading = AnswerReading(self.service, lease, Capture(self.limits.capture_bytes))
         request = credentials.managed(self.flow.request, self.shown, lease, self.service.turn_states)
-        reader = self.service.pool.reader(lease, self.service.clock())
-        if self.service.unsealing.concerns(reader) and self.turn.replayable:
+        if self.turn.replayable and self.service.may_be_unreadable(lease):
             body = self._asked()
-            readable = self.service.unsealing.readable(body, reader)
+            readable = self.service.readable(body, lease)
             if readable is not body:
                 request.headers.pop("content-encoding", None)
                 request.content = readable
         return Send(request, key=lease.key)
 
     def _deliver(self, step: steps.Deliver) -> Step:
-        reading = self._answer
         if step.nobody is not None:
             self.log.nobody(step.nobody)
+        reading = self._answer
         reading.deliver()
         if self.turn.phase is Phase.DELIVERING and reading.response is not None:
             issued = reading.response.headers.get(credentials.TURN_STATE)

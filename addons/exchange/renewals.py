@@ -18,6 +18,8 @@ from accounts.store.store import Store
 from accounts.tokens.oauth import Renewal
 from accounts.tokens.refresh import Post, Refresher
 from accounts.tokens.schedule import next_due, next_look, retry_after
+from accounts.turn.events import NotRenewed, Renewed, Waited
+from accounts.turn.steps import Pause, Renew
 from addons.exchange.notices import AccountNotices
 from config.clock import pause
 
@@ -59,6 +61,17 @@ class Renewals:
             return await asyncio.wait_for(asyncio.shield(renewing), PATIENCE)
         except TimeoutError:
             return Renewal(detail="the token endpoint has not answered yet")
+
+    async def for_turn(self, step: Renew | Pause) -> Renewed | NotRenewed | Waited:
+        """What a turn waits for: a moment, or a newer token."""
+        if isinstance(step, Pause):
+            await asyncio.sleep(step.seconds)
+            return Waited()
+        renewal = await self.renew(step.lease, "proactive_expiry" if step.ahead else "unauthorized_recovery")
+        if renewal.credentials is not None:
+            return Renewed(renewal.credentials)
+        kind = Kind.TOKEN_INVALIDATED if renewal.dead else Kind.REFRESH_FAILED
+        return NotRenewed(Outcome(kind=kind, detail=renewal.detail))
 
     async def look_at_client(self) -> bool:
         """The official client may hold a login of the pool as well: whoever was first, the other one follows. Whether

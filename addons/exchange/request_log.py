@@ -1,12 +1,9 @@
 """What is told of a request while it is served: its flow's annotations, its decision record, a line for a failure."""
 
-from mitmproxy import http
-
 from accounts.choice.decision_record import Done
-from accounts.choice.outcomes import Outcome
-from accounts.choice.pool import Lease
 from accounts.choice.selection import Exhausted
 from accounts.turn.machine import Turn
+from addons.exchange.answer_reading import AnswerReading
 from addons.exchange.service import PoolService
 from addons.recording import turn_log
 from addons.recording.annotations import Trail
@@ -24,12 +21,19 @@ class RequestLog:
         """Told when the request is over."""
         self.closed = False
 
-    def attempt_over(self, response: http.Response | None, body: bytes, *, delivered: bool) -> None:
-        """An attempt has come to its end; `response` and `body` are what it has brought."""
-        self.trail.follow(response, body, delivered=delivered)
+    def attempt_over(self, reading: AnswerReading | None) -> None:
+        """An attempt has come to its end; `reading` is what it has brought."""
+        if reading is None:
+            self.trail.follow(None, b"", delivered=False)
+        else:
+            held = b"" if reading.delivered else bytes(reading.collected)
+            self.trail.follow(reading.response, held, delivered=reading.delivered)
 
-    def failed(self, lease: Lease, outcome: Outcome) -> None:
-        self.service.failed(lease.account, outcome)
+    def attempt_failed(self, reading: AnswerReading | None) -> None:
+        """It has come to nothing, and the turn goes on, or is refused."""
+        self.attempt_over(reading)
+        asked, outcome = self.turn.log.leases[-1], self.turn.log.outcomes[-1]
+        self.service.failed(asked.account, outcome)
 
     def nobody(self, exhausted: Exhausted) -> None:
         """No account can serve, or no other one."""

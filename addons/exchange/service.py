@@ -14,7 +14,6 @@ from accounts.choice.selection import Ask, Exhausted
 from accounts.model import Account, Event
 from accounts.policy import policy_of
 from accounts.store.store import Store
-from accounts.tokens.oauth import Renewal
 from accounts.tokens.refresh import Post, post_json
 from accounts.turn.machine import Turn
 from addons.exchange.credentials import TurnStates
@@ -98,10 +97,6 @@ class PoolService:
         self.sync()
         return Turn(pool=self.pool, ask=ask, began=self.clock(), bound=bound)
 
-    async def renew(self, lease: Lease, reason: str) -> Renewal:
-        """Newer tokens for the lease's account, if there are any to be had soon."""
-        return await self.renewals.renew(lease, reason)
-
     def failed(self, account: Account, outcome: Outcome) -> None:
         """An attempt has failed."""
         self.renewals.notices.failed(account, outcome)
@@ -124,6 +119,14 @@ class PoolService:
             detail = f"{dropped} sealed items that this account cannot read are left out from now on"
             self.store.record(Event(at=now, kind="unsealed", key=lease.key, thread=lease.thread, detail=detail))
         return dropped > 0
+
+    def may_be_unreadable(self, lease: Lease) -> bool:
+        """Whether a request of the lease's thread may hold something that its account cannot read."""
+        return self.unsealing.concerns(self.pool.reader(lease, self.clock()))
+
+    def readable(self, body: bytes, lease: Lease) -> bytes:
+        """The request as the lease's account can read it; the very same bytes when nothing is known against it."""
+        return self.unsealing.readable(body, self.pool.reader(lease, self.clock()))
 
     # Upkeep
 

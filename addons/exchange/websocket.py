@@ -61,7 +61,7 @@ class PooledSocket:
 
     def from_client(self, content: bytes) -> bytes | Tell:
         """What upstream gets: the message, or one without what the account cannot read; or what to tell instead."""
-        if wire_events.event_type(content) != "response.create":
+        if wire_events.event_type(content) != wire_events.CREATE:
             return content
         now = self.service.clock()
         if not self.lease.thread:
@@ -76,7 +76,7 @@ class PooledSocket:
             self.turn.next(events.AskedAgain(), now)
         self.asked = content
         self.purpose = turn_line.purpose_in(content)
-        return self.service.unsealing.readable(content, self.service.pool.reader(self.lease, now))
+        return self.service.readable(content, self.lease)
 
     def from_server(self, content: bytes) -> bytes | None:
         """None to let the message pass; else what the client gets in its place."""

@@ -14,7 +14,7 @@ from mitmproxy.contentviews import Contentview, Metadata, SyntaxHighlight
 from mitmproxy.websocket import WebSocketMessage
 
 from accounts.choice import quota
-from accounts.choice.origin import PROVIDER_HOST
+from accounts.origin import PROVIDER_HOST
 from addons.inspection import answer as transcript
 from addons.inspection import body as wire
 from addons.inspection import render as written

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from accounts.choice.origin import PROVIDER_HOST
+from accounts.origin import PROVIDER_HOST
 from config.provider import PROVIDER
 
 INTERCEPT: Final = rf"^(?!ab\.){PROVIDER.hosts.pattern}:443$"

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from accounts.choice.origin import PROVIDER_HOST
 from accounts.codex_files.client_files import read_file
 from accounts.errors import BadClientFile
+from accounts.origin import PROVIDER_HOST
 from config import paths
 from config.errors import RotateError
 from config.provider import PROVIDER

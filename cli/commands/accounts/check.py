@@ -7,8 +7,8 @@ from typing import Annotated, Final
 
 import typer
 
-from accounts import verify
-from accounts.choice import origin, quota
+from accounts import origin, verify
+from accounts.choice import quota
 from accounts.choice.outcomes import Reply, classify, error_of
 from accounts.choice.quota import Window, window_name
 from accounts.model import Account, Credentials

@@ -8,11 +8,11 @@ from typing import Annotated, Any
 
 import typer
 
-from accounts.choice.origin import PROVIDER_HOST
 from accounts.errors import CannotExport, UsageError
 from accounts.logins.auth_file import Login
 from accounts.logins.export import auth_document, write_login
 from accounts.logins.import_formats import Imported
+from accounts.origin import PROVIDER_HOST
 from accounts.store.store import Store
 from cli.commands.accounts.accounts import NEXT_STEP, Wishes, checked_label, import_login
 from cli.login import import_paths

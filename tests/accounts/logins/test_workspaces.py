@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accounts.choice.origin import host_of
 from accounts.errors import UnsafeBackend
 from accounts.logins.auth_file import Login
 from accounts.logins.workspaces import Workspace, check_url, read_workspaces, routed
+from accounts.origin import host_of
 from tests.builders import account, credentials
 
 NO_CONSTRAINT = "NO_CONSTRAINT"

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mitmproxy import http
 
-from accounts.choice.origin import HOME_HOST
 from accounts.choice.pool import Lease
 from accounts.model import Account
+from accounts.origin import HOME_HOST
 from addons.exchange.credentials import MOST_TURN_STATES, TURN_STATE, TurnStates, managed
 from addons.redaction import flows
 from addons.redaction.patterns import REQUEST_HEADERS

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from accounts.choice.origin import PROVIDER_HOST
+from accounts.origin import PROVIDER_HOST
 from addons.wire.routes import INTERCEPT, ROUTES, Route, Target, route_of
 
 GOOD = Target(

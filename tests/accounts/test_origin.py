@@ -2,7 +2,7 @@
 
 import pytest
 
-from accounts.choice.origin import host_of
+from accounts.origin import host_of
 from tests.builders import account
 
 
