@@ -15,7 +15,7 @@ from accounts.errors import RotateError
 from accounts.logins.auth_file import read_auth_file
 from accounts.store.store import Store
 from certs.folder import CERTIFICATE_FILE
-from cli.commands.use import serve
+from cli.running import proxy_command
 from cli.running.processes import Background, Finished
 from config import clock, paths
 from standin import Fault, FaultKind, SeenRequest, StandIn
@@ -229,7 +229,7 @@ def proxy_argv(folder: Path, option: str, upstream: StandIn) -> list[str]:
     }
     scripts = ["-s", str(paths.PROGRAM / "rotate.py"), "-s", str(paths.PROGRAM / "standin" / "redirect.py")]
     return [
-        *serve.start("mitmdump"),
+        *proxy_command.start("mitmdump"),
         *scripts,
         *(x for k, v in settings.items() for x in ("--set", f"{k}={v}")),
     ]

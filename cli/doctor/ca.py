@@ -76,10 +76,10 @@ def gather(environ: Mapping[str, str], now: float) -> Ca:
 def _stores(certificate: object) -> tuple[Trusting, ...]:
     from cryptography import x509
 
-    from cli.commands.setup import trust
+    from cli.running import trust_stores
 
     assert isinstance(certificate, x509.Certificate)
-    _, rows = trust.trusted_by(trust.stores_here(), certificate)
+    _, rows = trust_stores.trusted_by(trust_stores.stores_here(), certificate)
     found = []
     for row in rows:
         trusts, others = row["trusted"], row["others"]

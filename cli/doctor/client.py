@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from cli.commands.use.run import CLIENT, INSTALL
 from cli.doctor.finding import Findings, note, ok, problem, told, warning
 from cli.running import processes
+from cli.running.client_command import CLIENT, INSTALL
 from cli.running.client_login import Login, elsewhere, kept_login, settings_in
 from config import paths
 from config.version import CLIENT as NEWEST_CLIENT

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Final
 
 from certs.environment import bypasses
-from cli.commands.setup.bind import Damaged, FileUnusable, OpenQuote, read, unbind
 from cli.doctor.finding import Findings, State, note, ok, problem, told, warning
 from cli.doctor.network import At, Led, Trust, leads, led_by, trust
+from cli.running.binding import Damaged, FileUnusable, OpenQuote, read, unbind, unbound
 from config import dotenv, paths
 
 UNBIND: Final = "`codex-rotate unbind`"
@@ -150,4 +150,4 @@ def own(found: Dotenv) -> Findings:
 
 def release(found: Dotenv) -> str:
     """Take a dead block out; says so. Raises RotateError."""
-    return unbind(found.file).message
+    return unbound(unbind(found.file))

@@ -8,9 +8,9 @@ from typing import Final
 
 from certs.bundles import certificates
 from certs.environment import BadProxyAddress, bypasses, no_proxy_of, proxy_at, trusted_file
-from cli.commands.setup.bind import answers
 from cli.doctor.finding import Findings, note, ok, problem, warning
 from cli.running import joined, proxies
+from cli.running.binding import answers
 from config import paths
 from config.network.hosts import is_loopback
 

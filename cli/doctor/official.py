@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from cli.commands.use import run
 from cli.doctor.client import asked, here
 from cli.doctor.finding import Finding, Findings, State, note, ok
 from cli.doctor.probe import Reached
 from cli.running import processes, proxies
+from cli.running.client_command import environment
 
 ARGUMENTS: Final = ("doctor", "--network-only", "--json")
 NEEDED: Final = "--network-only"
@@ -45,7 +45,7 @@ def gather(program: str, to: Reached, environ: Mapping[str, str]) -> Official:
     """Run it with the environment that `run` gives a client. It spends no quota."""
     if NEEDED not in asked([program, "doctor", "--help"], environ):  # an older one would take the word for a prompt
         return Official(there=False)
-    led = run.environment(proxies.address(to.presence.url, to.key), to.presence, environ)
+    led = environment(proxies.address(to.presence.url, to.key), to.presence, environ)
     try:
         done = processes.run([program, *ARGUMENTS], led, here(), SECONDS)
     except (OSError, ValueError) as e:

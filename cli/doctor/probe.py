@@ -22,10 +22,9 @@ from accounts.errors import RotateError
 from accounts.store.store import Store
 from certs.environment import trusted_file
 from certs.errors import CaError
-from cli.commands.use import run
-from cli.commands.use.run import Bound
 from cli.doctor import tls as doctor_tls
-from cli.running import joined, proxies
+from cli.running import joined, own_proxy, proxies
+from cli.running.client_command import Bound
 from config import clock, paths, proxy_files
 from config.proxy_files import Presence
 
@@ -112,7 +111,7 @@ def reached(environ: Mapping[str, str]) -> Iterator[Reached]:
 
 
 def _started(environ: Mapping[str, str]) -> Presence:
-    return run.start_proxy(Bound(file=paths.codex_dotenv_file(environ)), environ).presence
+    return own_proxy.start_proxy(Bound(file=paths.codex_dotenv_file(environ)), environ).presence
 
 
 def failure(error: RotateError | CaError | OSError) -> str:

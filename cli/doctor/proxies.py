@@ -13,10 +13,10 @@ from urllib.parse import urlsplit
 
 from accounts.client_keys import NOBODY
 from certs.environment import DEFAULT_PROXY, INTERCEPTED, BadProxyAddress, proxy_at, trusted_file
-from cli.commands.setup.bind import answers
 from cli.doctor.finding import Findings, note, ok, problem, warning
 from cli.doctor.network import At, Led, led_by, present
 from cli.running import proxies
+from cli.running.binding import answers
 from config import access, clock, proxy_files, version
 from config.network.proxy_address import basic
 from config.proxy_files import Presence

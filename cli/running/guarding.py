@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 
 from accounts.errors import RotateError
 from certs.errors import CaError
-from cli.commands.use.serve import PortTaken
 from cli.running import proxies
+from cli.running.proxy_command import PortTaken
 from config import clock, proxy_files
 
 DEATHS: Final = 3

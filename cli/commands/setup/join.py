@@ -12,8 +12,8 @@ import typer
 
 from accounts.errors import RotateError, UsageError
 from accounts.store.store import Store
-from cli.commands.setup.bind import bound_to
 from cli.running import joined, proxies
+from cli.running.binding import bound_to
 from cli.ui.options import AsJson
 from cli.ui.result import Result
 from config import access, clock, join_file, paths
