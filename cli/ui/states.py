@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from accounts.errors import LoginNeeded
 from accounts.model import Account
+from accounts.owner.names import listed, typed
 from accounts.states import State, Told, in_words
-from cli.ui.naming import listed, typed
 from config.local_time import clock_time
 
 

@@ -9,14 +9,16 @@ import typer
 
 from accounts.errors import BadCallback, UsageError, WrongWorkspace
 from accounts.logins import oauth_login as flow
+from accounts.logins.adopting import ImportOptions
 from accounts.logins.auth_file import Login
 from accounts.logins.import_formats import same_seat
 from accounts.logins.oauth_login import Answer, Grant, Post
 from accounts.logins.workspaces import check_url, read_workspaces, routed
 from accounts.model import Account, Credentials, Standing
+from accounts.owner.names import checked_label
 from accounts.store.store import Store
 from accounts.verify import headers
-from cli.commands.accounts.accounts import Wishes, checked_label, import_login
+from cli.login.adopted import import_login
 from cli.login.choices import TRIES, Seats, called, choose, other_workspaces, seats_of
 from cli.ui.asking import Asker, NoAsking, asker
 from cli.ui.options import AsJson
@@ -83,7 +85,7 @@ def login_command(  # noqa: PLR0913 - one parameter per option
 
     if device and manual:
         raise UsageError("--device and --manual are two ways to log in. Choose one of them.")
-    wishes = Wishes(label=checked_label(label))
+    options = ImportOptions(label=checked_label(label))
     workspace = _checked_workspace(workspace)
     ways = Ways(
         issuer=flow.issuer(),
@@ -104,7 +106,7 @@ def login_command(  # noqa: PLR0913 - one parameter per option
 
     with Store(paths.pool_file()) as store:  # first: a pool that cannot be opened must not cost a login
         login, notes = log_in(ways, way, workspace, who, store)
-        result = keep_login(store, login, wishes, ways.clock())
+        result = keep_login(store, login, options, ways.clock())
         return replace(result, notes=(*store.repairs, *notes, *result.notes))
 
 
@@ -224,17 +226,17 @@ def _in_words(answer: Answer) -> str:
     return str(answer.status) if answer.status else "no answer came"
 
 
-def keep_login(store: Store, login: Login, wishes: Wishes, now: float) -> Result:
+def keep_login(store: Store, login: Login, options: ImportOptions, now: float) -> Result:
     """Put it into the pool. A login is not lost over a name: a label that is another account's is left out. That it was
     the login of an account that needed none is told with the way to another one."""
     origin, override = login.account.backend_origin, login.account.routing_override
-    wishes = replace(wishes, backend_origin=origin, routing_override=override)
+    options = replace(options, backend_origin=origin, routing_override=override)
     accounts = store.accounts()
     old = next((each for each in accounts if same_seat(each, login.account)), None)
-    wanted = (wishes.label or "").casefold()
+    wanted = (options.label or "").casefold()
     if old is None and wanted and any(each.label.casefold() == wanted for each in accounts):
-        note = f"{wishes.label!r} is another account's label already, so this account did not get it."
-        return replace(import_login(store, login, replace(wishes, label=None), now), notes=(note,))
-    result = import_login(store, login, wishes, now)
+        note = f"{options.label!r} is another account's label already, so this account did not get it."
+        return replace(import_login(store, login, replace(options, label=None), now), notes=(note,))
+    result = import_login(store, login, options, now)
     needed = old is None or old.standing is not Standing.GOOD
     return result if needed else replace(result, notes=(ANOTHER,))

@@ -16,13 +16,13 @@ from accounts.choice import quota
 from accounts.choice.selection import Policy, Seat, Situation
 from accounts.errors import LoginNeeded, NoAccounts, UsageError
 from accounts.model import Account, Cooldown, Credentials, Event, Standing
+from accounts.owner.names import find_account
 from accounts.policy import policy_of, stored_seats
 from accounts.states import Told
 from accounts.store.store import Store
 from accounts.tokens.oauth import Renewal
 from accounts.verify import Answer, Finding, Verdict
 from cli.ui.known_names import complete_account
-from cli.ui.naming import find_account
 from cli.ui.options import AsJson
 from cli.ui.result import Result, Table
 from config import clock, paths

@@ -11,6 +11,7 @@ from accounts.choice.selection import Situation
 from accounts.errors import NoAccounts
 from accounts.forecast import MOST_CHANGES, Course, Forecast, Outlook, Prospect, forecast
 from accounts.model import Account
+from accounts.owner.names import listed
 from accounts.policy import stored_pool
 from accounts.states import State, in_words, named
 from accounts.store.store import Store
@@ -18,7 +19,6 @@ from accounts.verify import Verdict
 from cli.commands.accounts.verify import Checked, ask_provider
 from cli.ui.bars import in_percent
 from cli.ui.lines import plain, terminal_width, wrapped
-from cli.ui.naming import listed
 from cli.ui.options import AsJson
 from cli.ui.result import Result, Table
 from config import clock, paths

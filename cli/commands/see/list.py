@@ -10,12 +10,12 @@ from accounts.choice.outcomes import Kind
 from accounts.choice.quota import MAIN, Window, left, window_name
 from accounts.errors import NoAccounts
 from accounts.model import Account
+from accounts.owner.names import typed
 from accounts.policy import stored_states
 from accounts.states import Told, in_words
 from accounts.store.store import Store
 from cli.ui.bars import MARK, bar, in_percent
 from cli.ui.lines import plain, terminal_width, wrapped
-from cli.ui.naming import typed
 from cli.ui.options import AsJson
 from cli.ui.result import Result, Table
 from cli.ui.states import ago, described, remedies

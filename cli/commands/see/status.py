@@ -12,13 +12,12 @@ import typer
 from accounts.choice.decision_record import DECISION
 from accounts.choice.selection import Situation
 from accounts.codex_files.reconcile import shown_counters, switched_off
-from accounts.errors import RotateError
+from accounts.errors import NoAccounts, RotateError
 from accounts.history import Decision, Tally, decisions, tally
 from accounts.model import Account, Event
 from accounts.policy import stored_pool
 from accounts.states import OF_A_REQUEST, State, Told, in_words, named, tell_all
 from accounts.store.store import EVENTS_KEPT, Store
-from cli.commands.accounts.accounts import EMPTY
 from cli.ui.lines import plain, terminal_width, wrapped
 from cli.ui.options import AsJson
 from cli.ui.result import Result
@@ -114,7 +113,9 @@ def status(store: Store, around: Around, now: float) -> Result:
     lines = [line for name, text in _rows(seen, around, now) for line in _line(name, text, around.width)]
     if not ready and around.joined is None:
         seats = [(each, seen.told[each.key]) for each in seen.accounts]
-        lines += [line for text in remedies(seats, now) or [EMPTY] for line in wrapped("", text, around.width, 0)]
+        lines += [
+            line for text in remedies(seats, now) or [str(NoAccounts())] for line in wrapped("", text, around.width, 0)
+        ]
     return Result("\n".join(lines), _data(seen, around), exit_code=0 if ready else 3)
 
 

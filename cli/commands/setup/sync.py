@@ -10,10 +10,10 @@ from accounts.codex_files import codex_home
 from accounts.codex_files.client_files import Places, Writer, places
 from accounts.codex_files.reconcile import Changes, by_legacy, reconcile, shown_counters, switched_off
 from accounts.model import Account
+from accounts.owner.names import find_account
 from accounts.store.store import Store
 from accounts.tokens.locks import AccountLocks
 from cli.ui.known_names import complete_account
-from cli.ui.naming import find_account
 from cli.ui.options import AsJson
 from cli.ui.result import Result
 from config import clock, paths

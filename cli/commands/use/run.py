@@ -10,6 +10,7 @@ import typer
 
 from accounts.errors import NoAccounts, RotateError
 from accounts.model import Account
+from accounts.owner.names import find_account
 from accounts.store.store import Store
 from cli.running import client_login, joined, joined_run, processes, proxies
 from cli.running.client_command import (
@@ -25,7 +26,6 @@ from cli.running.client_command import (
 from cli.running.guarding import Guard
 from cli.running.own_proxy import find_proxy, start_at, start_proxy
 from cli.ui.known_names import complete_account
-from cli.ui.naming import find_account
 from cli.ui.options import AsJson
 from cli.ui.render import say
 from cli.ui.result import Result

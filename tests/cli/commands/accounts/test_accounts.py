@@ -11,7 +11,7 @@ from accounts.logins.auth_file import read_auth_file
 from accounts.model import Standing
 from accounts.store.backups import Backups
 from accounts.store.store import Store
-from cli.commands.accounts.accounts import Wishes, import_login, remove_account
+from cli.commands.accounts.accounts import remove_account
 from cli.ui.asking import NoAsking, SaidYes
 
 type WriteLogin = Callable[..., Path]
@@ -89,31 +89,6 @@ def test_a_name_that_another_account_has_is_no_hindrance_to_a_renewal(run: Run, 
     run("import", write_login("bob"))
     ran = run("import", write_login("ann", turn=2), "--label", "bob")
     assert (ran.code, "keeps its label. To call it 'bob'" in ran.out) == (0, True)
-
-
-def test_an_older_file_does_not_cost_the_account(store: Store, write_login: WriteLogin) -> None:
-    """When the pool has refreshed since, the file's refresh token is used up: it must not replace the newer one."""
-    old, new = read_auth_file(write_login("ann")), read_auth_file(write_login("ann", turn=2))
-    import_login(store, new, Wishes(), now=10.0)
-    result = import_login(store, old, Wishes(label="work"), now=20.0)
-    assert "newer tokens than this file has" in result.message
-    assert "To call it 'work', run `codex-rotate label ann work`." in result.message
-    assert store.credentials(old.account.key) == new.credentials
-    assert store.accounts()[0].label == "ann"
-    store.set_standing(old.account.key, Standing.NEEDS_LOGIN).result()
-    assert "was renewed" in import_login(store, old, Wishes(), now=30.0).message
-    assert store.credentials(old.account.key) == old.credentials
-
-
-def test_a_login_that_was_used_up_is_never_put_back(store: Store, write_login: WriteLogin) -> None:
-    """Not even for an account that needs a login: its refresh token would be sent a second time."""
-    old, new = read_auth_file(write_login("ann")), read_auth_file(write_login("ann", turn=2))
-    import_login(store, old, Wishes(), now=10.0)
-    store.save_credentials(old.account.key, new.credentials, replaces=old.credentials.refresh).result()
-    store.set_standing(old.account.key, Standing.NEEDS_LOGIN).result()
-    assert "was used up since" in import_login(store, old, Wishes(), now=20.0).message
-    assert store.credentials(old.account.key) == new.credentials
-    assert store.accounts()[0].standing is Standing.NEEDS_LOGIN
 
 
 def test_default_labels_that_are_taken(run: Run, write_login: WriteLogin) -> None:

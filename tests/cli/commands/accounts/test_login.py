@@ -23,11 +23,11 @@ from accounts.errors import (
     PortsBusy,
     WrongWorkspace,
 )
+from accounts.logins.adopting import ImportOptions
 from accounts.logins.oauth_login import Answer
 from accounts.model import Standing
 from accounts.store.store import Store
 from cli.commands.accounts import login as login_commands
-from cli.commands.accounts.accounts import Wishes
 from cli.commands.accounts.login import NOT_ENDED, Ways, keep_login, login_by_browser, login_by_device, login_by_hand
 from cli.ui.asking import NoAsking
 from standin import Account, Fault, FaultKind, StandIn
@@ -254,11 +254,11 @@ def test_a_login_by_hand_over_a_pipe(upstream: StandIn, ann: Account, browser: B
 
 def test_a_known_seat_is_renewed_in_place(ways: Ways, ann: Account, store: Store) -> None:
     """It keeps its name, is in good standing again, and the message says that it was renewed."""
-    first = keep_login(store, login_by_browser(ways, None), Wishes(label="work"), NOW)
+    first = keep_login(store, login_by_browser(ways, None), ImportOptions(label="work"), NOW)
     assert first.message.startswith("work (ann@example.com) was added to the pool.")
     (before,) = store.accounts()
     store.set_standing(before.key, Standing.NEEDS_LOGIN).result()
-    again = keep_login(store, login_by_browser(ways, None), Wishes(), NOW + 1)
+    again = keep_login(store, login_by_browser(ways, None), ImportOptions(), NOW + 1)
     assert again.message.startswith("work (ann@example.com) was renewed and keeps its label.")
     assert again.notes == ()  # it needed a login, so it is the one that was meant
     assert store.accounts() == (before,)
@@ -269,10 +269,10 @@ def test_a_known_seat_is_renewed_in_place(ways: Ways, ann: Account, store: Store
 
 def test_a_login_is_not_lost_over_a_name(ways: Ways, ann: Account, upstream: StandIn, store: Store) -> None:
     """The label is another account's: the login is kept under its own name, and that is told."""
-    keep_login(store, login_by_browser(ways, None), Wishes(label="work"), NOW)
+    keep_login(store, login_by_browser(ways, None), ImportOptions(label="work"), NOW)
     upstream.add_account("acct-bob", email="bob@example.com")
     upstream.login_as("acct-bob")
-    result = keep_login(store, login_by_browser(ways, None), Wishes(label="WORK"), NOW + 1)
+    result = keep_login(store, login_by_browser(ways, None), ImportOptions(label="WORK"), NOW + 1)
     assert [account.label for account in store.accounts()] == ["work", "bob"]
     assert "'WORK' is another account's label" in result.notes[0]
 
@@ -280,9 +280,9 @@ def test_a_login_is_not_lost_over_a_name(ways: Ways, ann: Account, upstream: Sta
 def test_a_login_that_lands_on_the_account_of_the_first(ways: Ways, ann: Account, store: Store) -> None:
     """Most who log in once more want another account: it is said which one this is, and how to get to another. Its
     label is the owner's, whatever name was wished for."""
-    keep_login(store, login_by_browser(ways, None), Wishes(label="work"), NOW)
+    keep_login(store, login_by_browser(ways, None), ImportOptions(label="work"), NOW)
     for wished in (None, "second", "work"):
-        again = keep_login(store, login_by_browser(ways, None), Wishes(label=wished), NOW + 1)
+        again = keep_login(store, login_by_browser(ways, None), ImportOptions(label=wished), NOW + 1)
         assert again.message.startswith(
             "work (ann@example.com) is in the pool already: this login is of the same account, workspace acct-ann. It "
             "was renewed and keeps its label."
@@ -304,10 +304,10 @@ def test_a_login_that_lands_on_the_account_of_the_first(ways: Ways, ann: Account
 def test_another_workspace_of_the_same_e_mail_is_another_account(
     ways: Ways, ann: Account, upstream: StandIn, store: Store
 ) -> None:
-    keep_login(store, login_by_browser(ways, None), Wishes(), NOW)
+    keep_login(store, login_by_browser(ways, None), ImportOptions(), NOW)
     upstream.add_account("acct-two", email="ann@example.com")
     upstream.login_as("acct-two")
-    result = keep_login(store, login_by_browser(ways, None), Wishes(label="second"), NOW + 1)
+    result = keep_login(store, login_by_browser(ways, None), ImportOptions(label="second"), NOW + 1)
     assert result.message.startswith("second (ann@example.com) was added to the pool.")
     assert (result.data["known"], result.notes) == (False, ())  # type: ignore[index]
 
