@@ -135,6 +135,12 @@ def named(state: State) -> str:
     return _WORDS.get(state, str(state))
 
 
+def counted(counts: Mapping[State, int]) -> str:
+    """How many accounts are in each state, those that serve first: `2 ready, 1 resting`; "" for none."""
+    told = {State.PASSED_OVER: "passed over"}
+    return ", ".join(f"{counts[each]} {told.get(each, named(each))}" for each in State if counts.get(each))
+
+
 def in_words(told: Told, now: float) -> str:
     """The state with its end and its reason: `resting until 14:05 (usage limit)`."""
     if told.state is State.WITHOUT_MODEL and told.reason:

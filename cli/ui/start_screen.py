@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 from accounts.errors import RotateError
 from cli.ui.lines import terminal_width, wrapped
@@ -20,9 +20,11 @@ from cli.ui.result import Result
 from config import clock, paths, proxy_files
 from config.version import current
 
+if TYPE_CHECKING:
+    from accounts.views.account_list import AccountRow
+
 CLIENT: Final = "codex"
 INSTALL: Final = "npm install -g @openai/codex"
-READY: Final = "ready"
 INDENT: Final = 12
 LONGEST: Final = 1 << 20
 """Bytes of a file of the client's that are looked at."""
@@ -71,13 +73,13 @@ def start_screen() -> Result:
 
 def look(environ: Mapping[str, str], now: float) -> Look:
     """How things are. Nothing is made, and nobody but proxies of ours on this machine is asked."""
-    rows, trouble = _accounts(paths.pool_file(environ), now)
-    active = next((row for row in rows if row["active"]), None)
+    rows, trouble = _accounts(paths.pool_file(environ), now, environ)
+    active = next((row for row in rows if row.active), None)
     return Look(
-        states=Counter(str(row["state"]) for row in rows),
-        able=sum(bool(row["serves"]) for row in rows),
-        serving=str(active["label"]) if active else "",
-        chosen=bool(active and active["chosen"]),
+        states=Counter(str(row.told.state) for row in rows),
+        able=sum(row.told.serves for row in rows),
+        serving=active.account.label if active else "",
+        chosen=bool(active and active.chosen),
         trouble=trouble,
         proxies=_proxies(environ),
         installed=shutil.which(CLIENT, path=environ.get("PATH")) is not None,
@@ -85,20 +87,19 @@ def look(environ: Mapping[str, str], now: float) -> Look:
     )
 
 
-def _accounts(pool: Path, now: float) -> tuple[Sequence[Mapping[str, Any]], str]:
-    """The accounts as `list` tells programs, and why there are none to be told."""
+def _accounts(pool: Path, now: float, environ: Mapping[str, str]) -> tuple[Sequence["AccountRow"], str]:
+    """The accounts as `list` shows them, and why there are none to be shown."""
     with suppress(OSError):
         if not pool.exists():
             return (), ""
     from accounts.store.store import Store
-    from cli.commands.see.list import list_accounts
+    from accounts.views.account_list import stored_rows
 
     try:
         with Store(pool) as store:
-            data = list_accounts(store, now).data
+            return stored_rows(store, now, environ), ""
     except RotateError as e:
         return (), str(e)
-    return (data if isinstance(data, list) else ()), ""
 
 
 def _proxies(environ: Mapping[str, str]) -> Sequence[str]:
@@ -168,11 +169,12 @@ def about_accounts(seen: Look) -> str:
         return seen.trouble
     if not seen.states:
         return "none yet"
-    states = sorted(seen.states.items(), key=lambda each: each[0] != READY)
-    counted = ", ".join(f"{number} {state.replace('_', ' ')}" for state, number in states)
+    from accounts.states import State, counted
+
+    states = counted({State(state): number for state, number in seen.states.items()})
     if not seen.serving:
-        return counted
-    return f"{counted}; {'everybody uses' if seen.chosen else 'served last:'} {seen.serving}"
+        return states
+    return f"{states}; {'everybody uses' if seen.chosen else 'served last:'} {seen.serving}"
 
 
 def about_proxies(seen: Look) -> str:

@@ -15,6 +15,7 @@ from accounts.logins.auth_file import Login
 from accounts.logins.export import auth_document, write_login
 from accounts.logins.import_formats import Imported
 from accounts.owner.names import checked_label, find_account
+from accounts.states import State, named
 from accounts.store.store import Store
 from cli.login import import_paths
 from cli.login.adopted import NEXT_STEP, as_data, import_login
@@ -160,7 +161,7 @@ def _table(results: Sequence[tuple[str, Mapping[str, Any]]]) -> Table:
     rows = []
     for file, each in results:
         account = each["account"]
-        state = "" if account["state"] == "ready" else str(account["state"]).replace("_", " ")
+        state = "" if account["state"] == State.READY else named(State(account["state"]))
         rows.append((file, account["label"], account["email"], each["result"], state))
     columns = ("file", "label", "e-mail", "result", "state")
     start = 0 if any(file for file, *_ in rows) else 1

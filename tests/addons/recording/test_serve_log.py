@@ -7,6 +7,7 @@ import pytest
 from mitmproxy.addons.termlog import TermLog
 from mitmproxy.test import taddons
 
+from accounts.states import State, Told
 from addons import upstream_proxy
 from addons.recording import serve_log, turn_log
 from addons.recording.serve_log import Look, More, Short, Turns, counted, dress
@@ -105,6 +106,9 @@ def test_as_it_is_is_mitmproxy_s_own_form() -> None:
         termlog.uninstall()
 
 
-def test_accounts_are_counted() -> None:
-    assert (counted(1, 1), counted(3, 3)) == ("1 account", "3 accounts")
-    assert counted(1, 3).startswith("1 of 3 accounts (`codex-rotate list`")
+def test_the_accounts_that_can_serve_now_are_counted() -> None:
+    """By what they are doing: one that rests, or is kept for its owner, does not serve, whatever its standing."""
+    ready, nearly = Told(State.READY), Told(State.NEARLY_SPENT)
+    assert (counted([ready]), counted([ready, nearly])) == ("1 account", "2 accounts")
+    out = [Told(State.RESTING, barred=True), Told(State.RESERVED, barred=True), Told(State.SPENT)]
+    assert counted([ready, *out]).startswith("1 of 4 accounts (`codex-rotate list`")

@@ -83,7 +83,7 @@ def test_accounts_that_do_not_serve_are_counted(run: Run, fill: Fill, home: Path
             bob.key, Cooldown(until=clock.now() + 3600, reason="usage_limit", since=clock.now())
         ).result()
     assert run("--json").json["accounts"]["states"] == {"needs_login": 1, "resting": 1, "ready": 1}
-    assert "1 ready, 1 needs login, 1 resting" in run().out
+    assert "1 ready, 1 resting, 1 needs login" in run().out
     run("pause", "cy")
     assert commands(run)[0] == "codex-rotate list"
 
@@ -165,6 +165,7 @@ def test_running_proxies_are_named() -> None:
 
 def test_who_served_last_is_not_told_as_chosen() -> None:
     assert about_accounts(Look(states={"ready": 2}, serving="ann")) == "2 ready; served last: ann"
+    assert about_accounts(Look(states={"closed": 1, "reserved": 2})) == "2 kept for its owner, 1 closed by provider"
 
 
 @pytest.mark.parametrize("login", LOGINS)
