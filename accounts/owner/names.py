@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from accounts.errors import AmbiguousAccount, UnknownAccount, UsageError
+from accounts.errors import AmbiguousAccount, NoAccounts, UnknownAccount, UsageError
 from accounts.model import Account
 
 MOST_NAMED: Final = 8
@@ -77,3 +77,12 @@ def checked_label(label: str | None) -> str | None:
 def named(account: Account) -> str:
     """An account as a sentence names it."""
     return f"{account.label} ({account.email})" if account.email else account.label
+
+
+def chosen_of(accounts: Sequence[Account], names: Sequence[str]) -> list[Account]:
+    """The accounts that these names mean, each once; all of them without a name. Raises NoAccounts for an empty pool,
+    and what find_account raises."""
+    if not accounts:
+        raise NoAccounts
+    found = [find_account(accounts, name) for name in names] if names else accounts
+    return list({each.key: each for each in found}.values())

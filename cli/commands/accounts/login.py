@@ -16,8 +16,8 @@ from accounts.logins.oauth_login import Answer, Grant, Post
 from accounts.logins.workspaces import check_url, read_workspaces, routed
 from accounts.model import Account, Credentials, Standing
 from accounts.owner.names import checked_label
+from accounts.provider.usage import headers
 from accounts.store.store import Store
-from accounts.verify import headers
 from cli.login.adopted import import_login
 from cli.login.choices import TRIES, Seats, called, choose, other_workspaces, seats_of
 from cli.ui.asking import Asker, NoAsking, asker

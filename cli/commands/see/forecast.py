@@ -10,12 +10,13 @@ from accounts.choice.quota import window_name
 from accounts.forecast import MOST_CHANGES, Course, Forecast, Outlook, Prospect
 from accounts.model import Account
 from accounts.owner.names import listed
+from accounts.provider.checking import Checked
+from accounts.provider.usage import Verdict
 from accounts.states import State, in_words, named
 from accounts.store.store import Store
-from accounts.verify import Verdict
 from accounts.views.choice import stored_choice
 from accounts.views.outlook import stored_forecast
-from cli.commands.accounts.verify import Checked, ask_provider
+from cli.running.provider import ask_provider
 from cli.ui import choices
 from cli.ui.bars import in_percent
 from cli.ui.lines import plain, terminal_width, wrapped

@@ -23,7 +23,7 @@ from config import clock, paths
 from config.local_time import clock_time
 
 if TYPE_CHECKING:
-    from cli.commands.accounts.verify import Checked
+    from accounts.provider.checking import Checked
     from cli.doctor.fixes import Repair
 
 FREE_AGAIN: Final = 0.05
@@ -76,7 +76,7 @@ def fix_command(
 
 def _ask(store: Store, now: float, *, dry_run: bool, quiet: bool) -> tuple[list["Checked"], tuple[str, ...]]:
     """About the accounts that do not serve, the paused ones apart."""
-    from cli.commands.accounts.verify import ask_provider
+    from cli.running.provider import ask_provider
 
     told = stored_states(store, now)
     wanted = [each for each in store.accounts() if told[each.key].state in ASKED_ABOUT]
@@ -138,7 +138,7 @@ def _told(
     would = [each.what for each in repairs] if dry_run else []
     lines = [f"Mended: {each}" for each in done] + would
     if asked:
-        from cli.commands.accounts.verify import hints
+        from accounts.provider.checking import hints
 
         lines += [f"Asked about {each.account.label}: {_answer(each, dry_run=dry_run)}" for each in asked]
         lines += hints(asked)
@@ -157,7 +157,7 @@ def _told(
 
 
 def _answer(checked: "Checked", *, dry_run: bool) -> str:
-    from cli.commands.accounts.verify import detail, in_words
+    from accounts.provider.checking import detail, in_words
 
     said = f" ({detail(checked)})" if detail(checked) else ""
     now = " It serves again." if checked.freed else " Nothing was changed." if dry_run else ""
@@ -165,6 +165,6 @@ def _answer(checked: "Checked", *, dry_run: bool) -> str:
 
 
 def _asked_data(checked: "Checked") -> dict[str, object]:
-    from cli.commands.accounts.verify import as_data
+    from cli.ui.checked import as_data
 
     return as_data(checked) | {"rest_ended": checked.freed}

@@ -40,7 +40,7 @@ STANDINGS: Final[Mapping[Verdict, Standing]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class ProviderAnswer:
     """What came back. `headers` have lower-case names."""
 
     status: int
@@ -82,7 +82,7 @@ def is_stale(credentials: Credentials, now: float) -> bool:
     return not credentials.access or (credentials.expires_at is not None and credentials.expires_at - now < AHEAD)
 
 
-def read_answer(answer: Answer, now: float) -> Finding:
+def read_answer(answer: ProviderAnswer, now: float) -> Finding:
     """What the answer means. Never raises."""
     try:
         payload = json.loads(answer.body)
