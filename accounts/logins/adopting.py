@@ -9,7 +9,7 @@ from accounts.logins.import_formats import same_seat
 from accounts.model import Account, Credentials, Event, Standing
 from accounts.owner.names import named, typed
 from accounts.policy import stored_states
-from accounts.states import Told
+from accounts.states import AccountState
 from accounts.store.store import Store
 
 
@@ -30,7 +30,7 @@ class Adopted:
     kind: str
     number: int
     account: Account
-    state: Told
+    state: AccountState
     words: str
 
 

@@ -6,7 +6,7 @@ from accounts.choice.selection import Seat, Situation
 from accounts.errors import LoginNeeded
 from accounts.model import Account, Event
 from accounts.owner.names import find_account, typed
-from accounts.states import State, Told, in_words, tell
+from accounts.states import AccountState, State, in_words, tell
 from accounts.store.store import Store
 
 END: Final = "codex-rotate use --auto"
@@ -47,7 +47,7 @@ def hindrance(seat: Seat, now: float) -> str:
     return "" if told.serves else _hindered(seat.account.label, told, now)
 
 
-def _hindered(label: str, told: Told, now: float) -> str:
+def _hindered(label: str, told: AccountState, now: float) -> str:
     match told.state:
         case State.PAUSED:
             return f"{label} is paused and serves nothing until `codex-rotate resume {typed(label)}`."

@@ -25,12 +25,13 @@ class Removal(NamedTuple):
         return told
 
 
-def remove(store: Store, backups: Backups, account: Account, kind: str, now: float) -> Removal:
-    """Delete our copy of an account and its login. `kind` is the event that the history gets. The backups stay as they
-    are."""
+def remove(store: Store, backups: Backups, account: Account, now: float, *, logged_out: bool = False) -> Removal:
+    """Delete our copy of an account and its login. The backups stay as they are. `logged_out`: for the history, that
+    this was about the login."""
     was_chosen = store.chosen_account() == account.key
     store.remove_account(account.key).result()
-    store.record(Event(at=now, kind=kind, key=account.key, detail=account.label))  # done, with or without history
+    left = Event(at=now, kind="logged_out" if logged_out else "removed", key=account.key, detail=account.label)
+    store.record(left)  # done, with or without history
     try:
         holding = tuple(backups.holding(account.key))
     except StoreError:  # the account is removed already, whatever is wrong with the folder

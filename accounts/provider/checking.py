@@ -16,8 +16,8 @@ from accounts.errors import LoginNeeded
 from accounts.model import Account, Cooldown, Credentials, Event
 from accounts.policy import stored_seats
 from accounts.provider import usage
-from accounts.provider.usage import Finding, ProviderAnswer, Verdict
-from accounts.states import Told
+from accounts.provider.usage import AccountFinding, ProviderAnswer, Verdict
+from accounts.states import AccountState
 from accounts.store.store import Store
 from accounts.tokens.oauth import Renewal
 
@@ -31,7 +31,7 @@ type Get = Callable[[str, Mapping[str, str]], ProviderAnswer]
 """Asks an address with these headers. Raises OSError when no answer came."""
 type Renew = Callable[[str, Credentials, str], Renewal]
 """accounts.tokens.refresh.Refresher.renew_now"""
-type Further = Callable[[Account, Credentials, Finding], Finding]
+type Further = Callable[[Account, Credentials, AccountFinding], AccountFinding]
 """Looks closer at an account that can be used so far; gives what is then true of it. Never raises."""
 
 
@@ -54,8 +54,8 @@ class Checked:
     is its state with what was found."""
 
     account: Account
-    finding: Finding
-    told: Told
+    finding: AccountFinding
+    told: AccountState
     freed: bool = False
 
 
@@ -94,7 +94,7 @@ def _check(checker: Checker, account: Account) -> Checked:
     before = checker.store.cooldowns().get(account.key)
     credentials = checker.store.credentials(account.key)
     if credentials is None:
-        return _checked(checker, account, Finding(verdict=Verdict.NEEDS_LOGIN, detail="no login is stored"))
+        return _checked(checker, account, AccountFinding(verdict=Verdict.NEEDS_LOGIN, detail="no login is stored"))
     finding, tested = _ask(checker, account, credentials)
     if checker.further is not None and finding.verdict is Verdict.USABLE:
         finding = checker.further(account, tested, finding)
@@ -103,7 +103,7 @@ def _check(checker: Checker, account: Account) -> Checked:
     return _checked(checker, account, finding, freed=_settle(checker, account, finding, before))
 
 
-def _checked(checker: Checker, account: Account, finding: Finding, *, freed: bool = False) -> Checked:
+def _checked(checker: Checker, account: Account, finding: AccountFinding, *, freed: bool = False) -> Checked:
     """With the account's state as it is now, or would be if something might be changed."""
     now, logins = checker.clock(), checker.store.all_credentials()
     seat = stored_seats(checker.store).get(account.key, Seat(account=account))
@@ -116,22 +116,22 @@ def _checked(checker: Checker, account: Account, finding: Finding, *, freed: boo
     return Checked(account, finding, state, freed=freed)
 
 
-def _ask(checker: Checker, account: Account, credentials: Credentials) -> tuple[Finding, Credentials]:
+def _ask(checker: Checker, account: Account, credentials: Credentials) -> tuple[AccountFinding, Credentials]:
     """What is found out, and the tokens it was found out with."""
     ours = False
     for refreshes in range(MOST_REFRESHES + 1):
         now = checker.clock()
-        finding = Finding(verdict=Verdict.STALE, detail=EXPIRED)
+        finding = AccountFinding(verdict=Verdict.STALE, detail=EXPIRED)
         if refreshes or not usage.is_stale(credentials, now):  # a renewed one is tried, whatever our clock says of it
             try:
                 finding = usage.read_answer(checker.get(checker.url, usage.headers(account, credentials)), now)
             except OSError as e:
-                return Finding(verdict=Verdict.UNKNOWN, detail=f"no answer: {e}"), credentials
+                return AccountFinding(verdict=Verdict.UNKNOWN, detail=f"no answer: {e}"), credentials
         if finding.verdict is not Verdict.STALE:
             return finding, credentials
         if checker.renew is None:
             detail = f"{finding.detail}; only a refresh would tell, and a dry run makes none"
-            return Finding(verdict=Verdict.UNKNOWN, detail=detail), credentials
+            return AccountFinding(verdict=Verdict.UNKNOWN, detail=detail), credentials
         if ours or refreshes == MOST_REFRESHES:
             break
         reason = "proactive_expiry" if finding.detail == EXPIRED else "unauthorized_recovery"
@@ -139,10 +139,10 @@ def _ask(checker: Checker, account: Account, credentials: Credentials) -> tuple[
         if renewal.credentials is None:
             return usage.read_renewal(renewal), credentials
         credentials, ours = renewal.credentials, renewal.detail != "adopted"
-    return Finding(verdict=Verdict.NEEDS_LOGIN, detail=f"{finding.detail}, with a new token too"), credentials
+    return AccountFinding(verdict=Verdict.NEEDS_LOGIN, detail=f"{finding.detail}, with a new token too"), credentials
 
 
-def _settle(checker: Checker, account: Account, finding: Finding, before: Cooldown | None) -> bool:
+def _settle(checker: Checker, account: Account, finding: AccountFinding, before: Cooldown | None) -> bool:
     """Write down what was found; whether a rest was ended. One that began meanwhile is news, not stale, and stays."""
     store, key = checker.store, account.key
     standing = usage.STANDINGS.get(finding.verdict)

@@ -9,7 +9,7 @@ from accounts.choice.outcomes import Reply, classify, error_of
 from accounts.model import Account, Credentials
 from accounts.provider import usage
 from accounts.provider.checking import Further, Get
-from accounts.provider.usage import Finding, ProviderAnswer, Verdict
+from accounts.provider.usage import AccountFinding, ProviderAnswer, Verdict
 from config import version
 
 CATALOGUE: Final = "codex/models"
@@ -19,7 +19,7 @@ def asks_for_models(base_url: str, get: Get) -> Further:
     """A closer look: at the way that an account's model requests take. What goes wrong there says nothing of its login,
     so the account is neither marked nor freed."""
 
-    def ask(account: Account, credentials: Credentials, finding: Finding) -> Finding:
+    def ask(account: Account, credentials: Credentials, finding: AccountFinding) -> AccountFinding:
         try:
             answer = get(models_url(base_url, account), usage.headers(account, credentials))
         except (OSError, ValueError) as e:

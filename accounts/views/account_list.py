@@ -13,7 +13,7 @@ from accounts.choice.selection import Seat, Situation
 from accounts.history import decisions
 from accounts.model import Account
 from accounts.policy import stored_seats, stored_states
-from accounts.states import Told, tell_all
+from accounts.states import AccountState, tell_all
 from accounts.store.store import Store
 
 SERVED: Final = frozenset({Kind.OK, Kind.UPGRADED})
@@ -30,7 +30,7 @@ class AccountRow:
 
     number: int
     account: Account
-    told: Told
+    told: AccountState
     windows: tuple[Window, ...] = ()
     last_used: float | None = None
     active: bool = False
@@ -45,7 +45,7 @@ def stored_rows(store: Store, now: float, environ: Mapping[str, str] = os.enviro
 
 def rows(
     seats: Iterable[Seat],
-    states: Mapping[str, Told],
+    states: Mapping[str, AccountState],
     now: float,
     *,
     chosen: str = "",
@@ -70,7 +70,7 @@ def rows(
     )
 
 
-def states_in(pool: Pool, now: float) -> dict[str, Told]:
+def states_in(pool: Pool, now: float) -> dict[str, AccountState]:
     """What every account of a pool is doing, by key, for a new thread."""
     return tell_all(pool.seats, Situation(now=now, policy=pool.policy), pool.tokens)
 

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from accounts.errors import LoginNeeded
 from accounts.model import Account
 from accounts.owner.names import listed, typed
-from accounts.states import State, Told
+from accounts.states import AccountState, State
 from config.local_time import clock_time
 
 
-def remedies(seats: Sequence[tuple[Account, Told]], now: float) -> list[str]:
+def remedies(seats: Sequence[tuple[Account, AccountState]], now: float) -> list[str]:
     """What to do about accounts that will not serve by themselves, and about a pool in which nobody serves."""
     by_state = {state: [account.label for account, told in seats if told.state is state] for state in State}
     dead, closed, paused = by_state[State.NEEDS_LOGIN], by_state[State.CLOSED], by_state[State.PAUSED]
@@ -35,7 +35,7 @@ def remedies(seats: Sequence[tuple[Account, Told]], now: float) -> list[str]:
     return told
 
 
-def _nobody(seats: Sequence[tuple[Account, Told]], paused: Sequence[str], now: float) -> str:
+def _nobody(seats: Sequence[tuple[Account, AccountState]], paused: Sequence[str], now: float) -> str:
     back = min((each.back for _, each in seats if each.back is not None), default=None)
     waiting = "Nobody can serve now" if back is None else f"Nobody can serve before {clock_time(back, now)}"
     if any(each.state is State.PASSED_OVER for _, each in seats):

@@ -8,7 +8,7 @@ from accounts.codex_files.reconcile import shown_counters
 from accounts.history import Decision, Tally, decisions, tally
 from accounts.model import Account, Event
 from accounts.policy import stored_pool
-from accounts.states import Told
+from accounts.states import AccountState
 from accounts.store.store import EVENTS_KEPT, Store
 from accounts.views.account_list import states_in
 
@@ -22,7 +22,7 @@ class Snapshot:
     account that may serve ("": any); `events` and `decisions` are newest first."""
 
     accounts: tuple[Account, ...]
-    told: Mapping[str, Told]
+    told: Mapping[str, AccountState]
     next_reset: tuple[float, str] | None
     chosen: str
     pin: str

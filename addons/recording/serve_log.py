@@ -12,7 +12,7 @@ from typing import Final
 
 from mitmproxy.addonmanager import AddonManager
 
-from accounts.states import Told
+from accounts.states import AccountState
 from accounts.views.account_list import states_in
 from config import clock
 
@@ -128,7 +128,7 @@ def greet(addons: AddonManager) -> None:
         logger.info('In another terminal: codex-rotate run codex, or eval "$(codex-rotate env)". Ctrl-C ends it.')
 
 
-def counted(states: Collection[Told]) -> str:
+def counted(states: Collection[AccountState]) -> str:
     """How many of these accounts can serve now."""
     everybody, able = len(states), sum(each.serves for each in states)
     if able == everybody:

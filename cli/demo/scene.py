@@ -47,7 +47,7 @@ class Door:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class DemoStep:
     """What one account said to one request of a thread. `status` is None while it has said nothing."""
 
     account: str
@@ -63,12 +63,12 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Turn:
+class DemoTurn:
     """One turn so far. `streams`: an answer has begun. `finished` and `seconds` are there when the client has ended."""
 
     transport: str
     number: int
-    steps: tuple[Step, ...] = ()
+    steps: tuple[DemoStep, ...] = ()
     streams: bool = False
     finished: Finished | None = None
     seconds: float = 0.0
@@ -81,7 +81,7 @@ class Turn:
 
 type Ending = tuple[Finished, float]
 type TakeTurn = Callable[[Door, str], Finished]
-type Show = Callable[[Sequence[Turn]], None]
+type Show = Callable[[Sequence[DemoTurn]], None]
 
 
 class Act:
@@ -118,7 +118,7 @@ class Act:
     ) -> None:
         self._stack.__exit__(kind, error, trace)
 
-    def play(self, take_turn: TakeTurn, show: Show | None = None) -> tuple[Turn, ...]:
+    def play(self, take_turn: TakeTurn, show: Show | None = None) -> tuple[DemoTurn, ...]:
         """Take the turns at once and tell how they go on, until all of them are over."""
         url = self._proxy_url()
         with ThreadPoolExecutor(len(PROMPTS), thread_name_prefix="demo") as pool:
@@ -164,11 +164,11 @@ class Act:
             self._upstream.clear(account)
         self._upstream.release()
 
-    def _turns(self, endings: Sequence[Ending | None]) -> tuple[Turn, ...]:
+    def _turns(self, endings: Sequence[Ending | None]) -> tuple[DemoTurn, ...]:
         return told(self.transport, self._upstream.requests_to(GENERATION), endings)
 
 
-def told(transport: str, requests: Sequence[SeenRequest], endings: Sequence[Ending | None]) -> tuple[Turn, ...]:
+def told(transport: str, requests: Sequence[SeenRequest], endings: Sequence[Ending | None]) -> tuple[DemoTurn, ...]:
     """What upstream saw beside what the clients said, one turn per client, in the order in which their threads came."""
     threads: dict[str, list[SeenRequest]] = {}
     for request in requests:
@@ -179,14 +179,14 @@ def told(transport: str, requests: Sequence[SeenRequest], endings: Sequence[Endi
         (seen, client if client is not None else next(silent, None))
         for seen, client in zip(threads.values(), asked, strict=True)
     ]
-    turns: list[Turn] = []
+    turns: list[DemoTurn] = []
     for seen, client in [*rows, *(([], client) for client in silent)]:
         if client is None:
             continue  # a thread that none of our clients has begun
         finished, seconds = endings[client] or (None, 0.0)
-        steps = tuple(Step(request.account_id or "nobody", request.status) for request in seen)
+        steps = tuple(DemoStep(request.account_id or "nobody", request.status) for request in seen)
         streams = client in asked and seen[-1].status in {101, 200}
-        turn = Turn(transport=transport, number=len(turns) + 1, steps=steps, streams=streams)
+        turn = DemoTurn(transport=transport, number=len(turns) + 1, steps=steps, streams=streams)
         turns.append(replace(turn, finished=finished, seconds=seconds))
     return tuple(turns)
 

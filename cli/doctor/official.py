@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from cli.doctor.client import asked, here
-from cli.doctor.finding import Finding, Findings, State, note, ok
+from cli.doctor.finding import Finding, Findings, Severity, note, ok
 from cli.doctor.probe import Reached
 from cli.running import processes, proxies
 from cli.running.client_command import environment
@@ -16,11 +16,11 @@ NEEDED: Final = "--network-only"
 SECONDS: Final = 60.0
 LONGEST: Final = 300
 """Characters of somebody else's sentence."""
-_STATES: Final = {"fail": State.PROBLEM, "warning": State.WARNING, "warn": State.WARNING, "ok": State.OK}
+_STATES: Final = {"fail": Severity.PROBLEM, "warning": Severity.WARNING, "warn": Severity.WARNING, "ok": Severity.OK}
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class OfficialCheck:
     """One of its checks, in its own words."""
 
     name: str
@@ -35,7 +35,7 @@ class Official:
 
     there: bool = True
     trouble: str = ""
-    checks: tuple[Check, ...] = ()
+    checks: tuple[OfficialCheck, ...] = ()
 
 
 # --- facts -----------------------------------------------------------------------------------------------------------
@@ -65,8 +65,8 @@ def read(said: str) -> Official:
     return Official(checks=found)
 
 
-def _check(name: str, told: Mapping[str, Any]) -> Check:
-    return Check(_plain(name), _plain(told["status"]), _plain(told["summary"]), _plain(told.get("remediation")))
+def _check(name: str, told: Mapping[str, Any]) -> OfficialCheck:
+    return OfficialCheck(_plain(name), _plain(told["status"]), _plain(told["summary"]), _plain(told.get("remediation")))
 
 
 def _plain(text: object) -> str:
@@ -88,7 +88,7 @@ def checks(found: Official | None) -> Findings:
     wrong = [each for each in found.checks if each.status != "ok"]
     for each in wrong:
         remedy = each.remedy or "Run `codex doctor --network-only` for its details."
-        state = _STATES.get(each.status, State.NOTE)
+        state = _STATES.get(each.status, Severity.NOTE)
         yield Finding(
             name=f"client.doctor.{each.name}", state=state, what=f"The client says: {each.summary}.", remedy=remedy
         )

@@ -47,7 +47,7 @@ EVENTS: Final = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
+class ProbeReply:
     """How a request ended. `status` is 0 where none came, and `code` then says why; else it is the code in a refusal.
     `date` is the server's clock, in epoch seconds, and `at` ours at that moment. `trail` is what the pool wrote down of
     a request that took more than one account, each attempt as `label outcome`. `tls` is why the proxy does not trust
@@ -72,8 +72,8 @@ class Probe:
     broken: bool = False
     where: str = ""
     started: bool = False
-    catalogue: Reply | None = None
-    socket: Reply | None = None
+    catalogue: ProbeReply | None = None
+    socket: ProbeReply | None = None
     shown: doctor_tls.Shown | None = None
     settings: str = ""
 
@@ -171,13 +171,13 @@ def _headers(version: str) -> dict[str, str]:
     return {"authorization": BEARER, "originator": "codex_exec", "version": version}
 
 
-def _tried(store: Store, ask: Callable[[], "httpx.Response"]) -> Reply:
+def _tried(store: Store, ask: Callable[[], "httpx.Response"]) -> ProbeReply:
     began = clock.now()
     reply = timed(ask)
     return replace(reply, trail=_trail(store, began, looks=LOOKS if reply.status >= 400 else 1))
 
 
-def timed(ask: Callable[[], "httpx.Response"]) -> Reply:
+def timed(ask: Callable[[], "httpx.Response"]) -> ProbeReply:
     """How a request ended, without a word of what the answer says."""
     import httpx
 
@@ -185,8 +185,8 @@ def timed(ask: Callable[[], "httpx.Response"]) -> Reply:
     try:
         answer = ask()
     except httpx.HTTPError as e:
-        return Reply(status=_refusal(e), code=_kind(e), seconds=clock.monotonic() - began)
-    return Reply(
+        return ProbeReply(status=_refusal(e), code=_kind(e), seconds=clock.monotonic() - began)
+    return ProbeReply(
         status=answer.status_code,
         code=_code(answer) if answer.status_code >= 400 else "",
         tls=_tls(answer) if answer.status_code >= 400 else "",

@@ -9,7 +9,7 @@ from typing import Final
 
 from accounts.errors import RotateError
 from accounts.store.backups import Backup, Backups, Condition
-from cli.doctor.finding import Finding, Findings, State, note, ok, problem, told, warning
+from cli.doctor.finding import Finding, Findings, Severity, note, ok, problem, told, warning
 from config import access, paths
 
 OLD_BACKUP_DAYS: Final = 14.0
@@ -193,7 +193,7 @@ def settings(storage: Storage) -> Findings:
 
 def backups(storage: Storage, now: float) -> Findings:
     if storage.backups_trouble:
-        yield told("storage.backups", storage.backups_trouble, State.WARNING)
+        yield told("storage.backups", storage.backups_trouble, Severity.WARNING)
     elif storage.there:
         yield from _backups(storage, now)
 

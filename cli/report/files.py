@@ -14,7 +14,7 @@ Out = Annotated[
 ]
 
 
-class CannotWrite(RotateError):
+class ReportUnwritable(RotateError):
     def __init__(self, file: Path, trouble: str) -> None:
         super().__init__(f"{file} could not be written ({trouble}). Choose another place with --out.")
 
@@ -26,5 +26,5 @@ def write_new(file: Path, content: bytes) -> Path:
     try:
         write_private(file, content)
     except OSError as e:
-        raise CannotWrite(file, e.strerror or str(e)) from e
+        raise ReportUnwritable(file, e.strerror or str(e)) from e
     return file

@@ -4,10 +4,10 @@ What a state is and how it is called is in accounts/states.py.
 """
 
 from accounts.model import Account
-from accounts.states import State, Told, in_words
+from accounts.states import AccountState, State, in_words
 
 
-def described(number: int, account: Account, told: Told, now: float) -> dict[str, object]:
+def described(number: int, account: Account, told: AccountState, now: float) -> dict[str, object]:
     """An account as programs see it; `number` is its place in the list."""
     rests = told.state in {State.RESTING, State.RESERVED}
     return {

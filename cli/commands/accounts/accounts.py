@@ -43,7 +43,7 @@ def remove_account(store: Store, backups: Backups, wanted: str, who: Asker, now:
     account = find_account(store.accounts(), wanted)
     if not who.confirm(f"Remove {named(account)} from the pool?", "--yes"):
         return Result(f"{account.label} was not removed.", data={"removed": None}, exit_code=1)
-    done = remove(store, backups, account, "removed", now)
+    done = remove(store, backups, account, now)
     message = (
         f"{named(account)} was removed. Only our copy of its login is gone: "
         f"the account itself and the official client's own login stay as they are.{done.consequences}"

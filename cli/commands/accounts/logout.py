@@ -58,7 +58,7 @@ def logout(store: Store, wanted: str, who: Asker, send: Callable[[Post], Answer]
     told = f"The provider did not confirm the end of the login ({trouble})."
     if trouble and not who.confirm(f"{told} Delete our copy anyway?", "--yes"):
         return _kept(account, f"{told} {named(account)} is still in the pool: try again later.")
-    done = remove(store, Backups(store.path, paths.backups_folder()), account, "logged_out", now)
+    done = remove(store, Backups(store.path, paths.backups_folder()), account, now, logged_out=True)
     revoked = send is not None and not trouble
     data: dict[str, object] = {"removed": account.label, "account_id": account.account_id, "revoked": revoked}
     message = f"{named(account)} was logged out: our copy of its login is deleted"

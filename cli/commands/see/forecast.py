@@ -40,7 +40,7 @@ Live = Annotated[bool, typer.Option("--live", help="Ask the provider first, as `
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ForecastOptions:
     """How a forecast is told. `columns` is how wide lines may be, 0 for any width."""
 
     explain: bool = False
@@ -68,7 +68,7 @@ def forecast_command(
     in_force = settings.load()
     with Store(paths.pool_file()) as store:
         notes = ask_first(store, quiet=as_json) if live else ()
-        wanted = Wanted(explain=explain, live=live, columns=terminal_width())
+        wanted = ForecastOptions(explain=explain, live=live, columns=terminal_width())
         return replace(foretell(store, in_force, wanted, clock.now()), notes=(*store.repairs, *notes))
 
 
@@ -102,7 +102,7 @@ def best(store: Store, settings: "Settings", now: float) -> Result:
     return Result(choices.verdict(view, now), choices.as_data(view, now), exit_code=0 if view.serves else 3)
 
 
-def foretell(store: Store, settings: "Settings", wanted: Wanted, now: float) -> Result:
+def foretell(store: Store, settings: "Settings", wanted: ForecastOptions, now: float) -> Result:
     """The forecast from what is stored. Exit code 3 when nobody can serve now. Raises NoAccounts."""
     found = stored_forecast(store, settings, now)
     how = list(explained(found, now)) if wanted.explain else []

@@ -153,7 +153,7 @@ def _replaced(before: Invitation | None, now: Invitation) -> tuple[str, ...]:
     return (f"It took the place of {before.place}, which you had joined as {before.name}.",)
 
 
-def _answered(answer: proxies.Answer, invitation: Invitation) -> tuple[str, ...]:
+def _answered(answer: proxies.ProxyAnswer, invitation: Invitation) -> tuple[str, ...]:
     if answer.presence is not None:
         return ()
     if answer.refused:

@@ -79,7 +79,7 @@ def install(folder: Path, stores: Sequence["TrustStore"], who: Asker, now: float
     if found.condition is not ca.Condition.USABLE or found.certificate is None:
         raise CaUnfit(found.trouble)
     old = [each for _, each in ca.kept(folder, now)]
-    report = Report(found.repairs)
+    report = StoreReport(found.repairs)
     changes: list[tuple[TrustStore, Change]] = []
     for store in stores:
         try:
@@ -107,7 +107,7 @@ def uninstall(stores: Sequence["TrustStore"]) -> Result:
     """Look first; what holds nothing of ours is left alone."""
     from certs.stores.registry import to_uninstall
 
-    report = Report()
+    report = StoreReport()
     for store in stores:
         try:
             change = to_uninstall(store)
@@ -121,7 +121,7 @@ def uninstall(stores: Sequence["TrustStore"]) -> Result:
     return report.result() if stores else Result("There is no trust store that codex-rotate knows.", {"stores": []})
 
 
-class Report:
+class StoreReport:
     """What became of each store. Troubles go to stderr, the rest is the answer."""
 
     def __init__(self, notes: Iterable[str] = ()) -> None:

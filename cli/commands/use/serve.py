@@ -119,14 +119,14 @@ def parse_listen(listen: str, *, keyed: bool = False) -> tuple[str, int]:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class LogDisplay:
     """How much the proxy shows of what it does, and the options that it is given."""
 
     look: str
     flags: tuple[str, ...]
 
 
-def shown_by(settings: Sequence[str], *, verbose: bool = False, web: bool = False) -> Shown:
+def shown_by(settings: Sequence[str], *, verbose: bool = False, web: bool = False) -> LogDisplay:
     """Raises UsageError for an option that is no NAME=VALUE, OptionTaken for one that is not the user's to set."""
     names = set()
     for each in settings:
@@ -141,7 +141,7 @@ def shown_by(settings: Sequence[str], *, verbose: bool = False, web: bool = Fals
     if not verbose and not web and "flow_detail" not in names:
         quiet["flow_detail"] = "0"
     given = [*(f"{name}={value}" for name, value in quiet.items()), *settings]
-    return Shown(look, tuple(part for each in given for part in ("--set", each)))
+    return LogDisplay(look, tuple(part for each in given for part in ("--set", each)))
 
 
 # --- working ---------------------------------------------------------------------------------------------------------

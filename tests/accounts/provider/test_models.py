@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pytest
 
 from accounts.provider.models import asks_for_models, models_url, read_models
-from accounts.provider.usage import Finding, ProviderAnswer, Verdict
+from accounts.provider.usage import AccountFinding, ProviderAnswer, Verdict
 from tests.builders import account as built
 from tests.builders import credentials
 
@@ -22,7 +22,7 @@ def test_models_are_asked_for_where_the_account_belongs() -> None:
         raise AssertionError("a token must not go there")
 
     foreign = built(backend_origin="https://example.com")
-    finding = asks_for_models(home, get)(foreign, credentials(), Finding(verdict=Verdict.USABLE))
+    finding = asks_for_models(home, get)(foreign, credentials(), AccountFinding(verdict=Verdict.USABLE))
     assert finding.verdict is Verdict.UNKNOWN
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from accounts.errors import UnsafeBackend
 from accounts.provider import usage
-from accounts.provider.usage import Finding, ProviderAnswer, Verdict
+from accounts.provider.usage import AccountFinding, ProviderAnswer, Verdict
 from accounts.tokens.oauth import Renewal
 from tests.builders import NOW, account, credentials
 
@@ -25,13 +25,16 @@ def error(code: str) -> dict[str, object]:
 @pytest.mark.parametrize(
     ("given", "found"),
     [
-        (answer(200, {"rate_limit": {"allowed": True, "limit_reached": False}}), Finding(verdict=Verdict.USABLE)),
-        (answer(200, {"rate_limit": None}), Finding(verdict=Verdict.USABLE)),
-        (answer(200, {"rate_limit": {"limit_reached": True}}), Finding(verdict=Verdict.USABLE, at_limit=True)),
-        (answer(200, {"rate_limit": {"allowed": False}}), Finding(verdict=Verdict.USABLE, at_limit=True)),
+        (
+            answer(200, {"rate_limit": {"allowed": True, "limit_reached": False}}),
+            AccountFinding(verdict=Verdict.USABLE),
+        ),
+        (answer(200, {"rate_limit": None}), AccountFinding(verdict=Verdict.USABLE)),
+        (answer(200, {"rate_limit": {"limit_reached": True}}), AccountFinding(verdict=Verdict.USABLE, at_limit=True)),
+        (answer(200, {"rate_limit": {"allowed": False}}), AccountFinding(verdict=Verdict.USABLE, at_limit=True)),
     ],
 )
-def test_an_account_that_answers(given: ProviderAnswer, found: Finding) -> None:
+def test_an_account_that_answers(given: ProviderAnswer, found: AccountFinding) -> None:
     """Its login is good, whether or not it is at its limit."""
     assert usage.read_answer(given, NOW) == found
 

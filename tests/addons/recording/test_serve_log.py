@@ -7,7 +7,7 @@ import pytest
 from mitmproxy.addons.termlog import TermLog
 from mitmproxy.test import taddons
 
-from accounts.states import State, Told
+from accounts.states import AccountState, State
 from addons import upstream_proxy
 from addons.recording import serve_log, turn_log
 from addons.recording.serve_log import Look, More, Short, Turns, counted, dress
@@ -108,7 +108,11 @@ def test_as_it_is_is_mitmproxy_s_own_form() -> None:
 
 def test_the_accounts_that_can_serve_now_are_counted() -> None:
     """By what they are doing: one that rests, or is kept for its owner, does not serve, whatever its standing."""
-    ready, nearly = Told(State.READY), Told(State.NEARLY_SPENT)
+    ready, nearly = AccountState(State.READY), AccountState(State.NEARLY_SPENT)
     assert (counted([ready]), counted([ready, nearly])) == ("1 account", "2 accounts")
-    out = [Told(State.RESTING, barred=True), Told(State.RESERVED, barred=True), Told(State.SPENT)]
+    out = [
+        AccountState(State.RESTING, barred=True),
+        AccountState(State.RESERVED, barred=True),
+        AccountState(State.SPENT),
+    ]
     assert counted([ready, *out]).startswith("1 of 4 accounts (`codex-rotate list`")

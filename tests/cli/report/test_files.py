@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from accounts.errors import UsageError
-from cli.report.files import CannotWrite, write_new
+from cli.report.files import ReportUnwritable, write_new
 
 
 def test_a_new_file_is_its_owners_only(tmp_path: Path) -> None:
@@ -29,5 +29,5 @@ def test_what_is_there_stays_as_it_is(tmp_path: Path) -> None:
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    with pytest.raises(CannotWrite, match="--out"):
+    with pytest.raises(ReportUnwritable, match="--out"):
         write_new(tmp_path / "none" / "out", b"said")

@@ -3,14 +3,14 @@
 import pytest
 
 from accounts.provider.checking import Checked
-from accounts.provider.usage import Finding, Verdict
-from accounts.states import State, Told
+from accounts.provider.usage import AccountFinding, Verdict
+from accounts.states import AccountState, State
 from cli.ui.checked import as_data, exit_code
 from tests.builders import account
 
 
 def checked(verdict: Verdict) -> Checked:
-    return Checked(account("ann"), Finding(verdict=verdict, detail="d"), Told(State.READY))
+    return Checked(account("ann"), AccountFinding(verdict=verdict, detail="d"), AccountState(State.READY))
 
 
 @pytest.mark.parametrize(

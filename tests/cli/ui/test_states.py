@@ -3,7 +3,7 @@
 import pytest
 
 from accounts.model import Account
-from accounts.states import State, Told
+from accounts.states import AccountState, State
 from cli.ui.states import ago, described
 
 NOON = 1_700_049_600.0
@@ -27,10 +27,12 @@ def test_how_long_ago(seconds: float, shown: str) -> None:
 
 def test_an_account_for_programs() -> None:
     """`resting_until` is for what rests or is kept; `until` is when any state ends."""
-    told = described(3, account("ann", email="a@x.org", plan="pro"), Told(State.RESTING, 5.0, "usage_limit"), NOON)
+    told = described(
+        3, account("ann", email="a@x.org", plan="pro"), AccountState(State.RESTING, 5.0, "usage_limit"), NOON
+    )
     assert (told["number"], told["label"], told["state"]) == (3, "ann", "resting")
     assert (told["resting_until"], told["reason"], told["plan"]) == (5.0, "usage_limit", "pro")
-    spent = described(1, account(), Told(State.SPENT, NOON + 60, "5h"), NOON)
+    spent = described(1, account(), AccountState(State.SPENT, NOON + 60, "5h"), NOON)
     assert (spent["state"], spent["until"], spent["resting_until"], spent["serves"]) == (
         "spent",
         NOON + 60,
