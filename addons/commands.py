@@ -9,6 +9,7 @@ from accounts.errors import AmbiguousAccount, UnknownAccount
 from accounts.model import Account
 from accounts.owner import changes, only_account
 from accounts.owner.names import find_account
+from accounts.owner.rests import end_rest
 from accounts.states import in_words
 from accounts.views.account_list import AccountRow, rows, set_by_owner, states_in, window_label
 from addons.exchange.service import PoolService
@@ -57,7 +58,10 @@ class Palette:
     @_command("rotate.clear")
     def clear(self, account: str) -> None:
         """End an account's rest: it is asked again with the next request."""
-        self._service().store.clear_cooldown(self._named(account).key).result()
+        found, store = self._named(account), self._service().store
+        rest = store.cooldowns().get(found.key)
+        if rest is not None:
+            end_rest(store, found, rest, "by hand", clock.now())
         self._service().reload()
 
     @_command("rotate.why")
