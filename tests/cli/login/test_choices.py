@@ -16,8 +16,9 @@ from accounts.logins.oauth_login import Answer
 from accounts.logins.workspaces import Workspace
 from accounts.store.store import Store
 from cli.commands.accounts import login as login_commands
-from cli.commands.accounts.login import NOT_ENDED, Ways, keep_login, log_in, login_by_browser, login_by_hand
+from cli.commands.accounts.login import keep_login
 from cli.login.choices import Seats, other_workspaces
+from cli.login.flows import NOT_ENDED, Ways, log_in, login_by_browser, login_by_hand
 from cli.ui.asking import NoAsking
 from standin import Account, Fault, FaultKind, StandIn
 from tests.builders import NOW, Clock
