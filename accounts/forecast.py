@@ -18,7 +18,7 @@ from accounts.choice.quota import Window
 from accounts.choice.reset_times import LONGEST
 from accounts.choice.selection import Bar, Barred, Seat, Situation, barred
 from accounts.model import Account, Credentials
-from accounts.states import Told, tell
+from accounts.states import AccountState, tell
 
 HOUR: Final = 3600.0
 LEAST_PASSED: Final = 0.05
@@ -70,7 +70,7 @@ class Prospect:
     None when none is known."""
 
     account: Account
-    told: Told
+    told: AccountState
     barred: Barred | None
     courses: tuple[Course, ...]
     now: Outlook

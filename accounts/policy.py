@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from accounts.choice.pool import Pool, key_named
 from accounts.choice.selection import Policy, Seat, Situation, Strategy
-from accounts.states import Told, tell_all
+from accounts.states import AccountState, tell_all
 from accounts.store.store import Store
 from config import paths
 
@@ -55,7 +55,7 @@ def stored_seats(store: Store) -> dict[str, Seat]:
     }
 
 
-def stored_states(store: Store, now: float, environ: Mapping[str, str] = os.environ) -> dict[str, Told]:
+def stored_states(store: Store, now: float, environ: Mapping[str, str] = os.environ) -> dict[str, AccountState]:
     """What every account is doing, by key, for a new thread. Settings that cannot be used count as none: a command that
     only shows accounts goes on, and `config show` says what is wrong."""
     seats = stored_seats(store)

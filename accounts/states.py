@@ -73,7 +73,7 @@ _BY_BAR: Final[Mapping[Bar, State]] = {
 _ASKED_IN_VAIN: Final = frozenset({State.SPENT, State.LOGIN_ENDED})
 
 
-class Told(NamedTuple):
+class AccountState(NamedTuple):
     """`until` (seconds since the epoch) is when it ends by itself, None for what does not or is not known. `reason` is
     the outcome that made an account rest, the windows that are used up, the model it may not use, or RENEWED_FIRST.
     `barred`: it may not serve; else it can, though perhaps after the others. `back` is when nothing at all keeps it
@@ -91,24 +91,24 @@ class Told(NamedTuple):
         return not self.barred and self.state not in _ASKED_IN_VAIN
 
 
-def tell(seat: Seat, about: Situation, login: Credentials | None = None) -> Told:
+def tell(seat: Seat, about: Situation, login: Credentials | None = None) -> AccountState:
     """The state of an account for a request; `login` is its stored one, where that matters and is known."""
     bar = barred(seat, about)
     if bar is not None:
         state = _BY_BAR[bar.bar]
         reason = {State.RESTING: seat.cooldown.reason if seat.cooldown else "", State.WITHOUT_MODEL: about.ask.model}
-        return Told(state, bar.until, reason.get(state, ""), barred=True, back=back_at(seat, about))
+        return AccountState(state, bar.until, reason.get(state, ""), barred=True, back=back_at(seat, about))
     over = login is not None and is_over(login.expires_at, about.now)
     if login is not None and over and not login.refresh:
-        return Told(State.LOGIN_ENDED)
+        return AccountState(State.LOGIN_ENDED)
     if seat.cooldown is not None and tired(seat, about):
-        return Told(State.RESTING, seat.cooldown.until, seat.cooldown.reason)
+        return AccountState(State.RESTING, seat.cooldown.until, seat.cooldown.reason)
     for state, percent in ((State.SPENT, 100.0), (State.NEARLY_SPENT, about.policy.defer_percent)):
         until = quota.deferred_until(seat.windows, limit_percent=percent, now=about.now)
         if until is not None:
             back = until if state is State.SPENT else None
-            return Told(state, until, " and ".join(_used_to(seat, percent, about.now)), back=back)
-    return Told(State.READY, reason=RENEWED_FIRST if over else "")
+            return AccountState(state, until, " and ".join(_used_to(seat, percent, about.now)), back=back)
+    return AccountState(State.READY, reason=RENEWED_FIRST if over else "")
 
 
 def _used_to(seat: Seat, percent: float, now: float) -> list[str]:
@@ -122,7 +122,7 @@ def _used_to(seat: Seat, percent: float, now: float) -> list[str]:
 
 def tell_all(
     seats: Mapping[str, Seat], about: Situation, logins: Mapping[str, Credentials] | None = None
-) -> dict[str, Told]:
+) -> dict[str, AccountState]:
     """The state of each account, by key."""
     known = logins or {}
     return {key: tell(seat, about, known.get(key)) for key, seat in seats.items()}
@@ -136,7 +136,13 @@ def named(state: State) -> str:
     return _WORDS.get(state, str(state))
 
 
-def in_words(told: Told, now: float) -> str:
+def counted(counts: Mapping[State, int]) -> str:
+    """How many accounts are in each state, those that serve first: `2 ready, 1 resting`; "" for none."""
+    told = {State.PASSED_OVER: "passed over"}
+    return ", ".join(f"{counts[each]} {told.get(each, named(each))}" for each in State if counts.get(each))
+
+
+def in_words(told: AccountState, now: float) -> str:
     """The state with its end and its reason: `resting until 14:05 (usage limit)`."""
     if told.state is State.WITHOUT_MODEL and told.reason:
         return f"{told.reason} is not for its plan"

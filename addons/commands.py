@@ -5,10 +5,13 @@ from collections.abc import Callable, Sequence
 from mitmproxy import command, ctx, exceptions, flow, http
 
 from accounts.choice import quota
-from accounts.choice.pool import key_named
-from accounts.choice.selection import Seat, Situation
-from accounts.model import Account, Credentials
-from accounts.states import in_words, tell
+from accounts.errors import AmbiguousAccount, UnknownAccount
+from accounts.model import Account
+from accounts.owner import changes, only_account
+from accounts.owner.names import find_account
+from accounts.owner.rests import end_rest
+from accounts.states import in_words
+from accounts.views.account_list import AccountRow, rows, set_by_owner, states_in, window_label
 from addons.exchange.service import PoolService
 from addons.recording import annotations, story
 from addons.startup import Startup
@@ -30,33 +33,35 @@ class Palette:
     @_command("rotate.accounts")
     def accounts(self) -> Sequence[str]:
         """The accounts of the pool, one a line: state, and how much of each quota window is used."""
-        service = self._service()
+        service, now = self._service(), clock.now()
         chosen = service.store.chosen_account()
-        seats = sorted(service.pool.seats.values(), key=lambda seat: seat.account.label)
-        about = Situation(now=clock.now(), policy=service.pool.policy)
-        return [
-            line(seat, about, service.pool.tokens.get(seat.account.key), chosen=seat.account.key == chosen)
-            for seat in seats
-        ]
+        pool = service.pool
+        return [line(each, now) for each in rows(pool.seats.values(), states_in(pool, now), now, chosen=chosen)]
 
     @_command("rotate.use")
     def use(self, account: str) -> None:
         """Let only this account serve, for everybody, until changed. "auto" lets the pool choose again."""
-        key = "" if account == "auto" else self._named(account).key
-        self._service().store.choose_account(key).result()
+        store = self._service().store
+        if account == "auto":
+            only_account.choose_nobody(store, clock.now())
+        else:
+            only_account.choose_account(store, self._named(account).key, clock.now())
         self._service().reload()
 
     @_command("rotate.pause")
     def pause(self, account: str) -> None:
         """Take an account out of the pool for a while; one that is paused comes back."""
         found = self._named(account)
-        self._service().store.update_account(found.key, enabled=not found.enabled).result()
+        changes.set_enabled(self._service().store, [found.key], enabled=not found.enabled, now=clock.now())
         self._service().reload()
 
     @_command("rotate.clear")
     def clear(self, account: str) -> None:
         """End an account's rest: it is asked again with the next request."""
-        self._service().store.clear_cooldown(self._named(account).key).result()
+        found, store = self._named(account), self._service().store
+        rest = store.cooldowns().get(found.key)
+        if rest is not None:
+            end_rest(store, found, rest, "by hand", clock.now())
         self._service().reload()
 
     @_command("rotate.why")
@@ -76,22 +81,24 @@ class Palette:
         return self.startup.service
 
     def _named(self, name: str) -> Account:
-        pool = self._service().pool
-        seat = pool.seats.get(key_named(pool.seats, name))
-        if seat is None:
-            known = ", ".join(sorted(each.account.label for each in pool.seats.values()))
-            raise exceptions.CommandError(f"codex-rotate: there is no account {name!r}. The accounts are: {known}.")
-        return seat.account
+        accounts = [seat.account for seat in self._service().pool.seats.values()]
+        try:
+            return find_account(accounts, name)
+        except UnknownAccount:
+            known = ", ".join(each.label for each in accounts)
+            told = f"codex-rotate: there is no account {name!r}. The accounts are: {known}."
+            raise exceptions.CommandError(told) from None
+        except AmbiguousAccount as e:
+            raise exceptions.CommandError(f"codex-rotate: {e}") from None
 
 
-def line(seat: Seat, about: Situation, login: Credentials | None, *, chosen: bool) -> str:
-    """One account: `* work (plus): ready, 5 h 40 %, 7 d 12 %`."""
-    account, now = seat.account, about.now
-    state = in_words(tell(seat, about, login), now)
-    main = [each for each in seat.windows if each.family == quota.MAIN]
-    windows = [f"{quota.window_name(each.minutes)} {quota.used(each, now):.0f} %" for each in main]
+def line(row: AccountRow, now: float) -> str:
+    """One account: `* work (plus): ready, keeps 20 %, 5h 40 %, 7d 12 %`."""
+    account = row.account
+    windows = [f"{window_label(each)} {each.used_percent:.0f} %" for each in row.windows if each.family == quota.MAIN]
     plan = f" ({account.plan})" if account.plan else ""
-    return f"{'* ' if chosen else ''}{account.label}{plan}: {', '.join([state, *windows])}"
+    about = filter(None, [in_words(row.told, now), set_by_owner(account), *windows])
+    return f"{'* ' if row.chosen else ''}{account.label}{plan}: {', '.join(about)}"
 
 
 class KeptFlows:

@@ -16,8 +16,7 @@ from accounts.store.store import Store
 from benchmarks import lead, streamed, upstream
 from benchmarks.cases import Case
 from benchmarks.load import Target
-from cli.commands.use import serve
-from cli.running import processes
+from cli.running import processes, proxy_command
 from tests.builders import DAY, HOUR, WEEK_MINUTES, account, credentials, window
 
 ROOT: Final = Path(__file__).resolve().parent.parent
@@ -150,7 +149,7 @@ async def rigged() -> AsyncIterator[Rig]:
 
 def arguments(case: Case, port: int, confdir: Path, ca_file: Path, folder: Path) -> list[str]:
     """The proxy of a case, as `codex-rotate serve` starts it; plain mitmdump gets another script and what ours sets."""
-    argv = serve.command("127.0.0.1", port, confdir, web=False)
+    argv = proxy_command.command("127.0.0.1", port, confdir, web=False)
     if not case.served:
         argv[argv.index("-c") + 1] = _MITMDUMP
     if not case.accounts:

@@ -263,7 +263,7 @@ def event_kinds() -> set[str]:
         if isinstance(target, ast.Name)
     }
     found = {"kept", "renewed", "imported", "restored"}
-    """`kept` and its like pass through a variable in cli/commands/accounts/accounts.py, `restored` through SQL."""
+    """`kept` and its like pass through a variable in accounts/logins/adopting.py, `restored` through SQL."""
     for tree in trees:
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Event":

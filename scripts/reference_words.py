@@ -16,7 +16,7 @@ EVENTS: Final[Mapping[str, str]] = {
     "removed": "`remove` forgot an account.",
     "logged_out": "`logout` deleted the login of an account.",
     "restored": "The pool was brought back from a backup.",
-    "rest_ended": "`check` found that an account which was resting can serve again.",
+    "rest_ended": "`codex-rotate fix`, or somebody in mitmproxy's palette, ended the rest of an account.",
     "chosen": "`use` made an account the only one for everybody.",
     "choice_ended": "`use --auto` ended the choice of one account for everybody.",
     "paused": "`pause` took an account out of service.",

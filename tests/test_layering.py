@@ -28,6 +28,12 @@ MAY_IMPORT = {
 }
 """Each package and those below it. The command line is on top of everything; the rest is one chain."""
 
+COMMANDS = "cli.commands"
+MADE_OF = {"cli/commands/setup/ca.py": {"cli.commands.setup.trust"}}
+"""Commands that another module adds to a group: the only reason for one of them to know another."""
+MAY_KNOW_COMMANDS = {"cli/app.py": COMMANDS, "cli/ui/help.py": f"{COMMANDS}.PANELS"}
+"""Who may import what of the commands. Help shows the table of them, and no more."""
+
 WITHOUT_A_TEST_FILE = {
     "accounts/choice/decision_record.py": "what is recorded can be read: tests/accounts/turn/test_log.py",
     "accounts/turn/events.py": "values without behaviour",
@@ -144,6 +150,28 @@ def test_arrows_point_one_way(package: str) -> None:
 def test_the_pool_knows_neither_proxy_nor_terminal() -> None:
     """`accounts` can be used and tested without mitmproxy and without a command line."""
     assert not {name for name in importing("mitmproxy", "typer", "rich", "click") if name.startswith("accounts/")}
+
+
+def commands_that_are_known(path: Path) -> set[str]:
+    """The modules of commands, and what else of their package, that a file imports."""
+    found = {name for name in imports(path) if name.startswith(f"{COMMANDS}.")}
+    return {name for name in found if not any(other.startswith(f"{name}.") for other in found)} | {
+        name for name in imports(path) if name == COMMANDS and not found
+    }
+
+
+def test_no_command_is_a_library() -> None:
+    """What two commands do, or one and somebody else, is below them: in `accounts`, or elsewhere in `cli`."""
+    found = {named(path): commands_that_are_known(path) for path in product()}
+    inside = {name: known for name, known in found.items() if name.startswith("cli/commands/") and known}
+    outside = {name: known for name, known in found.items() if not name.startswith("cli/commands/") and known}
+    assert {name: known for name, known in inside.items() if known != MADE_OF.get(name)} == {}
+    strangers = {
+        name: known
+        for name, known in outside.items()
+        if not all(each.startswith(MAY_KNOW_COMMANDS.get(name, "nothing")) for each in known)
+    }
+    assert strangers == {}
 
 
 def test_only_one_module_reads_the_clock() -> None:

@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 from accounts.choice.selection import Barred, Chosen, Exhausted, Rank, Seat, Situation, barred, choose, rank, score
 from accounts.model import Credentials
-from accounts.states import Told, tell
+from accounts.states import AccountState, tell
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,7 +14,7 @@ class Candidate:
     """One account in an explanation: its state, why it is out, or how it compares."""
 
     seat: Seat
-    told: Told
+    told: AccountState
     barred: Barred | None
     rank: Rank | None
     score: float

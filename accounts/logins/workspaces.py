@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from accounts.logins.auth_file import Login, fits_a_header
 from accounts.origin import PROVIDER_HOST
-from accounts.verify import usage_url
+from accounts.provider.usage import usage_url
 
 OVERRIDES: Final = frozenset({"us", "us_cr"})
 """The regions that `account_routing_override` may name."""

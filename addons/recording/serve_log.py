@@ -6,13 +6,15 @@ mitmproxy's own handler still prints; what it is given here is a filter, and a f
 import logging
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from enum import StrEnum
 from typing import Final
 
 from mitmproxy.addonmanager import AddonManager
 
-from accounts.model import Standing
+from accounts.states import AccountState
+from accounts.views.account_list import states_in
+from config import clock
 
 logger = logging.getLogger(__name__)
 
@@ -125,14 +127,15 @@ def greet(addons: AddonManager) -> None:
     presence, startup = addons.get("presence"), addons.get("startup")
     if presence is None or presence.told is None or startup.service is None:
         return
-    accounts = [seat.account for seat in startup.service.pool.seats.values()]
-    ready = [each for each in accounts if each.enabled and each.standing is Standing.GOOD]
-    logger.info("codex-rotate is listening at %s with %s.", presence.told.url, counted(len(ready), len(accounts)))
+    who = counted(states_in(startup.service.pool, clock.now()).values())
+    logger.info("codex-rotate is listening at %s with %s.", presence.told.url, who)
     if not presence.told.everything:  # that has its own way to be used, which was told before
         logger.info('In another terminal: codex-rotate run codex, or eval "$(codex-rotate env)". Ctrl-C ends it.')
 
 
-def counted(ready: int, everybody: int) -> str:
-    if ready == everybody:
+def counted(states: Collection[AccountState]) -> str:
+    """How many of these accounts can serve now."""
+    everybody, able = len(states), sum(each.serves for each in states)
+    if able == everybody:
         return f"{everybody} account{'' if everybody == 1 else 's'}"
-    return f"{ready} of {everybody} accounts (`codex-rotate list` says what the others need)"
+    return f"{able} of {everybody} accounts (`codex-rotate list` says why the others do not serve now)"

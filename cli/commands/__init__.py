@@ -45,7 +45,7 @@ PANELS: Final[Mapping[str, Panel]] = {
                 "reserve": "Keep some of an account's quota for its owner.",
             },
             "logout": {"logout": "Delete our copy of a login; --revoke ends it."},
-            "accounts": {"remove": "Forget an account."},
+            "remove": {"remove": "Forget an account."},
         },
     ),
     "see": Panel(

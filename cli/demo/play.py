@@ -15,7 +15,7 @@ from typing import Final
 
 from cli.demo import client as demo_client
 from cli.demo import screen
-from cli.demo.scene import MEANINGS, Act, Door, Show, Turn
+from cli.demo.scene import MEANINGS, Act, DemoTurn, Door, Show
 from cli.running.processes import Finished, run
 from cli.ui.render import say
 from cli.ui.result import Result, Table
@@ -55,7 +55,7 @@ def demo(*, built_in: bool = False, as_json: bool = False) -> Result:
     return report(turns, client)
 
 
-def play(folder: Path, transports: Mapping[str, str], client: str, show: Show | None) -> list[Turn]:
+def play(folder: Path, transports: Mapping[str, str], client: str, show: Show | None) -> list[DemoTurn]:
     """All acts, up to one that fails. They get ready at the same time and are played one after the other."""
 
     def take_turn(door: Door, prompt: str) -> Finished:
@@ -63,7 +63,7 @@ def play(folder: Path, transports: Mapping[str, str], client: str, show: Show | 
 
     with ExitStack() as stack:
         acts = [stack.enter_context(Act(folder / option, name, option)) for name, option in transports.items()]
-        turns: list[Turn] = []
+        turns: list[DemoTurn] = []
         for act in acts:
             turns += act.play(take_turn, show)
             if not all(map(came_through, turns)):
@@ -138,7 +138,7 @@ def ask_official(client: str, door: Door, prompt: str) -> Finished:
     return run([client, "exec", "--skip-git-repo-check", *quiet, prompt], environ, door.folder, TURN_SECONDS)
 
 
-def report(turns: Sequence[Turn], client: str) -> Result:
+def report(turns: Sequence[DemoTurn], client: str) -> Result:
     """What the user saw beside what happened. Exit code 1 when a turn did not come through."""
     good = bool(turns) and all(came_through(turn) for turn in turns)
     table = Table(
@@ -167,15 +167,15 @@ def report(turns: Sequence[Turn], client: str) -> Result:
     return Result(message, data, exit_code=0 if good else 1, table=table)
 
 
-def came_through(turn: Turn) -> bool:
+def came_through(turn: DemoTurn) -> bool:
     return turn.finished is not None and turn.finished.code == 0 and bool(turn.steps)
 
 
-def seen(turn: Turn) -> str:
+def seen(turn: DemoTurn) -> str:
     return (turn.finished.out.strip() if turn.finished else "") or "(nothing)"
 
 
-def told_good(turns: Sequence[Turn], client: str) -> str:
+def told_good(turns: Sequence[DemoTurn], client: str) -> str:
     """The two sides in a line each, and who played."""
     refusals = Counter(
         MEANINGS.get(step.status or 0, "refused") for turn in turns for step in turn.steps if step.refused
@@ -190,7 +190,7 @@ def told_good(turns: Sequence[Turn], client: str) -> str:
     )
 
 
-def told_bad(turns: Sequence[Turn]) -> str:
+def told_bad(turns: Sequence[DemoTurn]) -> str:
     words = [turn.finished.err.strip()[-400:] for turn in turns if turn.finished and turn.finished.code != 0]
     said = " / ".join(word for word in words if word)
     return f"A turn did not come through. The client said: {said or 'nothing'}"

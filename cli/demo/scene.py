@@ -15,7 +15,7 @@ from accounts.choice.request_identity import THREAD
 from accounts.logins.auth_file import read_auth_file
 from accounts.store.store import Store
 from certs.folder import CERTIFICATE_FILE
-from cli.commands.use import serve
+from cli.running import proxy_command
 from cli.running.processes import Background, Finished
 from config import clock, paths
 from config.errors import RotateError
@@ -49,7 +49,7 @@ class Door:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class DemoStep:
     """What one account said to one request of a thread. `status` is None while it has said nothing."""
 
     account: str
@@ -65,12 +65,12 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Turn:
+class DemoTurn:
     """One turn so far. `streams`: an answer has begun. `finished` and `seconds` are there when the client has ended."""
 
     transport: str
     number: int
-    steps: tuple[Step, ...] = ()
+    steps: tuple[DemoStep, ...] = ()
     streams: bool = False
     finished: Finished | None = None
     seconds: float = 0.0
@@ -83,7 +83,7 @@ class Turn:
 
 type Ending = tuple[Finished, float]
 type TakeTurn = Callable[[Door, str], Finished]
-type Show = Callable[[Sequence[Turn]], None]
+type Show = Callable[[Sequence[DemoTurn]], None]
 
 
 class Act:
@@ -120,7 +120,7 @@ class Act:
     ) -> None:
         self._stack.__exit__(kind, error, trace)
 
-    def play(self, take_turn: TakeTurn, show: Show | None = None) -> tuple[Turn, ...]:
+    def play(self, take_turn: TakeTurn, show: Show | None = None) -> tuple[DemoTurn, ...]:
         """Take the turns at once and tell how they go on, until all of them are over."""
         url = self._proxy_url()
         with ThreadPoolExecutor(len(PROMPTS), thread_name_prefix="demo") as pool:
@@ -166,11 +166,11 @@ class Act:
             self._upstream.clear(account)
         self._upstream.release()
 
-    def _turns(self, endings: Sequence[Ending | None]) -> tuple[Turn, ...]:
+    def _turns(self, endings: Sequence[Ending | None]) -> tuple[DemoTurn, ...]:
         return told(self.transport, self._upstream.requests_to(GENERATION), endings)
 
 
-def told(transport: str, requests: Sequence[SeenRequest], endings: Sequence[Ending | None]) -> tuple[Turn, ...]:
+def told(transport: str, requests: Sequence[SeenRequest], endings: Sequence[Ending | None]) -> tuple[DemoTurn, ...]:
     """What upstream saw beside what the clients said, one turn per client, in the order in which their threads came."""
     threads: dict[str, list[SeenRequest]] = {}
     for request in requests:
@@ -181,14 +181,14 @@ def told(transport: str, requests: Sequence[SeenRequest], endings: Sequence[Endi
         (seen, client if client is not None else next(silent, None))
         for seen, client in zip(threads.values(), asked, strict=True)
     ]
-    turns: list[Turn] = []
+    turns: list[DemoTurn] = []
     for seen, client in [*rows, *(([], client) for client in silent)]:
         if client is None:
             continue  # a thread that none of our clients has begun
         finished, seconds = endings[client] or (None, 0.0)
-        steps = tuple(Step(request.account_id or "nobody", request.status) for request in seen)
+        steps = tuple(DemoStep(request.account_id or "nobody", request.status) for request in seen)
         streams = client in asked and seen[-1].status in {101, 200}
-        turn = Turn(transport=transport, number=len(turns) + 1, steps=steps, streams=streams)
+        turn = DemoTurn(transport=transport, number=len(turns) + 1, steps=steps, streams=streams)
         turns.append(replace(turn, finished=finished, seconds=seconds))
     return tuple(turns)
 
@@ -231,7 +231,7 @@ def proxy_argv(folder: Path, option: str, upstream: StandIn) -> list[str]:
     }
     scripts = ["-s", str(paths.PROGRAM / "rotate.py"), "-s", str(paths.PROGRAM / "standin" / "redirect.py")]
     return [
-        *serve.start("mitmdump"),
+        *proxy_command.start("mitmdump"),
         *scripts,
         *(x for k, v in settings.items() for x in ("--set", f"{k}={v}")),
     ]

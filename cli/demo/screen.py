@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, TextIO
 
-from cli.demo.scene import PROMPTS, Show, Step, Turn
+from cli.demo.scene import PROMPTS, DemoStep, DemoTurn, Show
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -25,10 +25,10 @@ class Screen:
 
     def __init__(self, transports: Sequence[str]) -> None:
         self._turns = {
-            name: tuple(Turn(transport=name, number=n + 1) for n in range(len(PROMPTS))) for name in transports
+            name: tuple(DemoTurn(transport=name, number=n + 1) for n in range(len(PROMPTS))) for name in transports
         }
 
-    def take(self, turns: Sequence[Turn]) -> None:
+    def take(self, turns: Sequence[DemoTurn]) -> None:
         """The newest state of one act."""
         self._turns[turns[0].transport] = tuple(turns)
 
@@ -57,14 +57,14 @@ def live(screen: Screen) -> Iterator[Show]:
         yield screen.take
 
 
-def _trail(steps: Sequence[Step]) -> "Text":
+def _trail(steps: Sequence[DemoStep]) -> "Text":
     from rich.text import Text
 
     styled = [(str(step), "red" if step.refused else "green" if step.status else "dim") for step in steps]
     return Text(" → ").join(Text(text, style=style) for text, style in styled)
 
 
-def _user(turn: Turn) -> "Text":
+def _user(turn: DemoTurn) -> "Text":
     from rich.text import Text
 
     if turn.finished is not None:

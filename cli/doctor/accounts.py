@@ -10,12 +10,11 @@ from accounts.codex_files.reconcile import reconcile, switched_off
 from accounts.errors import BadClientFile, LoginNeeded, NoAccounts
 from accounts.model import Credentials
 from accounts.policy import stored_states
-from accounts.states import State, Told, in_words
+from accounts.states import AccountState, State, in_words
 from accounts.store.store import Store
 from accounts.tokens.lifetime import is_over
-from cli.commands.setup.sync import OWN_LOGIN
-from cli.doctor.finding import Findings, note, ok, problem, told, warning
-from cli.doctor.finding import State as Severity
+from cli.doctor.finding import Findings, Severity, note, ok, problem, told, warning
+from cli.running.client_login import OWN_LOGIN
 from config.local_time import clock_time
 
 LIST: Final = "`codex-rotate list` shows each account."
@@ -24,22 +23,22 @@ FOR_A_PERSON: Final = frozenset({State.NEEDS_LOGIN, State.CLOSED, State.PAUSED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seat:
+class AccountFacts:
     """An account as far as it matters here: no token is in it. `expires_at` is None for one that does not say."""
 
     label: str
-    told: Told
+    told: AccountState
     has_login: bool = True
     expires_at: float | None = None
     can_renew: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pool:
+class PoolFacts:
     """`shared` are the accounts whose login the client has too, `sync_off` the variable that keeps both from telling
     each other what they renew, `client_trouble` why the client's files could not be read."""
 
-    seats: tuple[Seat, ...] = ()
+    seats: tuple[AccountFacts, ...] = ()
     shared: tuple[str, ...] = ()
     sync_off: str = ""
     client_trouble: str = ""
@@ -48,7 +47,7 @@ class Pool:
 # --- facts -----------------------------------------------------------------------------------------------------------
 
 
-def gather(store: Store, environ: Mapping[str, str], now: float) -> Pool:
+def gather(store: Store, environ: Mapping[str, str], now: float) -> PoolFacts:
     """What the pool holds. Changes nothing."""
     states, tokens = stored_states(store, now, environ), store.all_credentials()
     seats = tuple(_seat(each.label, states[each.key], tokens.get(each.key)) for each in store.accounts())
@@ -57,13 +56,13 @@ def gather(store: Store, environ: Mapping[str, str], now: float) -> Pool:
         found = _shared(store, places(environ), now)
     except BadClientFile as e:
         trouble = str(e)
-    return Pool(seats=seats, shared=found, sync_off=switched_off(environ), client_trouble=trouble)
+    return PoolFacts(seats=seats, shared=found, sync_off=switched_off(environ), client_trouble=trouble)
 
 
-def _seat(label: str, told: Told, login: Credentials | None) -> Seat:
+def _seat(label: str, told: AccountState, login: Credentials | None) -> AccountFacts:
     if login is None:
-        return Seat(label=label, told=told, has_login=False, can_renew=False)
-    return Seat(label=label, told=told, expires_at=login.expires_at, can_renew=bool(login.refresh))
+        return AccountFacts(label=label, told=told, has_login=False, can_renew=False)
+    return AccountFacts(label=label, told=told, expires_at=login.expires_at, can_renew=bool(login.refresh))
 
 
 def _shared(store: Store, files: Places, now: float) -> tuple[str, ...]:
@@ -86,7 +85,7 @@ def _shared(store: Store, files: Places, now: float) -> tuple[str, ...]:
 # --- judgement -------------------------------------------------------------------------------------------------------
 
 
-def accounts(pool: Pool | None, now: float) -> Findings:
+def accounts(pool: PoolFacts | None, now: float) -> Findings:
     """None for a pool that cannot be opened."""
     if pool is None:
         yield note("accounts.any", "The accounts cannot be looked at, because the pool cannot be opened.")
@@ -106,7 +105,7 @@ def accounts(pool: Pool | None, now: float) -> Findings:
     yield from _usable(pool.seats, now)
 
 
-def _usable(seats: Sequence[Seat], now: float) -> Findings:
+def _usable(seats: Sequence[AccountFacts], now: float) -> Findings:
     serving = [seat for seat in seats if seat.told.serves]
     paused = [seat for seat in seats if seat.told.state is State.PAUSED]
     special = [seat for seat in seats if seat.told.state not in {State.READY, *FOR_A_PERSON}]
@@ -126,7 +125,7 @@ def _usable(seats: Sequence[Seat], now: float) -> Findings:
         yield problem("accounts.ready", what, "Wait, or add an account with `codex-rotate login`.")
 
 
-def tokens(pool: Pool | None, now: float) -> Findings:
+def tokens(pool: PoolFacts | None, now: float) -> Findings:
     live = [seat for seat in (pool.seats if pool else ()) if seat.told.state not in FOR_A_PERSON]
     for seat in live:
         if not seat.has_login:
@@ -143,7 +142,7 @@ def tokens(pool: Pool | None, now: float) -> Findings:
         yield ok("tokens.fresh", "Every login can be renewed, and no access token has expired.")
 
 
-def shared(pool: Pool | None) -> Findings:
+def shared(pool: PoolFacts | None) -> Findings:
     if pool is None:
         return
     if pool.client_trouble:
@@ -162,5 +161,5 @@ def shared(pool: Pool | None) -> Findings:
         yield note("accounts.shared", what, f"A login of the pool's own is safer. {OWN_LOGIN}")
 
 
-def _labels(seats: Sequence[Seat]) -> str:
+def _labels(seats: Sequence[AccountFacts]) -> str:
     return ", ".join(seat.label for seat in seats)

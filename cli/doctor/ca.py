@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from certs.errors import CaError
-from cli.doctor.finding import Findings, State, note, ok, problem, told, warning
+from cli.doctor.finding import Findings, Severity, note, ok, problem, told, warning
 from config import paths
 
 USABLE = "usable"
@@ -76,10 +76,10 @@ def gather(environ: Mapping[str, str], now: float) -> Ca:
 def _stores(certificate: object) -> tuple[Trusting, ...]:
     from cryptography import x509
 
-    from cli.commands.setup import trust
+    from cli.running import trust_stores
 
     assert isinstance(certificate, x509.Certificate)
-    _, rows = trust.trusted_by(trust.stores_here(), certificate)
+    _, rows = trust_stores.trusted_by(trust_stores.stores_here(), certificate)
     found = []
     for row in rows:
         trusts, others = row["trusted"], row["others"]
@@ -106,7 +106,7 @@ def usable(ca: Ca) -> Findings:
         what, _, remedy = sentence.partition(" If somebody")
         yield warning("ca.modes", what, f"If somebody{remedy}" if remedy else "Nothing is left to be done.")
     if not ca.usable:
-        state = State.NOTE if ca.condition == MISSING else State.PROBLEM
+        state = Severity.NOTE if ca.condition == MISSING else Severity.PROBLEM
         yield told("ca.usable", ca.trouble, state)  # a missing one is made by whatever starts a proxy
         return
     hosts = " and ".join(ca.can_vouch_for)

@@ -34,12 +34,12 @@ class Facts:
     now: float
     program: doctor_program.Program
     storage: doctor_storage.Storage
-    pool: accounts.Pool | None
+    pool: accounts.PoolFacts | None
     ca: doctor_ca.Ca
     proxies: doctor_proxies.Proxies
-    shell: network.Shell
+    shell: network.ShellFacts
     dotenv: doctor_dotenv.Dotenv
-    client: doctor_client.Client
+    client: doctor_client.ClientFacts
     daemons: daemon.Daemons
     joined: doctor_joined.Joined = doctor_joined.Joined()  # noqa: RUF009 - frozen
     probe: doctor_probe.Probe = doctor_probe.Probe()  # noqa: RUF009 - frozen
@@ -138,13 +138,13 @@ def look(environ: Mapping[str, str], now: float) -> Facts:
     )
 
 
-def _pool(environ: Mapping[str, str], now: float) -> tuple[accounts.Pool | None, str, tuple[str, ...]]:
+def _pool(environ: Mapping[str, str], now: float) -> tuple[accounts.PoolFacts | None, str, tuple[str, ...]]:
     """The pool, why it cannot be opened, what opening it has closed to others. A missing one is not made."""
     file = paths.pool_file(environ)
     try:
         with explained(file):
             if not access.there(file):
-                return accounts.Pool(), "", ()
+                return accounts.PoolFacts(), "", ()
         with Store(file) as store:
             return accounts.gather(store, environ, now), "", store.repairs
     except RotateError as e:

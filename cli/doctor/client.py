@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from cli.commands.use.run import CLIENT, INSTALL
 from cli.doctor.finding import Findings, note, ok, problem, told, warning
 from cli.running import processes
-from cli.running.client_login import Login, elsewhere, kept_login, settings_in
+from cli.running.client_command import CLIENT, INSTALL
+from cli.running.client_login import ClientLogin, elsewhere, kept_login, settings_in
 from config import paths
 from config.version import CLIENT as NEWEST_CLIENT
 
@@ -23,7 +23,7 @@ _FEATURE: Final = re.compile(r"(\S+)\s+.*\b(true|false)\s*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Client:
+class ClientFacts:
     """`program` is None where there is none on the PATH; `features` holds those it names, `elsewhere` what in its
     settings leads past the provider, by key. No secret is in it."""
 
@@ -33,7 +33,7 @@ class Client:
     settings: Path = Path("config.toml")
     settings_trouble: str = ""
     elsewhere: Mapping[str, str] = field(default_factory=dict)
-    login: Login = Login.CHATGPT
+    login: ClientLogin = ClientLogin.CHATGPT
     login_trouble: str = ""
     key_variable: bool = False
 
@@ -41,7 +41,7 @@ class Client:
 # --- facts -----------------------------------------------------------------------------------------------------------
 
 
-def gather(environ: Mapping[str, str]) -> Client:
+def gather(environ: Mapping[str, str]) -> ClientFacts:
     """Ask the client itself, and read its files."""
     program = shutil.which(CLIENT, path=environ.get("PATH"))
     said = asked([program, "--version"], environ) if program else ""
@@ -49,7 +49,7 @@ def gather(environ: Mapping[str, str]) -> Client:
     file = paths.codex_home(environ) / "config.toml"
     settings, trouble = settings_in(file)
     login, login_trouble = kept_login(environ, settings)
-    return Client(
+    return ClientFacts(
         program=program,
         version=version_in(said),
         features=features_in(listed),
@@ -92,7 +92,7 @@ def features_in(listed: str) -> dict[str, bool]:
 # --- judgement -------------------------------------------------------------------------------------------------------
 
 
-def version(client: Client) -> Findings:
+def version(client: ClientFacts) -> Findings:
     if client.program is None:
         what = "No `codex` is on the PATH; an IDE or the desktop app may bring one of its own."
         yield note("client.version", what, f"Install it with `{INSTALL}` if you use it in a terminal.")
@@ -108,7 +108,7 @@ def version(client: Client) -> Findings:
             yield ok("client.version", f"Codex {spelled} is on the PATH.")
 
 
-def features(client: Client) -> Findings:
+def features(client: ClientFacts) -> Findings:
     on = {name for name, enabled in client.features.items() if enabled}
     if AGENT_IDENTITY in on:
         what = f"The client's feature {AGENT_IDENTITY} is on: it signs requests with a key that no other account has."
@@ -125,7 +125,7 @@ def features(client: Client) -> Findings:
         yield warning("client.features", what, "Run `codex features disable respect_system_proxy`.")
 
 
-def settings(client: Client) -> Findings:
+def settings(client: ClientFacts) -> Findings:
     if client.settings_trouble:
         what = f"{client.settings} cannot be used ({client.settings_trouble})."
         yield warning("client.settings", what, "Correct it: the client reads it at every start.")
@@ -136,25 +136,25 @@ def settings(client: Client) -> Findings:
         yield ok("client.settings", "The client's settings lead to the provider that the pool is for.")
 
 
-def login(client: Client) -> Findings:
+def login(client: ClientFacts) -> Findings:
     match client.login:
-        case Login.CHATGPT:
+        case ClientLogin.CHATGPT:
             yield ok("client.login", "The client is logged in with ChatGPT, which is what the pool serves.")
-        case Login.API_KEY:
+        case ClientLogin.API_KEY:
             what = (
                 "The client is logged in with an API key: its requests pay for themselves, the pool never serves them."
             )
             yield problem("client.login", what, "Run `codex login` with any ChatGPT account.")
-        case Login.NONE:
+        case ClientLogin.NONE:
             what = "The client is not logged in, and the pool serves only a client that is."
             yield problem("client.login", what, "Run `codex login` with any ChatGPT account.")
-        case Login.AGENT | Login.OTHER:
+        case ClientLogin.AGENT | ClientLogin.OTHER:
             what = "The client is logged in in a way that the pool cannot replace."
             yield problem("client.login", what, "Run `codex login` with any ChatGPT account.")
-        case Login.HIDDEN:
+        case ClientLogin.HIDDEN:
             what = "The client keeps its login in the system's keyring, where it is not looked for."
             yield note("client.login", what, "`codex login status` says how it is logged in.")
-        case Login.UNREADABLE:
+        case ClientLogin.UNREADABLE:
             yield told("client.login", client.login_trouble)
     if client.key_variable:
         what = "CODEX_API_KEY is set: `codex exec` uses that key, and the pool never serves it."

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from cli.doctor.finding import Findings, note, ok, warning
-from cli.doctor.network import LEADING, At, Led, led_by
+from cli.doctor.network import LEADING, At, LedTo, led_by
 from config import access, paths
 
 STOP: Final = "Run `codex app-server daemon stop`; `codex-rotate run` works without it."
@@ -28,7 +28,7 @@ class Daemon:
 
     pid: int
     readable: bool = True
-    led: Led | None = None
+    led: LedTo | None = None
     after_bind: bool = False
 
 

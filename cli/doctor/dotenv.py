@@ -6,22 +6,22 @@ from pathlib import Path
 from typing import Final
 
 from certs.environment import bypasses
-from cli.commands.setup.bind import Damaged, FileUnusable, OpenQuote, read, unbind
-from cli.doctor.finding import Findings, State, note, ok, problem, told, warning
-from cli.doctor.network import At, Led, Trust, leads, led_by, trust
+from cli.doctor.finding import Findings, Severity, note, ok, problem, told, warning
+from cli.doctor.network import At, LedTo, Trust, leads, led_by, trust
+from cli.running.binding import Damaged, FileUnusable, OpenQuote, read, unbind, unbound
 from config import dotenv, paths
 
 UNBIND: Final = "`codex-rotate unbind`"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Own:
+class OwnLine:
     """A line of the user's that sets something which the block sets too; `last` if it comes after the block."""
 
     line: int
     name: str
     last: bool = False
-    led: Led | None = None
+    led: LedTo | None = None
     bypassing: tuple[str, ...] = ()
 
 
@@ -31,10 +31,10 @@ class Dotenv:
 
     file: Path
     trouble: str = ""
-    led: Led | None = None
+    led: LedTo | None = None
     trust: Trust | None = None
     bypassing: tuple[str, ...] = ()
-    own: tuple[Own, ...] = ()
+    own: tuple[OwnLine, ...] = ()
 
     @property
     def dead(self) -> bool:
@@ -73,7 +73,7 @@ def _read(file: Path, content: bytes | None, environ: Mapping[str, str]) -> Dote
     )
 
 
-def _own(content: bytes | None, environ: Mapping[str, str]) -> tuple[Own, ...]:
+def _own(content: bytes | None, environ: Mapping[str, str]) -> tuple[OwnLine, ...]:
     starts = [
         n for n, line in enumerate((content or b"").split(b"\n"), 1) if line.lstrip().startswith(b"# >>> codex-rotate")
     ]
@@ -81,11 +81,11 @@ def _own(content: bytes | None, environ: Mapping[str, str]) -> tuple[Own, ...]:
     for each in dotenv.assignments(content):
         name, last = each.name.upper(), bool(starts) and each.line > starts[0]
         if name == "HTTPS_PROXY" and each.value:
-            found.append(Own(line=each.line, name=each.name, last=last, led=led_by(each.name, each.value, environ)))
+            found.append(OwnLine(line=each.line, name=each.name, last=last, led=led_by(each.name, each.value, environ)))
         elif name == "NO_PROXY" and bypasses(each.value):
-            found.append(Own(line=each.line, name=each.name, last=last, bypassing=bypasses(each.value)))
+            found.append(OwnLine(line=each.line, name=each.name, last=last, bypassing=bypasses(each.value)))
         elif name == "SSL_CERT_FILE" and last:
-            found.append(Own(line=each.line, name=each.name, last=True))
+            found.append(OwnLine(line=each.line, name=each.name, last=True))
     return tuple(found)
 
 
@@ -102,7 +102,7 @@ def block(found: Dotenv) -> Findings:
         yield from _bound(found, found.led)
 
 
-def _bound(found: Dotenv, led: Led) -> Findings:
+def _bound(found: Dotenv, led: LedTo) -> Findings:
     what = f"{found.file} leads every client of this user to {led.place}"
     match led.at:
         case _ if led.trouble:
@@ -142,7 +142,7 @@ def own(found: Dotenv) -> Findings:
             what = f"{where}, which goes before what `codex-rotate run` and `codex-rotate env` say."
             judge = note if each.led.at is At.OURS else warning
             yield judge("dotenv.own", what, "Take that line out; `codex-rotate bind` is the way to have one there.")
-            yield from (finding for finding in leads("dotenv.own", each.led) if finding.state is State.PROBLEM)
+            yield from (finding for finding in leads("dotenv.own", each.led) if finding.state is Severity.PROBLEM)
 
 
 # --- mending ---------------------------------------------------------------------------------------------------------
@@ -150,4 +150,4 @@ def own(found: Dotenv) -> Findings:
 
 def release(found: Dotenv) -> str:
     """Take a dead block out; says so. Raises RotateError."""
-    return unbind(found.file).message
+    return unbound(unbind(found.file))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class State(StrEnum):
+class Severity(StrEnum):
     OK = "ok"
     NOTE = "note"
     """Good to know; nothing has to be done."""
@@ -20,7 +20,7 @@ class Finding:
     """`name` is for programs and stays the same between releases. What is all right needs no remedy."""
 
     name: str
-    state: State
+    state: Severity
     what: str
     remedy: str = ""
 
@@ -30,22 +30,22 @@ type Findings = Iterator[Finding]
 
 
 def ok(name: str, what: str) -> Finding:
-    return Finding(name=name, state=State.OK, what=what)
+    return Finding(name=name, state=Severity.OK, what=what)
 
 
 def note(name: str, what: str, remedy: str = "") -> Finding:
-    return Finding(name=name, state=State.NOTE, what=what, remedy=remedy)
+    return Finding(name=name, state=Severity.NOTE, what=what, remedy=remedy)
 
 
 def warning(name: str, what: str, remedy: str) -> Finding:
-    return Finding(name=name, state=State.WARNING, what=what, remedy=remedy)
+    return Finding(name=name, state=Severity.WARNING, what=what, remedy=remedy)
 
 
 def problem(name: str, what: str, remedy: str) -> Finding:
-    return Finding(name=name, state=State.PROBLEM, what=what, remedy=remedy)
+    return Finding(name=name, state=Severity.PROBLEM, what=what, remedy=remedy)
 
 
-def told(name: str, error: str, state: State = State.PROBLEM) -> Finding:
+def told(name: str, error: str, state: Severity = Severity.PROBLEM) -> Finding:
     """An error of ours, which ends with its remedy: the last sentence."""
     what, found, remedy = error.rpartition(". ")
     return Finding(name=name, state=state, what=f"{what}." if found else error, remedy=remedy if found else "")

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from cli.commands.setup import ca as ca_commands
 from cli.doctor import ca as doctor_ca
 from cli.doctor import dotenv, proxies, storage
 from cli.doctor.checks import Facts
-from cli.ui.result import Result
+from cli.running import authority as authorities
 from config.errors import RotateError
 
 
@@ -31,18 +30,16 @@ def modes(facts: Facts) -> Iterator[Repair]:
 
 def authority(facts: Facts) -> Iterator[Repair]:
     """A missing one, one that is due, and a certificate for clients that is not the present one."""
+    from certs import ca as certs_ca  # late: cryptography
+
     ca = facts.ca
     if ca.condition == "missing":
         what = f"A CA would be made in {ca.folder}: there is none."
-        yield Repair(what, lambda: _first(ca_commands.create_ca(ca.folder, facts.now)))
+        yield Repair(what, lambda: authorities.made(certs_ca.create(ca.folder, facts.now)))
     elif ca.condition in doctor_ca.MENDABLE or (ca.usable and ca.due):
         why = "it is due" if ca.usable else ca.trouble.partition(". ")[0].rstrip(".")
         what = f"The CA in {ca.folder} would be renewed: {why}."
-        yield Repair(what, lambda: _first(ca_commands.renew_ca(ca.folder, facts.now, force=False)))
-
-
-def _first(result: Result) -> str:
-    return result.message.partition("\n")[0]
+        yield Repair(what, lambda: authorities.renewed(certs_ca.renew(ca.folder, facts.now, force=False), facts.now))
 
 
 def binding(facts: Facts) -> Iterator[Repair]:

@@ -8,9 +8,9 @@ from typing import Final
 
 from certs.bundles import certificates
 from certs.environment import BadProxyAddress, bypasses, no_proxy_of, proxy_at, trusted_file
-from cli.commands.setup.bind import answers
 from cli.doctor.finding import Findings, note, ok, problem, warning
 from cli.running import joined, proxies
+from cli.running.binding import answers
 from config import paths
 from config.network.hosts import is_loopback
 
@@ -33,7 +33,7 @@ class At(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Led:
+class LedTo:
     """Where a variable leads. `place` is host and port alone, because an address may hold a password; `trouble` is
     what is wrong with an address that cannot be used, `certificate` what clients of a proxy of ours have to trust.
     `joined`: it is somebody else's, and this user has joined it."""
@@ -62,10 +62,10 @@ class Trust:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shell:
+class ShellFacts:
     """The variables of this shell as a client would take them."""
 
-    led: Led | None = None
+    led: LedTo | None = None
     differing: bool = False
     bypassing: tuple[str, ...] = ()
     trust: Trust | None = None
@@ -74,13 +74,13 @@ class Shell:
 # --- facts -----------------------------------------------------------------------------------------------------------
 
 
-def gather(environ: Mapping[str, str]) -> Shell:
+def gather(environ: Mapping[str, str]) -> ShellFacts:
     """Where this shell leads; whoever is there is asked."""
     given = [name for name in LEADING if environ.get(name)]
     led = led_by(given[0], environ[given[0]], environ) if given else None
     spellings = {environ[name] for name in LEADING[:2] if environ.get(name)}
     named = next((name for name in TRUSTING if environ.get(name)), "")
-    return Shell(
+    return ShellFacts(
         led=led,
         differing=len(spellings) > 1,
         bypassing=bypasses(no_proxy_of(environ)),
@@ -88,12 +88,12 @@ def gather(environ: Mapping[str, str]) -> Shell:
     )
 
 
-def led_by(name: str, url: str, environ: Mapping[str, str]) -> Led:
+def led_by(name: str, url: str, environ: Mapping[str, str]) -> LedTo:
     """Who is there. A key of ours is told to this machine only."""
     try:
         proxy = proxy_at(url)
     except BadProxyAddress as e:
-        return Led(name=name, trouble=str(e).partition(". ")[0])
+        return LedTo(name=name, trouble=str(e).partition(". ")[0])
     place = f"{proxy.host} port {proxy.port}"
     invitation = joined.known(environ)
     guest = invitation if invitation and (proxy.host, proxy.port) == (invitation.host, invitation.port) else None
@@ -102,16 +102,16 @@ def led_by(name: str, url: str, environ: Mapping[str, str]) -> Led:
     found = answer.presence
     if found is None:
         someone = At.OTHER_POOL if answer.refused else At.SOMETHING
-        return Led(name=name, place=place, at=someone if answer.status or answers(proxy) else At.NOTHING)
+        return LedTo(name=name, place=place, at=someone if answer.status or answers(proxy) else At.NOTHING)
     if guest is not None:
         file = trusted_file(joined.folder(environ))
-        return Led(name=name, place=place, at=At.OURS, certificate=file, joined=True)
+        return LedTo(name=name, place=place, at=At.OURS, certificate=file, joined=True)
     mine = Path(found.home) == paths.home(environ)
     certificate = trusted_file(Path(found.certificate).parent) if mine else None
-    return Led(name=name, place=place, at=At.OURS if mine else At.OTHER_POOL, certificate=certificate)
+    return LedTo(name=name, place=place, at=At.OURS if mine else At.OTHER_POOL, certificate=certificate)
 
 
-def trust(name: str, path: str, led: Led | None, environ: Mapping[str, str]) -> Trust:
+def trust(name: str, path: str, led: LedTo | None, environ: Mapping[str, str]) -> Trust:
     """Whether the file has what clients of that proxy, else of this pool, have to trust."""
     file = Path(path).expanduser()
     wanted = led.certificate if led is not None and led.certificate else trusted_file(paths.ca_folder(environ))
@@ -134,7 +134,7 @@ def present(file: Path) -> bytes | None:
 # --- judgement -------------------------------------------------------------------------------------------------------
 
 
-def proxy(shell: Shell) -> Findings:
+def proxy(shell: ShellFacts) -> Findings:
     led = shell.led
     if led is None:
         yield ok("shell.proxy", "This shell names no proxy: what is started from it goes through the pool with `run`.")
@@ -145,7 +145,7 @@ def proxy(shell: Shell) -> Findings:
         yield warning("shell.proxy", what, "Unset one of them.")
 
 
-def leads(name: str, led: Led) -> Findings:
+def leads(name: str, led: LedTo) -> Findings:
     """Where a variable leads a client that has no other one."""
     if led.trouble:
         what = f"{led.name} cannot be used: {led.trouble[:1].lower()}{led.trouble[1:]}, and then WebSocket fails."
@@ -166,7 +166,7 @@ def leads(name: str, led: Led) -> Findings:
             yield warning(name, what, remedy)
 
 
-def no_proxy(shell: Shell) -> Findings:
+def no_proxy(shell: ShellFacts) -> Findings:
     if not shell.bypassing:
         return
     what = f"NO_PROXY has {', '.join(shell.bypassing)}, so a client of this shell goes past the proxy."
@@ -175,7 +175,7 @@ def no_proxy(shell: Shell) -> Findings:
     yield judge("shell.no_proxy", what, "Take that out of NO_PROXY, or start the client with `codex-rotate run`.")
 
 
-def certificate(shell: Shell, *, in_store: bool) -> Findings:
+def certificate(shell: ShellFacts, *, in_store: bool) -> Findings:
     """`in_store`: whether the system trusts the CA without being told."""
     led = shell.led is not None and shell.led.at is At.OURS
     named = shell.trust

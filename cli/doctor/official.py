@@ -5,22 +5,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from cli.commands.use import run
 from cli.doctor.client import asked, here
-from cli.doctor.finding import Finding, Findings, State, note, ok
+from cli.doctor.finding import Finding, Findings, Severity, note, ok
 from cli.doctor.probe import Reached
 from cli.running import processes, proxies
+from cli.running.client_command import environment
 
 ARGUMENTS: Final = ("doctor", "--network-only", "--json")
 NEEDED: Final = "--network-only"
 SECONDS: Final = 60.0
 LONGEST: Final = 300
 """Characters of somebody else's sentence."""
-_STATES: Final = {"fail": State.PROBLEM, "warning": State.WARNING, "warn": State.WARNING, "ok": State.OK}
+_STATES: Final = {"fail": Severity.PROBLEM, "warning": Severity.WARNING, "warn": Severity.WARNING, "ok": Severity.OK}
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class OfficialCheck:
     """One of its checks, in its own words."""
 
     name: str
@@ -35,7 +35,7 @@ class Official:
 
     there: bool = True
     trouble: str = ""
-    checks: tuple[Check, ...] = ()
+    checks: tuple[OfficialCheck, ...] = ()
 
 
 # --- facts -----------------------------------------------------------------------------------------------------------
@@ -45,7 +45,7 @@ def gather(program: str, to: Reached, environ: Mapping[str, str]) -> Official:
     """Run it with the environment that `run` gives a client. It spends no quota."""
     if NEEDED not in asked([program, "doctor", "--help"], environ):  # an older one would take the word for a prompt
         return Official(there=False)
-    led = run.environment(proxies.address(to.presence.url, to.key), to.presence, environ)
+    led = environment(proxies.address(to.presence.url, to.key), to.presence, environ)
     try:
         done = processes.run([program, *ARGUMENTS], led, here(), SECONDS)
     except (OSError, ValueError) as e:
@@ -65,8 +65,8 @@ def read(said: str) -> Official:
     return Official(checks=found)
 
 
-def _check(name: str, told: Mapping[str, Any]) -> Check:
-    return Check(_plain(name), _plain(told["status"]), _plain(told["summary"]), _plain(told.get("remediation")))
+def _check(name: str, told: Mapping[str, Any]) -> OfficialCheck:
+    return OfficialCheck(_plain(name), _plain(told["status"]), _plain(told["summary"]), _plain(told.get("remediation")))
 
 
 def _plain(text: object) -> str:
@@ -88,7 +88,7 @@ def checks(found: Official | None) -> Findings:
     wrong = [each for each in found.checks if each.status != "ok"]
     for each in wrong:
         remedy = each.remedy or "Run `codex doctor --network-only` for its details."
-        state = _STATES.get(each.status, State.NOTE)
+        state = _STATES.get(each.status, Severity.NOTE)
         yield Finding(
             name=f"client.doctor.{each.name}", state=state, what=f"The client says: {each.summary}.", remedy=remedy
         )

@@ -3,8 +3,8 @@
 from typing import Final
 
 from cli.doctor import tls
-from cli.doctor.finding import Finding, Findings, State, note, ok, problem, told, warning
-from cli.doctor.probe import UNTRUSTED, Probe, Reply
+from cli.doctor.finding import Finding, Findings, Severity, note, ok, problem, told, warning
+from cli.doctor.probe import UNTRUSTED, Probe, ProbeReply
 
 SKEW_SECONDS: Final = 120.0
 """Tokens are renewed minutes before their end, so that half of that does no harm."""
@@ -13,50 +13,50 @@ LOG: Final = "Run `codex-rotate serve` in a terminal and look at what it says, t
 
 ASK_OWNER: Final = "Ask its owner for a key file, and run `codex-rotate join FILE` with it."
 
-type Row = tuple[State, str, str]
+type Row = tuple[Severity, str, str]
 
 CODES: Final[dict[str, Row]] = {
-    UNTRUSTED: (State.PROBLEM, "the proxy's certificate is not the one that clients are told to trust",
+    UNTRUSTED: (Severity.PROBLEM, "the proxy's certificate is not the one that clients are told to trust",
                 "Restart the proxy, and run `codex-rotate ca status`."),
-    "codex_rotate_no_account": (State.PROBLEM, "no account of the pool can serve", LIST),
-    "codex_rotate_signed_out": (State.PROBLEM, "the provider signed out several accounts in a row", LIST),
-    "codex_rotate_pinned": (State.PROBLEM, "the only account that may serve cannot",
+    "codex_rotate_no_account": (Severity.PROBLEM, "no account of the pool can serve", LIST),
+    "codex_rotate_signed_out": (Severity.PROBLEM, "the provider signed out several accounts in a row", LIST),
+    "codex_rotate_pinned": (Severity.PROBLEM, "the only account that may serve cannot",
                             "Unset `pinned_account`, or wait."),
-    "codex_rotate_reserved": (State.WARNING, "what is left of the quota is reserved for its owners",
+    "codex_rotate_reserved": (Severity.WARNING, "what is left of the quota is reserved for its owners",
                               "Lower the reserve, or wait."),
-    "codex_rotate_model": (State.WARNING, "no account may use that model", "Add an account of a larger plan."),
-    "codex_rotate_try_again": (State.WARNING, "every account is at a limit for a short while",
+    "codex_rotate_model": (Severity.WARNING, "no account may use that model", "Add an account of a larger plan."),
+    "codex_rotate_try_again": (Severity.WARNING, "every account is at a limit for a short while",
                                "Wait: `codex-rotate status` says until when."),
-    "usage_limit_reached": (State.WARNING, "every account is at its limit",
+    "usage_limit_reached": (Severity.WARNING, "every account is at its limit",
                             "Wait: `codex-rotate status` says until when."),
-    "codex_rotate_upstream_unreachable": (State.PROBLEM, "the proxy got no answer from the provider",
+    "codex_rotate_upstream_unreachable": (Severity.PROBLEM, "the proxy got no answer from the provider",
                                           "Check the network, and behind a company's proxy `upstream_proxy`."),
-    "codex_rotate_defect": (State.PROBLEM, "the proxy has a defect and sent nothing on", LOG),
-    "codex_rotate_key_unknown": (State.PROBLEM, "the proxy does not know the key", ASK_OWNER),
-    "codex_rotate_key_removed": (State.PROBLEM, "the proxy's owner has taken the key back", ASK_OWNER),
-    "codex_rotate_other_user": (State.PROBLEM, "the proxy serves the user who runs it only", ASK_OWNER),
-    "codex_rotate_user_untold": (State.PROBLEM, "the proxy wants a client key, as this system tells no users apart",
+    "codex_rotate_defect": (Severity.PROBLEM, "the proxy has a defect and sent nothing on", LOG),
+    "codex_rotate_key_unknown": (Severity.PROBLEM, "the proxy does not know the key", ASK_OWNER),
+    "codex_rotate_key_removed": (Severity.PROBLEM, "the proxy's owner has taken the key back", ASK_OWNER),
+    "codex_rotate_other_user": (Severity.PROBLEM, "the proxy serves the user who runs it only", ASK_OWNER),
+    "codex_rotate_user_untold": (Severity.PROBLEM, "the proxy wants a client key, as this system tells no users apart",
                                  "Run `codex-rotate keys add NAME`, which makes one for our own commands too."),
-    "codex_rotate_key_needed": (State.PROBLEM, "the proxy wants a client key",
+    "codex_rotate_key_needed": (Severity.PROBLEM, "the proxy wants a client key",
                                 "Run `codex-rotate keys add NAME`, which makes one for our own commands too."),
 }  # fmt: skip
 """By the code in a refusal: those of our own first of all."""
 
 STATUSES: Final[dict[int, Row]] = {
-    401: (State.PROBLEM, "the provider refused the account's token", "Run `codex-rotate verify --all`."),
-    403: (State.PROBLEM, "the provider, or a wall before it, let the account not through",
+    401: (Severity.PROBLEM, "the provider refused the account's token", "Run `codex-rotate verify --all`."),
+    403: (Severity.PROBLEM, "the provider, or a wall before it, let the account not through",
           "Run `codex-rotate verify --all`; if that works, try another network."),
-    404: (State.WARNING, "the provider has nothing at the address that the client uses",
+    404: (Severity.WARNING, "the provider has nothing at the address that the client uses",
           "Update codex-rotate and the client."),
-    407: (State.PROBLEM, "the proxy wants a client key or, behind it, a company's proxy a password",
+    407: (Severity.PROBLEM, "the proxy wants a client key or, behind it, a company's proxy a password",
           "Run `codex-rotate keys list`, and check `upstream_proxy` in config.toml."),
-    429: (State.WARNING, "the provider wants fewer requests", "Wait a few minutes and run this again."),
+    429: (Severity.WARNING, "the provider wants fewer requests", "Wait a few minutes and run this again."),
 }  # fmt: skip
 
 
 def reached(probe: Probe) -> Findings:
     if probe.skipped:
-        yield told("probe.proxy", probe.skipped, State.PROBLEM if probe.broken else State.NOTE)
+        yield told("probe.proxy", probe.skipped, Severity.PROBLEM if probe.broken else Severity.NOTE)
     elif probe.started:
         yield ok("probe.proxy", f"A proxy was started at {probe.where} for this, as `run` does, and ends by itself.")
     else:
@@ -100,7 +100,7 @@ def clock(probe: Probe) -> Findings:
         yield ok("clock.skew", "This machine's clock is right.")
 
 
-def _judged(name: str, what: str, reply: Reply, probe: Probe) -> Finding:
+def _judged(name: str, what: str, reply: ProbeReply, probe: Probe) -> Finding:
     if 200 <= reply.status < 300:
         return ok(name, f"{what} came through the pool in {reply.seconds:.1f} s{_by(reply)}.")
     if reply.tls:
@@ -112,19 +112,19 @@ def _judged(name: str, what: str, reply: Reply, probe: Probe) -> Finding:
     return Finding(name=name, state=state, what=sentence, remedy=remedy)
 
 
-def _row(reply: Reply) -> Row:
+def _row(reply: ProbeReply) -> Row:
     if reply.code in CODES:
         return CODES[reply.code]
     if reply.status in STATUSES:
         return STATUSES[reply.status]
     if reply.status >= 500:
-        return State.WARNING, "the provider has trouble of its own", "Wait a few minutes and run this again."
+        return Severity.WARNING, "the provider has trouble of its own", "Wait a few minutes and run this again."
     if reply.status == 0:
-        return State.PROBLEM, "no answer came through the proxy", LOG
-    return State.WARNING, "the answer is one that was not expected", "Update codex-rotate and the client."
+        return Severity.PROBLEM, "no answer came through the proxy", LOG
+    return Severity.WARNING, "the answer is one that was not expected", "Update codex-rotate and the client."
 
 
-def _by(reply: Reply) -> str:
+def _by(reply: ProbeReply) -> str:
     return f"; asked were: {', then '.join(reply.trail)}" if reply.trail else ""
 
 

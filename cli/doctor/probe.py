@@ -20,10 +20,9 @@ from accounts.choice.decision_record import DECISION, read_record
 from accounts.client_keys import NOBODY
 from accounts.store.store import Store
 from certs.environment import trusted_file
-from cli.commands.use import run
-from cli.commands.use.run import Bound
 from cli.doctor import tls as doctor_tls
-from cli.running import joined, proxies
+from cli.running import joined, own_proxy, proxies
+from cli.running.client_command import Bound
 from config import clock, paths, proxy_files
 from config.errors import RotateError
 from config.provider import PROVIDER
@@ -48,7 +47,7 @@ EVENTS: Final = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
+class ProbeReply:
     """How a request ended. `status` is 0 where none came, and `code` then says why; else it is the code in a refusal.
     `date` is the server's clock, in epoch seconds, and `at` ours at that moment. `trail` is what the pool wrote down of
     a request that took more than one account, each attempt as `label outcome`. `tls` is why the proxy does not trust
@@ -73,8 +72,8 @@ class Probe:
     broken: bool = False
     where: str = ""
     started: bool = False
-    catalogue: Reply | None = None
-    socket: Reply | None = None
+    catalogue: ProbeReply | None = None
+    socket: ProbeReply | None = None
     shown: doctor_tls.Shown | None = None
     settings: str = ""
 
@@ -112,7 +111,7 @@ def reached(environ: Mapping[str, str]) -> Iterator[Reached]:
 
 
 def _started(environ: Mapping[str, str]) -> Presence:
-    return run.start_proxy(Bound(file=paths.codex_dotenv_file(environ)), environ).presence
+    return own_proxy.start_proxy(Bound(file=paths.codex_dotenv_file(environ)), environ).presence
 
 
 def failure(error: RotateError | OSError) -> str:
@@ -170,13 +169,13 @@ def _headers(version: str) -> dict[str, str]:
     return {"authorization": BEARER, "originator": "codex_exec", "version": version}
 
 
-def _tried(store: Store, ask: Callable[[], "httpx.Response"]) -> Reply:
+def _tried(store: Store, ask: Callable[[], "httpx.Response"]) -> ProbeReply:
     began = clock.now()
     reply = timed(ask)
     return replace(reply, trail=_trail(store, began, looks=LOOKS if reply.status >= 400 else 1))
 
 
-def timed(ask: Callable[[], "httpx.Response"]) -> Reply:
+def timed(ask: Callable[[], "httpx.Response"]) -> ProbeReply:
     """How a request ended, without a word of what the answer says."""
     import httpx
 
@@ -184,8 +183,8 @@ def timed(ask: Callable[[], "httpx.Response"]) -> Reply:
     try:
         answer = ask()
     except httpx.HTTPError as e:
-        return Reply(status=_refusal(e), code=_kind(e), seconds=clock.monotonic() - began)
-    return Reply(
+        return ProbeReply(status=_refusal(e), code=_kind(e), seconds=clock.monotonic() - began)
+    return ProbeReply(
         status=answer.status_code,
         code=_code(answer) if answer.status_code >= 400 else "",
         tls=_tls(answer) if answer.status_code >= 400 else "",

@@ -13,10 +13,10 @@ from urllib.parse import urlsplit
 
 from accounts.client_keys import NOBODY
 from certs.environment import DEFAULT_PROXY, BadProxyAddress, proxy_at, trusted_file
-from cli.commands.setup.bind import answers
 from cli.doctor.finding import Findings, note, ok, problem, warning
-from cli.doctor.network import At, Led, led_by, present
+from cli.doctor.network import At, LedTo, led_by, present
 from cli.running import proxies
+from cli.running.binding import answers
 from config import access, clock, proxy_files, version
 from config.network.proxy_address import basic
 from config.provider import PROVIDER
@@ -39,7 +39,7 @@ class Signs(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Running:
+class RunningProxy:
     presence: Presence
     signs: Signs = Signs.PRESENT
 
@@ -50,10 +50,10 @@ class Proxies:
     of those that are gone; `usual` who is at the address that `serve` takes by itself; `refused` why nobody can look
     which ones run."""
 
-    running: tuple[Running, ...] = ()
+    running: tuple[RunningProxy, ...] = ()
     silent: tuple[tuple[Presence, int], ...] = ()
     stale: tuple[Path, ...] = ()
-    usual: Led | None = None
+    usual: LedTo | None = None
     version: str = ""
     refused: access.Refusal | None = None
 
@@ -76,7 +76,7 @@ def gather(environ: Mapping[str, str]) -> Proxies:
         else:
             silent.append((told, proxies.ask(told.url, key).status))
     return Proxies(
-        running=tuple(Running(presence=told, signs=signs(told, key)) for told in found),
+        running=tuple(RunningProxy(presence=told, signs=signs(told, key)) for told in found),
         silent=tuple(silent),
         stale=tuple(stale),
         usual=led_by("", DEFAULT_PROXY, environ),

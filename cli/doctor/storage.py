@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from accounts.store.backups import Backup, Backups, Condition
-from cli.doctor.finding import Finding, Findings, State, note, ok, problem, told, warning
+from cli.doctor.finding import Finding, Findings, Severity, note, ok, problem, told, warning
 from config import access, paths
 from config.errors import RotateError
 
@@ -193,7 +193,7 @@ def settings(storage: Storage) -> Findings:
 
 def backups(storage: Storage, now: float) -> Findings:
     if storage.backups_trouble:
-        yield told("storage.backups", storage.backups_trouble, State.WARNING)
+        yield told("storage.backups", storage.backups_trouble, Severity.WARNING)
     elif storage.there:
         yield from _backups(storage, now)
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from accounts.logins.oauth_login import Answer, Post
-from cli.commands.accounts.verify import get_over_http
+from cli.running.provider import get_over_http
 from config.network.outbound import way_to
 
 ANSWER_SECONDS: Final = 30.0

@@ -16,7 +16,7 @@ from accounts.model import Event
 from accounts.policy import stored_states
 from accounts.states import in_words
 from accounts.store.store import EVENTS_KEPT, Store
-from cli.commands.see.status import as_data
+from accounts.views.decisions import decision_data
 from cli.doctor.checks import Facts, judged, look
 from cli.doctor.finding import Finding
 from cli.doctor.probe import Probe
@@ -108,7 +108,7 @@ def _report(facts: Facts, store: Store | None, environ: Mapping[str, str]) -> Re
         "proxies": _proxies(facts),
         "requests": tally(events)._asdict(),
         "counters": shown_counters(store.counters()) if store else {},
-        "decisions": [_decision(as_data(each), names, sweep) for each in found[:DECISIONS_SHOWN]],
+        "decisions": [_decision(decision_data(each), names, sweep) for each in found[:DECISIONS_SHOWN]],
         "findings": _findings(facts, names, sweep),
     }
     return Report(_mapping(sweep.value(data)), [_event(each, names, sweep) for each in events], sweep)
@@ -220,7 +220,7 @@ def _event(event: Event, names: Names, sweep: Sweep) -> object:
     }
     if event.kind == DECISION:
         (found,) = decisions([event])
-        return sweep.value({**base, "decision": _decision(as_data(found), names, sweep)})
+        return sweep.value({**base, "decision": _decision(decision_data(found), names, sweep)})
     return sweep.value({**base, "detail": sweep.free(event.detail) if event.kind in TOLD else ""})
 
 

@@ -43,6 +43,8 @@ ELSEWHERE: Final = frozenset({"--oss", "--local-provider", "--remote", "-p", "--
 TELLING: Final = ("cli_auth_credentials_store", "model_provider", "forced_login_method")
 """Settings that decide about the login, and can be given with `-c`."""
 LOG_IN: Final = "Run `codex login` and choose ChatGPT; one of the accounts of the pool will do. Nothing was started."
+OWN_LOGIN: Final = "A `codex-rotate login` with that account gives the pool a login of its own."
+"""For a login that the client and the pool share."""
 
 
 class ClientNotLoggedIn(RotateError):
@@ -68,7 +70,7 @@ class KeyVariableSet(RotateError):
         )
 
 
-class Login(StrEnum):
+class ClientLogin(StrEnum):
     """How the client identifies itself."""
 
     CHATGPT = "chatgpt"
@@ -99,9 +101,9 @@ def check(words: Sequence[str], environ: Mapping[str, str]) -> None:
     if trouble or elsewhere(settings):
         return
     match kept_login(environ, settings)[0]:
-        case Login.NONE:
+        case ClientLogin.NONE:
             raise ClientNotLoggedIn
-        case Login.API_KEY:
+        case ClientLogin.API_KEY:
             raise ClientUsesApiKey
 
 
@@ -174,28 +176,28 @@ def _host(url: str) -> str:
         return "an address that cannot be read"
 
 
-def kept_login(environ: Mapping[str, str], settings: Mapping[str, Any]) -> tuple[Login, str]:
+def kept_login(environ: Mapping[str, str], settings: Mapping[str, Any]) -> tuple[ClientLogin, str]:
     """What is in the client's own file, and why that cannot be read."""
     file = paths.codex_auth_file(environ)
     try:
         found = read_file(file)
     except BadClientFile as e:
-        return Login.UNREADABLE, str(e)
+        return ClientLogin.UNREADABLE, str(e)
     if found is None:
         kept = settings.get("cli_auth_credentials_store")
-        return (Login.HIDDEN if kept in {"keyring", "auto", "ephemeral"} else Login.NONE), ""
+        return (ClientLogin.HIDDEN if kept in {"keyring", "auto", "ephemeral"} else ClientLogin.NONE), ""
     return login_in(found.document), ""
 
 
-def login_in(document: Mapping[str, Any]) -> Login:
+def login_in(document: Mapping[str, Any]) -> ClientLogin:
     """Of an auth.json (docs/codex-wire.md section 4)."""
     mode = document.get("auth_mode")
     if mode == "agentIdentity" or (mode is None and document.get("agent_identity")):
-        return Login.AGENT
+        return ClientLogin.AGENT
     if mode == "apikey" or (mode is None and document.get("OPENAI_API_KEY") is not None):
-        return Login.API_KEY  # without a mode the key goes before the tokens
+        return ClientLogin.API_KEY  # without a mode the key goes before the tokens
     if mode in {"bedrockApiKey", "bedrockAccessKeys", "headers"}:
-        return Login.OTHER
+        return ClientLogin.OTHER
     if isinstance(document.get("tokens"), dict) or document.get("personal_access_token"):
-        return Login.CHATGPT
-    return Login.NONE
+        return ClientLogin.CHATGPT
+    return ClientLogin.NONE

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 from typing import Final, Self
 from urllib.parse import urlsplit
 
-from cli.commands.use.serve import PortTaken
 from cli.running import proxies
+from cli.running.proxy_command import PortTaken
 from config import clock, proxy_files
 from config.errors import RotateError
 

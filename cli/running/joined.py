@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Self
 
@@ -58,6 +58,15 @@ class JoinedIsAnother(RotateError):
             f"What answers at {invitation.place} is not the codex-rotate that you have joined. Ask whoever runs the "
             "proxy for its address now, and for a new key file."
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JoinedState:
+    """Where it is, the name of the key, and why it cannot be used ("": it answers)."""
+
+    place: str
+    name: str = ""
+    trouble: str = ""
 
 
 def folder(environ: Mapping[str, str] = os.environ) -> Path:
@@ -123,6 +132,21 @@ def presence(invitation: Invitation, environ: Mapping[str, str] = os.environ) ->
     if answer.status == 0:
         raise JoinedSilent(invitation)
     raise JoinedRefuses(invitation) if answer.status == 407 else JoinedIsAnother(invitation)
+
+
+def state(environ: Mapping[str, str] = os.environ) -> JoinedState | None:
+    """What was joined, asked now; None for nothing."""
+    try:
+        invitation = current(environ)
+    except RotateError as e:
+        return JoinedState(place=str(folder(environ)), trouble=str(e))
+    if invitation is None:
+        return None
+    try:
+        presence(invitation, environ)
+    except RotateError as e:
+        return JoinedState(place=invitation.place, name=invitation.name, trouble=str(e))
+    return JoinedState(place=invitation.place, name=invitation.name)
 
 
 def address(invitation: Invitation, account: str = "") -> str:

@@ -6,8 +6,7 @@ from pathlib import Path
 
 from accounts.errors import UsageError
 from certs.environment import proxy_at
-from cli.commands.use import run as run_command
-from cli.running import joined, processes, proxies
+from cli.running import client_command, joined, processes, proxies
 from cli.ui.result import Result
 from config import paths
 from config.errors import RotateError
@@ -38,20 +37,20 @@ def run(
 
     Raises what `joined.presence` raises, BoundElsewhere, ClientUnusable, JoinedGone.
     """
-    bound = run_command.led_by_dotenv(paths.codex_dotenv_file(environ))
+    bound = client_command.led_by_dotenv(paths.codex_dotenv_file(environ))
     if bound.url is not None:
         led = proxy_at(bound.url)
         if (led.host, led.port) != (invitation.host, invitation.port):
             raise BoundElsewhere(bound.file, f"{led.host} port {led.port}", invitation)
         if account:
-            raise run_command.PinnedThroughDotenv(bound.file)
+            raise client_command.PinnedThroughDotenv(bound.file)
     presence = joined.presence(invitation, environ)
     with proxies.Hold(presence, invitation.key) as hold:
-        led_by = run_command.environment(joined.address(invitation, account), presence, environ)
+        led_by = client_command.environment(joined.address(invitation, account), presence, environ)
         try:
             code = processes.child(argv, led_by)
         except OSError as e:
-            raise run_command.ClientUnusable(argv[0], e.strerror or str(e)) from e
+            raise client_command.ClientUnusable(argv[0], e.strerror or str(e)) from e
         if hold.lost():
             raise JoinedGone(code, invitation)
     return Result("", data=None, exit_code=code)

@@ -59,7 +59,7 @@ class ProxiesBusy(RotateError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class ProxyAnswer:
     """What came back from an address: the proxy of ours that is there, or the status of something else (0: nothing).
     `refused`: it is a codex-rotate, and does not serve us."""
 
@@ -68,7 +68,7 @@ class Answer:
     refused: bool = False
 
 
-def ask(url: str, key: str = "") -> Answer:
+def ask(url: str, key: str = "") -> ProxyAnswer:
     """What listens at http://HOST:PORT, with a client key if there is one. Silence for ASK_SECONDS is no answer."""
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 0, timeout=ASK_SECONDS)
@@ -79,10 +79,10 @@ def ask(url: str, key: str = "") -> Answer:
             answer = connection.getresponse()
             told = answer.read(64 * 1024)
         except (OSError, http.client.HTTPException, ValueError):
-            return Answer()
+            return ProxyAnswer()
     refused = answer.status == 407 and answer.headers.get("proxy-authenticate", "").endswith(REALM)
     presence = proxy_files.from_json(told) if answer.status == 200 else None
-    return Answer(presence=presence, status=answer.status or 1, refused=refused)
+    return ProxyAnswer(presence=presence, status=answer.status or 1, refused=refused)
 
 
 def listens(port: int) -> bool:

@@ -7,7 +7,7 @@ import json
 import re
 import sqlite3
 from contextlib import closing, suppress
-from typing import Final
+from typing import Annotated, Final
 
 import typer
 
@@ -78,3 +78,11 @@ def _in_pool(question: str) -> list[tuple[str, ...]]:
 
 def _plain(rows: list[tuple[str, ...]], incomplete: str) -> list[str]:
     return [name for (name,) in rows if name.startswith(incomplete) and _PLAIN.fullmatch(name)]
+
+
+AccountName = Annotated[
+    str,
+    typer.Argument(
+        help="Label, beginning of one, e-mail, account id, or list number.", autocompletion=complete_account
+    ),
+]

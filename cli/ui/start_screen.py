@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 from cli.ui.lines import terminal_width, wrapped
 from cli.ui.result import Result
@@ -20,9 +20,11 @@ from config import clock, paths, proxy_files
 from config.errors import RotateError
 from config.version import current
 
+if TYPE_CHECKING:
+    from accounts.views.account_list import AccountRow
+
 CLIENT: Final = "codex"
 INSTALL: Final = "npm install -g @openai/codex"
-READY: Final = "ready"
 INDENT: Final = 12
 LONGEST: Final = 1 << 20
 """Bytes of a file of the client's that are looked at."""
@@ -38,7 +40,7 @@ _KEYRING: Final = re.compile(rb"""^\s*cli_auth_credentials_store\s*=\s*["'](keyr
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class Overview:
     """`states` counts accounts by state, `able` those that can serve now; `serving` is the label of the one that
     everybody uses or that served last, "" for none; `trouble` is why the pool cannot be read. `login` is the client's,
     in a word of LOGINS."""
@@ -54,7 +56,7 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class NextStep:
     """A command that matters now, and what for."""
 
     command: str
@@ -69,15 +71,15 @@ def start_screen() -> Result:
 # --- looking ---------------------------------------------------------------------------------------------------------
 
 
-def look(environ: Mapping[str, str], now: float) -> Look:
+def look(environ: Mapping[str, str], now: float) -> Overview:
     """How things are. Nothing is made, and nobody but proxies of ours on this machine is asked."""
-    rows, trouble = _accounts(paths.pool_file(environ), now)
-    active = next((row for row in rows if row["active"]), None)
-    return Look(
-        states=Counter(str(row["state"]) for row in rows),
-        able=sum(bool(row["serves"]) for row in rows),
-        serving=str(active["label"]) if active else "",
-        chosen=bool(active and active["chosen"]),
+    rows, trouble = _accounts(paths.pool_file(environ), now, environ)
+    active = next((row for row in rows if row.active), None)
+    return Overview(
+        states=Counter(str(row.told.state) for row in rows),
+        able=sum(row.told.serves for row in rows),
+        serving=active.account.label if active else "",
+        chosen=bool(active and active.chosen),
         trouble=trouble,
         proxies=_proxies(environ),
         installed=shutil.which(CLIENT, path=environ.get("PATH")) is not None,
@@ -85,20 +87,19 @@ def look(environ: Mapping[str, str], now: float) -> Look:
     )
 
 
-def _accounts(pool: Path, now: float) -> tuple[Sequence[Mapping[str, Any]], str]:
-    """The accounts as `list` tells programs, and why there are none to be told."""
+def _accounts(pool: Path, now: float, environ: Mapping[str, str]) -> tuple[Sequence["AccountRow"], str]:
+    """The accounts as `list` shows them, and why there are none to be shown."""
     with suppress(OSError):
         if not pool.exists():
             return (), ""
     from accounts.store.store import Store
-    from cli.commands.see.list import list_accounts
+    from accounts.views.account_list import stored_rows
 
     try:
         with Store(pool) as store:
-            data = list_accounts(store, now).data
+            return stored_rows(store, now, environ), ""
     except RotateError as e:
         return (), str(e)
-    return (data if isinstance(data, list) else ()), ""
 
 
 def _proxies(environ: Mapping[str, str]) -> Sequence[str]:
@@ -140,7 +141,7 @@ def _beginning(file: Path) -> bytes:
 # --- telling ---------------------------------------------------------------------------------------------------------
 
 
-def shown(seen: Look, home: str, width: int) -> Result:
+def shown(seen: Overview, home: str, width: int) -> Result:
     """What a person gets, and what a program gets."""
     lines = [f"codex-rotate {current()}, a pool of accounts for the official Codex CLI", ""]
     rows = {"accounts": about_accounts(seen), "proxy": about_proxies(seen), "client": about_client(seen)}
@@ -163,53 +164,54 @@ def shown(seen: Look, home: str, width: int) -> Result:
     return Result("\n".join(lines), data)
 
 
-def about_accounts(seen: Look) -> str:
+def about_accounts(seen: Overview) -> str:
     if seen.trouble:
         return seen.trouble
     if not seen.states:
         return "none yet"
-    states = sorted(seen.states.items(), key=lambda each: each[0] != READY)
-    counted = ", ".join(f"{number} {state.replace('_', ' ')}" for state, number in states)
+    from accounts.states import State, counted
+
+    states = counted({State(state): number for state, number in seen.states.items()})
     if not seen.serving:
-        return counted
-    return f"{counted}; {'everybody uses' if seen.chosen else 'served last:'} {seen.serving}"
+        return states
+    return f"{states}; {'everybody uses' if seen.chosen else 'served last:'} {seen.serving}"
 
 
-def about_proxies(seen: Look) -> str:
+def about_proxies(seen: Overview) -> str:
     if not seen.proxies:
         return "none runs; `codex-rotate run` starts one by itself"
     return f"listens at {' and '.join(seen.proxies)}"
 
 
-def about_client(seen: Look) -> str:
+def about_client(seen: Overview) -> str:
     return ("" if seen.installed else "no `codex` on the PATH; ") + LOGINS[seen.login]
 
 
-def next_steps(seen: Look) -> list[Step]:
+def next_steps(seen: Overview) -> list[NextStep]:
     """Two or three commands, the one that is needed first at the top."""
     if seen.trouble:
         return [
-            Step("codex-rotate doctor", "say what is wrong"),
-            Step("codex-rotate backup list", "what can be restored"),
+            NextStep("codex-rotate doctor", "say what is wrong"),
+            NextStep("codex-rotate backup list", "what can be restored"),
         ]
     if not seen.states:
         return [
-            Step("codex-rotate login", "log an account in and add it"),
-            Step("codex-rotate import FILE", "add the accounts of a login file"),
-            Step("codex-rotate demo", "see what it does, with made-up accounts"),
+            NextStep("codex-rotate login", "log an account in and add it"),
+            NextStep("codex-rotate import FILE", "add the accounts of a login file"),
+            NextStep("codex-rotate demo", "see what it does, with made-up accounts"),
         ]
     steps = []
     if not seen.installed:
-        steps.append(Step(INSTALL, "install the client"))
+        steps.append(NextStep(INSTALL, "install the client"))
     if seen.login == "no_home":
-        steps.append(Step('mkdir -p "$CODEX_HOME"', "make the folder that it names"))
+        steps.append(NextStep('mkdir -p "$CODEX_HOME"', "make the folder that it names"))
     if seen.login in {"none", "api_key"}:
-        steps.append(Step("codex login", "log the client in, with any ChatGPT account"))
+        steps.append(NextStep("codex login", "log the client in, with any ChatGPT account"))
     if not seen.able:
-        steps.append(Step("codex-rotate list", "why no account can serve now, and what to do"))
+        steps.append(NextStep("codex-rotate list", "why no account can serve now, and what to do"))
     if not steps:
-        steps.append(Step("codex-rotate run codex", "start the client behind the proxy"))
-        steps.append(Step("codex-rotate list", "what each account is doing"))
+        steps.append(NextStep("codex-rotate run codex", "start the client behind the proxy"))
+        steps.append(NextStep("codex-rotate list", "what each account is doing"))
     elif len(steps) == 1 and seen.able:
-        steps.append(Step("codex-rotate run codex", "then start the client behind the proxy"))
-    return [*steps, Step("codex-rotate doctor", "find out what is wrong, if something is")]
+        steps.append(NextStep("codex-rotate run codex", "then start the client behind the proxy"))
+    return [*steps, NextStep("codex-rotate doctor", "find out what is wrong, if something is")]

@@ -1,53 +1,13 @@
-"""Accounts and their states for people and programs: what to do about those that do not serve, and a record of each.
+"""Accounts for people and programs: a record of each, and how long something is past.
 
 What a state is and how it is called is in accounts/states.py.
 """
 
-from collections.abc import Sequence
-
-from accounts.errors import LoginNeeded
 from accounts.model import Account
-from accounts.states import State, Told, in_words
-from cli.ui.naming import listed, typed
-from config.local_time import clock_time
+from accounts.states import AccountState, State, in_words
 
 
-def remedies(seats: Sequence[tuple[Account, Told]], now: float) -> list[str]:
-    """What to do about accounts that will not serve by themselves, and about a pool in which nobody serves."""
-    by_state = {state: [account.label for account, told in seats if told.state is state] for state in State}
-    dead, closed, paused = by_state[State.NEEDS_LOGIN], by_state[State.CLOSED], by_state[State.PAUSED]
-    gone = [*by_state[State.NO_LOGIN], *by_state[State.LOGIN_ENDED]]
-    told = []
-    if len(dead) == 1:
-        told.append(str(LoginNeeded(dead[0])))
-    elif dead:
-        told.append(
-            f"{listed(dead)} were signed out by the provider. Run `codex-rotate login` with each: "
-            "they are renewed in their places."
-        )
-    if gone:
-        told.append(f"{listed(gone)}: no login that can be used is stored. Run `codex-rotate login` with each.")
-    if closed:
-        name = typed(closed[0]) if len(closed) == 1 else "ACCOUNT"
-        told.append(
-            f"{listed(closed)}: closed by the provider, and no login opens that again. "
-            f"Run `codex-rotate remove {name}` for what will not come back."
-        )
-    if seats and not any(each.serves for _, each in seats):
-        told.append(_nobody(seats, paused, now))
-    return told
-
-
-def _nobody(seats: Sequence[tuple[Account, Told]], paused: Sequence[str], now: float) -> str:
-    back = min((each.back for _, each in seats if each.back is not None), default=None)
-    waiting = "Nobody can serve now" if back is None else f"Nobody can serve before {clock_time(back, now)}"
-    if any(each.state is State.PASSED_OVER for _, each in seats):
-        return f"{waiting}. `codex-rotate use --auto`, or the setting `strategy`, lets others serve."
-    way = f"`codex-rotate resume {typed(paused[0])}`" if paused else "`codex-rotate login`"
-    return f"{waiting}. {way} brings in {'a paused' if paused else 'another'} account."
-
-
-def described(number: int, account: Account, told: Told, now: float) -> dict[str, object]:
+def described(number: int, account: Account, told: AccountState, now: float) -> dict[str, object]:
     """An account as programs see it; `number` is its place in the list."""
     rests = told.state in {State.RESTING, State.RESERVED}
     return {

@@ -7,7 +7,7 @@ from accounts.choice.quota import MAIN
 from accounts.choice.selection import BARS, Bar, Exhausted, Policy, choose
 from accounts.choice.threads import Place
 from accounts.model import Standing
-from accounts.states import State, Told, in_words, named, tell, tell_all
+from accounts.states import AccountState, State, counted, in_words, named, tell, tell_all
 from tests.builders import HOUR, NOW, about, account, credentials, key_of, rest, seat, window
 
 A, B = key_of("a"), key_of("b")
@@ -165,10 +165,10 @@ def test_words_alone() -> None:
         "nearly spent",
         "closed by provider",
     )
-    assert in_words(Told(State.RESTING, NOW + 60, "usage_limit_reached"), NOW) == (
+    assert in_words(AccountState(State.RESTING, NOW + 60, "usage_limit_reached"), NOW) == (
         "resting until 17:01 (usage limit reached)"
     )
-    assert in_words(Told(State.RESTING, NOW + 60), NOW) == "resting until 17:01"
+    assert in_words(AccountState(State.RESTING, NOW + 60), NOW) == "resting until 17:01"
 
 
 def test_another_limit_of_the_account_is_not_its_own() -> None:
@@ -177,3 +177,9 @@ def test_another_limit_of_the_account_is_not_its_own() -> None:
     assert found.windows[0].family == MAIN
     assert tell(found, about()).reason == "5h"
     assert account("a").key == A
+
+
+def test_states_are_counted_in_one_order() -> None:
+    counts = {State.PAUSED: 1, State.READY: 2, State.PASSED_OVER: 1, State.RESTING: 0}
+    assert counted(counts) == "2 ready, 1 passed over, 1 paused"
+    assert counted({}) == ""

@@ -18,6 +18,7 @@ from addons.recording import annotations
 from addons.startup import Startup
 from config import clock
 from tests.builders import account, credentials
+from tests.harness import eventually
 
 type Call = Callable[[str, list[str]], Any]
 
@@ -139,6 +140,24 @@ def test_a_paused_and_a_signed_out_account_say_so(call: Call, store: Store) -> N
     store.update_account(account("a").key, enabled=False).result()
     store.set_standing(account("b").key, Standing.NEEDS_LOGIN).result()
     assert call("rotate.accounts", []) == ["a (plus): paused", "b (plus): needs login"]
+
+
+def test_what_the_owner_keeps_of_an_account_is_said_beside_its_state(call: Call, store: Store) -> None:
+    """As `list` says it: before the limit is reached such an account is ready, and not all of it is the pool's."""
+    now, key = clock.now(), account("a").key
+    store.update_account(key, reserve_percent=20, priority=3, tags=("eu",)).result()
+    assert call("rotate.accounts", [])[0] == "a (plus): ready, #eu, priority 3, keeps 20 %"
+    window = Window(family=MAIN, minutes=300, used_percent=85, resets_at=now + 60, seen_at=now)
+    store.set_windows(key, (window,)).result()
+    assert call("rotate.accounts", [])[0].startswith("a (plus): kept for its owner until ")
+
+
+def test_an_account_is_named_as_in_every_command(call: Call, store: Store) -> None:
+    """By its number in the list too, and what is done is in the history."""
+    call("rotate.use", ["2"])
+    assert store.chosen_account() == account("b").key
+    call("rotate.pause", ["acct-a"])
+    assert eventually(lambda: [event.kind for event in store.events(9)] == ["paused", "chosen"])
 
 
 # --- how many flows are kept -----------------------------------------------------------------------------------------

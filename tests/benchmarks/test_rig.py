@@ -11,7 +11,7 @@ from benchmarks.cases import CASES, LEAN, OURS, PLAIN, SCRIPT, TWO, Case, named
 from benchmarks.load import CLIENTS, Failed
 from benchmarks.orders import Order
 from benchmarks.rig import DidNotStart, arguments, fill, rigged
-from cli.commands.use import serve as serve_commands
+from cli.running import proxy_command
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="its proxies end with it by a Linux call")
 
@@ -81,7 +81,7 @@ def test_plain_is_started_as_ours_but_for_the_addon(tmp_path):
 
 def test_plain_is_mitmproxys_own_and_ours_what_serve_starts(tmp_path):
     by_name = {case.name: arguments(case, 0, tmp_path, tmp_path / "ca.pem", tmp_path) for case in CASES if case.proxied}
-    serve = serve_commands.command("127.0.0.1", 0, tmp_path, web=False)
+    serve = proxy_command.command("127.0.0.1", 0, tmp_path, web=False)
     assert by_name[OURS][: len(serve)] == serve
     assert by_name[PLAIN][:3] == [*serve[:2], "from mitmproxy.tools.main import mitmdump; mitmdump()"]
 

@@ -16,7 +16,8 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from cli.commands.setup.trust import chosen, install, this_machine
+from cli.commands.setup.trust import install
+from cli.running.trust_stores import chosen, this_machine
 from cli.ui.asking import SaidYes
 from config import clock
 from tests.certs.conftest import authority, pem, serving, sign

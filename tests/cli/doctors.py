@@ -15,18 +15,18 @@ from typing import Final
 
 import pytest
 
-from cli.doctor.finding import Finding, State
+from cli.doctor.finding import Finding, Severity
 from cli.running import proxies
 from standin import Account, StandIn
 from tests.corporate import Corporate
 from tests.harness import fill, plain_environment, write_login
 
-OK, NOTE, WARNING, PROBLEM = State.OK, State.NOTE, State.WARNING, State.PROBLEM
+OK, NOTE, WARNING, PROBLEM = Severity.OK, Severity.NOTE, Severity.WARNING, Severity.PROBLEM
 FEATURES: Final = "apps        stable  true\nuse_agent_identity   under development  false\n"
 PASSING: Final = json.dumps({"checks": {"network.env": {"status": "ok", "summary": "fine", "remediation": None}}})
 
 
-def short(findings: Iterable[Finding]) -> list[tuple[str, State]]:
+def short(findings: Iterable[Finding]) -> list[tuple[str, Severity]]:
     """Names and states; every finding is a sentence, and what is not all right says what to do."""
     found = list(findings)
     for each in found:

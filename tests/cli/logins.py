@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 import httpx
 import pytest
 
-from cli.commands.accounts.login import Ways
+from cli.login.flows import Ways
 from cli.login.http import get, send
 from cli.ui.asking import SaidYes
 from standin import StandIn

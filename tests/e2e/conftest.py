@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.commands.use import serve
+from cli.running import proxy_command
 from standin import Account, StandIn
 from tests.e2e.codex import Codex
 from tests.harness import Proxy, fill, options, write_login
@@ -76,7 +76,7 @@ def set_up(binary: Path, transport: str, tmp_path: Path, confdir: Path) -> Itera
             flags = options(rotate_transport=transport, **settings)
             env = {"CODEX_HOME": str(client_home)}
             proxy = stack.enter_context(
-                Proxy(upstream, tmp_path / "rotate", confdir, flags, env=env, tool=serve.start("mitmdump"))
+                Proxy(upstream, tmp_path / "rotate", confdir, flags, env=env, tool=proxy_command.start("mitmdump"))
             )
             codex = Codex(binary, proxy, client_home, work)
             return Scene(upstream, proxy, codex, accounts, home)

@@ -7,7 +7,8 @@ import pytest
 
 from certs import ca
 from certs.environment import durable_environment, proxy_at, trusted_file
-from cli.commands.setup.bind import Mode, Places, answers, bind, unbind
+from cli.commands.setup.bind import bind, unbind
+from cli.running.binding import BindMode, BoundFiles, answers
 from config import clock, dotenv
 from tests.e2e.codex import Codex
 from tests.e2e.conftest import Scene, SetUp
@@ -47,8 +48,8 @@ def bound(scene: Scene, folder: Path, before: bytes | None = None, bundle: str =
     file = scene.codex.home / ".env"
     if before is not None:
         file.write_bytes(before)
-    places = Places(file=file, ca_certificate=trusted_file(scene.proxy.confdir), bundle=folder / bundle)
-    assert bind(places, proxy_at(scene.proxy.url), {}, answers, Mode()).exit_code == 0
+    places = BoundFiles(file=file, ca_certificate=trusted_file(scene.proxy.confdir), bundle=folder / bundle)
+    assert bind(places, proxy_at(scene.proxy.url), {}, answers, BindMode()).exit_code == 0
     return file
 
 
@@ -122,8 +123,8 @@ def test_after_unbind_a_proxy_that_is_gone_does_no_harm(set_up: SetUp, tmp_path:
     """The client goes where its environment leads it again."""
     scene = set_up()
     file = scene.codex.home / ".env"
-    places = Places(file=file, ca_certificate=scene.proxy.ca_file, bundle=tmp_path / "bundle.pem")
-    bind(places, proxy_at(DEAD_PROXY), {}, answers, Mode(force=True))
+    places = BoundFiles(file=file, ca_certificate=scene.proxy.ca_file, bundle=tmp_path / "bundle.pem")
+    bind(places, proxy_at(DEAD_PROXY), {}, answers, BindMode(force=True))
     unbind(file)
     assert not file.exists()
     assert scene.codex.run(SAY_HI).out == "Hello from acc-1.\n"

@@ -6,8 +6,8 @@ import pytest
 
 from accounts.client_keys import new_secret
 from accounts.store.store import Store
-from cli.commands.use.run import WITHOUT_DAEMON
 from cli.demo.play import QUIET
+from cli.running.client_command import WITHOUT_DAEMON
 from config import clock
 from tests.e2e.codex import Codex, Ran
 from tests.e2e.conftest import Scene, SetUp

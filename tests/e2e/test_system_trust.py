@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from certs import ca
-from cli.commands.setup.trust import chosen, install, this_machine
+from cli.commands.setup.trust import install
+from cli.running.trust_stores import chosen, this_machine
 from cli.ui.asking import SaidYes
 from config import clock
 from tests.certs.machines import PrivateRoots, real_files, why_not

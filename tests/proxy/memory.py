@@ -18,7 +18,7 @@ from typing import ClassVar, Final, Protocol
 
 import httpx
 
-from cli.commands.use import serve
+from cli.running import proxy_command
 from tests.harness import PATIENCE, Proxy
 from tests.proxy.clients import CHATGPT, RESPONSES, Http2
 from tests.proxy.conftest import Bench
@@ -182,7 +182,7 @@ class Crowd:
 class Served(Proxy):
     """What `serve` starts."""
 
-    tool: Sequence[str] = tuple(serve.start("mitmdump"))
+    tool: Sequence[str] = tuple(proxy_command.start("mitmdump"))
 
 
 @dataclass
@@ -190,7 +190,7 @@ class Web(Proxy):
     """A running mitmweb with an interface of its own."""
 
     PASSWORD: ClassVar[str] = "a look inside"
-    tool: Sequence[str] = tuple(serve.start("mitmweb"))
+    tool: Sequence[str] = tuple(proxy_command.start("mitmweb"))
 
     def command(self) -> list[str]:
         with socket.create_server(("127.0.0.1", 0)) as free:

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from addons import draining
-from cli.commands.use import serve
+from cli.running import proxy_command
 from cli.running.proxies import running
 from config import clock, proxy_files
 from standin import Account, Fault, FaultKind, StandIn
@@ -25,9 +25,9 @@ WAITING = "codex-rotate: waiting for 1 turn to end; stop once more to end at onc
 MITMWEB = str(MITMDUMP.with_name("mitmweb"))
 TOOLS = {
     "mitmdump -s": (str(MITMDUMP),),
-    "serve": serve.start("mitmdump"),
+    "serve": proxy_command.start("mitmdump"),
     "mitmweb -s": (MITMWEB,),
-    "serve --web": serve.start("mitmweb"),
+    "serve --web": proxy_command.start("mitmweb"),
 }
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from accounts.history import decisions
-from cli.commands.see.status import Around, status
+from cli.commands.see.status import StatusContext, status
 from cli.commands.see.why import told, why
 from cli.report.facts import lines_of, made
 from cli.running import proxies
@@ -72,7 +72,7 @@ def test_a_thread_that_was_led_away_is_told_with_every_attempt(bench: Bench) -> 
 def test_the_proxy_and_what_it_did_are_in_status(bench: Bench) -> None:
     turn(bench)
     assert eventually(bench.decisions)
-    around = Around(settings=Settings(), home=bench.proxy.home, running=proxies.running(environ(bench)))
+    around = StatusContext(settings=Settings(), home=bench.proxy.home, running=proxies.running(environ(bench)))
     found = data(status(bench.store, around, clock.now()))
     assert [each["pid"] for each in found["proxies"]] == [bench.proxy.process.pid]
     assert found["requests"]["served"] >= 1

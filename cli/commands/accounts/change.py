@@ -11,19 +11,17 @@ from typing import Annotated, Final
 
 import typer
 
-from accounts.choice.selection import Exhausted, Policy, Situation, choose
 from accounts.errors import UsageError
-from accounts.model import Account, Event
+from accounts.model import Account
+from accounts.owner import changes
+from accounts.owner.names import checked_label, listed, named, typed
+from accounts.owner.only_account import hindrance, settings_pin
 from accounts.policy import stored_seats
 from accounts.store.store import Store
-from cli.commands.accounts.accounts import checked_label, named
-from cli.commands.use.use import END, hindrance, settings_pin
-from cli.ui.known_names import complete_account, complete_change, complete_tag
-from cli.ui.naming import AccountName, find_account, find_accounts, listed, typed
+from cli.ui.known_names import AccountName, complete_account, complete_change, complete_tag
 from cli.ui.options import AsJson
 from cli.ui.result import Result
 from config import clock, paths
-from config.local_time import clock_time
 
 MOST_PRIORITY: Final = 1000
 LONGEST_TAG: Final = 30
@@ -170,7 +168,7 @@ def _settings_pin() -> str:
 
 def pause(store: Store, wanted: Sequence[str], now: float) -> Result:
     """Pause accounts; says so when nobody is left."""
-    changed, same = _enable(store, wanted, enabled=False, now=now)
+    changed, same = map(_labels, changes.set_enabled(store, wanted, enabled=False, now=now))
     told = []
     if changed:
         undo = f"codex-rotate resume {' '.join(typed(label) for label in changed)}"
@@ -181,13 +179,13 @@ def pause(store: Store, wanted: Sequence[str], now: float) -> Result:
         )
     if same:
         told.append(f"{listed(same)} {'was' if len(same) == 1 else 'were'} paused already.")
-    left = _nobody_left(store, now)
+    left = changes.nobody_left(store, now)
     return Result("\n".join(told), _data(changed, same, "paused"), notes=(left,) if left else ())
 
 
 def resume(store: Store, wanted: Sequence[str], now: float) -> Result:
     """Let accounts serve again; says what else keeps them from it."""
-    changed, same = _enable(store, wanted, enabled=True, now=now)
+    changed, same = map(_labels, changes.set_enabled(store, wanted, enabled=True, now=now))
     told = []
     if changed:
         told.append(f"{listed(changed)} may serve again, from the next request on. See them: codex-rotate list")
@@ -200,12 +198,9 @@ def resume(store: Store, wanted: Sequence[str], now: float) -> Result:
 
 def relabel(store: Store, wanted: str, label: str, pin: str, now: float) -> Result:
     """Give an account a free label. `pin` is how the settings name the account that they pin. Raises LabelTaken."""
-    account = find_account(store.accounts(), wanted)
-    changed = account.label != label
+    account, changed = changes.relabel(store, wanted, label, now)
     message = f"{named(account)} is called that already."
     if changed:
-        store.update_account(account.key, label=label).result()
-        store.record(Event(at=now, kind="relabelled", key=account.key, detail=f"was {account.label}"))
         message = f"{named(account)} is now called {label}. Use it: codex-rotate use {typed(label)}"
     notes: tuple[str, ...] = ()
     if changed and pin.strip().casefold() == account.label.casefold() != label.casefold():
@@ -215,32 +210,17 @@ def relabel(store: Store, wanted: str, label: str, pin: str, now: float) -> Resu
 
 
 def retag(store: Store, wanted: str, added: Sequence[str], removed: Sequence[str], now: float) -> Result:
-    """Add and take away tags; without either, show those there are. Case does not tell two tags apart."""
-    account = find_account(store.accounts(), wanted)
-    gone = {tag.casefold() for tag in removed}
-    kept = {tag.casefold(): tag for tag in account.tags if tag.casefold() not in gone}
-    new = {tag.casefold(): tag for tag in added if tag.casefold() not in kept}
-    tags = (*kept.values(), *new.values())
-    changed = tags != account.tags
-    if changed:
-        store.update_account(account.key, tags=tags).result()
-        less = [f"-{tag}" for tag in account.tags if tag not in tags]
-        detail = " ".join([*(f"+{tag}" for tag in new.values()), *less])
-        store.record(Event(at=now, kind="tags_changed", key=account.key, detail=detail))
+    """Add and take away tags; without either, show those there are."""
+    account, changed, tags = changes.retag(store, wanted, added, removed, now)
     has = f"has the tags {', '.join(tags)}" if tags else "has no tags"
     return Result(f"{named(account)} {has}. See all: codex-rotate list", _one(account, changed) | {"tags": list(tags)})
 
 
 def prioritise(store: Store, wanted: str, priority: int, now: float) -> Result:
     """Prefer an account, or prefer others."""
-    account = find_account(store.accounts(), wanted)
-    changed = account.priority != priority
+    account, changed = changes.prioritise(store, wanted, priority, now)
     message = f"{named(account)} has priority {priority} already."
     if changed:
-        store.update_account(account.key, priority=priority).result()
-        store.record(
-            Event(at=now, kind="priority_changed", key=account.key, detail=f"{account.priority} to {priority}")
-        )
         message = f"{named(account)} has priority {priority} now, and had {account.priority}."
     rule = "New threads go to the highest priority that can serve; others stay where they are."
     return Result(f"{message} {rule}", _one(account, changed) | {"priority": priority, "was": account.priority})
@@ -248,12 +228,7 @@ def prioritise(store: Store, wanted: str, priority: int, now: float) -> Result:
 
 def reserve(store: Store, wanted: str, percent: int, now: float) -> Result:
     """Keep a part of an account for its owner; says so when that keeps it from serving already."""
-    account = find_account(store.accounts(), wanted)
-    before = account.reserve_percent
-    changed = before != percent
-    if changed:
-        store.update_account(account.key, reserve_percent=percent).result()
-        store.record(Event(at=now, kind="reserve_changed", key=account.key, detail=f"{before} % to {percent} %"))
+    account, changed = changes.reserve(store, wanted, percent, now)
     already = "" if changed else " already"
     message = f"Of {named(account)} nothing is kept{already}: the pool may use all of it."
     if percent:
@@ -264,33 +239,12 @@ def reserve(store: Store, wanted: str, percent: int, now: float) -> Result:
             )
         message = f"{percent} % of {named(account)} are kept for its owner{already}: {follows}."
     trouble = hindrance(stored_seats(store)[account.key], now) if percent else ""
-    data = _one(account, changed) | {"reserve_percent": percent, "was": before}
+    data = _one(account, changed) | {"reserve_percent": percent, "was": account.reserve_percent}
     return Result(message, data, notes=(trouble,) if trouble else ())
 
 
-def _enable(store: Store, wanted: Sequence[str], *, enabled: bool, now: float) -> tuple[list[str], list[str]]:
-    """The labels of the accounts that this changed, and of those where it was so already. All are found, or none is
-    changed."""
-    accounts = find_accounts(store.accounts(), wanted)
-    changed = [each for each in accounts if each.enabled is not enabled]
-    for account in changed:
-        store.update_account(account.key, enabled=enabled).result()
-        store.record(Event(at=now, kind="resumed" if enabled else "paused", key=account.key))
-    return [each.label for each in changed], [each.label for each in accounts if each not in changed]
-
-
-def _nobody_left(store: Store, now: float) -> str:
-    """A warning when no account can serve, "" when one can."""
-    there, chosen = stored_seats(store), store.chosen_account()
-    chosen = chosen if chosen in there else ""
-    if not isinstance(found := choose(there, Situation(now=now, policy=Policy(pin=chosen))), Exhausted):
-        return ""
-    if chosen and not there[chosen].account.enabled:
-        label = there[chosen].account.label
-        return f"{label} is the account that everybody uses: nobody is served until it is resumed, or `{END}`."
-    if found.resets_at is not None:
-        return f"Nobody can serve before {clock_time(found.resets_at, now)}. Resume an account, or wait."
-    return "No account is left that can serve: requests are refused. Resume one, or add one with `codex-rotate login`."
+def _labels(accounts: Sequence[Account]) -> list[str]:
+    return [each.label for each in accounts]
 
 
 def _data(changed: Sequence[str], same: Sequence[str], state: str) -> dict[str, object]:

@@ -1,39 +1,25 @@
 """`check`: ask the provider about accounts now, so that what the pool thinks of them is true."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
-from accounts import origin, verify
 from accounts.choice import quota
-from accounts.choice.outcomes import Reply, classify, error_of
 from accounts.choice.quota import Window, window_name
-from accounts.model import Account, Credentials
+from accounts.owner.names import chosen_of
+from accounts.provider.checking import Checked, detail, hints, in_words
+from accounts.provider.models import asks_for_models
+from accounts.provider.usage import Verdict
 from accounts.store.store import Store
-from accounts.verify import Answer, Finding, Verdict
-from cli.commands.accounts.verify import (
-    Checked,
-    Further,
-    Get,
-    as_data,
-    ask_provider,
-    chosen_of,
-    detail,
-    exit_code,
-    get_over_http,
-    hints,
-    in_words,
-)
+from cli.running.provider import ask_provider, get_over_http
 from cli.ui.bars import in_percent
+from cli.ui.checked import as_data, exit_code
 from cli.ui.known_names import complete_account
 from cli.ui.options import AsJson
 from cli.ui.result import Result, Table
-from config import clock, paths, version
-
-CATALOGUE: Final = "codex/models"
+from config import clock, paths
 
 
 def add_to(app: typer.Typer) -> None:
@@ -71,40 +57,6 @@ def check_command(
 
 
 # --- working ---------------------------------------------------------------------------------------------------------
-
-
-def asks_for_models(base_url: str, get: Get) -> Further:
-    """A closer look: at the way that an account's model requests take. What goes wrong there says nothing of its login,
-    so the account is neither marked nor freed."""
-
-    def ask(account: Account, credentials: Credentials, finding: Finding) -> Finding:
-        try:
-            answer = get(models_url(base_url, account), verify.headers(account, credentials))
-        except (OSError, ValueError) as e:
-            return replace(finding, verdict=Verdict.UNKNOWN, detail=f"its models: {e}")
-        said = read_models(answer)
-        return replace(finding, verdict=Verdict.UNKNOWN, detail=f"its models: {said}") if said else finding
-
-    return ask
-
-
-def models_url(base_url: str, account: Account) -> str:
-    """Where this account's models are: at its own host, unless our calls are led elsewhere by the settings. Raises
-    ValueError for an account whose host is not the provider's."""
-    host = origin.host_of(account)
-    own = base_url.replace(f"https://{origin.HOME_HOST}/", f"https://{host}/", 1)
-    return f"{own.rstrip('/')}/{CATALOGUE}?client_version={version.CLIENT}"
-
-
-def read_models(answer: Answer) -> str:
-    """What is wrong with the answer, "" for nothing."""
-    try:
-        payload = json.loads(answer.body)
-    except (ValueError, RecursionError):
-        payload = None
-    if answer.status == 200:
-        return "" if isinstance(payload, dict) and isinstance(payload.get("models"), list) else "200, but no list"
-    return classify(Reply(status=answer.status, headers=answer.headers, error=error_of(payload)), 0.0).detail
 
 
 def told(checked: Sequence[Checked]) -> Result:

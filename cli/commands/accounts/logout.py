@@ -8,13 +8,14 @@ import typer
 
 from accounts.logins import oauth_login as flow
 from accounts.logins.oauth_login import Answer, Post
-from accounts.model import Account, Event
+from accounts.model import Account
+from accounts.owner.names import find_account, named
+from accounts.owner.removal import remove
 from accounts.store.backups import Backups
 from accounts.store.store import Store
 from accounts.tokens.locks import AccountLocks
-from cli.commands.accounts.accounts import in_backups, named
 from cli.ui.asking import Asker, asker
-from cli.ui.naming import AccountName, find_account
+from cli.ui.known_names import AccountName
 from cli.ui.options import AsJson
 from cli.ui.result import Result
 from config import clock, paths
@@ -57,21 +58,16 @@ def logout(store: Store, wanted: str, who: Asker, send: Callable[[Post], Answer]
     told = f"The provider did not confirm the end of the login ({trouble})."
     if trouble and not who.confirm(f"{told} Delete our copy anyway?", "--yes"):
         return _kept(account, f"{told} {named(account)} is still in the pool: try again later.")
-    chosen = store.chosen_account() == account.key
-    store.remove_account(account.key).result()
-    store.record(Event(at=now, kind="logged_out", key=account.key, detail=account.label)).result()
+    done = remove(store, Backups(store.path, paths.backups_folder()), account, now, logged_out=True)
     revoked = send is not None and not trouble
     data: dict[str, object] = {"removed": account.label, "account_id": account.account_id, "revoked": revoked}
     message = f"{named(account)} was logged out: our copy of its login is deleted"
-    holding, in_them = in_backups(Backups(store.path, paths.backups_folder()), account)
-    data["backups"] = list(holding)
-    if chosen:
-        in_them += " It was the one that everybody used (`codex-rotate use`): the pool chooses again."
+    data["backups"] = list(done.backups)
     if trouble:
-        return Result(f"{message}. {told} To be sure, {SESSIONS}.{in_them}", data, exit_code=1)
+        return Result(f"{message}. {told} To be sure, {SESSIONS}.{done.consequences}", data, exit_code=1)
     if revoked:
-        return Result(f"{message}, and the provider has ended it.{in_them}", data)
-    return Result(f"{message}. At the provider it lives on; to end it there too, {SESSIONS}.{in_them}", data)
+        return Result(f"{message}, and the provider has ended it.{done.consequences}", data)
+    return Result(f"{message}. At the provider it lives on; to end it there too, {SESSIONS}.{done.consequences}", data)
 
 
 def _question(account: Account, *, revoke: bool) -> str:

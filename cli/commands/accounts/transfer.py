@@ -9,15 +9,18 @@ from typing import Annotated, Any
 import typer
 
 from accounts.errors import CannotExport, UsageError
+from accounts.logins.adopting import ImportOptions, adopt
 from accounts.logins.auth_file import Login
 from accounts.logins.export import auth_document, write_login
 from accounts.logins.import_formats import Imported
 from accounts.origin import PROVIDER_HOST
+from accounts.owner.names import checked_label, find_account
+from accounts.states import State, named
 from accounts.store.store import Store
-from cli.commands.accounts.accounts import NEXT_STEP, Wishes, checked_label, import_login
 from cli.login import import_paths
+from cli.login.adopted import NEXT_STEP, as_data, import_login
 from cli.login.import_paths import Given
-from cli.ui.naming import AccountName, find_account
+from cli.ui.known_names import AccountName
 from cli.ui.options import AsJson
 from cli.ui.result import Result, Table
 from config import clock, paths
@@ -63,7 +66,7 @@ def import_command(
 
     What is wrong with one of several keeps no other one out: exit code 1 then says that not everything came in.
     """
-    wishes = Wishes(
+    options = ImportOptions(
         label=checked_label(label),
         backend_origin=_checked_origin(backend_origin),
         routing_override=routing_override.value if routing_override else None,
@@ -71,12 +74,12 @@ def import_command(
     if len(path) == 1:
         imported = import_paths.read_one(path[0])
         with Store(paths.pool_file()) as store:
-            result = import_logins(store, imported, wishes, clock.now())
+            result = import_logins(store, imported, options, clock.now())
             return replace(result, notes=(*store.repairs, *result.notes))
     given = import_paths.read(path)
-    check_label(sum(len(each.imported.logins) for each in given if each.imported), wishes)
+    check_label(sum(len(each.imported.logins) for each in given if each.imported), options)
     with Store(paths.pool_file()) as store:
-        result = import_several(store, given, wishes, clock.now())
+        result = import_several(store, given, options, clock.now())
         return replace(result, notes=(*store.repairs, *result.notes))
 
 
@@ -105,12 +108,12 @@ def _checked_origin(origin: str | None) -> str | None:
 # --- working ---------------------------------------------------------------------------------------------------------
 
 
-def import_logins(store: Store, imported: Imported, wishes: Wishes, now: float) -> Result:
+def import_logins(store: Store, imported: Imported, options: ImportOptions, now: float) -> Result:
     """Put every login into the pool: one sentence for an auth.json, a table for everything else."""
     if imported.single:
-        return import_login(store, imported.logins[0], wishes, now)
-    check_label(len(imported.logins), wishes)
-    results = [_imported(store, login, wishes, now) for login in imported.logins]
+        return import_login(store, imported.logins[0], options, now)
+    check_label(len(imported.logins), options)
+    results = [_imported(store, login, options, now) for login in imported.logins]
     return Result(
         f"Use them: {NEXT_STEP}",
         data={"results": results, "problems": list(imported.problems)},
@@ -119,10 +122,10 @@ def import_logins(store: Store, imported: Imported, wishes: Wishes, now: float) 
     )
 
 
-def import_several(store: Store, given: Sequence[Given], wishes: Wishes, now: float) -> Result:
+def import_several(store: Store, given: Sequence[Given], options: ImportOptions, now: float) -> Result:
     """The same of several files and folders; each login is told with where it was."""
     found = [(each.path, login) for each in given if each.imported for login in each.imported.logins]
-    results = [(path, _imported(store, login, wishes, now)) for path, login in found]
+    results = [(path, _imported(store, login, options, now)) for path, login in found]
     problems = tuple(problem for each in given if each.imported for problem in each.imported.problems)
     failed = [(each.path, each.error) for each in given if each.error]
     data = {
@@ -142,17 +145,15 @@ def import_several(store: Store, given: Sequence[Given], wishes: Wishes, now: fl
     )
 
 
-def check_label(accounts: int, wishes: Wishes) -> None:
+def check_label(accounts: int, options: ImportOptions) -> None:
     """Raises UsageError for a label that several accounts would have."""
-    if wishes.label is not None and accounts > 1:
+    if options.label is not None and accounts > 1:
         raise UsageError(f"--label is for one account, and there are {accounts}. Leave it out.")
 
 
-def _imported(store: Store, login: Login, wishes: Wishes, now: float) -> dict[str, Any]:
+def _imported(store: Store, login: Login, options: ImportOptions, now: float) -> dict[str, Any]:
     """What became of one login among many."""
-    told = import_login(store, login, wishes, now).data
-    assert isinstance(told, dict)
-    return {name: value for name, value in told.items() if name != "next"}
+    return as_data(adopt(store, login, options, now), now)
 
 
 def _table(results: Sequence[tuple[str, Mapping[str, Any]]]) -> Table:
@@ -160,7 +161,7 @@ def _table(results: Sequence[tuple[str, Mapping[str, Any]]]) -> Table:
     rows = []
     for file, each in results:
         account = each["account"]
-        state = "" if account["state"] == "ready" else str(account["state"]).replace("_", " ")
+        state = "" if account["state"] == State.READY else named(State(account["state"]))
         rows.append((file, account["label"], account["email"], each["result"], state))
     columns = ("file", "label", "e-mail", "result", "state")
     start = 0 if any(file for file, *_ in rows) else 1

@@ -1,16 +1,14 @@
 """`script`: where the proxy's script lies."""
 
 from pathlib import Path
-from typing import Final
 
 import typer
 
+from cli.running.proxy_command import SCRIPT
 from cli.ui.options import AsJson
 from cli.ui.result import Result
 from config.errors import RotateError
 from config.paths import PROGRAM
-
-SCRIPT: Final = "rotate.py"
 
 
 def add_to(app: typer.Typer) -> None:

@@ -7,18 +7,19 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from accounts.choice.quota import window_name
-from accounts.choice.selection import Situation
-from accounts.errors import NoAccounts
-from accounts.forecast import MOST_CHANGES, Course, Forecast, Outlook, Prospect, forecast
+from accounts.forecast import MOST_CHANGES, Course, Forecast, Outlook, Prospect
 from accounts.model import Account
-from accounts.policy import stored_pool
+from accounts.owner.names import listed
+from accounts.provider.checking import Checked
+from accounts.provider.usage import Verdict
 from accounts.states import State, in_words, named
 from accounts.store.store import Store
-from accounts.verify import Verdict
-from cli.commands.accounts.verify import Checked, ask_provider
+from accounts.views.choice import stored_choice
+from accounts.views.outlook import stored_forecast
+from cli.running.provider import ask_provider
+from cli.ui import choices
 from cli.ui.bars import in_percent
 from cli.ui.lines import plain, terminal_width, wrapped
-from cli.ui.naming import listed
 from cli.ui.options import AsJson
 from cli.ui.result import Result, Table
 from config import clock, paths
@@ -39,7 +40,7 @@ Live = Annotated[bool, typer.Option("--live", help="Ask the provider first, as `
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ForecastOptions:
     """How a forecast is told. `columns` is how wide lines may be, 0 for any width."""
 
     explain: bool = False
@@ -67,7 +68,7 @@ def forecast_command(
     in_force = settings.load()
     with Store(paths.pool_file()) as store:
         notes = ask_first(store, quiet=as_json) if live else ()
-        wanted = Wanted(explain=explain, live=live, columns=terminal_width())
+        wanted = ForecastOptions(explain=explain, live=live, columns=terminal_width())
         return replace(foretell(store, in_force, wanted, clock.now()), notes=(*store.repairs, *notes))
 
 
@@ -97,19 +98,13 @@ def _unanswered(checked: Checked) -> str:
 
 def best(store: Store, settings: "Settings", now: float) -> Result:
     """The choice for a new thread in one line. Exit code 3 when nobody can serve. Raises NoAccounts."""
-    from cli.commands.see.why import why
-
-    found = why(store, settings, "", now)
-    return replace(found, message=found.message.splitlines()[0], table=None)
+    view = stored_choice(store, settings, "", now)
+    return Result(choices.verdict(view, now), choices.as_data(view, now), exit_code=0 if view.serves else 3)
 
 
-def foretell(store: Store, settings: "Settings", wanted: Wanted, now: float) -> Result:
+def foretell(store: Store, settings: "Settings", wanted: ForecastOptions, now: float) -> Result:
     """The forecast from what is stored. Exit code 3 when nobody can serve now. Raises NoAccounts."""
-    pool = stored_pool(store, settings)
-    if not pool.seats:
-        raise NoAccounts
-    seats = [pool.seats[account.key] for account in store.accounts() if account.key in pool.seats]
-    found = forecast(seats, Situation(now=now, policy=pool.policy), pool.tokens)
+    found = stored_forecast(store, settings, now)
     how = list(explained(found, now)) if wanted.explain else []
     lines = [line for head, text in how for line in wrapped(head, text, wanted.columns, len(head) + 2 if head else 0)]
     lines += wrapped("", verdict(found, now, asked=wanted.live), wanted.columns, 0)

@@ -10,24 +10,24 @@ from typing import TYPE_CHECKING, Final
 import typer
 
 from accounts.choice.decision_record import DECISION
-from accounts.choice.selection import Situation
-from accounts.codex_files.reconcile import shown_counters, switched_off
-from accounts.history import Decision, Tally, decisions, tally
-from accounts.model import Account, Event
-from accounts.policy import stored_pool
-from accounts.states import OF_A_REQUEST, State, Told, in_words, named, tell_all
-from accounts.store.store import EVENTS_KEPT, Store
-from cli.commands.accounts.accounts import EMPTY
+from accounts.codex_files.reconcile import switched_off
+from accounts.errors import NoAccounts
+from accounts.history import Decision, Tally
+from accounts.model import Event
+from accounts.states import OF_A_REQUEST, State, counted, in_words
+from accounts.store.store import Store
+from accounts.views.decisions import decision_data
+from accounts.views.remedies import remedies
+from accounts.views.snapshot import Snapshot, take_snapshot
 from cli.ui.lines import plain, terminal_width, wrapped
 from cli.ui.options import AsJson
 from cli.ui.result import Result
-from cli.ui.states import remedies
 from config import clock, paths
-from config.errors import RotateError
 from config.local_time import clock_time
 from config.proxy_files import Presence
 
 if TYPE_CHECKING:
+    from cli.running.joined import JoinedState
     from config.settings import Settings
 
 EVENTS_SHOWN: Final = 5
@@ -36,7 +36,7 @@ NO_PROXY: Final = "none runs; `codex-rotate run` starts one by itself"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Around:
+class StatusContext:
     """What counts beside the pool: the settings, our folder, the proxies that run, the variable that switches the sync
     off ("" for none), how wide lines may be, and the proxy of somebody else that was joined, with what it says."""
 
@@ -45,37 +45,7 @@ class Around:
     running: Sequence[Presence] = ()
     sync_off: str = ""
     width: int = 0
-    joined: "Joined | None" = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Joined:
-    """Where it is, the name of the key, and why it cannot be used ("": it answers)."""
-
-    place: str
-    name: str = ""
-    trouble: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
-    """What the pool's file says. `told` is by key, like `chosen` (for every client, "" for none) and `pin`, the only
-    account that may serve ("": any); `events` and `decisions` are newest first."""
-
-    accounts: tuple[Account, ...]
-    told: Mapping[str, Told]
-    next_reset: tuple[float, str] | None
-    chosen: str
-    pin: str
-    decisions: tuple[Decision, ...]
-    tally: Tally
-    events: tuple[Event, ...]
-    counters: Mapping[str, int]
-
-    @property
-    def labels(self) -> dict[str, str]:
-        """By key."""
-        return {each.key: each.label for each in self.accounts}
+    joined: "JoinedState | None" = None
 
 
 def add_to(app: typer.Typer) -> None:
@@ -87,135 +57,86 @@ def add_to(app: typer.Typer) -> None:
 
 def status_command(*, as_json: AsJson = False) -> Result:
     """Show how the pool is doing: accounts, proxies, requests and rotations, the sync, and what happened last."""
-    from cli.running import proxies
+    from cli.running import joined, proxies
     from config import settings  # late: pydantic
 
-    around = Around(
+    context = StatusContext(
         settings=settings.load(),
         home=paths.home(),
         running=proxies.running(),
         sync_off=switched_off(os.environ),
         width=terminal_width(),
-        joined=look_at_joined(os.environ),
+        joined=joined.state(os.environ),
     )
     with Store(paths.pool_file()) as store:
-        return replace(status(store, around, clock.now()), notes=store.repairs)
+        return replace(status(store, context, clock.now()), notes=store.repairs)
 
 
 # --- working ---------------------------------------------------------------------------------------------------------
 
 
-def status(store: Store, around: Around, now: float) -> Result:
+def status(store: Store, context: StatusContext, now: float) -> Result:
     """The pool in a few lines. Exit code 3 when no account could serve a request now."""
-    seen = look(store, around.settings, now)
+    seen = take_snapshot(store, context.settings, now)
     ready = any(each.serves for each in seen.told.values())
-    if around.joined is not None:  # which goes before the pool
-        ready = not around.joined.trouble
-    lines = [line for name, text in _rows(seen, around, now) for line in _line(name, text, around.width)]
-    if not ready and around.joined is None:
+    if context.joined is not None:  # which goes before the pool
+        ready = not context.joined.trouble
+    lines = [line for name, text in _rows(seen, context, now) for line in _line(name, text, context.width)]
+    if not ready and context.joined is None:
         seats = [(each, seen.told[each.key]) for each in seen.accounts]
-        lines += [line for text in remedies(seats, now) or [EMPTY] for line in wrapped("", text, around.width, 0)]
-    return Result("\n".join(lines), _data(seen, around), exit_code=0 if ready else 3)
-
-
-def look(store: Store, settings: "Settings", now: float) -> Seen:
-    """What the pool's file says."""
-    events, pool = store.events(EVENTS_KEPT), stored_pool(store, settings)
-    told = tell_all(pool.seats, Situation(now=now, policy=pool.policy), pool.tokens)
-    return Seen(
-        accounts=tuple(seat.account for seat in pool.seats.values()),
-        told=told,
-        next_reset=min(((each.back, key) for key, each in told.items() if each.back is not None), default=None),
-        chosen=store.chosen_account(),
-        pin=pool.policy.pin,
-        decisions=tuple(decisions(events)),
-        tally=tally(events),
-        events=events,
-        counters=shown_counters(store.counters()),
-    )
-
-
-def look_at_joined(environ: Mapping[str, str]) -> Joined | None:
-    """What was joined, asked now."""
-    from cli.running import joined
-
-    try:
-        invitation = joined.current(environ)
-    except RotateError as e:
-        return Joined(place=str(joined.folder(environ)), trouble=str(e))
-    if invitation is None:
-        return None
-    try:
-        joined.presence(invitation, environ)
-    except RotateError as e:
-        return Joined(place=invitation.place, name=invitation.name, trouble=str(e))
-    return Joined(place=invitation.place, name=invitation.name)
-
-
-def as_data(decision: Decision) -> dict[str, object]:
-    """A decision record for programs."""
-    told = decision.record
-    return {
-        "at": decision.at,
-        "thread": decision.thread,
-        "model": told.model,
-        "done": told.done,
-        "seconds": told.seconds,
-        "attempts": [
-            {"account": e.account, "why": e.why, "outcome": e.kind, "detail": e.detail, "seconds": e.seconds}
-            for e in told.attempts
-        ],
-    }
+        lines += [
+            line for text in remedies(seats, now) or [str(NoAccounts())] for line in wrapped("", text, context.width, 0)
+        ]
+    return Result("\n".join(lines), _data(seen, context), exit_code=0 if ready else 3)
 
 
 # --- words -----------------------------------------------------------------------------------------------------------
 
 
-def _rows(seen: Seen, around: Around, now: float) -> list[tuple[str, str]]:
+def _rows(seen: Snapshot, context: StatusContext, now: float) -> list[tuple[str, str]]:
     """What stands behind which word."""
     counts = Counter(each.state for each in seen.told.values())
-    by_state = ", ".join(f"{counts[each]} {named(each)}" for each in State if counts[each])
     others = [each for each in seen.events if each.kind != DECISION]
     rows = [
-        ("Home", str(around.home)),
-        ("Backend", around.settings.chatgpt_base_url),
-        *([("Joined", _joined(around.joined))] if around.joined is not None else []),
-        ("Accounts", by_state or "none"),
-        ("Strategy", _strategy(seen, around.settings, now)),
+        ("Home", str(context.home)),
+        ("Backend", context.settings.chatgpt_base_url),
+        *([("Joined", _joined(context.joined))] if context.joined is not None else []),
+        ("Accounts", counted(counts) or "none"),
+        ("Strategy", _strategy(seen, context.settings, now)),
     ]
     if seen.next_reset is not None:
         until, key = seen.next_reset
         rows.append(("Next reset", f"{clock_time(until, now)} ({seen.labels[key]})"))
     return [
         *rows,
-        *_section("Proxies", [f"{each.url} (process {each.pid})" for each in around.running] or [NO_PROXY]),
+        *_section("Proxies", [f"{each.url} (process {each.pid})" for each in context.running] or [NO_PROXY]),
         ("Requests", _requests(seen.tally, now)),
-        ("Sync", f"switched off by {around.sync_off}" if around.sync_off else _sync(seen.counters)),
+        ("Sync", f"switched off by {context.sync_off}" if context.sync_off else _sync(seen.counters)),
         *_section("Decisions", [_decision(each, now) for each in seen.decisions[:EVENTS_SHOWN]]),
         *_section("Recently", [_event(each, seen.labels, now) for each in others[:EVENTS_SHOWN]]),
     ]
 
 
-def _data(seen: Seen, around: Around) -> dict[str, object]:
+def _data(seen: Snapshot, context: StatusContext) -> dict[str, object]:
     counts = Counter(each.state for each in seen.told.values())
     return {
-        "home": str(around.home),
-        "backend": around.settings.chatgpt_base_url,
+        "home": str(context.home),
+        "backend": context.settings.chatgpt_base_url,
         "accounts": {str(state): counts[state] for state in State if state not in OF_A_REQUEST},
-        "strategy": around.settings.strategy,
-        "joined": {"proxy": around.joined.place, "name": around.joined.name, "answers": not around.joined.trouble}
-        if around.joined is not None
+        "strategy": context.settings.strategy,
+        "joined": {"proxy": context.joined.place, "name": context.joined.name, "answers": not context.joined.trouble}
+        if context.joined is not None
         else None,
         "chosen": seen.labels.get(seen.chosen),
         "only": seen.labels.get(seen.pin, seen.pin) or None,
         "next_reset": seen.next_reset[0] if seen.next_reset else None,
-        "proxies": [{"url": each.url, "pid": each.pid, "version": each.version} for each in around.running],
+        "proxies": [{"url": each.url, "pid": each.pid, "version": each.version} for each in context.running],
         "requests": {
             "served": seen.tally.requests,
             "rotations": seen.tally.rotations,
             "since": seen.tally.since,
         },
-        "decisions": [as_data(each) for each in seen.decisions[:EVENTS_SHOWN]],
+        "decisions": [decision_data(each) for each in seen.decisions[:EVENTS_SHOWN]],
         "events": [
             {"at": e.at, "kind": e.kind, "account": seen.labels.get(e.key), "thread": e.thread, "detail": e.detail}
             for e in seen.events[:EVENTS_SHOWN]
@@ -224,7 +145,7 @@ def _data(seen: Seen, around: Around) -> dict[str, object]:
     }
 
 
-def _joined(found: Joined) -> str:
+def _joined(found: "JoinedState") -> str:
     if found.trouble:
         return found.trouble
     return f"the proxy at {found.place} as {found.name}; `run`, `env` and `bind` use it, and it answers"
@@ -239,7 +160,7 @@ def _section(name: str, texts: Sequence[str]) -> list[tuple[str, str]]:
     return [(name if n == 0 else "", text) for n, text in enumerate(texts)]
 
 
-def _strategy(seen: Seen, settings: "Settings", now: float) -> str:
+def _strategy(seen: Snapshot, settings: "Settings", now: float) -> str:
     if not seen.pin:
         return settings.strategy.replace("_", " ")
     chosen = seen.pin == seen.chosen

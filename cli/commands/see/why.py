@@ -2,25 +2,22 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from accounts.choice import quota
 from accounts.choice.explanation import Candidate, Explanation
-from accounts.choice.pool import Pool
 from accounts.choice.quota import window_name
-from accounts.choice.selection import Ask, Chosen, Exhausted, Policy, Rank, Strategy
-from accounts.choice.threads import MOST_THREADS, Place
-from accounts.errors import NoAccounts
+from accounts.choice.selection import Policy, Rank, Strategy
 from accounts.history import Decision, decisions
-from accounts.model import Account, Affinity
-from accounts.policy import stored_pool
 from accounts.states import in_words
 from accounts.store.store import EVENTS_KEPT, Store
-from cli.commands.see.status import as_data
+from accounts.views.choice import ChoiceView, stored_choice
+from accounts.views.decisions import decision_data
 from cli.ui.bars import in_percent
+from cli.ui.choices import BY_STRATEGY, as_data, verdict
 from cli.ui.known_names import complete_thread
 from cli.ui.lines import plain, terminal_width, wrapped
 from cli.ui.options import AsJson
@@ -41,22 +38,6 @@ BEHIND: Final[Mapping[str, str]] = {
 }
 """What keeps an account behind the one before it, by the field that decides. The other fields have words of their own
 in `_traits`, or in BY_STRATEGY."""
-BY_STRATEGY: Final[Mapping[Strategy, tuple[str, str]]] = {
-    Strategy.BALANCED: (
-        "it has the most left for the time until it resets",
-        "less is left for the time until it resets",
-    ),
-    Strategy.DRAIN: ("its longest window resets soonest", "its longest window resets later"),
-    Strategy.ROUND_ROBIN: ("it is its turn", "its turn comes later"),
-}
-"""What puts an account first, and what behind another one."""
-WITHOUT: Final[Mapping[str, str]] = {
-    "pinned": "Run `codex-rotate use --auto`, or unset `pinned_account`, to let others serve.",
-    "compaction": "Wait, or set `on_foreign_compaction` to drop and lose that summary.",
-    "reserved": "Lower the reserve of an account, or wait.",
-    "model": "Use another model, or add an account of a larger plan.",
-}
-"""What to do about a rule of the pool that keeps everybody from serving."""
 UNKNOWN_THREAD: Final = (
     "The pool knows no such thread and would place it like a new one. `codex-rotate why --last 20` names some that it "
     "has served."
@@ -114,23 +95,12 @@ def why_command(
 
 def why(store: Store, settings: "Settings", thread: str, now: float) -> Result:
     """The choice for a request of this thread ("": a new one). Exit code 3 when nobody can serve. Raises NoAccounts."""
-    pool = stored_pool(store, settings)
-    if not pool.seats:
-        raise NoAccounts
-    earlier = [each for each in decisions(store.events(EVENTS_KEPT)) if thread and each.thread == thread]
-    ask = Ask(thread=thread, model=next((each.record.model for each in earlier if each.record.model), ""))
-    known = next((each for each in store.affinities(MOST_THREADS) if thread and each.thread == thread), None)
-    found = pool.explain(ask, now)
-    lines = [*_about_thread(pool, ask, known, now), _choice(pool, ask, found, now)]
-    if isinstance(found.choice, Chosen) and sum(each.barred is None for each in found.candidates) > 1:
-        lines += {Strategy.BALANCED: [ONLY_STORED], Strategy.ROUND_ROBIN: [TURNS]}.get(pool.policy.strategy, [])
-    numbers = {account.key: number for number, account in enumerate(store.accounts(), 1)}
-    return Result(
-        "\n".join(lines),
-        _data(pool, ask, found, numbers, now),
-        exit_code=3 if isinstance(found.choice, Exhausted) else 0,
-        table=_table(found, pool.policy, now),
-    )
+    view = stored_choice(store, settings, thread, now)
+    lines = [*_about_thread(view, now), verdict(view, now)]
+    if view.serves and sum(each.barred is None for each in view.found.candidates) > 1:
+        lines += {Strategy.BALANCED: [ONLY_STORED], Strategy.ROUND_ROBIN: [TURNS]}.get(view.policy.strategy, [])
+    table = _table(view.found, view.policy, now)
+    return Result("\n".join(lines), as_data(view, now), exit_code=0 if view.serves else 3, table=table)
 
 
 def _table(found: Explanation, policy: Policy, now: float) -> Table:
@@ -203,110 +173,27 @@ def _used(each: Candidate, now: float) -> str:
     return ", ".join(f"{window_name(w.minutes)} {in_percent(quota.used(w, now)).strip()}" for w in main)
 
 
-def _choice(pool: Pool, ask: Ask, found: Explanation, now: float) -> str:
-    """The last word: who it is, or why nobody."""
-    what = "This thread" if ask.thread else "A new thread"
-    model = f", for {plain(ask.model)}," if ask.model else ""
-    match found.choice:
-        case Chosen(account=account, why=why):
-            reason = BY_STRATEGY[pool.policy.strategy][0] if why.startswith("strategy") else why
-            return f"{what}{model} would go to {plain(account.label)}: {reason}.{_in_vain(account, found, now)}"
-        case Exhausted(rule=rule, resets_at=resets_at):
-            pin = pool.policy.pin
-            gone = (
-                f" {plain(pin)}, the only account that may, is not in the pool." if pin not in {"", *pool.seats} else ""
-            )
-            if rule in WITHOUT:
-                return f"Nobody could serve {what.lower()}{model} now.{gone} {WITHOUT[rule]}"
-            if resets_at is not None:
-                back = clock_time(resets_at, now)
-                return f"Nobody could serve {what.lower()}{model} now. Wait: the first account is back at {back}."
-            return f"Nobody could serve {what.lower()}{model} now. Run `codex-rotate list` to see what each one needs."
-
-
-def _in_vain(account: Account, found: Explanation, now: float) -> str:
-    """What to expect of an account that is chosen although it has little chance: nobody has a better one."""
-    told = next(each.told for each in found.candidates if each.seat.account.key == account.key)
-    return "" if told.serves else f" The provider will hardly serve it: {in_words(told, now)}."
-
-
-def _about_thread(pool: Pool, ask: Ask, known: Affinity | None, now: float) -> list[str]:
+def _about_thread(view: ChoiceView, now: float) -> list[str]:
     """Where a thread lives, where it is, and who can read its past."""
-    if not ask.thread:
+    if not view.ask.thread:
         return []
-    place = pool.place(ask.thread, now)
+    known, place = view.known, view.place
     if known is None:
         return [UNKNOWN_THREAD]
     used = f"It was last used at {clock_time(known.used_at, now)}"
-    lives = f"and lives on {_named(pool, place.home)}" if place.home else "which is so long ago that it is placed anew"
+    lives = f"and lives on {_named(view, place.home)}" if place.home else "which is so long ago that it is placed anew"
     lines = [f"{used}, {lives}."]
     if place.detour:
         since = clock_time(known.detoured_at, now)
-        lines.append(f"{_named(pool, place.detour)} has served it since {since}, while its home is away.")
+        lines.append(f"{_named(view, place.detour)} has served it since {since}, while its home is away.")
     if place.owner:
-        lines.append(f"{_named(pool, place.owner)} summarised its past, and no other account can read that summary.")
+        lines.append(f"{_named(view, place.owner)} summarised its past, and no other account can read that summary.")
     return lines
 
 
-def _named(pool: Pool, key: str) -> str:
-    return plain(pool.seats[key].account.label) if key in pool.seats else "an account that is gone"
-
-
-# --- working: for programs -------------------------------------------------------------------------------------------
-
-
-def _data(pool: Pool, ask: Ask, found: Explanation, numbers: Mapping[str, int], now: float) -> dict[str, object]:
-    def label(key: str) -> str | None:
-        return pool.seats[key].account.label if key in pool.seats else None
-
-    place, policy = pool.place(ask.thread, now), pool.policy
-    return {
-        "thread": ask.thread or None,
-        "model": ask.model or None,
-        "place": {name: label(key) for name, key in asdict(place).items()} if place != Place() else None,
-        "policy": {
-            "strategy": str(policy.strategy),
-            "only": label(policy.pin) or policy.pin or None,
-            "defer_percent": policy.defer_percent,
-            "drop_compaction": policy.drop_compaction,
-        },
-        "choice": _choice_data(found.choice),
-        "candidates": [_candidate_data(each, numbers, now) for each in found.candidates],
-    }
-
-
-def _choice_data(choice: Chosen | Exhausted) -> dict[str, object]:
-    if isinstance(choice, Chosen):
-        return {"account": choice.account.label, "why": choice.why}
-    return {
-        "account": None,
-        "resets_at": choice.resets_at,
-        "limited": choice.limited,
-        "rule": choice.rule or None,
-        "reasons": dict(choice.reasons),
-    }
-
-
-def _candidate_data(each: Candidate, numbers: Mapping[str, int], now: float) -> dict[str, object]:
-    barred, seat = each.barred, each.seat
-    return {
-        "number": numbers.get(seat.account.key),
-        "account": seat.account.label,
-        "plan": seat.account.plan,
-        "state": str(each.told.state),
-        "state_in_words": in_words(each.told, now),
-        "barred": {"by": str(barred.bar), "text": barred.text, "until": barred.until} if barred else None,
-        "rank": {name: _finite(value) for name, value in each.rank._asdict().items()} if each.rank else None,
-        "score": each.score,
-        "cooldown": asdict(seat.cooldown) if seat.cooldown else None,
-        "windows": [asdict(window) for window in seat.windows],
-        "refused_models": sorted(seat.refuses),
-    }
-
-
-def _finite(value: object) -> object:
-    """JSON has no infinity: what never comes is null."""
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+def _named(view: ChoiceView, key: str) -> str:
+    label = view.label(key)
+    return "an account that is gone" if label is None else plain(label)
 
 
 # --- working: what was -----------------------------------------------------------------------------------------------
@@ -317,7 +204,7 @@ def told(found: Sequence[Decision], now: float, width: int) -> Result:
     if not found:
         return Result(NO_REQUEST, {"requests": []})
     lines = [line for each in found for line in _request(each, now, width)]
-    return Result("\n".join(lines), {"requests": [as_data(each) for each in found]})
+    return Result("\n".join(lines), {"requests": [decision_data(each) for each in found]})
 
 
 def _request(each: Decision, now: float, width: int) -> list[str]:

@@ -6,7 +6,6 @@
 import os
 import stat
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +14,8 @@ import typer
 from certs.environment import trusted_file
 from certs.errors import CaUnfit
 from cli.commands.setup import trust
+from cli.running import trust_stores
+from cli.running.authority import day, made, renewed
 from cli.ui.options import AsJson
 from cli.ui.result import Result
 from config import clock, paths
@@ -24,12 +25,6 @@ if TYPE_CHECKING:  # what makes and reads certificates takes a while to load: on
 
     from certs import ca
     from certs.stores.base import TrustStore
-
-RESTART = (
-    "Proxies that run go on with the old one until they are restarted, and clients started from now on trust both, "
-    "bound ones included. A client that runs already has to be restarted once its proxy was."
-)
-RESTART_ALL = "Clients started from now on trust nothing but this one: restart every proxy and every client."
 
 
 def add_to(app: typer.Typer) -> None:
@@ -52,7 +47,7 @@ def create_command(*, as_json: AsJson = False) -> Result:
 
 def status_command(*, as_json: AsJson = False) -> Result:
     """Show what it is, whether it can be used (exit code 0 if so, 1 if not), and which trust stores trust it."""
-    return ca_status(paths.ca_folder(), clock.now(), trust.stores_here())
+    return ca_status(paths.ca_folder(), clock.now(), trust_stores.stores_here())
 
 
 def path_command(*, as_json: AsJson = False) -> Result:
@@ -82,11 +77,7 @@ def create_ca(folder: Path, now: float) -> Result:
     from certs import ca
 
     done = ca.create(folder, now)
-    name, end = ca.common_name(done.certificate), _day(done.certificate.not_valid_after_utc)
-    message = (
-        f"{name} was made, valid until {end}. It can vouch for {' and '.join(ca.DOMAINS)} only.\n"
-        f"Clients trust it with CODEX_CA_CERTIFICATE={done.trusted_file}"
-    )
+    message = f"{made(done)}\nClients trust it with CODEX_CA_CERTIFICATE={done.trusted_file}"
     return Result(message, _did(done, now), notes=done.repairs)
 
 
@@ -105,7 +96,7 @@ def ca_status(folder: Path, now: float, stores: Sequence["TrustStore"] = ()) -> 
         lines += _lines(found.certificate, now)
         lines.append(f"key: {folder / ca.KEY_FILE}, mode {_mode(folder / ca.KEY_FILE) or 'unknown'}")
         lines += [f"replaced, and perhaps still trusted: {ca.common_name(each)}, {file}" for file, each in old]
-    told, data["trusted_by"] = trust.trusted_by(stores, found.certificate)
+    told, data["trusted_by"] = trust_stores.trusted_by(stores, found.certificate)
     return Result("\n".join([*lines, *told]), data, 0 if usable else 1, notes=found.repairs)
 
 
@@ -125,17 +116,8 @@ def renew_ca(folder: Path, now: float, *, force: bool, leaked: bool = False) -> 
     from certs import ca
 
     done = ca.renew(folder, now, force=force, leaked=leaked)
-    name, end = ca.common_name(done.certificate), _day(done.certificate.not_valid_after_utc)
-    if done.action is ca.Action.RENEWED:
-        message = f"{name} was made, valid until {end}. {RESTART if done.overlap else RESTART_ALL}"
-        if done.old is not None:
-            message += f"\nThe old certificate is kept: {done.old}"
-    elif done.action is ca.Action.MENDED:
-        message = f"{done.trusted_file} was written again: it begins with {name}, valid until {end}. Restart clients."
-    else:
-        days = ca.days_left(done.certificate, now)
-        message = f"Nothing was renewed: {name} is valid for {days} more days. Add --force to renew it all the same."
-    return Result(message, _did(done, now), notes=done.repairs)
+    kept = f"\nThe old certificate is kept: {done.old}" if done.action is ca.Action.RENEWED and done.old else ""
+    return Result(f"{renewed(done, now)}{kept}", _did(done, now), notes=done.repairs)
 
 
 # --- showing ---------------------------------------------------------------------------------------------------------
@@ -145,7 +127,7 @@ def _lines(certificate: "x509.Certificate", now: float) -> list[str]:
     from certs import ca
 
     permitted, excluded = ca.constraints(certificate)
-    span = f"{_day(certificate.not_valid_before_utc)} to {_day(certificate.not_valid_after_utc)}"
+    span = f"{day(certificate.not_valid_before_utc)} to {day(certificate.not_valid_after_utc)}"
     renewal = ", due for `codex-rotate ca renew`" if ca.due(certificate, now) else ""
     return [
         f"subject: {certificate.subject.rfc4514_string()}",
@@ -188,7 +170,3 @@ def _mode(file: Path) -> str | None:
     if os.name != "posix" or not file.exists():
         return None
     return f"{stat.S_IMODE(file.stat().st_mode):04o}"
-
-
-def _day(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d}"

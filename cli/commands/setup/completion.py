@@ -11,9 +11,9 @@ from typing import Annotated, Final
 import typer
 
 from cli.app import COMPLETING
-from cli.commands.setup.env import Shell, shell_of
 from cli.ui.options import AsJson
 from cli.ui.result import Result
+from cli.ui.shells import Shell, shell_of
 
 _BASH: Final = """
 _codex_rotate_completion() {

@@ -12,8 +12,8 @@ import typer
 
 from accounts.errors import UsageError
 from accounts.store.store import Store
-from cli.commands.setup.bind import bound_to
 from cli.running import joined, proxies
+from cli.running.binding import bound_to
 from cli.ui.options import AsJson
 from cli.ui.result import Result
 from config import access, clock, join_file, paths
@@ -154,7 +154,7 @@ def _replaced(before: Invitation | None, now: Invitation) -> tuple[str, ...]:
     return (f"It took the place of {before.place}, which you had joined as {before.name}.",)
 
 
-def _answered(answer: proxies.Answer, invitation: Invitation) -> tuple[str, ...]:
+def _answered(answer: proxies.ProxyAnswer, invitation: Invitation) -> tuple[str, ...]:
     if answer.presence is not None:
         return ()
     if answer.refused:

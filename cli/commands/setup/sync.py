@@ -10,10 +10,11 @@ from accounts.codex_files import codex_home
 from accounts.codex_files.client_files import Places, Writer, places
 from accounts.codex_files.reconcile import Changes, by_legacy, reconcile, shown_counters, switched_off
 from accounts.model import Account
+from accounts.owner.names import find_account
 from accounts.store.store import Store
 from accounts.tokens.locks import AccountLocks
+from cli.running.client_login import OWN_LOGIN
 from cli.ui.known_names import complete_account
-from cli.ui.naming import find_account
 from cli.ui.options import AsJson
 from cli.ui.result import Result
 from config import clock, paths
@@ -25,7 +26,6 @@ TWO_OWNERS = (
     "From now on the client and the pool share one login, whose refresh token works only once. While a proxy runs, "
     "each side takes over what the other one refreshes. Restart a client that is running."
 )
-OWN_LOGIN = "A `codex-rotate login` with that account gives the pool a login of its own."
 NO_FILES = "The official client has no login: neither {accounts} nor {auth} is there. Nothing was changed."
 
 

@@ -1,76 +1,39 @@
 """`run`: one client behind the proxy, which is started if none is there, and nothing else changed."""
 
 import os
-import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path, PurePath
 from typing import Annotated, Final
 
 import typer
 
-from accounts.errors import NoAccounts, UsageError
+from accounts.errors import NoAccounts
 from accounts.model import Account
+from accounts.owner.names import find_account
 from accounts.store.store import Store
-from certs.environment import bypasses, client_environment, no_proxy_of, proxy_at, trusted_file
-from cli.commands.use import serve
-from cli.running import client_login, joined, joined_run, local_key, processes, proxies
+from cli.running import client_login, joined, joined_run, processes, proxies
+from cli.running.client_command import (
+    CLIENT,
+    Bound,
+    ClientUnusable,
+    PinnedThroughDotenv,
+    client_command,
+    environment,
+    led_by_dotenv,
+    look_at_login,
+)
 from cli.running.guarding import Guard
+from cli.running.own_proxy import find_proxy, start_at, start_proxy
 from cli.ui.known_names import complete_account
-from cli.ui.naming import find_account
 from cli.ui.options import AsJson
 from cli.ui.render import say
 from cli.ui.result import Result
-from config import clock, dotenv, paths, proxy_files
+from config import paths, proxy_files
 from config.errors import RotateError
-from config.proxy_files import Presence
 
-CLIENT: Final = "codex"
-INSTALL: Final = "npm install -g @openai/codex"
-NOT_FOUND: Final = 127
-"""What a shell gives for a command that is not there."""
-WITHOUT_DAEMON: Final = ("-c", "features.daemon_auto_start=false")
-"""Keeps the client from handing its work to a server in the background, which has the environment of whoever started it
-first and would outlive us (docs/codex-wire.md section 6)."""
 ONE_TURN: Final = frozenset({"exec", "e", "review"})
 """The client's subcommands that do not take the whole screen."""
-REPLACED: Final = frozenset({"https_proxy", "no_proxy", "all_proxy"})
-"""Other spellings of what we set, without regard to case: the client must find one proxy only."""
-
-
-class ClientMissing(RotateError):
-    exit_code = NOT_FOUND
-
-    def __init__(self, command: str) -> None:
-        install = (
-            f"Install it with `{INSTALL}`, or give" if PurePath(command).name == CLIENT else "Check the name, or give"
-        )
-        super().__init__(f"{command} was not found on the PATH. {install} its path: `codex-rotate run -- /path/to/it`.")
-
-
-class ClientUnusable(RotateError):
-    exit_code = 126
-
-    def __init__(self, command: str, trouble: str) -> None:
-        super().__init__(f"{command} cannot be started ({trouble}). Check the file and its permissions.")
-
-
-class OwnProxyInDotenv(RotateError):
-    def __init__(self, file: Path, line: int, name: str) -> None:
-        super().__init__(
-            f"{file}, line {line}, sets {name}, which goes before what `run` gives the client. Take that line out, or "
-            "start the client without codex-rotate."
-        )
-
-
-class PinnedThroughDotenv(UsageError):
-    def __init__(self, file: Path) -> None:
-        super().__init__(
-            f"--account has no effect while {file} leads the client by itself (`codex-rotate bind`). Run "
-            "`codex-rotate unbind` first, or leave --account out."
-        )
 
 
 class ProxyGone(RotateError):
@@ -80,14 +43,6 @@ class ProxyGone(RotateError):
             f"The proxy ended while the client was using it: {why.rstrip('.')}. The conversation is not lost: start it "
             "again with `codex-rotate run codex resume --last`."
         )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bound:
-    """What the client's own `.env` makes of the environment: the proxy it is led to (None: it is not)."""
-
-    file: Path
-    url: str | None = None
 
 
 def add_to(app: typer.Typer) -> None:
@@ -169,89 +124,3 @@ def has_the_screen(words: Sequence[str]) -> bool:
 def _tell(line: str) -> None:
     with suppress(OSError):  # whoever could read it is gone
         say(f"codex-rotate: {line}")
-
-
-def client_command(command: Sequence[str], environ: Mapping[str, str]) -> list[str]:
-    """What to start; of the official client, in a way that it does its work itself. Raises ClientMissing."""
-    program = shutil.which(command[0], path=environ.get("PATH"))
-    if program is None:
-        raise ClientMissing(command[0])
-    rest = list(command[1:])
-    if is_client(command[0]) and not any("daemon_auto_start" in word for word in rest):
-        rest = [*WITHOUT_DAEMON, *rest]
-    return [program, *rest]
-
-
-def is_client(program: str) -> bool:
-    """Whether this is the official client."""
-    return PurePath(program).stem == CLIENT
-
-
-def look_at_login(argv: Sequence[str], environ: Mapping[str, str] = os.environ) -> None:
-    """Raises what `client_login.check` raises, of the official client only."""
-    if is_client(argv[0]):
-        client_login.check(argv[1:], environ)
-
-
-def led_by_dotenv(file: Path) -> Bound:
-    """Whether the client's `.env`, which goes before any environment, leads it somewhere. Raises OwnProxyInDotenv."""
-    try:
-        content = file.read_bytes()
-    except OSError:  # the client cannot read it either
-        return Bound(file=file)
-    try:
-        for each in dotenv.assignments(content):
-            name = each.name.upper()
-            if name == "HTTPS_PROXY" or (name == "NO_PROXY" and bypasses(each.value)):
-                raise OwnProxyInDotenv(file, each.line, each.name)
-        url = dotenv.block_values(content).get("HTTPS_PROXY")
-    except dotenv.DamagedBlock as e:
-        raise RotateError(
-            f"{file}, line {e.line}: {e.trouble}. Take the lines of codex-rotate out by hand; `codex-rotate bind` "
-            "puts them in again."
-        ) from e
-    return Bound(file=file, url=url)
-
-
-def find_proxy(bound: Bound, environ: Mapping[str, str]) -> Presence | None:
-    """A proxy of ours that runs: where the client is led anyway, else any that opens the provider's hosts only."""
-    running = proxies.running(environ)
-    if bound.url is None:
-        return next((each for each in running if not each.everything), None)
-    wanted = proxy_at(bound.url)
-    return next((each for each in running if proxy_at(each.url).port == wanted.port), None)
-
-
-def start_proxy(bound: Bound, environ: Mapping[str, str]) -> proxies.Started:
-    """A new one: at the address that the client is led to, else at a free port."""
-    if bound.url is None:
-        return start_at("127.0.0.1", 0, environ)
-    at = proxy_at(bound.url)
-    return start_at(at.host, at.port, environ)
-
-
-def start_at(host: str, port: int, environ: Mapping[str, str]) -> proxies.Started:
-    """A new one at this address; at port 0, at a free one. Raises PortTaken, ProxyDidNotStart or CaError."""
-    from certs import ca  # late: cryptography
-
-    if port:
-        serve.check_free(host, port)
-    folder = paths.ca_folder(environ)
-    ca.ensure(folder, clock.now())
-    with Store(paths.pool_file(environ)) as store:
-        local_key.ensure(store, paths.client_key_file(environ))
-    argv = serve.command(host, port, folder, web=False, look="warnings")
-    flags: dict[str, object] = {"rotate_stop_when_unused": proxies.UNUSED_SECONDS}
-    flags |= {"rotate_capture_limit": 0, "flow_detail": 0, "termlog_verbosity": "warn"}  # nobody looks at it
-    return proxies.start(
-        [*argv, *(part for item in flags.items() for part in ("--set", "=".join(map(str, item))))], environ
-    )
-
-
-def environment(url: str, presence: Presence, environ: Mapping[str, str]) -> dict[str, str]:
-    """The client's environment: ours, led through the proxy."""
-    kept = {name: value for name, value in environ.items() if name.lower() not in REPLACED}
-    past = bypasses(no_proxy_of(environ))  # this client was asked to go through the proxy
-    names = [name for name in no_proxy_of(environ).split(",") if name.strip() not in past]
-    trusted = trusted_file(Path(presence.certificate).parent)
-    return kept | client_environment(url, trusted, {"NO_PROXY": ",".join(names)})

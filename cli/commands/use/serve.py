@@ -1,12 +1,7 @@
 """`serve`: the proxy in the foreground, on this machine only, with a certificate authority of its own."""
 
-import errno
 import os
-import shlex
-import socket
-import sys
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Final
@@ -15,52 +10,19 @@ import typer
 
 from accounts.errors import NoAccounts, UsageError
 from accounts.store.store import Store
-from cli.commands.more.script import SCRIPT
-from cli.commands.setup.bind import answers, stranded_notes
-from cli.running import local_key, processes, proxies
+from cli.running import local_key, processes
+from cli.running.binding import answers, stranded_notes
+from cli.running.proxy_command import check_free, command
 from cli.ui.options import AsJson
 from cli.ui.render import say
 from cli.ui.result import Result
 from config import clock, paths
-from config.errors import RotateError
 from config.network.hosts import is_loopback
-from config.proxy_files import Presence
 
 LISTEN: Final = "127.0.0.1:8118"
 EVERYTHING: Final = ".*"
 """For mitmproxy's `allow_hosts`."""
 RESTART: Final = "Restart clients that run already: they do not know it."
-_START: Final = (
-    "import sys; sys.path.insert(0, {root!r}); import codex_rotate; sys.path.pop(0); "
-    "codex_rotate.proxy({tool!r}, {look!r})"
-)
-"""By this interpreter: what is on the PATH may be another installation's."""
-
-
-class PortTaken(RotateError):
-    def __init__(self, host: str, port: int, why: str, cause: int | None = None) -> None:
-        way = {
-            errno.EADDRINUSE: "Another program listens there: end it, or choose another port with --listen.",
-            errno.EACCES: "This user may not listen there: choose a port from 1024 on with --listen.",
-            errno.EADDRNOTAVAIL: "This machine does not have that address: choose another one with --listen.",
-        }
-        super().__init__(
-            f"Port {port} of {host} cannot be used ({why}). "
-            + way.get(cause or 0, "Choose another address or port with --listen.")
-        )
-
-
-class PortOurs(RotateError):
-    """A proxy of codex-rotate has the port already."""
-
-    def __init__(self, port: int, there: Presence, home: Path) -> None:
-        ours = Path(there.home) == home
-        stop = "`codex-rotate stop`" if ours else f"`CODEX_ROTATE_HOME={shlex.quote(there.home)} codex-rotate stop`"
-        pool = "the same pool" if ours else "another pool"
-        super().__init__(
-            f"Port {port} has a proxy of codex-rotate already: process {there.pid}, with {pool} ({there.home}). "
-            f"{stop} ends it; another port can be chosen with --listen."
-        )
 
 
 class OptionTaken(UsageError):
@@ -157,14 +119,14 @@ def parse_listen(listen: str, *, keyed: bool = False) -> tuple[str, int]:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class LogDisplay:
     """How much the proxy shows of what it does, and the options that it is given."""
 
     look: str
     flags: tuple[str, ...]
 
 
-def shown_by(settings: Sequence[str], *, verbose: bool = False, web: bool = False) -> Shown:
+def shown_by(settings: Sequence[str], *, verbose: bool = False, web: bool = False) -> LogDisplay:
     """Raises UsageError for an option that is no NAME=VALUE, OptionTaken for one that is not the user's to set."""
     names = set()
     for each in settings:
@@ -179,7 +141,7 @@ def shown_by(settings: Sequence[str], *, verbose: bool = False, web: bool = Fals
     if not verbose and not web and "flow_detail" not in names:
         quiet["flow_detail"] = "0"
     given = [*(f"{name}={value}" for name, value in quiet.items()), *settings]
-    return Shown(look, tuple(part for each in given for part in ("--set", each)))
+    return LogDisplay(look, tuple(part for each in given for part in ("--set", each)))
 
 
 # --- working ---------------------------------------------------------------------------------------------------------
@@ -220,35 +182,6 @@ def debug_authority(listen: str, now: float) -> Authority:
         f'trust it, in a shell that you close afterwards: eval "$(codex-rotate env --intercept-all{place})"'
     )
     return Authority(certificate=made.file, flags=("--set", f"allow_hosts={EVERYTHING}"), told=(meaning, use))
-
-
-def check_free(host: str, port: int) -> None:
-    """Raises PortOurs, PortTaken while that can still be said in one line."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with closing(socket.socket(family, socket.SOCK_STREAM)) as probe:
-        if os.name == "posix":
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port whose last user has just left is free
-        try:
-            probe.bind((host, port))
-        except OSError as e:
-            there = proxies.ask(proxies.place(host, port), proxies.local_key()).presence
-            if there is not None:
-                raise PortOurs(port, there, paths.home()) from e
-            raise PortTaken(host, port, e.strerror or str(e), e.errno) from e
-
-
-def command(host: str, port: int, confdir: Path, *, web: bool, look: str = "") -> list[str]:
-    """The proxy as an argument list; `look` is how its log is shown (addons/recording/serve_log.py)."""
-    script = paths.PROGRAM / SCRIPT
-    if not script.is_file():
-        raise RotateError(f"{script} is missing, so the installation is not complete. Install codex-rotate again.")
-    flags = ["--listen-host", host, "--listen-port", str(port), "--set", f"confdir={confdir}"]
-    return [*start("mitmweb" if web else "mitmdump", look), "-s", str(script), *flags]
-
-
-def start(tool: str, look: str = "") -> list[str]:
-    """Our mitmdump or mitmweb, without arguments."""
-    return [sys.executable, "-c", _START.format(root=str(paths.IMPORTED_FROM), tool=tool, look=look)]
 
 
 def ended(code: int, address: str, certificate: Path) -> Result:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
-from cli.commands.wrong.report import Out, in_words, write_new
+from cli.report.files import Out, write_new
+from cli.report.text import in_words
 from cli.ui.options import AsJson
 from cli.ui.result import Result
 from config import clock, paths

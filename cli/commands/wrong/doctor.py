@@ -9,14 +9,14 @@ from typing import Annotated, Final
 
 import typer
 
-from cli.doctor.finding import Finding, State
+from cli.doctor.finding import Finding, Severity
 from cli.ui.lines import terminal_width, wrapped
 from cli.ui.options import AsJson
 from cli.ui.render import say
 from cli.ui.result import Result
 from config import clock
 
-MARKS: Final = {State.OK: "✓", State.NOTE: "·", State.WARNING: "!", State.PROBLEM: "✗"}
+MARKS: Final = {Severity.OK: "✓", Severity.NOTE: "·", Severity.WARNING: "!", Severity.PROBLEM: "✗"}
 PATIENCE: Final = "Looking at this machine, then asking through the proxy. That can take a minute."
 
 type Grouped = Sequence[tuple[str, Finding]]
@@ -63,21 +63,21 @@ def doctor(environ: Mapping[str, str], now: float, *, fix: bool, width: int = 0)
     found = checks.judged(checks.try_out(facts, environ))
     counts = Counter(finding.state for _, finding in found)
     data = {
-        "summary": {str(state): counts[state] for state in State},
+        "summary": {str(state): counts[state] for state in Severity},
         "findings": [{"group": group, **asdict(finding)} for group, finding in found],
         "fixed": done,
         "not_fixed": failed,
     }
     message = "\n".join([*_repairs(done, fix=fix), *_lines(found, width), "", summary(counts)])
-    return Result(message, data, exit_code=1 if counts[State.PROBLEM] else 0, notes=tuple(failed))
+    return Result(message, data, exit_code=1 if counts[Severity.PROBLEM] else 0, notes=tuple(failed))
 
 
 # --- showing ---------------------------------------------------------------------------------------------------------
 
 
-def summary(counts: Mapping[State, int]) -> str:
+def summary(counts: Mapping[Severity, int]) -> str:
     """The last line."""
-    problems, warnings = counts[State.PROBLEM], counts[State.WARNING]
+    problems, warnings = counts[Severity.PROBLEM], counts[Severity.WARNING]
     also = f" {_number(warnings, 'warning')} can wait." if warnings else ""
     if problems:
         return f"{_number(problems, 'problem')} to mend.{also}"

@@ -9,10 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from accounts.choice import quota
-from accounts.choice.outcomes import Kind
-from accounts.choice.quota import Window
-from accounts.model import Account, Cooldown, Event
+from accounts.owner.rests import StaleRest, end_rest, stale_rests
 from accounts.policy import stored_states
 from accounts.states import State
 from accounts.store.store import Store
@@ -20,14 +17,11 @@ from cli.ui.lines import terminal_width, wrapped
 from cli.ui.options import AsJson
 from cli.ui.result import Result
 from config import clock, paths
-from config.local_time import clock_time
 
 if TYPE_CHECKING:
-    from cli.commands.accounts.verify import Checked
+    from accounts.provider.checking import Checked
     from cli.doctor.fixes import Repair
 
-FREE_AGAIN: Final = 0.05
-"""The share of each window that must be free before a limit counts as over: just below it, answers waver."""
 LEFT: Final = "`codex-rotate doctor` says what is left to a person, and tries a request."
 ASKED_ABOUT: Final = frozenset({State.RESTING, State.SPENT, State.NEEDS_LOGIN, State.CLOSED})
 
@@ -76,7 +70,7 @@ def fix_command(
 
 def _ask(store: Store, now: float, *, dry_run: bool, quiet: bool) -> tuple[list["Checked"], tuple[str, ...]]:
     """About the accounts that do not serve, the paused ones apart."""
-    from cli.commands.accounts.verify import ask_provider
+    from cli.running.provider import ask_provider
 
     told = stored_states(store, now)
     wanted = [each for each in store.accounts() if told[each.key].state in ASKED_ABOUT]
@@ -90,37 +84,19 @@ def rests(store: Store, now: float) -> Iterator["Repair"]:
     """Rests that have ended, and those of a limit that is not reached any more."""
     from cli.doctor.fixes import Repair
 
-    cooldowns, windows = store.cooldowns(), store.windows()
-    for account in store.accounts():
-        rest = cooldowns.get(account.key)
-        why = stale(rest, windows.get(account.key, ()), now) if rest else ""
-        if rest and why:
-            what = f"{account.label} would be free of its rest ({rest.reason.replace('_', ' ')}): {why}."
-            yield Repair(what, partial(_free, store, account, rest, why))
+    for each in stale_rests(store, now):
+        what = f"{each.account.label} would be free of its rest ({_reason(each)}): {each.why}."
+        yield Repair(what, partial(_free, store, each))
 
 
-def stale(rest: Cooldown, windows: Sequence[Window], now: float) -> str:
-    """Why a rest has no reason any more, "" when it has one.
-
-    A usage limit is over when every window of the account was seen free after the rest began, or has been reset since.
-    """
-    if rest.until <= now:
-        return f"it ended at {clock_time(rest.until, now)}"
-    main = [each for each in windows if each.family == quota.MAIN]
-    if rest.reason != Kind.USAGE_LIMIT or not main:
+def _free(store: Store, stale: StaleRest) -> str:
+    if not end_rest(store, stale.account, stale.rest, stale.why, clock.now()):
         return ""
-    spoke = all(each.seen_at > rest.since or (each.resets_at or now) < now for each in main)
-    free = all(quota.left(each, now) >= FREE_AGAIN for each in main)
-    return "its limit is not reached any more" if spoke and free else ""
+    return f"{stale.account.label} is free of its rest ({_reason(stale)}): {stale.why}."
 
 
-def _free(store: Store, account: Account, rest: Cooldown, why: str) -> str:
-    """A rest that began meanwhile is news, not stale, and stays."""
-    if store.cooldowns().get(account.key) != rest:
-        return ""
-    store.clear_cooldown(account.key).result()
-    store.record(Event(at=clock.now(), kind="rest_ended", key=account.key, detail=why))
-    return f"{account.label} is free of its rest ({rest.reason.replace('_', ' ')}): {why}."
+def _reason(stale: StaleRest) -> str:
+    return stale.rest.reason.replace("_", " ")
 
 
 # --- showing ---------------------------------------------------------------------------------------------------------
@@ -138,7 +114,7 @@ def _told(
     would = [each.what for each in repairs] if dry_run else []
     lines = [f"Mended: {each}" for each in done] + would
     if asked:
-        from cli.commands.accounts.verify import hints
+        from accounts.provider.checking import hints
 
         lines += [f"Asked about {each.account.label}: {_answer(each, dry_run=dry_run)}" for each in asked]
         lines += hints(asked)
@@ -157,7 +133,7 @@ def _told(
 
 
 def _answer(checked: "Checked", *, dry_run: bool) -> str:
-    from cli.commands.accounts.verify import detail, in_words
+    from accounts.provider.checking import detail, in_words
 
     said = f" ({detail(checked)})" if detail(checked) else ""
     now = " It serves again." if checked.freed else " Nothing was changed." if dry_run else ""
@@ -165,6 +141,6 @@ def _answer(checked: "Checked", *, dry_run: bool) -> str:
 
 
 def _asked_data(checked: "Checked") -> dict[str, object]:
-    from cli.commands.accounts.verify import as_data
+    from cli.ui.checked import as_data
 
     return as_data(checked) | {"rest_ended": checked.freed}

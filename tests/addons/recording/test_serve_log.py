@@ -7,6 +7,7 @@ import pytest
 from mitmproxy.addons.termlog import TermLog
 from mitmproxy.test import taddons
 
+from accounts.states import AccountState, State
 from addons import upstream_proxy
 from addons.recording import serve_log, turn_log
 from addons.recording.serve_log import Look, More, Short, Turns, counted, dress
@@ -105,27 +106,13 @@ def test_as_it_is_is_mitmproxy_s_own_form() -> None:
         termlog.uninstall()
 
 
-def test_accounts_are_counted() -> None:
-    assert (counted(1, 1), counted(3, 3)) == ("1 account", "3 accounts")
-    assert counted(1, 3).startswith("1 of 3 accounts (`codex-rotate list`")
-
-
-async def test_where_nobody_looks_only_warnings_are_made(caplog: pytest.LogCaptureFixture) -> None:
-    """No handler is given a line that nobody wants, not even to leave it out."""
-    caplog.set_level(logging.DEBUG)
-    seen: list[str] = []
-
-    class Every(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            seen.append(record.getMessage())
-
-    every = Every()
-    logging.getLogger().addHandler(every)
-    try:
-        with taddons.context(TermLog()) as context:
-            dress(context.master.addons, Look.WARNINGS)
-            turn_log.logger.info("a turn")
-            turn_log.logger.warning("a trouble")
-    finally:
-        logging.getLogger().removeHandler(every)
-    assert seen == ["a trouble"]
+def test_the_accounts_that_can_serve_now_are_counted() -> None:
+    """By what they are doing: one that rests, or is kept for its owner, does not serve, whatever its standing."""
+    ready, nearly = AccountState(State.READY), AccountState(State.NEARLY_SPENT)
+    assert (counted([ready]), counted([ready, nearly])) == ("1 account", "2 accounts")
+    out = [
+        AccountState(State.RESTING, barred=True),
+        AccountState(State.RESERVED, barred=True),
+        AccountState(State.SPENT),
+    ]
+    assert counted([ready, *out]).startswith("1 of 4 accounts (`codex-rotate list`")

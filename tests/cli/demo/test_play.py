@@ -11,16 +11,16 @@ import certifi
 import pytest
 
 from cli.demo import play
-from cli.demo.scene import ANSWER, Door, Step, Turn
+from cli.demo.scene import ANSWER, DemoStep, DemoTurn, Door
 from cli.running.processes import Finished
 from tests.harness import eventually, free_port, plain_environment
 
 CODEX_ROTATE = Path(sys.executable).parent / "codex-rotate"
 
 
-def turn(finished: Finished | None, *steps: tuple[str, int]) -> Turn:
-    said = tuple(Step(*step) for step in steps)
-    return Turn(transport="HTTP", number=1, steps=said, finished=finished, seconds=1.0)
+def turn(finished: Finished | None, *steps: tuple[str, int]) -> DemoTurn:
+    said = tuple(DemoStep(*step) for step in steps)
+    return DemoTurn(transport="HTTP", number=1, steps=said, finished=finished, seconds=1.0)
 
 
 def test_without_the_official_cli_the_built_in_client_plays_three_turns_at_once(tmp_path: Path) -> None:

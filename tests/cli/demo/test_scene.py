@@ -7,7 +7,7 @@ import pytest
 
 from accounts.store.store import Store
 from cli.demo import scene
-from cli.demo.scene import PROMPTS, Act, Door, Step, Turn, told
+from cli.demo.scene import PROMPTS, Act, DemoStep, DemoTurn, Door, told
 from cli.running.processes import Finished
 from standin import SeenRequest, StandIn
 
@@ -37,7 +37,7 @@ DONE = (Finished(0, "hi", ""), 1.0)
 def test_a_thread_is_its_clients_as_soon_as_a_message_says_its_prompt() -> None:
     """The second client's thread came first; the others have sent nothing yet."""
     first, second, third = told("WebSocket", [UPGRADE, ANSWERED], [None, DONE, None])
-    assert first.steps == (Step("spent", 429), Step("good", 101))
+    assert first.steps == (DemoStep("spent", 429), DemoStep("good", 101))
     assert (first.number, first.streams, first.finished) == (1, True, DONE[0])
     assert (second.steps, second.finished, third.finished) == ((), None, None)
 
@@ -62,9 +62,9 @@ def test_a_thread_too_many_is_left_out() -> None:
 
 
 def test_a_rotation_is_a_refusal_after_which_another_account_was_asked() -> None:
-    steps = (Step("a", 429), Step("b", 401), Step("c", None))
-    assert Turn(transport="HTTP", number=1, steps=steps).rotations == 2
-    assert Turn(transport="HTTP", number=1, steps=steps[:1]).rotations == 0
+    steps = (DemoStep("a", 429), DemoStep("b", 401), DemoStep("c", None))
+    assert DemoTurn(transport="HTTP", number=1, steps=steps).rotations == 2
+    assert DemoTurn(transport="HTTP", number=1, steps=steps[:1]).rotations == 0
     assert [str(step) for step in steps] == ["a 429 at its limit", "b 401 signed out", "c …"]
 
 

@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from cli.demo import screen as demo_screen
-from cli.demo.scene import Step, Turn
+from cli.demo.scene import DemoStep, DemoTurn
 from cli.running.processes import Finished
 
 
@@ -60,12 +60,12 @@ def test_every_turn_has_its_line_from_the_start(width: int) -> None:
 def test_a_turn_goes_from_asking_to_reading_to_its_end() -> None:
     """Every state has its words, and an error is not hidden."""
     screen = demo_screen.Screen(["HTTP"])
-    asked, refused = Step("good", None), Step("spent", 429)
+    asked, refused = DemoStep("good", None), DemoStep("spent", 429)
     screen.take(
         [
-            Turn(transport="HTTP", number=1, steps=(refused, asked)),
-            Turn(transport="HTTP", number=2, steps=(refused, Step("good", 200)), streams=True),
-            Turn(transport="HTTP", number=3, finished=Finished(1, "", "no"), seconds=2.0),
+            DemoTurn(transport="HTTP", number=1, steps=(refused, asked)),
+            DemoTurn(transport="HTTP", number=2, steps=(refused, DemoStep("good", 200)), streams=True),
+            DemoTurn(transport="HTTP", number=3, finished=Finished(1, "", "no"), seconds=2.0),
         ]
     )
     first, second, third = drawn(screen, 100).splitlines()[2:5]
@@ -82,7 +82,7 @@ def test_the_drawing_goes_to_stderr_and_is_wiped(
     """stdout is for the result alone."""
     monkeypatch.setenv("FORCE_COLOR", "1")  # what has rich take the captured stderr for a terminal
     with demo_screen.live(demo_screen.Screen(["HTTP"])) as show:
-        show([Turn(transport="HTTP", number=n, finished=Finished(0, "hi", ""), seconds=0.5) for n in (1, 2, 3)])
+        show([DemoTurn(transport="HTTP", number=n, finished=Finished(0, "hi", ""), seconds=0.5) for n in (1, 2, 3)])
     said = capsys.readouterr()
     assert said.out == ""
     assert "answer, 0.5 s" in said.err

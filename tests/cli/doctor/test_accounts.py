@@ -4,18 +4,18 @@ from pathlib import Path
 
 import pytest
 
-from accounts.states import State, Told
+from accounts.states import AccountState, State
 from accounts.store.store import Store
 from cli.doctor import accounts
-from cli.doctor.accounts import Pool, Seat, gather
+from cli.doctor.accounts import AccountFacts, PoolFacts, gather
 from tests.builders import NOW, account, credentials
 from tests.cli.conftest import Run, WriteLogin
 from tests.cli.doctors import NOTE, OK, PROBLEM, WARNING, only, short
 
 
-def seat(label: str = "ann", state: State = State.READY, until: float | None = None, **more: object) -> Seat:
-    told = Told(state, until, barred=state not in {State.READY, State.SPENT}, back=until)
-    return Seat(label=label, told=told, **more)  # type: ignore[arg-type]
+def seat(label: str = "ann", state: State = State.READY, until: float | None = None, **more: object) -> AccountFacts:
+    told = AccountState(state, until, barred=state not in {State.READY, State.SPENT}, back=until)
+    return AccountFacts(label=label, told=told, **more)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -32,15 +32,15 @@ def seat(label: str = "ann", state: State = State.READY, until: float | None = N
         ((seat("b", State.PAUSED),), [("accounts.paused", NOTE), ("accounts.ready", PROBLEM)]),
     ],
 )
-def test_who_can_serve(seats: tuple[Seat, ...], found: list[object]) -> None:
-    assert short(accounts.accounts(Pool(seats=seats), NOW)) == found
+def test_who_can_serve(seats: tuple[AccountFacts, ...], found: list[object]) -> None:
+    assert short(accounts.accounts(PoolFacts(seats=seats), NOW)) == found
 
 
 def test_all_resting_says_until_when() -> None:
     seats = (seat("a", State.RESTING, NOW + 7200), seat("b", State.RESTING, NOW + 60))
     from config.local_time import clock_time
 
-    each, all_of_them = accounts.accounts(Pool(seats=seats), NOW)
+    each, all_of_them = accounts.accounts(PoolFacts(seats=seats), NOW)
     assert all_of_them.what == f"No account can serve before {clock_time(NOW + 60, NOW)}."
     assert each.what.endswith(f"; b: resting until {clock_time(NOW + 60, NOW)}.")
 
@@ -57,8 +57,8 @@ def test_all_resting_says_until_when() -> None:
         (seat(state=State.NEEDS_LOGIN, can_renew=False), []),
     ],
 )
-def test_tokens(found: Seat, states: list[object]) -> None:
-    assert short(accounts.tokens(Pool(seats=(found,)), NOW)) == states
+def test_tokens(found: AccountFacts, states: list[object]) -> None:
+    assert short(accounts.tokens(PoolFacts(seats=(found,)), NOW)) == states
 
 
 def test_of_a_pool_that_cannot_be_opened_it_is_said_that_nobody_can_look() -> None:
@@ -68,11 +68,11 @@ def test_of_a_pool_that_cannot_be_opened_it_is_said_that_nobody_can_look() -> No
 
 def test_a_shared_login() -> None:
     """With the sync on the two follow each other; without it the next refresh may sign the other one out."""
-    found = only(accounts.shared(Pool(shared=("ann",))))
+    found = only(accounts.shared(PoolFacts(shared=("ann",))))
     assert (found.state, "codex-rotate login" in found.remedy) == (NOTE, True)
-    found = only(accounts.shared(Pool(shared=("ann",), sync_off="CODEX_ROTATE_SYNC")))
+    found = only(accounts.shared(PoolFacts(shared=("ann",), sync_off="CODEX_ROTATE_SYNC")))
     assert (found.state, "Unset CODEX_ROTATE_SYNC" in found.remedy) == (WARNING, True)
-    assert short(accounts.shared(Pool(client_trouble="x is not JSON. Mend it."))) == [("accounts.shared", WARNING)]
+    assert short(accounts.shared(PoolFacts(client_trouble="x is not JSON. Mend it."))) == [("accounts.shared", WARNING)]
 
 
 def test_the_facts_come_from_both_sides_and_hold_no_token(

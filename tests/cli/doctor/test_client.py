@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from cli.doctor import client as doctor_client
-from cli.doctor.client import TRIED, Client, features_in, gather, version_in
-from cli.running.client_login import Login
+from cli.doctor.client import TRIED, ClientFacts, features_in, gather, version_in
+from cli.running.client_login import ClientLogin
 from tests.cli.doctors import FEATURES, NOTE, OK, PROBLEM, WARNING, fake_codex, only, short
 
 SECRET = "sk-nobody-may-see"
@@ -27,7 +27,7 @@ def test_what_the_client_says_of_itself(environ: dict[str, str], tmp_path: Path)
     assert found.program == str(tmp_path / "my ü bin" / "codex")
     assert found.version == (0, 169, 0)
     assert found.features == {"apps": True, "use_agent_identity": False}
-    assert found.login is Login.NONE
+    assert found.login is ClientLogin.NONE
 
 
 def test_a_client_that_is_not_there_or_not_one(environ: dict[str, str], tmp_path: Path) -> None:
@@ -53,14 +53,18 @@ def test_its_files(environ: dict[str, str], tmp_path: Path) -> None:
     home = tmp_path / "codex"
     (home / "config.toml").write_text('cli_auth_credentials_store = "keyring"\nmodel_provider = "x"\n')
     found = gather(environ | {"CODEX_API_KEY": SECRET})
-    assert (found.login, found.key_variable, dict(found.elsewhere)) == (Login.HIDDEN, True, {"model_provider": "x"})
+    assert (found.login, found.key_variable, dict(found.elsewhere)) == (
+        ClientLogin.HIDDEN,
+        True,
+        {"model_provider": "x"},
+    )
     (home / "auth.json").write_text(json.dumps({"OPENAI_API_KEY": SECRET}))
     (home / "config.toml").write_text("nonsense = = ")
     found = gather(environ)
-    assert (found.login, found.settings_trouble) == (Login.API_KEY, "it is not valid TOML")
+    assert (found.login, found.settings_trouble) == (ClientLogin.API_KEY, "it is not valid TOML")
     assert SECRET not in repr(found)
     (home / "auth.json").write_text("{")
-    assert gather(environ).login is Login.UNREADABLE
+    assert gather(environ).login is ClientLogin.UNREADABLE
 
 
 # --- judgement -------------------------------------------------------------------------------------------------------
@@ -69,44 +73,45 @@ def test_its_files(environ: dict[str, str], tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("client", "state"),
     [
-        (Client(), OK),
-        (Client(version=(TRIED[0], TRIED[1] + 1, 0)), NOTE),
-        (Client(version=None), WARNING),
-        (Client(program=None, version=None), NOTE),
+        (ClientFacts(), OK),
+        (ClientFacts(version=(TRIED[0], TRIED[1] + 1, 0)), NOTE),
+        (ClientFacts(version=None), WARNING),
+        (ClientFacts(program=None, version=None), NOTE),
     ],
 )
-def test_its_version(client: Client, state: object) -> None:
+def test_its_version(client: ClientFacts, state: object) -> None:
     assert only(doctor_client.version(client)).state is state
 
 
 def test_its_features() -> None:
     def judged(**features: bool) -> list[object]:
-        return [state for _, state in short(doctor_client.features(Client(features=features)))]
+        return [state for _, state in short(doctor_client.features(ClientFacts(features=features)))]
 
     assert judged(apps=True, use_agent_identity=False) == [OK]
     assert judged(use_agent_identity=True) == [PROBLEM]
     assert judged(network_proxy=True) == [OK, NOTE]
     assert judged(respect_system_proxy=True) == [OK, WARNING]
     assert judged() == [NOTE]
-    assert short(doctor_client.features(Client(program=None))) == []
+    assert short(doctor_client.features(ClientFacts(program=None))) == []
 
 
 def test_its_settings() -> None:
-    assert only(doctor_client.settings(Client())).state is OK
-    assert only(doctor_client.settings(Client(settings_trouble="Is a directory"))).state is WARNING
-    led = Client(elsewhere={"model_provider": "x", "openai_base_url": "gw.test"})
+    assert only(doctor_client.settings(ClientFacts())).state is OK
+    assert only(doctor_client.settings(ClientFacts(settings_trouble="Is a directory"))).state is WARNING
+    led = ClientFacts(elsewhere={"model_provider": "x", "openai_base_url": "gw.test"})
     assert [state for _, state in short(doctor_client.settings(led))] == [PROBLEM, PROBLEM]
 
 
 @pytest.mark.parametrize(
     ("login", "state"),
-    [(Login.CHATGPT, OK), (Login.API_KEY, PROBLEM), (Login.NONE, PROBLEM), (Login.AGENT, PROBLEM),
-     (Login.OTHER, PROBLEM), (Login.HIDDEN, NOTE), (Login.UNREADABLE, PROBLEM)],
+    [(ClientLogin.CHATGPT, OK), (ClientLogin.API_KEY, PROBLEM), (ClientLogin.NONE, PROBLEM),
+     (ClientLogin.AGENT, PROBLEM), (ClientLogin.OTHER, PROBLEM), (ClientLogin.HIDDEN, NOTE),
+     (ClientLogin.UNREADABLE, PROBLEM)],
 )  # fmt: skip
-def test_its_login(login: Login, state: object) -> None:
-    client = Client(login=login, login_trouble="/c/auth.json: it is not JSON. Log in again.")
+def test_its_login(login: ClientLogin, state: object) -> None:
+    client = ClientFacts(login=login, login_trouble="/c/auth.json: it is not JSON. Log in again.")
     assert only(doctor_client.login(client)).state is state
 
 
 def test_a_key_in_the_environment() -> None:
-    assert [state for _, state in short(doctor_client.login(Client(key_variable=True)))] == [OK, WARNING]
+    assert [state for _, state in short(doctor_client.login(ClientFacts(key_variable=True)))] == [OK, WARNING]

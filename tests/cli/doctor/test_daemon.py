@@ -11,7 +11,7 @@ import pytest
 
 from cli.doctor import daemon as doctor_daemon
 from cli.doctor.daemon import Daemon, Daemons, gather, variables
-from cli.doctor.network import At, Led
+from cli.doctor.network import At, LedTo
 from tests.cli.doctors import NOTE, OK, WARNING, free, only, short
 
 ARGUMENTS = ("app-server", "--listen", "unix://", "--managed-daemon")
@@ -94,8 +94,8 @@ def test_only_what_leads_somewhere_is_kept_of_an_environment() -> None:
 # --- judgement -------------------------------------------------------------------------------------------------------
 
 
-def led(at: At, trouble: str = "") -> Led:
-    return Led(name="HTTPS_PROXY", place="" if trouble else "127.0.0.1 port 1", at=at, trouble=trouble)
+def led(at: At, trouble: str = "") -> LedTo:
+    return LedTo(name="HTTPS_PROXY", place="" if trouble else "127.0.0.1 port 1", at=at, trouble=trouble)
 
 
 @pytest.mark.parametrize(

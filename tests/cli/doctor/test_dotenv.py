@@ -6,8 +6,8 @@ import pytest
 
 from certs import ca as authority
 from cli.doctor import dotenv as doctor_dotenv
-from cli.doctor.dotenv import Dotenv, Own, gather, release
-from cli.doctor.network import At, Led, Trust
+from cli.doctor.dotenv import Dotenv, OwnLine, gather, release
+from cli.doctor.network import At, LedTo, Trust
 from config import clock, dotenv
 from tests.cli.doctor.test_network import told
 from tests.cli.doctors import NOTE, OK, PROBLEM, WARNING, free, listening, only, short
@@ -16,8 +16,8 @@ FILE = Path("/c/.env")
 GOOD = Trust(name="SSL_CERT_FILE", file=Path("/b.pem"))
 
 
-def led(at: At) -> Led:
-    return Led(name="its block", place="127.0.0.1 port 1", at=at)
+def led(at: At) -> LedTo:
+    return LedTo(name="its block", place="127.0.0.1 port 1", at=at)
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_where_the_block_leads(at: At, state: object) -> None:
 
 
 def test_an_address_in_the_block_that_cannot_be_used() -> None:
-    broken = Led(name="its block", trouble="begins with https://")
+    broken = LedTo(name="its block", trouble="begins with https://")
     assert only(doctor_dotenv.block(Dotenv(file=FILE, led=broken))).state is PROBLEM
     assert not Dotenv(file=FILE, led=broken).dead
 
@@ -119,7 +119,7 @@ def test_nothing_and_damage() -> None:
 
 def test_what_lines_of_the_users_do() -> None:
     def judged(bound: bool, **values: object) -> list[object]:
-        mine = Own(line=3, name="HTTPS_PROXY", **values)  # type: ignore[arg-type]
+        mine = OwnLine(line=3, name="HTTPS_PROXY", **values)  # type: ignore[arg-type]
         found = Dotenv(file=FILE, led=led(At.OURS) if bound else None, own=(mine,))
         return [state for _, state in short(doctor_dotenv.own(found))]
 

@@ -8,7 +8,7 @@ import pytest
 from certs import ca
 from cli.doctor import checks
 from cli.doctor import joined as doctor_joined
-from cli.doctor.finding import State
+from cli.doctor.finding import Severity
 from cli.doctor.joined import Joined
 from cli.running import joined
 from config import clock
@@ -20,13 +20,13 @@ from config.join_file import Invitation
     [
         (Joined(), 0, []),
         (Joined(), 2, []),
-        (Joined(place="a:1", name="ann"), 0, [State.OK]),
-        (Joined(place="a:1", name="ann"), 2, [State.OK, State.NOTE]),
-        (Joined(place="a:1", name="ann", trouble="It is silent. Ask."), 2, [State.PROBLEM]),
-        (Joined(place="a:1", certificate_trouble="It has expired. Ask."), 0, [State.OK, State.PROBLEM]),
+        (Joined(place="a:1", name="ann"), 0, [Severity.OK]),
+        (Joined(place="a:1", name="ann"), 2, [Severity.OK, Severity.NOTE]),
+        (Joined(place="a:1", name="ann", trouble="It is silent. Ask."), 2, [Severity.PROBLEM]),
+        (Joined(place="a:1", certificate_trouble="It has expired. Ask."), 0, [Severity.OK, Severity.PROBLEM]),
     ],
 )
-def test_what_is_said(found: Joined, accounts: int, states: list[State]) -> None:
+def test_what_is_said(found: Joined, accounts: int, states: list[Severity]) -> None:
     assert [each.state for each in doctor_joined.joins(found, accounts=accounts)] == states
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from certs import ca as authority
 from cli.doctor import network
-from cli.doctor.network import At, Led, Shell, Trust, gather, led_by, present
+from cli.doctor.network import At, LedTo, ShellFacts, Trust, gather, led_by, present
 from config import clock, proxy_files
 from config.proxy_files import Presence
 from tests.cli.doctors import NOTE, OK, PROBLEM, WARNING, free, listening, only, short
@@ -14,8 +14,8 @@ from tests.cli.doctors import NOTE, OK, PROBLEM, WARNING, free, listening, only,
 SECRET = "hunter2-nobody-may-see"
 
 
-def led(at: At, trouble: str = "") -> Led:
-    return Led(name="HTTPS_PROXY", place="127.0.0.1 port 1", at=at, trouble=trouble)
+def led(at: At, trouble: str = "") -> LedTo:
+    return LedTo(name="HTTPS_PROXY", place="127.0.0.1 port 1", at=at, trouble=trouble)
 
 
 def told(home: Path, url: str = "http://127.0.0.1:1") -> bytes:
@@ -49,7 +49,7 @@ def test_who_is_there(tmp_path: Path) -> None:
 def test_an_address_that_breaks_websockets_is_named_without_its_password(url: str) -> None:
     found = led_by("HTTPS_PROXY", url, {})
     assert found.trouble
-    judged = only(network.proxy(Shell(led=found)))
+    judged = only(network.proxy(ShellFacts(led=found)))
     assert (judged.state, judged.remedy) == (PROBLEM, "Give it as http://HOST:PORT.")
     assert SECRET not in repr(found) + judged.what
 
@@ -69,7 +69,7 @@ def test_the_variables_of_a_shell(tmp_path: Path) -> None:
     assert (found.led.name, found.led.at, found.differing) == ("https_proxy", At.NOTHING, False)
     assert (found.bypassing, found.trust) == ((".chatgpt.com",), None)
     assert gather(environ | {"HTTPS_PROXY": "http://127.0.0.1:1"}).differing
-    assert gather({"CODEX_ROTATE_HOME": str(tmp_path)}) == Shell()
+    assert gather({"CODEX_ROTATE_HOME": str(tmp_path)}) == ShellFacts()
 
 
 def test_what_a_client_is_told_to_trust(tmp_path: Path) -> None:
@@ -99,23 +99,23 @@ def test_what_a_client_is_told_to_trust(tmp_path: Path) -> None:
     ("at", "state"), [(At.OURS, OK), (At.OTHER_POOL, NOTE), (At.SOMETHING, WARNING), (At.NOTHING, PROBLEM)]
 )
 def test_where_a_shell_leads(at: At, state: object) -> None:
-    assert [each for _, each in short(network.proxy(Shell(led=led(at))))] == [state]
+    assert [each for _, each in short(network.proxy(ShellFacts(led=led(at))))] == [state]
 
 
 def test_a_shell_that_leads_nowhere_is_all_right() -> None:
-    assert short(network.proxy(Shell())) == [("shell.proxy", OK)]
-    assert short(network.no_proxy(Shell())) == []
-    assert short(network.certificate(Shell(), in_store=False)) == []
+    assert short(network.proxy(ShellFacts())) == [("shell.proxy", OK)]
+    assert short(network.no_proxy(ShellFacts())) == []
+    assert short(network.certificate(ShellFacts(), in_store=False)) == []
 
 
 def test_two_spellings_that_differ() -> None:
-    found = short(network.proxy(Shell(led=led(At.OURS), differing=True)))
+    found = short(network.proxy(ShellFacts(led=led(At.OURS), differing=True)))
     assert found == [("shell.proxy", OK), ("shell.proxy", WARNING)]
 
 
 def test_no_proxy_hurts_where_the_shell_leads_to_us() -> None:
-    assert only(network.no_proxy(Shell(bypassing=("*",)))).state is WARNING
-    assert only(network.no_proxy(Shell(led=led(At.OURS), bypassing=("*",)))).state is PROBLEM
+    assert only(network.no_proxy(ShellFacts(bypassing=("*",)))).state is WARNING
+    assert only(network.no_proxy(ShellFacts(led=led(At.OURS), bypassing=("*",)))).state is PROBLEM
 
 
 @pytest.mark.parametrize(
@@ -133,5 +133,5 @@ def test_no_proxy_hurts_where_the_shell_leads_to_us() -> None:
     ],
 )
 def test_what_a_shell_trusts(at: At, trust: Trust | None, in_store: bool, state: object) -> None:
-    found = short(network.certificate(Shell(led=led(at), trust=trust), in_store=in_store))
+    found = short(network.certificate(ShellFacts(led=led(at), trust=trust), in_store=in_store))
     assert found == ([] if state is None else [("shell.certificate", state)])

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cli.doctor import official
-from cli.doctor.official import Check, Official, gather, read
+from cli.doctor.official import Official, OfficialCheck, gather, read
 from cli.doctor.probe import Reached
 from config.proxy_files import Presence
 from tests.cli.doctors import NOTE, OK, PASSING, PROBLEM, WARNING, fake_codex, only, short
@@ -38,7 +38,7 @@ def test_it_is_run_behind_the_proxy(tmp_path: Path, to: Reached) -> None:
     """With what `run` gives a client, our key included."""
     program = fake_codex(tmp_path / "bin") / "codex"
     found = gather(str(program), to, {"HOME": str(tmp_path), "https_proxy": "http://old:1"})
-    assert found == Official(checks=(Check("network.env", "ok", "fine", ""),))
+    assert found == Official(checks=(OfficialCheck("network.env", "ok", "fine", ""),))
     seen = json.loads((tmp_path / "bin" / "seen.json").read_text())
     assert seen["HTTPS_PROXY"] == "http://-:a-key@127.0.0.1:1"
     assert seen["CODEX_CA_CERTIFICATE"] == to.presence.certificate
@@ -76,5 +76,5 @@ def test_when_all_is_well_or_nothing_was_told() -> None:
 
 
 def test_a_status_of_a_later_client_is_a_note() -> None:
-    later = Official(checks=(Check("a", "skipped", "not looked at", ""),))
+    later = Official(checks=(OfficialCheck("a", "skipped", "not looked at", ""),))
     assert only(official.checks(later)).state is NOTE

@@ -4,7 +4,7 @@ import pytest
 
 from cli.doctor import outcomes
 from cli.doctor.outcomes import CODES, STATUSES
-from cli.doctor.probe import UNTRUSTED, Probe, Reply
+from cli.doctor.probe import UNTRUSTED, Probe, ProbeReply
 from cli.doctor.tls import Shown
 from tests.builders import NOW
 from tests.cli.doctors import NOTE, OK, PROBLEM, WARNING, only, short
@@ -13,31 +13,33 @@ from tests.cli.doctors import NOTE, OK, PROBLEM, WARNING, only, short
 @pytest.mark.parametrize(
     ("reply", "state", "said"),
     [
-        (Reply(status=200, seconds=0.25), OK, "in 0.2 s"),
-        (Reply(status=401), PROBLEM, "refused the account's token"),
-        (Reply(status=403), PROBLEM, "let the account not through"),
-        (Reply(status=407), PROBLEM, "client key"),
-        (Reply(status=429), WARNING, "fewer requests"),
-        (Reply(status=429, code="usage_limit_reached"), WARNING, "at its limit"),
-        (Reply(status=400, code="codex_rotate_no_account"), PROBLEM, "no account of the pool"),
-        (Reply(status=400, code="codex_rotate_signed_out"), PROBLEM, "signed out"),
-        (Reply(status=502, code="codex_rotate_upstream_unreachable"), PROBLEM, "got no answer from the provider"),
-        (Reply(status=503, code="codex_rotate_defect"), PROBLEM, "defect"),
-        (Reply(status=503), WARNING, "trouble of its own"),
-        (Reply(status=400, code="odd"), WARNING, "not expected"),
-        (Reply(status=302), WARNING, "not expected"),
-        (Reply(status=0, code="ReadTimeout"), PROBLEM, "no answer came"),
-        (Reply(status=0, code=UNTRUSTED), PROBLEM, "not the one that clients are told to trust"),
+        (ProbeReply(status=200, seconds=0.25), OK, "in 0.2 s"),
+        (ProbeReply(status=401), PROBLEM, "refused the account's token"),
+        (ProbeReply(status=403), PROBLEM, "let the account not through"),
+        (ProbeReply(status=407), PROBLEM, "client key"),
+        (ProbeReply(status=429), WARNING, "fewer requests"),
+        (ProbeReply(status=429, code="usage_limit_reached"), WARNING, "at its limit"),
+        (ProbeReply(status=400, code="codex_rotate_no_account"), PROBLEM, "no account of the pool"),
+        (ProbeReply(status=400, code="codex_rotate_signed_out"), PROBLEM, "signed out"),
+        (ProbeReply(status=502, code="codex_rotate_upstream_unreachable"), PROBLEM, "got no answer from the provider"),
+        (ProbeReply(status=503, code="codex_rotate_defect"), PROBLEM, "defect"),
+        (ProbeReply(status=503), WARNING, "trouble of its own"),
+        (ProbeReply(status=400, code="odd"), WARNING, "not expected"),
+        (ProbeReply(status=302), WARNING, "not expected"),
+        (ProbeReply(status=0, code="ReadTimeout"), PROBLEM, "no answer came"),
+        (ProbeReply(status=0, code=UNTRUSTED), PROBLEM, "not the one that clients are told to trust"),
     ],
 )
-def test_the_list_of_models(reply: Reply, state: object, said: str) -> None:
+def test_the_list_of_models(reply: ProbeReply, state: object, said: str) -> None:
     found = only(outcomes.catalogue(Probe(catalogue=reply)))
     assert (found.state, said in found.what) == (state, True), found.what
 
 
 def test_a_certificate_that_the_proxy_refuses_is_told_as_that() -> None:
     """Not as a network that does not answer."""
-    reply = Reply(status=502, code="codex_rotate_upstream_unreachable", tls="unable to get local issuer certificate")
+    reply = ProbeReply(
+        status=502, code="codex_rotate_upstream_unreachable", tls="unable to get local issuer certificate"
+    )
     probe = Probe(catalogue=reply, socket=reply, shown=Shown(issuer="Example Corp Root"), settings="ca/config.yaml")
     for found in (only(outcomes.catalogue(probe)), only(outcomes.socket(probe))):
         assert found.state is PROBLEM
@@ -50,17 +52,17 @@ def test_a_certificate_that_the_proxy_refuses_is_told_as_that() -> None:
     ("status", "state"), [(101, OK), (426, NOTE), (200, WARNING), (401, PROBLEM), (503, WARNING), (0, PROBLEM)]
 )
 def test_the_websocket(status: int, state: object) -> None:
-    assert only(outcomes.socket(Probe(socket=Reply(status=status)))).state is state
+    assert only(outcomes.socket(Probe(socket=ProbeReply(status=status)))).state is state
 
 
 def test_a_websocket_that_the_proxy_itself_accepts_proves_little() -> None:
     """With every account at its limit the proxy takes the upgrade, to tell the limit inside."""
-    found = only(outcomes.socket(Probe(catalogue=Reply(status=429), socket=Reply(status=101))))
+    found = only(outcomes.socket(Probe(catalogue=ProbeReply(status=429), socket=ProbeReply(status=101))))
     assert (found.state, "was not asked" in found.what) == (OK, True)
 
 
 def test_who_was_asked_is_named() -> None:
-    reply = Reply(status=200, trail=("ann usage limit", "bob ok"))
+    reply = ProbeReply(status=200, trail=("ann usage limit", "bob ok"))
     assert "ann usage limit, then bob ok" in only(outcomes.catalogue(Probe(catalogue=reply))).what
 
 
@@ -69,7 +71,7 @@ def test_who_was_asked_is_named() -> None:
     [(0, OK, "is right"), (-119, OK, "is right"), (180, PROBLEM, "3 min ahead"), (-86_400, PROBLEM, "24 h behind")],
 )
 def test_the_clock(skew: float, state: object, said: str) -> None:
-    reply = Reply(status=200, date=NOW, at=NOW + skew)
+    reply = ProbeReply(status=200, date=NOW, at=NOW + skew)
     found = only(outcomes.clock(Probe(catalogue=reply)))
     assert (found.state, said in found.what) == (state, True)
 
@@ -82,7 +84,7 @@ def test_without_an_answer_nothing_is_said() -> None:
         *outcomes.socket(nothing),
         *outcomes.clock(nothing),
     ] == []
-    assert short(outcomes.clock(Probe(catalogue=Reply(status=200)))) == []
+    assert short(outcomes.clock(Probe(catalogue=ProbeReply(status=200)))) == []
     assert only(outcomes.reached(Probe(skipped="It did not start. Mend it.", broken=True))).state is PROBLEM
 
 

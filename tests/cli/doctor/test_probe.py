@@ -10,7 +10,7 @@ import pytest
 
 from accounts.store.store import Store
 from certs import ca
-from cli.doctor.probe import BEARER, UNREACHABLE, UNTRUSTED, Reply, client, failure, probe, reached, timed
+from cli.doctor.probe import BEARER, UNREACHABLE, UNTRUSTED, ProbeReply, client, failure, probe, reached, timed
 from cli.running.proxies import ProxyDidNotStart
 from config import clock
 from standin import Fault, FaultKind
@@ -41,7 +41,7 @@ def there(place: Machine, monkeypatch: pytest.MonkeyPatch) -> Machine:
     return place
 
 
-def asked(there: Machine) -> tuple[Reply, Reply]:
+def asked(there: Machine) -> tuple[ProbeReply, ProbeReply]:
     with reached(there.environ) as to:
         found = probe(to, there.environ, "0.169.0")
     assert found.catalogue is not None

@@ -12,8 +12,8 @@ import pytest
 
 from certs import ca as authority
 from cli.doctor import proxies
-from cli.doctor.network import At, Led
-from cli.doctor.proxies import Proxies, Running, Signs, forget, gather, gone, signs
+from cli.doctor.network import At, LedTo
+from cli.doctor.proxies import Proxies, RunningProxy, Signs, forget, gather, gone, signs
 from config import clock, proxy_files
 from config.access import Refusal
 from config.proxy_files import Presence
@@ -110,15 +110,15 @@ def test_a_dead_one_whose_port_somebody_else_has_is_gone() -> None:
 @pytest.mark.parametrize(
     ("running", "found"),
     [
-        (Running(presence=TOLD), [("proxy.running", OK)]),
-        (Running(presence=replace(TOLD, version="0")), [("proxy.version", WARNING), ("proxy.running", OK)]),
-        (Running(presence=TOLD, signs=Signs.REPLACED), [("proxy.certificate", WARNING)]),
-        (Running(presence=TOLD, signs=Signs.UNKNOWN), [("proxy.certificate", PROBLEM)]),
-        (Running(presence=TOLD, signs=Signs.SILENT), [("proxy.running", PROBLEM)]),
-        (Running(presence=replace(TOLD, everything=True)), [("proxy.running", NOTE)]),
+        (RunningProxy(presence=TOLD), [("proxy.running", OK)]),
+        (RunningProxy(presence=replace(TOLD, version="0")), [("proxy.version", WARNING), ("proxy.running", OK)]),
+        (RunningProxy(presence=TOLD, signs=Signs.REPLACED), [("proxy.certificate", WARNING)]),
+        (RunningProxy(presence=TOLD, signs=Signs.UNKNOWN), [("proxy.certificate", PROBLEM)]),
+        (RunningProxy(presence=TOLD, signs=Signs.SILENT), [("proxy.running", PROBLEM)]),
+        (RunningProxy(presence=replace(TOLD, everything=True)), [("proxy.running", NOTE)]),
     ],
 )
-def test_running_proxies(running: Running, found: list[object]) -> None:
+def test_running_proxies(running: RunningProxy, found: list[object]) -> None:
     assert short(proxies.running(Proxies(running=(running,), version="1"))) == found
 
 
@@ -144,7 +144,7 @@ def test_leftovers() -> None:
     [(At.OURS, []), (At.NOTHING, [OK]), (At.OTHER_POOL, [NOTE]), (At.SOMETHING, [WARNING])],
 )
 def test_the_usual_port(at: At, found: list[object]) -> None:
-    usual = Led(name="", place="127.0.0.1 port 8118", at=at)
+    usual = LedTo(name="", place="127.0.0.1 port 8118", at=at)
     assert [state for _, state in short(proxies.usual_port(Proxies(usual=usual)))] == found
 
 

@@ -10,14 +10,15 @@ from typing import Any
 import pytest
 
 from accounts.errors import WrongWorkspace
+from accounts.logins.adopting import ImportOptions
 from accounts.logins.auth_file import Login
 from accounts.logins.oauth_login import Answer
 from accounts.logins.workspaces import Workspace
 from accounts.store.store import Store
 from cli.commands.accounts import login as login_commands
-from cli.commands.accounts.accounts import Wishes
-from cli.commands.accounts.login import NOT_ENDED, Ways, keep_login, log_in, login_by_browser, login_by_hand
+from cli.commands.accounts.login import keep_login
 from cli.login.choices import Seats, other_workspaces
+from cli.login.flows import NOT_ENDED, Ways, log_in, login_by_browser, login_by_hand
 from cli.ui.asking import NoAsking
 from standin import Account, Fault, FaultKind, StandIn
 from tests.builders import NOW, Clock
@@ -145,7 +146,7 @@ def test_a_renewal_brings_the_routing_to_a_known_seat(at_terminal: LogIn, team: 
     login, _ = at_terminal(wanted="acct-team")
     without = replace(login, account=replace(login.account, backend_origin=None, routing_override=None))
     for each in (without, login, without):  # what is not known any more does not take away what was
-        keep_login(store, each, Wishes(), NOW)
+        keep_login(store, each, ImportOptions(), NOW)
     (stored,) = store.accounts()
     assert (stored.backend_origin, stored.routing_override) == (REGIONAL, "us_cr")
 
@@ -184,12 +185,12 @@ def test_the_list(at_terminal: LogIn, team: Account, store: Store, said: list[st
     """Name, plan and id of each, the one that is logged in, and those that the pool has of the same person."""
     upstream.login_as("acct-team:user-bob")
     bob, _ = at_terminal()
-    keep_login(store, bob, Wishes(), NOW)
+    keep_login(store, bob, ImportOptions(), NOW)
     upstream.login_as("acct-ann")
     at_terminal("")
     assert "2  Example Ltd  team  acct-team\n" in said[-1]  # that seat in the pool is somebody else's
     login, _ = at_terminal("2")
-    keep_login(store, login, Wishes(), NOW)
+    keep_login(store, login, ImportOptions(), NOW)
     at_terminal("")
     assert "#  workspace    plan  id         is\n" in said[-1]
     assert "1  personal     plus  acct-ann   this login\n" in said[-1]

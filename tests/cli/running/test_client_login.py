@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from cli.running.client_login import (
+    ClientLogin,
     ClientNotLoggedIn,
     ClientUsesApiKey,
     KeyVariableSet,
-    Login,
     check,
     elsewhere,
     login_in,
@@ -142,18 +142,18 @@ def test_where_its_settings_lead(settings: Mapping[str, object], found: Mapping[
 @pytest.mark.parametrize(
     ("document", "found"),
     [
-        ({"tokens": {"access_token": "x"}}, Login.CHATGPT),
-        ({"auth_mode": "chatgpt", "tokens": {}}, Login.CHATGPT),
-        ({"personal_access_token": "at-x"}, Login.CHATGPT),
-        ({"OPENAI_API_KEY": SECRET, "tokens": None}, Login.API_KEY),
-        ({"OPENAI_API_KEY": SECRET, "tokens": {"access_token": "x"}, "auth_mode": "apikey"}, Login.API_KEY),
-        ({"OPENAI_API_KEY": SECRET, "tokens": {"access_token": "x"}}, Login.API_KEY),
-        ({"OPENAI_API_KEY": SECRET, "tokens": {"access_token": "x"}, "auth_mode": "chatgpt"}, Login.CHATGPT),
-        ({"auth_mode": "agentIdentity", "agent_identity": "x"}, Login.AGENT),
-        ({"auth_mode": "bedrockApiKey"}, Login.OTHER),
-        ({}, Login.NONE),
-        ({"OPENAI_API_KEY": None, "tokens": None}, Login.NONE),
+        ({"tokens": {"access_token": "x"}}, ClientLogin.CHATGPT),
+        ({"auth_mode": "chatgpt", "tokens": {}}, ClientLogin.CHATGPT),
+        ({"personal_access_token": "at-x"}, ClientLogin.CHATGPT),
+        ({"OPENAI_API_KEY": SECRET, "tokens": None}, ClientLogin.API_KEY),
+        ({"OPENAI_API_KEY": SECRET, "tokens": {"access_token": "x"}, "auth_mode": "apikey"}, ClientLogin.API_KEY),
+        ({"OPENAI_API_KEY": SECRET, "tokens": {"access_token": "x"}}, ClientLogin.API_KEY),
+        ({"OPENAI_API_KEY": SECRET, "tokens": {"access_token": "x"}, "auth_mode": "chatgpt"}, ClientLogin.CHATGPT),
+        ({"auth_mode": "agentIdentity", "agent_identity": "x"}, ClientLogin.AGENT),
+        ({"auth_mode": "bedrockApiKey"}, ClientLogin.OTHER),
+        ({}, ClientLogin.NONE),
+        ({"OPENAI_API_KEY": None, "tokens": None}, ClientLogin.NONE),
     ],
 )
-def test_how_it_is_logged_in(document: Mapping[str, object], found: Login) -> None:
+def test_how_it_is_logged_in(document: Mapping[str, object], found: ClientLogin) -> None:
     assert login_in(document) is found

@@ -10,7 +10,7 @@ import pytest
 
 from accounts.model import Cooldown, Standing
 from accounts.store.store import Store
-from cli.ui.start_screen import LOGINS, Look, about_accounts, login_of, next_steps, shown
+from cli.ui.start_screen import LOGINS, Overview, about_accounts, login_of, next_steps, shown
 from config import clock
 
 type Run = Callable[..., Any]
@@ -83,7 +83,7 @@ def test_accounts_that_do_not_serve_are_counted(run: Run, fill: Fill, home: Path
             bob.key, Cooldown(until=clock.now() + 3600, reason="usage_limit", since=clock.now())
         ).result()
     assert run("--json").json["accounts"]["states"] == {"needs_login": 1, "resting": 1, "ready": 1}
-    assert "1 ready, 1 needs login, 1 resting" in run().out
+    assert "1 ready, 1 resting, 1 needs login" in run().out
     run("pause", "cy")
     assert commands(run)[0] == "codex-rotate list"
 
@@ -159,12 +159,13 @@ def test_a_client_whose_folder_is_none(
 
 
 def test_running_proxies_are_named() -> None:
-    seen = Look(states={"ready": 1}, proxies=("http://127.0.0.1:8118",))
+    seen = Overview(states={"ready": 1}, proxies=("http://127.0.0.1:8118",))
     assert "listens at http://127.0.0.1:8118" in shown(seen, "/home", 80).message
 
 
 def test_who_served_last_is_not_told_as_chosen() -> None:
-    assert about_accounts(Look(states={"ready": 2}, serving="ann")) == "2 ready; served last: ann"
+    assert about_accounts(Overview(states={"ready": 2}, serving="ann")) == "2 ready; served last: ann"
+    assert about_accounts(Overview(states={"closed": 1, "reserved": 2})) == "2 kept for its owner, 1 closed by provider"
 
 
 @pytest.mark.parametrize("login", LOGINS)
@@ -174,7 +175,7 @@ def test_who_served_last_is_not_told_as_chosen() -> None:
 def test_there_are_two_or_three_steps_and_they_fit(
     login: str, installed: bool, states: dict[str, int], trouble: str
 ) -> None:
-    seen = Look(states=states, able=states.get("ready", 0), login=login, installed=installed, trouble=trouble)
+    seen = Overview(states=states, able=states.get("ready", 0), login=login, installed=installed, trouble=trouble)
     steps = next_steps(seen)
     assert 2 <= len(steps) <= 4
     assert len({each.command for each in steps}) == len(steps)

@@ -1,22 +1,16 @@
 """`check` against the stand-in: every account is asked at once, what is out of date is put right, nothing is spent."""
 
-import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from accounts.model import Cooldown, Credentials, Standing
+from accounts.model import Cooldown, Standing
+from accounts.provider.checking import AT_ONCE
 from accounts.store.store import Store
-from accounts.tokens.oauth import Renewal
-from accounts.verify import Answer, Finding, Verdict
-from cli.commands.accounts.check import asks_for_models, models_url, read_models
-from cli.commands.accounts.verify import AT_ONCE, Checker, check_each
 from standin import Account, Fault, FaultKind, StandIn, Window
-from tests.builders import account as built
-from tests.builders import credentials
-from tests.harness import PATIENCE, put, secrets_of
+from tests.harness import put, secrets_of
 
 type Run = Callable[..., Any]
 
@@ -149,108 +143,6 @@ def test_trouble_with_the_models_frees_nobody_and_marks_nobody(
     assert store.accounts()[0].standing is Standing.GOOD
     assert key in store.cooldowns()
     assert key in store.windows()
-
-
-def test_models_are_asked_for_where_the_account_belongs() -> None:
-    """At its region's host; at the stand-in when the settings lead there; nowhere that is not the provider's."""
-    home = "https://chatgpt.com/backend-api"
-    assert models_url(home, built()).startswith("https://chatgpt.com/backend-api/codex/models?client_version=")
-    there = built(backend_origin="https://eu.chatgpt.com")
-    assert models_url(home, there).startswith("https://eu.chatgpt.com/backend-api/codex/models?")
-    assert models_url("http://127.0.0.1:1/x/", there).startswith("http://127.0.0.1:1/x/codex/models?")
-
-    def get(url: str, headers: Mapping[str, str]) -> Answer:
-        raise AssertionError("a token must not go there")
-
-    foreign = built(backend_origin="https://example.com")
-    finding = asks_for_models(home, get)(foreign, credentials(), Finding(verdict=Verdict.USABLE))
-    assert finding.verdict is Verdict.UNKNOWN
-
-
-@pytest.mark.parametrize(
-    ("answer", "wrong"),
-    [
-        (Answer(status=200, body=b'{"models": []}'), False),
-        (Answer(status=200, body=b"{}"), True),
-        (Answer(status=200, body=b"<html>"), True),
-        (Answer(status=200, body=b"[" * 100_000), True),
-        (Answer(status=404), True),
-    ],
-)
-def test_what_counts_as_a_list_of_models(answer: Answer, wrong: bool) -> None:
-    assert bool(read_models(answer)) is wrong
-
-
-# --- at once ---------------------------------------------------------------------------------------------------------
-
-
-def answer_usage(url: str, headers: Mapping[str, str]) -> Answer:
-    return Answer(status=200, body=b'{"rate_limit": null}')
-
-
-def filled(store: Store, count: int) -> None:
-    for n in range(count):
-        seat = built(f"{n:02}", added_at=float(n))
-        store.put_account(seat, Credentials(access=f"access-{n}", refresh=f"refresh-{n}")).result()
-
-
-def test_so_many_are_asked_at_once_and_no_more(store: Store) -> None:
-    """The barrier opens only when all of one round are there; the order of the answers is that of the accounts."""
-    filled(store, 2 * AT_ONCE)
-    together = threading.Barrier(AT_ONCE, timeout=PATIENCE)
-    asking = threading.Semaphore(AT_ONCE)
-
-    def get(url: str, headers: Mapping[str, str]) -> Answer:
-        assert asking.acquire(blocking=False), "too many at once"
-        together.wait()
-        asking.release()
-        together.wait()
-        return answer_usage(url, headers)
-
-    done: list[None] = []
-    checker = Checker(store=store, url="", get=get, renew=None, clock=lambda: 0.0)
-    checked = check_each(checker, store.accounts(), lambda: done.append(None))
-    assert [each.account.label for each in checked] == [f"{n:02}" for n in range(2 * AT_ONCE)]
-    assert len(done) == 2 * AT_ONCE
-
-
-def test_renewals_do_not_overlap(store: Store) -> None:
-    """A second one within the first would wait for a lock that gives up after a while."""
-    filled(store, AT_ONCE)
-    under_way = threading.Lock()
-
-    def renew(key: str, stale: Credentials, reason: str) -> Renewal:
-        assert under_way.acquire(blocking=False), "two at once"
-        under_way.release()
-        return Renewal(detail="later")
-
-    def refuse(url: str, headers: Mapping[str, str]) -> Answer:
-        return Answer(status=401)
-
-    checker = Checker(store=store, url="", get=refuse, renew=renew, clock=lambda: 0.0)
-    assert {each.finding.detail for each in check_each(checker, store.accounts())} == {"refresh: later"}
-
-
-def test_being_stopped_finishes_what_was_begun_and_begins_nothing_more(store: Store) -> None:
-    filled(store, 5 * AT_ONCE)
-    asked: list[str] = []
-    gate = threading.Event()
-
-    def get(url: str, headers: Mapping[str, str]) -> Answer:
-        asked.append(headers["authorization"])
-        if len(asked) > 1:
-            assert gate.wait(PATIENCE)
-        return answer_usage(url, headers)
-
-    def interrupted() -> None:
-        gate.set()
-        raise KeyboardInterrupt
-
-    checker = Checker(store=store, url="", get=get, renew=lambda *_: Renewal(), clock=lambda: 0.0)
-    with pytest.raises(KeyboardInterrupt):
-        check_each(checker, store.accounts(), interrupted)
-    assert len(asked) < 5 * AT_ONCE
-    assert len(store.events(99)) == len(asked)
 
 
 def test_no_token_is_shown(run: Run, add: Callable[..., Account], store: Store, upstream: StandIn) -> None:

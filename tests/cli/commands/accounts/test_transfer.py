@@ -45,7 +45,113 @@ def access(name: str, expires: int) -> str:
     return jwt.encode(claims, "a test signs with a key that is long enough", algorithm="HS256")
 
 
-# --- import ----------------------------------------------------------------------------------------------------------
+# --- import: one login -----------------------------------------------------------------------------------------------
+
+
+def test_import_and_what_to_do_next(run: Run, write_login: WriteLogin, home: Path) -> None:
+    """A new seat is named after its e-mail, and the next command is printed."""
+    ran = run("import", write_login("ann"))
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out == ("ann (ann@example.com) was added to the pool. Use it: codex-rotate run codex\n")
+    with Store(home / "pool.db") as store:
+        (account,) = store.accounts()
+        assert account.added_at > 1_600_000_000
+        assert store.credentials(account.key) == read_auth_file(write_login("ann")).credentials
+        assert [event.kind for event in store.events(9)] == ["imported"]
+
+
+def test_import_as_json(run: Run, write_login: WriteLogin) -> None:
+    """Programs get the same facts."""
+    origin = ("--backend-origin", "https://EU.chatgpt.com/", "--routing-override", "us_cr")
+    data = run("import", write_login("ann"), "--label", "work", *origin, "--json").json
+    assert data["result"] == "imported"
+    assert data["next"] == "codex-rotate run codex"
+    account = data["account"]
+    assert (account["number"], account["label"], account["email"]) == (1, "work", "ann@example.com")
+    assert (account["backend_origin"], account["routing_override"]) == ("https://eu.chatgpt.com", "us_cr")
+
+
+def test_a_known_seat_is_renewed_in_place(run: Run, write_login: WriteLogin, home: Path) -> None:
+    """A second login of a seat replaces its tokens and keeps its name, age and place in the list."""
+    run("import", write_login("ann"), "--label", "work", "--backend-origin", "https://eu.chatgpt.com")
+    run("import", write_login("bob"))
+    with Store(home / "pool.db") as store:
+        before = store.accounts()
+        store.set_standing(before[0].key, Standing.NEEDS_LOGIN).result()
+    ran = run("import", write_login("ann", turn=2))
+    assert ran.out.startswith("work (ann@example.com) was renewed and keeps its label. Use it: ")
+    with Store(home / "pool.db") as store:
+        assert store.accounts() == before
+        credentials = store.credentials(before[0].key)
+        assert credentials is not None
+        assert credentials.refresh == "refresh-secret-ann-2"
+
+
+def test_renewing_with_wishes(run: Run, write_login: WriteLogin) -> None:
+    """What the user says at a renewal is done too, but for the name: an account is not renamed by the way."""
+    run("import", write_login("ann"))
+    ran = run("import", write_login("ann", turn=2), "--label", "my work", "--routing-override", "us", "--json")
+    assert (ran.json["result"], ran.json["known"]) == ("renewed", True)
+    assert (ran.json["account"]["label"], ran.json["account"]["routing_override"]) == ("ann", "us")
+    ran = run("import", write_login("ann", turn=3), "--label", "my work")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out == (
+        "ann (ann@example.com) is in the pool already: this login is of the same account, workspace acct-ann. It was "
+        "renewed and keeps its label. To call it 'my work', run `codex-rotate label ann 'my work'`. Use it: "
+        "codex-rotate run codex\n"
+    )
+    assert [each["label"] for each in run("list", "--json").json] == ["ann"]
+
+
+def test_a_name_that_another_account_has_is_no_hindrance_to_a_renewal(run: Run, write_login: WriteLogin) -> None:
+    """It would not be used."""
+    run("import", write_login("ann"))
+    run("import", write_login("bob"))
+    ran = run("import", write_login("ann", turn=2), "--label", "bob")
+    assert (ran.code, "keeps its label. To call it 'bob'" in ran.out) == (0, True)
+
+
+def test_default_labels_that_are_taken(run: Run, write_login: WriteLogin) -> None:
+    """One e-mail may own several workspaces: the second gets a number. A label asked for by name must be free."""
+    for n, account in enumerate(("a", "b", "c"), 1):
+        run("import", write_login("ann", turn=n, account=account))
+    assert [each["label"] for each in run("list", "--json").json] == ["ann", "ann-2", "ann-3"]
+    ran = run("import", write_login("bob"), "--label", "ANN-2")
+    assert (ran.code, ran.out) == (2, "")
+    assert "already called 'ANN-2'" in ran.err
+    assert len(run("list", "--json").json) == 3
+
+
+@pytest.mark.parametrize("label", ["", " ", " padded", "two\nlines", "\x1b[31mred", "-x", "12", "x" * 61])
+def test_labels_that_cannot_be_typed_or_shown(run: Run, write_login: WriteLogin, label: str) -> None:
+    """A label is one visible line, and no option or list number."""
+    ran = run("import", write_login("ann"), f"--label={label}")
+    assert ran.code == 2
+    assert "A label " in ran.err
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "http://x.example.com",
+        "x.example.com",
+        "https://",
+        "https://x/path",
+        "https://u:p@x",
+        "https://x?q",
+        "https://x:y",
+        "https://chatgpt.com.evil.example",
+        "https://chatgpt.com:8443",
+    ],
+)
+def test_origins_that_tokens_must_not_go_to(run: Run, write_login: WriteLogin, origin: str) -> None:
+    """Only an https origin, as the provider itself would name it."""
+    ran = run("import", write_login("ann"), "--backend-origin", origin, "--json")
+    assert (ran.code, ran.json["exit_code"]) == (2, 2)
+    assert "--backend-origin must be a host of the provider" in ran.json["error"]
+
+
+# --- import: a file of many ------------------------------------------------------------------------------------------
 
 
 def test_many_accounts(run: Run, write: Callable[..., Path]) -> None:

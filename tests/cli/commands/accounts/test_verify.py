@@ -10,9 +10,10 @@ import pytest
 from accounts.choice import quota
 from accounts.logins.import_formats import read_logins
 from accounts.model import Cooldown, Credentials, Standing
+from accounts.provider.checking import Checker
+from accounts.provider.usage import ProviderAnswer
 from accounts.store.store import Store
-from accounts.verify import Answer
-from cli.commands.accounts.verify import Checker, get_over_http, verify_accounts
+from cli.commands.accounts.verify import verify_accounts
 from standin import Account, Fault, FaultKind, StandIn, Window
 from tests.corporate import Corporate
 from tests.harness import put, secrets_of
@@ -206,9 +207,9 @@ def test_a_login_that_comes_meanwhile(add: Callable[..., Account], store: Store,
     key = account.identity.key
     new = Credentials(access="new", refresh="new")
 
-    def get(url: str, headers: Mapping[str, str]) -> Answer:
+    def get(url: str, headers: Mapping[str, str]) -> ProviderAnswer:
         store.save_credentials(key, new, replaces=account.refresh_token).result()
-        return Answer(status=402)
+        return ProviderAnswer(status=402)
 
     def renew(key: str, stale: Credentials, reason: str) -> Any:
         raise AssertionError("nothing is to be renewed")
@@ -259,12 +260,6 @@ def test_through_the_company_s_proxy(
         assert verdicts(run("verify", "--all", "--json")) == {"ann": "usable"}
     assert corporate.targets()[-2:] == ["auth.openai.com:443", "chatgpt.com:443"]
     assert tokens(store, account) != before
-
-
-def test_no_answer_is_an_oserror() -> None:
-    """Without the address or a header in it."""
-    with pytest.raises(OSError, match=r"^ConnectError$"):
-        get_over_http("http://127.0.0.1:1/secret", {"authorization": "secret"})
 
 
 def test_wrong_usage(run: Run, add: Callable[..., Account]) -> None:

@@ -12,7 +12,7 @@ from accounts.forecast import forecast
 from accounts.model import Cooldown, Standing
 from accounts.store.store import Store
 from cli.app import main
-from cli.commands.see.forecast import Wanted, best, explained, foretell, lasting, verdict
+from cli.commands.see.forecast import ForecastOptions, best, explained, foretell, lasting, verdict
 from config import clock
 from config.settings import Settings
 from standin import Account, Fault, FaultKind, StandIn
@@ -35,7 +35,7 @@ def store(home: Path) -> Iterator[Store]:
 
 
 def told(store: Store, *, explain: bool = False, columns: int = 0) -> Any:
-    return foretell(store, Settings(), Wanted(explain=explain, columns=columns), NOW)
+    return foretell(store, Settings(), ForecastOptions(explain=explain, columns=columns), NOW)
 
 
 def know(store: Store, fill: Fill, **windows: tuple[Window, ...]) -> None:
@@ -79,7 +79,7 @@ def test_what_is_not_known_is_said(store: Store, fill: Fill) -> None:
     assert result.table.rows[0][1:] == ("not known yet", "ready", "unknown", "unknown")
     assert result.message.startswith("What ann has left is not known and not counted: add --live to ask. At this pace ")
     assert "all others are out" in result.message
-    asked = foretell(store, Settings(), Wanted(live=True), NOW)
+    asked = foretell(store, Settings(), ForecastOptions(live=True), NOW)
     assert "the provider names no limit" in asked.message
 
 
@@ -89,7 +89,7 @@ def test_what_the_owner_has_chosen_counts(store: Store, fill: Fill) -> None:
     store.choose_account(store.accounts()[1].key).result()
     assert told(store).data["pool"]["out_at"] == pytest.approx(NOW + 20 / (36 + 0) * HOUR)
     store.choose_account("").result()
-    low = foretell(store, Settings(defer_percent=5), Wanted(), NOW)
+    low = foretell(store, Settings(defer_percent=5), ForecastOptions(), NOW)
     assert [each["now"] for each in low.data["accounts"]] == ["low", "low"]
 
 

@@ -13,7 +13,7 @@ from accounts.choice.decision_record import DECISION
 from accounts.choice.quota import MAIN, Window
 from accounts.model import Account, Affinity, Cooldown, Credentials, Event, Standing
 from accounts.store.store import Store
-from cli.commands.see.list import last_uses, list_accounts
+from cli.commands.see.list import list_accounts
 from cli.ui.render import render
 from config import clock
 
@@ -194,16 +194,6 @@ def test_nobody_is_marked_before_the_first_request(store: Store, fill: Fill) -> 
     (ann,) = data_of(store)
     assert (ann["active"], ann["last_used"]) == (False, None)
     assert list_accounts(store, NOON).message == ""
-
-
-def test_a_request_without_a_thread_counts_and_a_refused_one_does_not(store: Store, fill: Fill) -> None:
-    """Nor does a record that another version has written, or one that is broken."""
-    ann, bob = fill("ann", "bob")
-    served(store, ann.key, NOON - 50)
-    served(store, ann.key, NOON - 20, kind="usage_limit")
-    store.record(Event(at=NOON - 10, kind=DECISION, key=bob.key, detail="[[" * 9999)).result()
-    store.record(Event(at=NOON, kind="paused", key=bob.key)).result()
-    assert last_uses(store) == {ann.key: NOON - 50}
 
 
 # --- programs --------------------------------------------------------------------------------------------------------

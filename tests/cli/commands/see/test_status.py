@@ -10,7 +10,7 @@ import pytest
 from accounts.choice.decision_record import DECISION
 from accounts.model import Cooldown, Event, Standing
 from accounts.store.store import EVENTS_KEPT, Store
-from cli.commands.see.status import EVENTS_SHOWN, INDENT, Around, status
+from cli.commands.see.status import EVENTS_SHOWN, INDENT, StatusContext, status
 from cli.ui.result import Result
 from config import clock
 from config.proxy_files import Presence
@@ -36,8 +36,8 @@ def test_an_empty_pool_is_nothing_usable(run: Run, home: Path) -> None:
     assert (ran.code, ran.json["accounts"]["ready"]) == (3, 0)
 
 
-def around(home: Path, **changes: Any) -> Around:
-    return Around(**{"settings": Settings(), "home": home, **changes})
+def around(home: Path, **changes: Any) -> StatusContext:
+    return StatusContext(**{"settings": Settings(), "home": home, **changes})
 
 
 def shown(result: Result) -> dict[str, list[str]]:

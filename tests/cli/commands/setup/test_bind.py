@@ -13,20 +13,15 @@ import pytest
 from certs import ca
 from certs.bundles import certificates
 from certs.environment import NoCaCertificate, proxy_at
-from cli.commands.setup.bind import (
+from cli.commands.setup.bind import bind, unbind
+from cli.running.binding import (
+    BindMode,
+    BoundFiles,
     Damaged,
     FileUnusable,
-    Mode,
     OpenQuote,
-    Places,
     ProxyDoesNotAnswer,
     UsersOwn,
-    answers,
-    bind,
-    bound_to,
-    stranded_notes,
-    unbind,
-    write,
 )
 from config import clock, dotenv
 
@@ -55,13 +50,13 @@ def plain(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def places(home: Path, tmp_path: Path) -> Places:
+def places(home: Path, tmp_path: Path) -> BoundFiles:
     """The client's file, which is not there yet, and an authority, which is."""
     folder = home / "ca"
     folder.mkdir(parents=True)
     certificate = folder / "mitmproxy-ca-cert.pem"
     certificate.write_text(CERTIFICATE)
-    return Places(file=tmp_path / ".env", ca_certificate=certificate, bundle=folder / "bundle.pem")
+    return BoundFiles(file=tmp_path / ".env", ca_certificate=certificate, bundle=folder / "bundle.pem")
 
 
 @pytest.fixture
@@ -78,7 +73,7 @@ def beside(file: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("content", [None, b"", USERS, b"\xff\xfe\n\n", b"A=1\n"])
-def test_unbind_leaves_what_was_there_before(places: Places, content: bytes | None) -> None:
+def test_unbind_leaves_what_was_there_before(places: BoundFiles, content: bytes | None) -> None:
     """Byte for byte; no file where there was none, and no copy beside it."""
     if content is not None:
         places.file.write_bytes(content)
@@ -89,7 +84,7 @@ def test_unbind_leaves_what_was_there_before(places: Places, content: bytes | No
     assert beside(places.file) == ([] if content is None else [".env"])
 
 
-def test_what_the_client_is_told(places: Places) -> None:
+def test_what_the_client_is_told(places: BoundFiles) -> None:
     """The proxy, a full bundle with our certificate last, and what goes past the proxy."""
     bind(places, PROXY, {"NO_PROXY": "corp.example"}, there)
     told = {name: value for name, _, value in (x.partition("=") for x in dotenv.block(places.file.read_bytes())[1:-1])}
@@ -120,7 +115,7 @@ def test_after_a_renewal_the_bundle_has_both_and_the_client_is_bound_as_before(r
     assert (home.parent / ".env").read_bytes() == block
 
 
-def test_binding_again_changes_nothing(places: Places) -> None:
+def test_binding_again_changes_nothing(places: BoundFiles) -> None:
     """Neither the file nor its time, and no second copy."""
     places.file.write_bytes(USERS)
     bind(places, PROXY, {}, there)
@@ -130,7 +125,7 @@ def test_binding_again_changes_nothing(places: Places) -> None:
     assert (places.file.read_bytes(), places.file.stat().st_mtime_ns, beside(places.file)) == before
 
 
-def test_binding_to_another_proxy_replaces_the_block(places: Places) -> None:
+def test_binding_to_another_proxy_replaces_the_block(places: BoundFiles) -> None:
     places.file.write_bytes(USERS)
     bind(places, PROXY, {}, there)
     bind(places, OTHER, {}, there)
@@ -140,7 +135,7 @@ def test_binding_to_another_proxy_replaces_the_block(places: Places) -> None:
     assert places.file.read_bytes() == USERS
 
 
-def test_a_copy_is_kept_before_the_first_change(places: Places) -> None:
+def test_a_copy_is_kept_before_the_first_change(places: BoundFiles) -> None:
     """And while the file says something else, so that nothing of the user's can be lost."""
     places.file.write_bytes(USERS)
     result = bind(places, PROXY, {}, there)
@@ -156,7 +151,7 @@ def test_a_copy_is_kept_before_the_first_change(places: Places) -> None:
     assert copy.read_bytes() == USERS
 
 
-def test_the_users_own_no_proxy_in_the_file_is_merged(places: Places) -> None:
+def test_the_users_own_no_proxy_in_the_file_is_merged(places: BoundFiles) -> None:
     """The block overrides it; the environment's one would have been overridden by it."""
     places.file.write_bytes(b"NO_PROXY=old\nNO_PROXY='corp.example'\n")
     bind(places, PROXY, {"NO_PROXY": "shell.example"}, there)
@@ -164,7 +159,7 @@ def test_the_users_own_no_proxy_in_the_file_is_merged(places: Places) -> None:
 
 
 @posix
-def test_modes_and_links_stay(places: Places, tmp_path: Path) -> None:
+def test_modes_and_links_stay(places: BoundFiles, tmp_path: Path) -> None:
     """A new file is its owner's only; the copy is as open as the file."""
     bind(places, PROXY, {}, there)
     assert stat.S_IMODE(places.file.stat().st_mode) == 0o600
@@ -185,7 +180,7 @@ def test_modes_and_links_stay(places: Places, tmp_path: Path) -> None:
     assert [each.name for each in real.parent.iterdir()] == ["env"]
 
 
-def test_a_client_that_never_ran_has_no_folder_yet(places: Places, tmp_path: Path) -> None:
+def test_a_client_that_never_ran_has_no_folder_yet(places: BoundFiles, tmp_path: Path) -> None:
     new = replace(places, file=tmp_path / "new" / ".env")
     bind(new, PROXY, {}, there)
     assert new.file.exists()
@@ -194,46 +189,39 @@ def test_a_client_that_never_ran_has_no_folder_yet(places: Places, tmp_path: Pat
 # --- refusing --------------------------------------------------------------------------------------------------------
 
 
-def refused(places: Places, error: type[Exception], words: str, *, force: bool = False) -> None:
+def refused(places: BoundFiles, error: type[Exception], words: str, *, force: bool = False) -> None:
     """Nothing is written anywhere."""
     before = places.file.read_bytes() if places.file.exists() else None
     with pytest.raises(error, match=words):
-        bind(places, PROXY, {}, there, Mode(force=force))
+        bind(places, PROXY, {}, there, BindMode(force=force))
     assert (places.file.read_bytes() if before is not None else None) == before
     assert not places.bundle.exists()
     assert beside(places.file) == ([] if before is None else [".env"])
 
 
-def test_a_proxy_that_does_not_answer(places: Places) -> None:
+def test_a_proxy_that_does_not_answer(places: BoundFiles) -> None:
     """Such a block would cut the client off. --force is for who knows better."""
     with pytest.raises(ProxyDoesNotAnswer, match=r"127\.0\.0\.1 port 8118.*--force"):
         bind(places, PROXY, {}, not_there)
     assert (places.file.exists(), places.bundle.exists()) == (False, False)
-    bind(places, PROXY, {}, not_there, Mode(force=True))
+    bind(places, PROXY, {}, not_there, BindMode(force=True))
     assert places.file.exists()
 
 
-def test_whether_a_proxy_answers(listening: str) -> None:
-    assert answers(proxy_at(listening))
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    assert not answers(proxy_at(f"http://127.0.0.1:{port}"))
-
-
 @pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy", "SSL_CERT_FILE"])
-def test_settings_of_the_users_own(places: Places, name: str) -> None:
+def test_settings_of_the_users_own(places: BoundFiles, name: str) -> None:
     """They are named by line, and only --force overrides them; unbind brings them back."""
     content = f"A=1\nexport {name}='secret'\n".encode()
     places.file.write_bytes(content)
     refused(places, UsersOwn, f"line 2 sets {name}.*--force")
-    bind(places, PROXY, {}, there, Mode(force=True))
+    bind(places, PROXY, {}, there, BindMode(force=True))
     assert places.file.read_bytes().startswith(content)
     unbind(places.file)
     assert places.file.read_bytes() == content
 
 
 @pytest.mark.parametrize("force", [False, True])
-def test_a_damaged_block_is_left_to_its_owner(places: Places, *, force: bool) -> None:
+def test_a_damaged_block_is_left_to_its_owner(places: BoundFiles, *, force: bool) -> None:
     """Both ways, whatever is forced: what was there before cannot be told."""
     places.file.write_bytes(dotenv.bind(b"A=1\n", {"HTTPS_PROXY": "http://a:1"}).replace(b"a:1", b"a:2"))
     refused(places, Damaged, "line 2: .* by hand", force=force)
@@ -241,63 +229,54 @@ def test_a_damaged_block_is_left_to_its_owner(places: Places, *, force: bool) ->
         unbind(places.file)
 
 
-def test_a_quote_that_hides_the_block(places: Places) -> None:
+def test_a_quote_that_hides_the_block(places: BoundFiles) -> None:
     places.file.write_bytes(b"A=1\nB='x\n")
     refused(places, OpenQuote, "line 2: a quote is never closed")
     assert places.file.read_bytes() == b"A=1\nB='x\n"
 
 
-def test_no_authority(places: Places) -> None:
+def test_no_authority(places: BoundFiles) -> None:
     places.ca_certificate.unlink()
     refused(places, NoCaCertificate, "codex-rotate ca create")
     assert not places.file.exists()
 
 
-def test_something_else_under_that_name(places: Places) -> None:
+def test_something_else_under_that_name(places: BoundFiles) -> None:
     places.file.mkdir()
     for work in (lambda: bind(places, PROXY, {}, there), lambda: unbind(places.file)):
         with pytest.raises(FileUnusable, match="not an ordinary file"):
             work()
 
 
-def test_a_file_that_changes_meanwhile_is_left_alone(places: Places) -> None:
-    """What another program wrote between our reading and our writing is not lost."""
-    places.file.write_bytes(b"newer")
-    for after in (b"ours", None):
-        with pytest.raises(FileUnusable, match="another program"):
-            write(places.file, b"older", after)
-    assert (places.file.read_bytes(), beside(places.file)) == (b"newer", [".env"])
-
-
 # --- showing ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_dry_run_writes_nothing_and_shows_only_our_lines(places: Places) -> None:
+def test_a_dry_run_writes_nothing_and_shows_only_our_lines(places: BoundFiles) -> None:
     """The user's lines may be secrets."""
     places.file.write_bytes(USERS)
-    result = bind(places, PROXY, {}, there, Mode(dry_run=True))
+    result = bind(places, PROXY, {}, there, BindMode(dry_run=True))
     assert f"+ HTTPS_PROXY={PROXY.url}" in result.message.splitlines()
     assert "sk-secret" not in result.message + str(result.data)
     assert (places.file.read_bytes(), beside(places.file)) == (USERS, [".env"])
     assert not places.bundle.exists()
     bind(places, PROXY, {}, there)
     bound = places.file.read_bytes()
-    lines = bind(places, OTHER, {}, there, Mode(dry_run=True)).message.splitlines()
+    lines = bind(places, OTHER, {}, there, BindMode(dry_run=True)).message.splitlines()
     assert (f"- HTTPS_PROXY={PROXY.url}" in lines, f"+ HTTPS_PROXY={OTHER.url}" in lines) == (True, True)
     lines = unbind(places.file, dry_run=True).message.splitlines()
     assert f"- HTTPS_PROXY={PROXY.url}" in lines
-    assert "stay as it is" in bind(places, PROXY, {}, there, Mode(dry_run=True)).message
+    assert "stay as it is" in bind(places, PROXY, {}, there, BindMode(dry_run=True)).message
     assert places.file.read_bytes() == bound
 
 
-def test_what_would_undo_it_is_told(places: Places) -> None:
+def test_what_would_undo_it_is_told(places: BoundFiles) -> None:
     """A NO_PROXY that has the provider's host."""
     assert bind(places, PROXY, {"NO_PROXY": "corp.example"}, there).notes == ()
     (note,) = bind(places, PROXY, {"NO_PROXY": "*"}, there).notes
     assert "NO_PROXY has *" in note
 
 
-def test_the_commands(run: Run, places: Places, listening: str) -> None:
+def test_the_commands(run: Run, places: BoundFiles, listening: str) -> None:
     """One JSON value each, or words that say what to do next."""
     places.file.write_bytes(USERS)
     assert run("bind", "--proxy", listening, "--dry-run", "--json").json["dry_run"] is True
@@ -313,7 +292,7 @@ def test_the_commands(run: Run, places: Places, listening: str) -> None:
     assert "not bound" in run("unbind").out
 
 
-def test_wrong_usage_and_refusals_are_one_line(run: Run, places: Places) -> None:
+def test_wrong_usage_and_refusals_are_one_line(run: Run, places: BoundFiles) -> None:
     assert run("bind", "--proxy", "127.0.0.1:8118").code == 2
     with socket.create_server(("127.0.0.1", 0)) as server:
         closed = f"http://127.0.0.1:{server.getsockname()[1]}"
@@ -324,50 +303,3 @@ def test_wrong_usage_and_refusals_are_one_line(run: Run, places: Places) -> None
 
 
 # --- a proxy that ends -----------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("bound", "host", "port", "expected"),
-    [
-        ("http://127.0.0.1:8118", "127.0.0.1", 8118, True),
-        ("http://localhost:8118", "127.0.0.1", 8118, True),
-        ("http://[::1]:8118", "::1", 8118, True),
-        ("http://127.0.0.1:8118", "0.0.0.0", 8118, True),
-        ("http://127.0.0.1:8118", "::", 8118, True),
-        ("http://192.168.1.5:8118", "192.168.1.5", 8118, True),
-        ("http://who:secret@127.0.0.1:8118", "127.0.0.1", 8118, True),
-        ("http://127.0.0.1:8118", "127.0.0.1", 9000, False),
-        ("http://proxy.example:8118", "127.0.0.1", 8118, False),
-    ],
-)
-def test_whoever_is_bound_to_a_proxy_that_ended_is_told(
-    places: Places, bound: str, host: str, port: int, *, expected: bool
-) -> None:
-    """With both ways out, and without the password. A block that leads elsewhere is no concern of this proxy."""
-    bind(places, proxy_at(bound), {}, there)
-    notes = stranded_notes(places.file, host, port, not_there)
-    assert bool(notes) is expected
-    for note in notes:
-        assert str(places.file) in note
-        assert note.endswith("Run `codex-rotate serve` again, or `codex-rotate unbind`.")
-        assert "secret" not in note
-
-
-def test_where_another_proxy_has_taken_over_nobody_is_told_anything(places: Places) -> None:
-    bind(places, PROXY, {}, there)
-    assert stranded_notes(places.file, "127.0.0.1", 8118, there) == ()
-
-
-def test_without_a_block_that_the_client_follows_nobody_is_bound(places: Places) -> None:
-    """No file, the user's own settings, a damaged block, something that is no file."""
-    assert bound_to(places.file) is None
-    places.file.write_bytes(b"HTTPS_PROXY=http://127.0.0.1:8118\n")
-    assert bound_to(places.file) is None
-    places.file.write_bytes(dotenv.bind(b"A=1\n", {"HTTPS_PROXY": "http://a:1"}).replace(b"a:1", b"a:2"))
-    assert bound_to(places.file) is None
-    places.file.write_bytes(dotenv.bind(None, {"HTTPS_PROXY": "nonsense"}))
-    assert bound_to(places.file) is None
-    places.file.unlink()
-    places.file.mkdir()
-    assert bound_to(places.file) is None
-    assert stranded_notes(places.file, "127.0.0.1", 8118, not_there) == ()

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from accounts.errors import UsageError
 from certs import ca, debug_ca
 from certs.bundles import certificates
 from certs.environment import TOOL_VARIABLES
-from cli.commands.setup.env import Shell, env, shell_of
+from cli.commands.setup.env import env
+from cli.ui.shells import Shell
 from config import clock
 
 type Run = Callable[..., Any]
@@ -118,28 +118,6 @@ def test_json_needs_no_shell(run: Run, authority: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("SHELL", "/bin/tcsh")
     assert run("env").code == 2
     assert run("env", "--json").code == 0
-
-
-@pytest.mark.parametrize(
-    ("login", "system", "shell"),
-    [
-        ("/bin/bash", "posix", Shell.BASH),
-        ("/bin/sh", "posix", Shell.BASH),
-        ("/usr/bin/zsh", "posix", Shell.ZSH),
-        ("/usr/local/bin/fish", "posix", Shell.FISH),
-        ("/opt/pwsh", "posix", Shell.POWERSHELL),
-        ("", "posix", Shell.BASH),
-        ("", "nt", Shell.POWERSHELL),
-        ("/usr/bin/bash.exe", "nt", Shell.BASH),
-    ],
-)
-def test_the_shell_is_that_of_the_login(login: str, system: str, shell: Shell) -> None:
-    assert shell_of({"SHELL": login} if login else {}, system) is shell
-
-
-def test_a_shell_that_is_not_known_is_not_guessed() -> None:
-    with pytest.raises(UsageError, match="--shell"):
-        shell_of({"SHELL": "/bin/tcsh"}, "posix")
 
 
 def test_without_an_authority_nothing_is_printed(run: Run) -> None:

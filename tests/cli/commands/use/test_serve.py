@@ -24,19 +24,7 @@ from addons.draining import SAME_SECONDS
 from addons.startup import FORCED
 from certs import ca
 from certs.bundles import certificates
-from cli.commands.use.serve import (
-    LISTEN,
-    TAKEN,
-    OptionTaken,
-    PortOurs,
-    PortTaken,
-    check_free,
-    debug_authority,
-    own_authority,
-    parse_listen,
-    shown_by,
-    start,
-)
+from cli.commands.use.serve import LISTEN, TAKEN, OptionTaken, debug_authority, own_authority, parse_listen, shown_by
 from cli.running import processes
 from config import clock, paths, proxy_files
 from standin import Fault, FaultKind, StandIn
@@ -47,8 +35,6 @@ from tests.proxy.clients import Http2, turn1
 from tests.users import OTHER, acting_as, why_not
 
 ROTATE = str(MITMDUMP.with_name("codex-rotate"))
-
-MAY_ALL = os.name != "posix" or os.geteuid() == 0 or os.uname().sysname == "Darwin"
 
 
 @pytest.fixture
@@ -88,40 +74,6 @@ def test_an_address_that_others_can_reach_is_refused(listen: str) -> None:
     """Whoever reaches the proxy uses the accounts."""
     with pytest.raises(UsageError, match="others"):
         parse_listen(listen)
-
-
-def test_a_port_that_is_taken_is_said_before_anything_starts() -> None:
-    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
-        port = taken.getsockname()[1]
-        with pytest.raises(PortTaken, match=f"Port {port} .* --listen"):
-            check_free("127.0.0.1", port)
-    check_free("127.0.0.1", port)
-
-
-def test_a_port_of_one_of_our_proxies_is_known_as_that(fill: Fill, home: Path, tmp_path: Path) -> None:
-    """Whose it is, and what ends it; one of another pool has to be named."""
-    fill("ann")
-    with serving(home) as (process, _, port):
-        with pytest.raises(PortOurs, match=r"process \d+, with the same pool") as told:
-            check_free("127.0.0.1", port)
-        assert "`codex-rotate stop` ends it" in str(told.value)
-        with pytest.MonkeyPatch.context() as elsewhere:
-            elsewhere.setenv("CODEX_ROTATE_HOME", str(tmp_path / "other"))
-            with pytest.raises(PortOurs, match=rf"another pool .*CODEX_ROTATE_HOME='{home}' codex-rotate stop"):
-                check_free("127.0.0.1", port)
-        stopped(process)
-
-
-@pytest.mark.parametrize(
-    ("host", "port", "words"),
-    [
-        ("192.0.2.1", 8118, "does not have that address"),
-        pytest.param("127.0.0.1", 80, "may not listen there", marks=pytest.mark.skipif(MAY_ALL, reason="may listen")),
-    ],
-)
-def test_a_place_that_cannot_be_is_said_as_what_it_is(host: str, port: int, words: str) -> None:
-    with pytest.raises(PortTaken, match=words):
-        check_free(host, port)
 
 
 def test_an_empty_pool_is_no_reason_to_start(run: Run) -> None:
@@ -602,11 +554,3 @@ def test_a_proxy_that_ends_by_itself_is_a_failure(
     assert ran.code == 1
     assert "ended with exit code" in ran.out + ran.err
     assert os.environ["CODEX_ROTATE_HOME"] == str(home)
-
-
-@pytest.mark.parametrize("tool", ["mitmdump", "mitmweb"])
-def test_what_it_starts_is_mitmproxys_own_tool_from_any_folder(tool: str, tmp_path: Path) -> None:
-    """Also where a file of the folder is called like one of our packages."""
-    (tmp_path / "addons.py").write_text("raise SystemExit('the wrong addons')")
-    done = processes.run([*start(tool), "--version"], os.environ, tmp_path, 60)
-    assert (done.code, done.out[:10]) == (0, "Mitmproxy:"), done.err

@@ -6,11 +6,9 @@ from typing import Any
 
 import pytest
 
-from accounts.choice.quota import MAIN, Window
 from accounts.model import Account, Cooldown, Standing
-from accounts.policy import stored_seats
 from accounts.store.store import Store
-from cli.commands.use.use import choose_account, hindrance
+from cli.commands.use.use import choose_account
 from config.local_time import clock_time
 
 type Run = Callable[..., Any]
@@ -140,18 +138,6 @@ def test_a_rest_is_told_with_its_end(store: Store, fill: Fill) -> None:
     assert f"resting until {clock_time(NOW + 60, NOW)} (usage limit). `codex-rotate use --auto`" in note
     assert choose_account(store, "bob", "", NOW).notes == ()
     assert choose_account(store, "ann", "", NOW + 60).notes == ()
-
-
-def test_what_is_kept_and_a_login_that_is_gone(store: Store, fill: Fill) -> None:
-    ann, bob = fill("my ann", "bob")
-    store.update_account(ann.key, reserve_percent=10)
-    window = Window(family=MAIN, minutes=300, used_percent=95, resets_at=NOW + 60, seen_at=NOW)
-    store.set_windows(ann.key, (window,)).result()
-    there = stored_seats(store)
-    assert "`codex-rotate reserve 'my ann' 0`" in hindrance(there[ann.key], NOW)
-    assert hindrance(there[ann.key], NOW + 60) == ""
-    store._file.write(lambda db: db.execute("DELETE FROM credential WHERE key = ?", (bob.key,)).rowcount).result()
-    assert "The pool has no login of bob" in hindrance(stored_seats(store)[bob.key], NOW)
 
 
 # --- with strategy pinned --------------------------------------------------------------------------------------------

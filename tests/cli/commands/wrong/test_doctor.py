@@ -16,7 +16,7 @@ from accounts.store.store import Store
 from certs import ca
 from cli.commands.wrong.doctor import doctor, summary
 from cli.doctor import proxies
-from cli.doctor.finding import State
+from cli.doctor.finding import Severity
 from config import clock, dotenv, proxy_files
 from config.proxy_files import Presence
 from tests.cli.conftest import Ran, Run
@@ -48,7 +48,7 @@ def ready(here: Machine) -> Machine:
 
 def states(ran: Ran) -> dict[str, str]:
     """By name, the worst of each."""
-    order = [str(state) for state in State]
+    order = [str(state) for state in Severity]
     found: dict[str, str] = {}
     for each in ran.json["findings"]:
         found[each["name"]] = max(found.get(each["name"], "ok"), each["state"], key=order.index)
@@ -267,12 +267,12 @@ def test_no_secret_is_ever_shown(ready: Machine, run: Run, monkeypatch: pytest.M
     ("counts", "said"),
     [
         ({}, "No problem was found."),
-        ({State.WARNING: 1}, "No problem was found. 1 warning can wait."),
-        ({State.PROBLEM: 2, State.WARNING: 3}, "2 problems to mend. 3 warnings can wait."),
+        ({Severity.WARNING: 1}, "No problem was found. 1 warning can wait."),
+        ({Severity.PROBLEM: 2, Severity.WARNING: 3}, "2 problems to mend. 3 warnings can wait."),
     ],
 )
-def test_the_last_line(counts: dict[State, int], said: str) -> None:
-    assert summary(dict.fromkeys(State, 0) | counts) == said
+def test_the_last_line(counts: dict[Severity, int], said: str) -> None:
+    assert summary(dict.fromkeys(Severity, 0) | counts) == said
 
 
 def test_a_long_sentence_is_wrapped_under_itself(home: Path, tmp_path: Path) -> None:

@@ -6,21 +6,18 @@ from typing import Any
 
 import pytest
 
-from accounts.choice.quota import Window
 from accounts.model import Account, Cooldown, Standing
 from accounts.store.store import Store
-from cli.commands.wrong.fix import rests, stale
+from cli.commands.wrong.fix import rests
 from cli.doctor.fixes import mend
 from config import clock
 from standin import Fault, FaultKind, StandIn
-from tests.builders import planted
+from tests.builders import NOW, planted
 from tests.cli.doctors import fake_codex, private
 from tests.harness import put
 
 type Run = Callable[..., Any]
 type Fill = Callable[..., tuple[Account, ...]]
-
-NOW = 1_800_000_000.0
 
 
 @pytest.fixture(autouse=True)
@@ -34,38 +31,6 @@ def _machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def store(home: Path) -> Iterator[Store]:
     with Store(home / "pool.db") as opened:
         yield opened
-
-
-def window(used: float, resets_in: float = 900, seen_in: float = 0, family: str = "codex") -> Window:
-    return Window(
-        family=family, minutes=300, used_percent=used, resets_at=NOW + resets_in, seen_at=NOW + seen_in
-    )  # fmt: skip
-
-
-LIMIT = Cooldown(until=NOW + 900, reason="usage_limit", since=NOW - 60)
-
-
-@pytest.mark.parametrize(
-    ("rest", "windows", "is_stale"),
-    [
-        (Cooldown(until=NOW - 1, reason="usage_limit"), (), True),
-        (Cooldown(until=NOW, reason="of another version"), (), True),
-        (LIMIT, (), False),  # nothing is known
-        (LIMIT, (window(10, family="other"),), False),  # nothing of the limit itself
-        (LIMIT, (window(100),), False),
-        (LIMIT, (window(97),), False),  # too close to tell
-        (LIMIT, (window(10),), True),
-        (LIMIT, (window(10, seen_in=-90),), False),  # that was before it was reached
-        (LIMIT, (window(100, resets_in=-1, seen_in=-90),), True),  # what it waited for has come
-        (LIMIT, (window(10), window(100)), False),
-        (Cooldown(until=NOW + 900, reason="no_credit", since=NOW - 60), (window(10),), False),
-        (Cooldown(until=NOW + 9, reason="overloaded", since=NOW - 1), (window(10),), False),
-    ],
-)
-def test_a_rest_is_stale_only_when_its_reason_is_gone(
-    rest: Cooldown, windows: tuple[Window, ...], is_stale: bool
-) -> None:
-    assert bool(stale(rest, windows, NOW)) is is_stale
 
 
 def test_a_rest_that_began_meanwhile_stays(store: Store, fill: Fill) -> None:

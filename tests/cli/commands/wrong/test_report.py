@@ -1,7 +1,6 @@
 """A report can be pasted anywhere: it says how things stand, and nothing that is secret is in it."""
 
 import json
-import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -10,9 +9,6 @@ from typing import Any
 import pytest
 
 from accounts.model import Account
-from cli.commands.wrong.report import in_words
-from cli.report.facts import made
-from config import clock
 from tests.cli.plants import Planted, planted_machine
 
 type Run = Callable[..., Any]
@@ -65,9 +61,3 @@ def test_a_file_holds_what_would_have_been_shown(run: Run, fill: Fill, tmp_path:
 def test_a_machine_without_anything_can_be_reported(run: Run, home: Path) -> None:
     ran = run("report")
     assert (ran.code, "Accounts\n  none" in ran.out, home.exists()) == (0, True, False)
-
-
-@pytest.mark.parametrize("width", [60, 80, 160])
-def test_on_a_terminal_lines_fit(plants: Planted, monkeypatch: pytest.MonkeyPatch, width: int) -> None:
-    text = in_words(made(os.environ, clock.now()).data, clock.now(), width)
-    assert max(map(len, text.splitlines())) <= width

@@ -2,22 +2,13 @@
 
 import shlex
 from collections.abc import Callable, Sequence
-from typing import Annotated, Final
+from typing import Final
 
-import typer
-
-from accounts.errors import AmbiguousAccount, UnknownAccount
+from accounts.errors import AmbiguousAccount, NoAccounts, UnknownAccount, UsageError
 from accounts.model import Account
-from cli.ui.known_names import complete_account
 
 MOST_NAMED: Final = 8
-
-AccountName = Annotated[
-    str,
-    typer.Argument(
-        help="Label, beginning of one, e-mail, account id, or list number.", autocompletion=complete_account
-    ),
-]
+LONGEST_LABEL: Final = 60
 
 
 def find_account(accounts: Sequence[Account], wanted: str) -> Account:
@@ -67,3 +58,31 @@ _WAYS: tuple[Callable[[str, int, Account], bool], ...] = (
     lambda name, number, each: each.label.casefold().startswith(name),
     lambda name, number, each: any(text.casefold().startswith(name) for text in (each.email, each.key)),
 )
+
+
+def checked_label(label: str | None) -> str | None:
+    """The label, if it can be shown, and typed as the name of an account."""
+    if label is None:
+        return None
+    if not label.strip() or label != label.strip() or not label.isprintable():
+        raise UsageError("A label needs at least one visible character and no space around it. Choose another one.")
+    if label.startswith("-") or label.isdecimal() or len(label) > LONGEST_LABEL:
+        raise UsageError(
+            "A label may not begin with a dash (that is an option), nor be a number (that is a place in the list), nor "
+            f"be longer than {LONGEST_LABEL} characters. Choose another one."
+        )
+    return label
+
+
+def named(account: Account) -> str:
+    """An account as a sentence names it."""
+    return f"{account.label} ({account.email})" if account.email else account.label
+
+
+def chosen_of(accounts: Sequence[Account], names: Sequence[str]) -> list[Account]:
+    """The accounts that these names mean, each once; all of them without a name. Raises NoAccounts for an empty pool,
+    and what find_account raises."""
+    if not accounts:
+        raise NoAccounts
+    found = [find_account(accounts, name) for name in names] if names else accounts
+    return list({each.key: each for each in found}.values())

@@ -4,7 +4,7 @@ import pytest
 
 from accounts.errors import AmbiguousAccount, UnknownAccount
 from accounts.model import Account
-from cli.ui.naming import find_account, find_accounts, listed, typed
+from accounts.owner.names import find_account, find_accounts, listed, typed
 
 ACCOUNTS = (
     Account(account_id="acct-1", user_id="ua", label="work", email="ann@example.com"),

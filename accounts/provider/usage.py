@@ -38,7 +38,7 @@ STANDINGS: Final[Mapping[Verdict, Standing]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class ProviderAnswer:
     """What came back. `headers` have lower-case names."""
 
     status: int
@@ -47,7 +47,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class AccountFinding:
     """`at_limit`: the account is all right, but has used up its allowance. `windows` is how much of it is used.
     `detail` never holds a token."""
 
@@ -80,7 +80,7 @@ def is_stale(credentials: Credentials, now: float) -> bool:
     return not credentials.access or ends_within(credentials.expires_at, FOR_QUESTION, now)
 
 
-def read_answer(answer: Answer, now: float) -> Finding:
+def read_answer(answer: ProviderAnswer, now: float) -> AccountFinding:
     """What the answer means. Never raises."""
     try:
         payload = json.loads(answer.body)
@@ -91,21 +91,21 @@ def read_answer(answer: Answer, now: float) -> Finding:
     outcome = classify(Reply(status=answer.status, headers=answer.headers, error=error_of(payload)), now)
     match outcome.kind:
         case Kind.DEACTIVATED:
-            return Finding(verdict=Verdict.DEACTIVATED, detail=outcome.detail)
+            return AccountFinding(verdict=Verdict.DEACTIVATED, detail=outcome.detail)
         case Kind.TOKEN_EXPIRED | Kind.TOKEN_INVALIDATED:
-            return Finding(verdict=Verdict.STALE, detail=outcome.detail)
-    return Finding(verdict=Verdict.UNKNOWN, detail=outcome.detail)
+            return AccountFinding(verdict=Verdict.STALE, detail=outcome.detail)
+    return AccountFinding(verdict=Verdict.UNKNOWN, detail=outcome.detail)
 
 
-def read_renewal(renewal: Renewal) -> Finding:
+def read_renewal(renewal: Renewal) -> AccountFinding:
     """What a refresh that brought no tokens means."""
     verdict = Verdict.NEEDS_LOGIN if renewal.dead else Verdict.UNKNOWN
-    return Finding(verdict=verdict, detail=f"refresh: {renewal.detail}")
+    return AccountFinding(verdict=verdict, detail=f"refresh: {renewal.detail}")
 
 
-def _usage(payload: object, now: float) -> Finding:
+def _usage(payload: object, now: float) -> AccountFinding:
     if not isinstance(payload, dict) or not isinstance(payload.get("rate_limit"), dict | None):
-        return Finding(verdict=Verdict.UNKNOWN, detail="200, but not an account's usage")
+        return AccountFinding(verdict=Verdict.UNKNOWN, detail="200, but not an account's usage")
     limit = payload.get("rate_limit") or {}
     at_limit = limit.get("limit_reached") is True or limit.get("allowed") is False
-    return Finding(verdict=Verdict.USABLE, at_limit=at_limit, windows=quota.from_usage(payload, now))
+    return AccountFinding(verdict=Verdict.USABLE, at_limit=at_limit, windows=quota.from_usage(payload, now))

@@ -4,16 +4,18 @@ import json
 
 import pytest
 
-from accounts import verify
 from accounts.errors import UnsafeBackend
+from accounts.provider import usage
+from accounts.provider.usage import AccountFinding, ProviderAnswer, Verdict
 from accounts.tokens.oauth import Renewal
-from accounts.verify import Answer, Finding, Verdict
 from tests.builders import NOW, account, credentials
 
 
-def answer(status: int, content: object = None, **headers: str) -> Answer:
+def answer(status: int, content: object = None, **headers: str) -> ProviderAnswer:
     body = content if isinstance(content, bytes) else json.dumps(content).encode()
-    return Answer(status=status, headers={name.replace("_", "-"): value for name, value in headers.items()}, body=body)
+    return ProviderAnswer(
+        status=status, headers={name.replace("_", "-"): value for name, value in headers.items()}, body=body
+    )
 
 
 def error(code: str) -> dict[str, object]:
@@ -23,15 +25,18 @@ def error(code: str) -> dict[str, object]:
 @pytest.mark.parametrize(
     ("given", "found"),
     [
-        (answer(200, {"rate_limit": {"allowed": True, "limit_reached": False}}), Finding(verdict=Verdict.USABLE)),
-        (answer(200, {"rate_limit": None}), Finding(verdict=Verdict.USABLE)),
-        (answer(200, {"rate_limit": {"limit_reached": True}}), Finding(verdict=Verdict.USABLE, at_limit=True)),
-        (answer(200, {"rate_limit": {"allowed": False}}), Finding(verdict=Verdict.USABLE, at_limit=True)),
+        (
+            answer(200, {"rate_limit": {"allowed": True, "limit_reached": False}}),
+            AccountFinding(verdict=Verdict.USABLE),
+        ),
+        (answer(200, {"rate_limit": None}), AccountFinding(verdict=Verdict.USABLE)),
+        (answer(200, {"rate_limit": {"limit_reached": True}}), AccountFinding(verdict=Verdict.USABLE, at_limit=True)),
+        (answer(200, {"rate_limit": {"allowed": False}}), AccountFinding(verdict=Verdict.USABLE, at_limit=True)),
     ],
 )
-def test_an_account_that_answers(given: Answer, found: Finding) -> None:
+def test_an_account_that_answers(given: ProviderAnswer, found: AccountFinding) -> None:
     """Its login is good, whether or not it is at its limit."""
-    assert verify.read_answer(given, NOW) == found
+    assert usage.read_answer(given, NOW) == found
 
 
 @pytest.mark.parametrize(
@@ -54,14 +59,14 @@ def test_an_account_that_answers(given: Answer, found: Finding) -> None:
         (answer(500, b"\xff"), Verdict.UNKNOWN),
     ],
 )
-def test_every_other_answer(given: Answer, verdict: Verdict) -> None:
+def test_every_other_answer(given: ProviderAnswer, verdict: Verdict) -> None:
     """Only what is certain changes an account; the rest is unknown."""
-    assert verify.read_answer(given, NOW).verdict is verdict
+    assert usage.read_answer(given, NOW).verdict is verdict
 
 
 def test_a_refresh_without_tokens() -> None:
-    assert verify.read_renewal(Renewal(dead=True, detail="401")).verdict is Verdict.NEEDS_LOGIN
-    assert verify.read_renewal(Renewal(detail="503")).verdict is Verdict.UNKNOWN
+    assert usage.read_renewal(Renewal(dead=True, detail="401")).verdict is Verdict.NEEDS_LOGIN
+    assert usage.read_renewal(Renewal(detail="503")).verdict is Verdict.UNKNOWN
 
 
 @pytest.mark.parametrize(
@@ -75,12 +80,12 @@ def test_a_refresh_without_tokens() -> None:
     ],
 )
 def test_tokens_that_need_no_question(changes: dict[str, object], stale: bool) -> None:
-    assert verify.is_stale(credentials("a", **changes), NOW) is stale
+    assert usage.is_stale(credentials("a", **changes), NOW) is stale
 
 
 @pytest.mark.parametrize("base", ["https://chatgpt.com/backend-api", "http://127.0.0.1:1/x/", "http://localhost/x"])
 def test_where_a_token_may_go(base: str) -> None:
-    assert verify.usage_url(base) == f"{base.rstrip('/')}/wham/usage"
+    assert usage.usage_url(base) == f"{base.rstrip('/')}/wham/usage"
 
 
 @pytest.mark.parametrize(
@@ -89,12 +94,12 @@ def test_where_a_token_may_go(base: str) -> None:
 def test_where_it_may_not(base: str) -> None:
     """In the clear a token only goes to this machine."""
     with pytest.raises(UnsafeBackend, match="chatgpt_base_url"):
-        verify.usage_url(base)
+        usage.usage_url(base)
 
 
 def test_what_the_question_carries() -> None:
     """The account's own token and id, and its routing where it has one."""
-    plain = verify.headers(account("a"), credentials("a"))
+    plain = usage.headers(account("a"), credentials("a"))
     assert plain == {"authorization": f"Bearer {credentials('a').access}", "chatgpt-account-id": "acct-a"}
-    routed = verify.headers(account("a", fedramp=True, routing_override="us"), credentials("a"))
+    routed = usage.headers(account("a", fedramp=True, routing_override="us"), credentials("a"))
     assert routed.keys() - plain.keys() == {"x-openai-fedramp", "x-openai-account-routing-override"}

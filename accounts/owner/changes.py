@@ -1,0 +1,106 @@
+"""What the owner decides about an account: paused or not, its label, tags, priority and reserve.
+
+Running proxies follow at their next request. Saying what is so already changes nothing and is no failure.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from accounts.choice.selection import Exhausted, Policy, Situation, choose
+from accounts.model import Account, Event
+from accounts.owner.names import find_account, find_accounts
+from accounts.owner.only_account import END
+from accounts.policy import stored_seats
+from accounts.store.store import Store
+from config.local_time import clock_time
+
+
+class OwnerChange(NamedTuple):
+    """`account` is as it was before; `changed` is False where it was so already."""
+
+    account: Account
+    changed: bool
+
+
+class TagChange(NamedTuple):
+    """`tags` are those that it has now."""
+
+    account: Account
+    changed: bool
+    tags: tuple[str, ...]
+
+
+def set_enabled(
+    store: Store, wanted: Sequence[str], *, enabled: bool, now: float
+) -> tuple[list[Account], list[Account]]:
+    """Pause accounts or let them serve again. Those that this changed, and those where it was so already, as they were.
+    All are found, or none is changed. Raises what find_account raises."""
+    accounts = find_accounts(store.accounts(), wanted)
+    changed = [each for each in accounts if each.enabled is not enabled]
+    for account in changed:
+        store.update_account(account.key, enabled=enabled).result()
+        store.record(Event(at=now, kind="resumed" if enabled else "paused", key=account.key))
+    return changed, [each for each in accounts if each not in changed]
+
+
+def relabel(store: Store, wanted: str, label: str, now: float) -> OwnerChange:
+    """Give an account a free label. Raises LabelTaken."""
+    account = find_account(store.accounts(), wanted)
+    changed = account.label != label
+    if changed:
+        store.update_account(account.key, label=label).result()
+        store.record(Event(at=now, kind="relabelled", key=account.key, detail=f"was {account.label}"))
+    return OwnerChange(account, changed)
+
+
+def retag(store: Store, wanted: str, added: Sequence[str], removed: Sequence[str], now: float) -> TagChange:
+    """Add and take away tags. Case does not tell two tags apart."""
+    account = find_account(store.accounts(), wanted)
+    gone = {tag.casefold() for tag in removed}
+    kept = {tag.casefold(): tag for tag in account.tags if tag.casefold() not in gone}
+    new = {tag.casefold(): tag for tag in added if tag.casefold() not in kept}
+    tags = (*kept.values(), *new.values())
+    changed = tags != account.tags
+    if changed:
+        store.update_account(account.key, tags=tags).result()
+        less = [f"-{tag}" for tag in account.tags if tag not in tags]
+        detail = " ".join([*(f"+{tag}" for tag in new.values()), *less])
+        store.record(Event(at=now, kind="tags_changed", key=account.key, detail=detail))
+    return TagChange(account, changed, tags)
+
+
+def prioritise(store: Store, wanted: str, priority: int, now: float) -> OwnerChange:
+    """Prefer an account, or prefer others."""
+    account = find_account(store.accounts(), wanted)
+    changed = account.priority != priority
+    if changed:
+        store.update_account(account.key, priority=priority).result()
+        detail = f"{account.priority} to {priority}"
+        store.record(Event(at=now, kind="priority_changed", key=account.key, detail=detail))
+    return OwnerChange(account, changed)
+
+
+def reserve(store: Store, wanted: str, percent: int, now: float) -> OwnerChange:
+    """Keep a part of each quota window of an account for its owner."""
+    account = find_account(store.accounts(), wanted)
+    before = account.reserve_percent
+    changed = before != percent
+    if changed:
+        store.update_account(account.key, reserve_percent=percent).result()
+        detail = f"{before} % to {percent} %"
+        store.record(Event(at=now, kind="reserve_changed", key=account.key, detail=detail))
+    return OwnerChange(account, changed)
+
+
+def nobody_left(store: Store, now: float) -> str:
+    """A warning when no account can serve, "" when one can."""
+    there, chosen = stored_seats(store), store.chosen_account()
+    chosen = chosen if chosen in there else ""
+    if not isinstance(found := choose(there, Situation(now=now, policy=Policy(pin=chosen))), Exhausted):
+        return ""
+    if chosen and not there[chosen].account.enabled:
+        label = there[chosen].account.label
+        return f"{label} is the account that everybody uses: nobody is served until it is resumed, or `{END}`."
+    if found.resets_at is not None:
+        return f"Nobody can serve before {clock_time(found.resets_at, now)}. Resume an account, or wait."
+    return "No account is left that can serve: requests are refused. Resume one, or add one with `codex-rotate login`."
