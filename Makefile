@@ -8,14 +8,19 @@ LOCK_TOOLS = build/lock-tools
 LOCK_FLAGS =
 NEWEST = build/newest
 MINUTES = 10
+WORKERS = 4
+ARGS =
 
 .PHONY: setup test soak ten-minutes week bench lint format lock codex installs newest demo docs reference clean
 
 setup:
 	@scripts/setup $(VENV)
 
+# ARGS="tests/cli -k login" runs a part. Most tests wait for another process, so there are more workers than cores. What
+# measures memory or somebody's patience comes last, alone.
 test: setup codex lint docs installs
-	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/python -m pytest -m "not serial" -n $(WORKERS) --dist loadfile $(ARGS)
+	$(VENV)/bin/python -m pytest -m serial $(ARGS) || [ $$? -eq 5 ]
 
 lint: setup
 	$(VENV)/bin/ruff check

@@ -144,13 +144,6 @@ def test_a_model_that_everybody_refuses_is_named_as_the_reason() -> None:
     assert answer.reasons == {"a": "m is not for its plan", "b": "m is not for its plan"}
 
 
-def test_refusals_do_not_pile_up() -> None:
-    pool = pool_of("a", "b")
-    for number in range(50):
-        refused(pool, "a", f"m-{number}", NOW + number * DAY)
-    assert len(pool._refused) == 1
-
-
 def test_a_refused_model_survives_a_restart(tmp_path: Path) -> None:
     path = tmp_path / "home" / "pool.db"
     with Store(path) as store:
@@ -256,13 +249,6 @@ def test_a_success_restores_the_patience_of_its_thread() -> None:
 def test_patience_lasts_from_the_last_time_the_thread_has_waited() -> None:
     pool = pool_of("a", "b")
     assert [paced(pool, "a", 0), paced(pool, "a", 20), paced(pool, "a", 40)] == [True, False, True]
-
-
-def test_patience_takes_bounded_memory() -> None:
-    pool = pool_of("a")
-    for number in range(100):
-        paced(pool, "a", number, f"{number}")
-    assert len(pool._load._paced) <= PATIENCE_SECONDS
 
 
 # --- everybody's trouble ---------------------------------------------------------------------------------------------

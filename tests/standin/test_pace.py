@@ -266,6 +266,7 @@ def test_a_close_frame_in_mid_answer_ends_the_answer(
     assert not upstream.errors
 
 
+@pytest.mark.serial
 def test_it_can_be_closed_in_the_middle_of_a_long_wait() -> None:
     with StandIn(pace=Pace(first_byte=LONG)) as upstream:
         account = upstream.add_account("acc-1")

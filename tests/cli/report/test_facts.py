@@ -94,6 +94,7 @@ def test_records_of_other_versions_do_no_harm(home: Path, fill: Fill, detail: st
     assert report()["requests"]["requests"] == 1
 
 
+@pytest.mark.serial
 def test_a_full_history_is_bounded_in_time_and_in_the_report(home: Path, fill: Fill) -> None:
     fill("ann", "bob")
     tries = [{"account": who, "why": "w", "kind": "ok", "detail": "200", "seconds": 1} for who in ("ann", "bob")]

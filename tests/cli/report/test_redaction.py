@@ -159,6 +159,7 @@ def test_what_still_looks_like_a_secret_is_refused_without_being_repeated(conten
     assert "logs/1.log" in str(refused.value)
 
 
+@pytest.mark.serial
 @pytest.mark.parametrize("text", ["x" * 500_000, "://" * 200_000, "eyJ" * 200_000, "a@" * 200_000, "aB3" * 200_000,
                                   "token" * 100_000, "x@" + "y." * 200_000])  # fmt: skip
 def test_long_lines_of_anything_take_no_time_to_speak_of(text: str) -> None:

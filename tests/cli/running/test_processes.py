@@ -51,6 +51,7 @@ def test_a_server_that_ends_before_it_is_ready_is_told_with_its_last_words() -> 
     assert str(failed.value).endswith("run the command again.")
 
 
+@pytest.mark.serial
 def test_a_server_that_waits_for_something_is_told_to_end_once_more(tmp_path: Path) -> None:
     """As a proxy does, which finishes a turn: whoever leaves does not wait for it."""
     code = (

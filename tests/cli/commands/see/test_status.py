@@ -182,6 +182,7 @@ def test_records_of_other_versions_are_told_as_such(store: Store, fill: Fill, ho
     assert "told in words of another version" in line
 
 
+@pytest.mark.serial
 def test_a_full_history_takes_no_time_to_speak_of(store: Store, fill: Fill, home: Path) -> None:
     """As much as is ever kept."""
     fill("ann", "bob")
