@@ -16,7 +16,7 @@ from typing import Final
 from accounts.choice import quota
 from accounts.choice.quota import Window
 from accounts.choice.reset_times import LONGEST
-from accounts.choice.selection import Bar, Barred, Seat, Situation, barred
+from accounts.choice.selection import Excluded, Exclusion, Seat, Situation, barred
 from accounts.model import Account, Credentials
 from accounts.states import AccountState, tell
 
@@ -71,7 +71,7 @@ class Prospect:
 
     account: Account
     told: AccountState
-    barred: Barred | None
+    barred: Excluded | None
     courses: tuple[Course, ...]
     now: Outlook
     next_hour: Outlook
@@ -87,7 +87,7 @@ class Prospect:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ForecastChange:
     """On the way, at this moment, an account goes out, or serves again."""
 
     at: float
@@ -108,7 +108,7 @@ class Forecast:
     until: float | None = None
     paces: Mapping[int, float] = field(default_factory=dict)
     unknown: tuple[Account, ...] = ()
-    changes: tuple[Change, ...] = ()
+    changes: tuple[ForecastChange, ...] = ()
 
 
 def forecast(
@@ -201,7 +201,7 @@ def _prospect(seat: Seat, about: Situation, login: Credentials | None) -> Prospe
     )
 
 
-def _back(bar: Barred | None, courses: Sequence[Course], out_at: float | None) -> float | None:
+def _back(bar: Excluded | None, courses: Sequence[Course], out_at: float | None) -> float | None:
     """When an account serves again that is out from `out_at` on."""
     if out_at is None or (bar is not None and bar.until is None):
         return None
@@ -289,7 +289,7 @@ class _Run:
         self.end = _horizon(self.members, counted, now)
         self.out_at: float | None = None
         self.back_at: float | None = None
-        self.changes: list[Change] = []
+        self.changes: list[ForecastChange] = []
 
     def go(self) -> None:
         at, began = 0.0, True
@@ -313,7 +313,7 @@ class _Run:
             serves = member.serves(at)
             size += member.size if serves else 0.0
             if tell and serves is not member.served and len(self.changes) < MOST_CHANGES:
-                self.changes.append(Change(self.now + at, member.account, serves))
+                self.changes.append(ForecastChange(self.now + at, member.account, serves))
             member.served = serves
         return size
 
@@ -344,7 +344,7 @@ def _full(tank: _Tank, at: float, paces: Mapping[int, float]) -> float:
 def _member(prospect: Prospect, now: float) -> _Member:
     """The account as it is now. What is left to its owner is in the limit of its windows, not a rest."""
     bar = prospect.barred
-    rests = bar.until if bar is not None and bar.bar is not Bar.RESERVED and bar.until is not None else now
+    rests = bar.until if bar is not None and bar.bar is not Exclusion.RESERVED and bar.until is not None else now
     tanks = [
         _Tank(
             minutes=each.window.minutes,

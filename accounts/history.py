@@ -17,7 +17,7 @@ class Decision(NamedTuple):
     record: Record
 
 
-class Tally(NamedTuple):
+class RequestTally(NamedTuple):
     """How many requests the history holds, and how often one, or the next one of its thread, went to another account
     than before. `since` is when the oldest event of the history happened, None when there is none."""
 
@@ -33,7 +33,7 @@ def decisions(events: Iterable[Event]) -> list[Decision]:
     ]
 
 
-def tally(events: Iterable[Event]) -> Tally:
+def tally(events: Iterable[Event]) -> RequestTally:
     """Of the history as the store gives it, the newest first. An account that was renamed meanwhile is another one."""
     known = list(events)
     found = decisions(known)
@@ -46,7 +46,7 @@ def tally(events: Iterable[Event]) -> Tally:
         rotations += sum(one != other for one, other in pairwise(went))
         if each.thread and asked:
             last[each.thread] = asked[-1]
-    return Tally(requests=len(found), rotations=rotations, since=known[-1].at if known else None)
+    return RequestTally(requests=len(found), rotations=rotations, since=known[-1].at if known else None)
 
 
 def _record(event: Event) -> Record:

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from accounts.choice import quota
-from accounts.choice.selection import Bar, Seat, Situation, back_at, barred, tired
+from accounts.choice.selection import Exclusion, Seat, Situation, back_at, barred, tired
 from accounts.model import Credentials
 from accounts.tokens.lifetime import is_over
 from config.local_time import clock_time
@@ -57,17 +57,17 @@ _WORDS: Final[Mapping[State, str]] = {
     State.CLOSED: "closed by provider",
 }
 """Where the word for programs is not the one for people."""
-_BY_BAR: Final[Mapping[Bar, State]] = {
-    Bar.PAUSED: State.PAUSED,
-    Bar.NEEDS_LOGIN: State.NEEDS_LOGIN,
-    Bar.DEACTIVATED: State.CLOSED,
-    Bar.NO_TOKENS: State.NO_LOGIN,
-    Bar.PIN: State.PASSED_OVER,
-    Bar.COMPACTION: State.CANNOT_READ,
-    Bar.RESTING: State.RESTING,
-    Bar.RESERVED: State.RESERVED,
-    Bar.MODEL: State.WITHOUT_MODEL,
-    Bar.TRIED: State.TRIED,
+_BY_BAR: Final[Mapping[Exclusion, State]] = {
+    Exclusion.PAUSED: State.PAUSED,
+    Exclusion.NEEDS_LOGIN: State.NEEDS_LOGIN,
+    Exclusion.DEACTIVATED: State.CLOSED,
+    Exclusion.NO_TOKENS: State.NO_LOGIN,
+    Exclusion.PIN: State.PASSED_OVER,
+    Exclusion.COMPACTION: State.CANNOT_READ,
+    Exclusion.RESTING: State.RESTING,
+    Exclusion.RESERVED: State.RESERVED,
+    Exclusion.MODEL: State.WITHOUT_MODEL,
+    Exclusion.TRIED: State.TRIED,
 }
 """Every reason that selection has to pass an account over."""
 _ASKED_IN_VAIN: Final = frozenset({State.SPENT, State.LOGIN_ENDED})

@@ -2,20 +2,20 @@
 
 from addons.attempts.buffers import Buffers
 from addons.clients import Clients
-from addons.commands import KeptFlows, Palette
-from addons.discovery import Presence
+from addons.commands import KeptFlows, PoolCommands
+from addons.discovery import Discovery
 from addons.draining import Draining
 from addons.inspection.content_view import Views
 from addons.recording.turn_log import TurnLog
 from addons.redaction.logs import MaskedLogs
 from addons.rotator import Rotator, SocketRotator
 from addons.startup import Startup
-from addons.upkeep import Keeper
+from addons.upkeep import TokenUpkeep
 from addons.upstream_proxy import UpstreamProxy
 
 startup = Startup()
 clients = Clients(startup)
-presence = Presence(startup)
+presence = Discovery(startup)
 turns = TurnLog(clients.name_of)
 way_out = UpstreamProxy()
 rotator = Rotator(startup, clients, turns, way_out.lead_replay)
@@ -25,14 +25,14 @@ addons = [
     MaskedLogs(startup),
     clients,
     presence,
-    Keeper(startup),
+    TokenUpkeep(startup),
     rotator,
     socket_rotator,
     Draining(presence, rotator, socket_rotator),
     turns,
     way_out,
     Buffers(),
-    Palette(startup),
+    PoolCommands(startup),
     KeptFlows(startup),
     Views(),
 ]

@@ -24,7 +24,7 @@ def _command[F](name: str) -> Callable[[F], F]:
     return made
 
 
-class Palette:
+class PoolCommands:
     """What a person who watches the traffic wants to know of the pool and to change in it."""
 
     def __init__(self, startup: Startup) -> None:

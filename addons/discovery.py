@@ -21,13 +21,13 @@ logger = logging.getLogger(__name__)
 CERTIFICATE: Final = "mitmproxy-ca-cert.pem"
 
 
-class Presence:
+class Discovery:
     """One per proxy."""
 
     def __init__(self, startup: Startup) -> None:
         self.startup = startup
         self.clients: set[str] = set()
-        self.told: proxy_files.Presence | None = None
+        self.told: proxy_files.ProxyInfo | None = None
         self._file: Path | None = None
         self._end: asyncio.TimerHandle | None = None
 
@@ -80,14 +80,14 @@ class Presence:
             with suppress(OSError):
                 self._file.unlink()
 
-    def _about(self) -> proxy_files.Presence | None:
+    def _about(self) -> proxy_files.ProxyInfo | None:
         """None without an address to be found at, as in modes that have none."""
         addresses = ctx.master.addons.get("proxyserver").listen_addrs()
         if not addresses:
             return None
         host, port = addresses[0][:2]
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - not bound, but read
-        return proxy_files.Presence(
+        return proxy_files.ProxyInfo(
             url=f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}",
             pid=os.getpid(),
             home=str(paths.home()),

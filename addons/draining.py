@@ -17,7 +17,7 @@ from mitmproxy import connection, ctx, http, tls
 from mitmproxy.utils import asyncio_utils
 
 from addons.attempts.client_connections import ClientConnections, go_away
-from addons.discovery import Presence
+from addons.discovery import Discovery
 from addons.exchange.passthrough import Passthrough
 from addons.exchange.pooled import PooledRequest
 from addons.rotator import Rotator, SocketRotator
@@ -84,7 +84,7 @@ class Draining:
     interrupt stays its own.
     """
 
-    def __init__(self, presence: Presence, rotator: Rotator, sockets: SocketRotator) -> None:
+    def __init__(self, presence: Discovery, rotator: Rotator, sockets: SocketRotator) -> None:
         self.presence = presence
         self.running_now = Running(rotator, sockets)
         self.sockets = sockets

@@ -28,7 +28,7 @@ CHOICES: Final = {"rotate_transport": ("auto", "sse")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Chosen:
+class ChosenOptions:
     """What is set now; the values here are the options' defaults."""
 
     rotate_transport: str = "auto"
@@ -58,6 +58,6 @@ def wrong_choice(options: Options) -> str:
 
 
 def add_to(loader: Loader) -> None:
-    defaults = {each.name: each.default for each in fields(Chosen)}
+    defaults = {each.name: each.default for each in fields(ChosenOptions)}
     for name, meaning in MEANINGS.items():
         loader.add_option(name, type(defaults[name]), defaults[name], meaning, choices=CHOICES.get(name))

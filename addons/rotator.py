@@ -106,7 +106,7 @@ class Rotator:
         ours, pool = flow.id in self.replays.playing, bool(self.startup.service and self.startup.service.pool.seats)
         return replays.why_not(target, pooled=route.pooled, played_by_us=ours, pool_is_open=pool)
 
-    def _answered(self, flow: http.HTTPFlow, shown: flows.Shown) -> None:
+    def _answered(self, flow: http.HTTPFlow, shown: flows.FlowRedactor) -> None:
         """Words for a client that may not use the proxy. Those to an upgrade are read inside the socket only."""
         refusal = self.clients.refusal(flow.client_conn)
         if refusal is None or flow.response is None:
@@ -118,7 +118,7 @@ class Rotator:
         flow.response = None
         self.exchanges[flow.id] = passthrough.LocalAnswer(flow, shown, answer)
 
-    def _route(self, flow: http.HTTPFlow, route: Route, shown: flows.Shown) -> None:
+    def _route(self, flow: http.HTTPFlow, route: Route, shown: flows.FlowRedactor) -> None:
         if route is Route.OWN:
             self.exchanges[flow.id] = Passthrough(flow, shown)
         elif messages.is_upgrade(flow.request) and self.startup.chosen.rotate_transport == "sse":
@@ -160,7 +160,7 @@ class SocketRotator:
     def __init__(self, rotator: Rotator) -> None:
         self.rotator = rotator
         self.sockets: dict[str, websocket.PooledSocket] = {}
-        self.shown: dict[str, flows.Shown] = {}
+        self.shown: dict[str, flows.FlowRedactor] = {}
         self.kept: dict[str, capture.Messages] = {}
         self.leaving = False
         """The proxy ends: a new turn belongs on a new connection."""
@@ -173,7 +173,7 @@ class SocketRotator:
             noted = functools.partial(self._turn_over, flow)
             self.sockets[flow.id] = websocket.PooledSocket(served.service, served.served_by, noted)
 
-    def _turn_over(self, flow: http.HTTPFlow, ended: turn_log.Ended) -> None:
+    def _turn_over(self, flow: http.HTTPFlow, ended: turn_log.EndedTurn) -> None:
         annotations.turn_over(flow, ended.record)
         self.rotator.turns.turn_over(flow, ended)
 
@@ -196,14 +196,14 @@ class SocketRotator:
             return
         instead = self._safely(socket.from_server, message.content)
         if instead is not None:
-            message.content = instead.content if isinstance(instead, websocket.Tell) else instead
+            message.content = instead.content if isinstance(instead, websocket.Injected) else instead
 
     def _from_client(self, flow: http.HTTPFlow, socket: websocket.PooledSocket, message: WebSocketMessage) -> None:
         if self.leaving and not socket.active:
-            passed: bytes | websocket.Tell = websocket.Tell(answers.RECONNECT)
+            passed: bytes | websocket.Injected = websocket.Injected(answers.RECONNECT)
         else:
             passed = self._safely(functools.partial(self._admitted, flow, socket), message.content)
-        if isinstance(passed, websocket.Tell):
+        if isinstance(passed, websocket.Injected):
             message.drop()
             self._tell(flow, passed.content)
             return
@@ -213,11 +213,13 @@ class SocketRotator:
             seconds = self.rotator.startup.chosen.rotate_head_timeout
             asyncio.get_running_loop().call_later(seconds, self._check_silence, weakref.ref(flow), socket.heard)
 
-    def _admitted(self, flow: http.HTTPFlow, socket: websocket.PooledSocket, content: bytes) -> bytes | websocket.Tell:
+    def _admitted(
+        self, flow: http.HTTPFlow, socket: websocket.PooledSocket, content: bytes
+    ) -> bytes | websocket.Injected:
         """The client's key may have been taken back while its socket is open."""
         refusal = self.rotator.clients.refusal_now(flow.client_conn)
         if refusal is not None:
-            return websocket.Tell(answers.in_band(refusals.refused(refusal, 400)))
+            return websocket.Injected(answers.in_band(refusals.refused(refusal, 400)))
         return socket.from_client(content)
 
     def _check_silence(self, seen: weakref.ref[http.HTTPFlow], heard: int) -> None:
@@ -243,10 +245,10 @@ class SocketRotator:
             socket.closed(by_client=bool(flow.websocket.closed_by_client))
 
     @staticmethod
-    def _safely[T](decide: Callable[[bytes], T], content: bytes) -> T | websocket.Tell:
+    def _safely[T](decide: Callable[[bytes], T], content: bytes) -> T | websocket.Injected:
         """Fail closed: a message we could not judge ends the turn with an error of ours."""
         try:
             return decide(content)
         except Exception as e:  # noqa: BLE001 - the border: whatever goes wrong, nothing leaves
             answers.log_defect("a message was refused", e)
-            return websocket.Tell(answers.in_band_defect())
+            return websocket.Injected(answers.in_band_defect())

@@ -52,7 +52,7 @@ class Startup:
 
     def __init__(self) -> None:
         self.service: PoolService | None = None
-        self.chosen = options.Chosen()
+        self.chosen = options.ChosenOptions()
         self.settled = asyncio.Event()
         """Set once it is known whether there is a pool."""
 
@@ -63,7 +63,7 @@ class Startup:
         wrong = options.wrong_choice(ctx.options)
         if wrong and self.settled.is_set() and updated & options.CHOICES.keys():
             raise exceptions.OptionsError(wrong)
-        self.chosen = options.Chosen.of(ctx.options, ctx.master.addons)
+        self.chosen = options.ChosenOptions.of(ctx.options, ctx.master.addons)
 
     def running(self) -> None:
         try:
@@ -73,7 +73,7 @@ class Startup:
 
     def _open(self) -> None:
         self._force_options()
-        self.chosen = options.Chosen.of(ctx.options, ctx.master.addons)  # every addon is there now
+        self.chosen = options.ChosenOptions.of(ctx.options, ctx.master.addons)  # every addon is there now
         try:
             if wrong := options.wrong_choice(ctx.options):
                 raise UsageError(wrong)
@@ -100,13 +100,13 @@ class Startup:
         """The ids of the pool's accounts and their owners; none while there is no pool."""
         return self.service.account_ids if self.service is not None else frozenset()
 
-    def shown(self) -> flows.Shown:
+    def shown(self) -> flows.FlowRedactor:
         """What the flow of a new request shows."""
         if not self.chosen.rotate_redact:
-            return flows.AsItIs()
-        return flows.Shown(self.account_ids, watched=self.chosen.watched)
+            return flows.NoRedaction()
+        return flows.FlowRedactor(self.account_ids, watched=self.chosen.watched)
 
-    def pooled(self, flow: http.HTTPFlow, shown: flows.Shown, ask: Ask) -> PooledRequest:
+    def pooled(self, flow: http.HTTPFlow, shown: flows.FlowRedactor, ask: Ask) -> PooledRequest:
         """The exchange of a request that the pool serves."""
         limits = Limits(self.chosen.rotate_head_timeout, self.chosen.rotate_capture_limit)
         return PooledRequest(self.opened(), flow, shown, ask, limits)

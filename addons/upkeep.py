@@ -16,7 +16,7 @@ EVERY: Final = 20.0
 """Seconds between two looks. Tokens are due 900 s before their end, so a late look costs nothing."""
 
 
-class Keeper:
+class TokenUpkeep:
     """One task, as long as the proxy runs; one refresh at a time."""
 
     def __init__(self, startup: Startup) -> None:

@@ -47,7 +47,7 @@ class UpstreamProxy:
     """Leads connections through the other proxy; without one it does nothing."""
 
     def __init__(self) -> None:
-        self.way = outbound.Way()
+        self.way = outbound.OutboundRoute()
         self.mode: UpstreamMode | None = None
         self._runs = False
 
@@ -64,7 +64,7 @@ class UpstreamProxy:
         except settings.ConfigError:
             return  # the proxy will not start, for a reason that is told where the pool is opened
         except ModeConflict:
-            self.way = outbound.Way()  # what mitmproxy was told goes before the environment
+            self.way = outbound.OutboundRoute()  # what mitmproxy was told goes before the environment
         self.mode = UpstreamMode.parse(f"upstream:{self.proxy}") if self.proxy is not None else None
 
     def running(self) -> None:

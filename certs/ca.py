@@ -32,7 +32,7 @@ from certs.certificate import (
     pem,
 )
 from certs.errors import CaMissing, CaThere, CaUnfit
-from certs.examining import Condition, Found, examine, kept, trusted
+from certs.examining import CertificateCondition, Examined, examine, kept, trusted
 from certs.folder import CERTIFICATE_FILE, DISTRUSTED, KEY_FILE, OLD, TRUSTED_FILE, alone_in, explained
 from config.files import write_private
 
@@ -42,10 +42,10 @@ __all__ = [
     "KEY_FILE",
     "NO_ADDRESS",
     "TRUSTED_FILE",
-    "Action",
-    "Condition",
-    "Done",
-    "Found",
+    "CaAction",
+    "CaChange",
+    "CertificateCondition",
+    "Examined",
     "common_name",
     "constraints",
     "create",
@@ -60,7 +60,7 @@ __all__ = [
 """All that the command line needs of the authority."""
 
 
-class Action(StrEnum):
+class CaAction(StrEnum):
     NOTHING = "nothing"
     CREATED = "created"
     RENEWED = "renewed"
@@ -69,10 +69,10 @@ class Action(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Done:
+class CaChange:
     """What was done. `old` is where the certificate is that was replaced, if there was a readable one."""
 
-    action: Action
+    action: CaAction
     folder: Path
     certificate: x509.Certificate
     old: Path | None = None
@@ -91,12 +91,12 @@ class Done:
         return self.folder / TRUSTED_FILE
 
 
-def create(folder: Path, now: float) -> Done:
+def create(folder: Path, now: float) -> CaChange:
     """Make one where there is none. Raises CaThere, CaUnreachable or CaBusy."""
     with alone_in(folder):
         found = examine(folder, now)
-        if found.condition is Condition.MISSING:
-            return _new(folder, now, Action.CREATED)
+        if found.condition is CertificateCondition.MISSING:
+            return _new(folder, now, CaAction.CREATED)
     if found.certificate is None:
         raise CaThere(folder, "a damaged CA", found.trouble)
     name, end = common_name(found.certificate), found.certificate.not_valid_after_utc
@@ -104,7 +104,7 @@ def create(folder: Path, now: float) -> Done:
     raise CaThere(folder, f"{name} (valid until {end:%Y-%m-%d})", remedy)
 
 
-def renew(folder: Path, now: float, *, force: bool = False, leaked: bool = False) -> Done:
+def renew(folder: Path, now: float, *, force: bool = False, leaked: bool = False) -> CaChange:
     """Replace it by a new one, with a new key, when that is due. `force` does so at any time and whatever is wrong.
 
     The old one stays trusted until it expires, because proxies that run still sign with it. `leaked` does the same as
@@ -112,12 +112,12 @@ def renew(folder: Path, now: float, *, force: bool = False, leaked: bool = False
     """
     with alone_in(folder):
         found = examine(folder, now)
-        if leaked and found.condition is not Condition.MISSING:
+        if leaked and found.condition is not CertificateCondition.MISSING:
             return _replaced(folder, found, now, DISTRUSTED)
         return _renewed(folder, found, now, force=force)
 
 
-def ensure(folder: Path, now: float) -> Done:
+def ensure(folder: Path, now: float) -> CaChange:
     """Leave a usable one: made when there is none, renewed when due. For whatever starts a proxy.
 
     Old ones that have expired are trusted no longer. Raises CaUnfit where only a person can decide, CaUnreachable or
@@ -125,37 +125,37 @@ def ensure(folder: Path, now: float) -> Done:
     """
     found = examine(folder, now)
     if (
-        found.condition is Condition.USABLE
+        found.condition is CertificateCondition.USABLE
         and found.certificate is not None
         and not due(found.certificate, now)
         and _is_public(folder, found.certificate, now)
     ):
-        return Done(action=Action.NOTHING, folder=folder, certificate=found.certificate, repairs=found.repairs)
+        return CaChange(action=CaAction.NOTHING, folder=folder, certificate=found.certificate, repairs=found.repairs)
     with alone_in(folder):  # and look again: another process may have been quicker
         again = examine(folder, now)
         again = replace(again, repairs=found.repairs + again.repairs)
-        if again.condition is Condition.MISSING:
-            return replace(_new(folder, now, Action.CREATED), repairs=again.repairs)
+        if again.condition is CertificateCondition.MISSING:
+            return replace(_new(folder, now, CaAction.CREATED), repairs=again.repairs)
         return _renewed(folder, again, now, force=False)
 
 
-def _renewed(folder: Path, found: Found, now: float, *, force: bool) -> Done:
-    if found.condition is Condition.MISSING:
+def _renewed(folder: Path, found: Examined, now: float, *, force: bool) -> CaChange:
+    if found.condition is CertificateCondition.MISSING:
         raise CaMissing(folder)
     certificate = found.certificate
-    known = {Condition.USABLE, Condition.COPY_DIFFERS, Condition.EXPIRED}
+    known = {CertificateCondition.USABLE, CertificateCondition.COPY_DIFFERS, CertificateCondition.EXPIRED}
     if not force and (certificate is None or found.condition not in known):
         raise CaUnfit(found.trouble)
     if force or certificate is None or due(certificate, now):
         return _replaced(folder, found, now, OLD)
-    action, old = Action.NOTHING, None
-    if found.condition is Condition.COPY_DIFFERS:
-        action, old = Action.MENDED, _keep_what_the_copy_was(folder, certificate)
+    action, old = CaAction.NOTHING, None
+    if found.condition is CertificateCondition.COPY_DIFFERS:
+        action, old = CaAction.MENDED, _keep_what_the_copy_was(folder, certificate)
     _publish(folder, certificate, now)
-    return Done(action=action, folder=folder, certificate=certificate, old=old, repairs=found.repairs)
+    return CaChange(action=action, folder=folder, certificate=certificate, old=old, repairs=found.repairs)
 
 
-def _replaced(folder: Path, found: Found, now: float, prefix: str) -> Done:
+def _replaced(folder: Path, found: Examined, now: float, prefix: str) -> CaChange:
     old = None
     if prefix == DISTRUSTED:
         with explained(folder):
@@ -163,7 +163,7 @@ def _replaced(folder: Path, found: Found, now: float, prefix: str) -> Done:
                 file.replace(file.with_name(DISTRUSTED + file.name.removeprefix(OLD)))
     if found.certificate is not None:
         old = _keep(folder, found.certificate, prefix)
-    done = _new(folder, now, Action.RENEWED)
+    done = _new(folder, now, CaAction.RENEWED)
     with explained(folder):
         overlap = found.certificate is not None and pem(found.certificate) in done.trusted_file.read_bytes()
     return replace(done, old=old, overlap=overlap, repairs=found.repairs)
@@ -172,7 +172,7 @@ def _replaced(folder: Path, found: Found, now: float, prefix: str) -> Done:
 # --- files -----------------------------------------------------------------------------------------------------------
 
 
-def _new(folder: Path, now: float, action: Action) -> Done:
+def _new(folder: Path, now: float, action: CaAction) -> CaChange:
     """A new key and certificate on the disk, first where clients look: nothing is signed that nobody trusts yet.
 
     A crash between the files leaves what `renew` and `ensure` mend.
@@ -182,7 +182,7 @@ def _new(folder: Path, now: float, action: Action) -> Done:
         _trust(folder, certificate, now)
         write_private(folder / KEY_FILE, secret)
         write_private(folder / CERTIFICATE_FILE, pem(certificate))
-    return Done(action=action, folder=folder, certificate=certificate)
+    return CaChange(action=action, folder=folder, certificate=certificate)
 
 
 def _publish(folder: Path, certificate: x509.Certificate, now: float) -> None:

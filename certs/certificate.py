@@ -26,7 +26,7 @@ UNREADABLE: Final = (ValueError, TypeError, UnsupportedAlgorithm)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kind:
+class CertificateKind:
     """What sort of authority: its name in lists, how long it lives, and whether it is held to the provider's hosts."""
 
     name: str
@@ -34,13 +34,13 @@ class Kind:
     narrow: bool
 
 
-OURS: Final = Kind(name="codex-rotate CA", lifetime=dt.timedelta(days=365), narrow=True)
+OURS: Final = CertificateKind(name="codex-rotate CA", lifetime=dt.timedelta(days=365), narrow=True)
 
 
 # --- making ----------------------------------------------------------------------------------------------------------
 
 
-def new(kind: Kind, now: float) -> tuple[x509.Certificate, bytes]:
+def new(kind: CertificateKind, now: float) -> tuple[x509.Certificate, bytes]:
     """A certificate with a new key, and both as the PEM that mitmproxy reads: the key first."""
     key = ec.generate_private_key(ec.SECP256R1())
     certificate = _signed(kind, key, now)
@@ -50,7 +50,7 @@ def new(kind: Kind, now: float) -> tuple[x509.Certificate, bytes]:
     return certificate, secret + pem(certificate)
 
 
-def _signed(kind: Kind, key: ec.EllipticCurvePrivateKey, now: float) -> x509.Certificate:
+def _signed(kind: CertificateKind, key: ec.EllipticCurvePrivateKey, now: float) -> x509.Certificate:
     public = key.public_key()
     identifier = x509.SubjectKeyIdentifier.from_public_key(public)
     # Unlike the host's name it is unique, also among the CAs of one machine, and tells nobody anything.

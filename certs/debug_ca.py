@@ -12,12 +12,12 @@ from typing import Final
 from cryptography import x509
 
 from certs import bundles
-from certs.certificate import Kind, certificate_in, common_name, due, moment, new, pair_in, pem
+from certs.certificate import CertificateKind, certificate_in, common_name, due, moment, new, pair_in, pem
 from certs.errors import CaError
 from certs.folder import CERTIFICATE_FILE, KEY_FILE, alone_in, closed, explained
 from config.files import write_private
 
-KIND: Final = Kind(name="codex-rotate DEBUG CA (any host)", lifetime=dt.timedelta(days=7), narrow=False)
+KIND: Final = CertificateKind(name="codex-rotate DEBUG CA (any host)", lifetime=dt.timedelta(days=7), narrow=False)
 RENEWED_BEFORE: Final = dt.timedelta(days=1)
 
 

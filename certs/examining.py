@@ -16,7 +16,7 @@ from config import access
 REPLACE: Final = "Run `codex-rotate ca renew --force` to replace it with a new one"
 
 
-class Condition(StrEnum):
+class CertificateCondition(StrEnum):
     USABLE = "usable"
     MISSING = "missing"
     DAMAGED = "damaged"
@@ -30,16 +30,16 @@ class Condition(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class Examined:
     """What is in the folder. `trouble` says which file is wrong and what to do, `repairs` which modes were."""
 
-    condition: Condition
+    condition: CertificateCondition
     certificate: x509.Certificate | None = None
     trouble: str = ""
     repairs: tuple[str, ...] = ()
 
 
-def examine(folder: Path, now: float) -> Found:
+def examine(folder: Path, now: float) -> Examined:
     """What is there. A key or folder that is open to others is closed to them. Raises CaUnreachable."""
     with explained(folder):
         repairs = closed(folder)
@@ -76,13 +76,13 @@ def _surely_narrow(certificate: x509.Certificate) -> bool:
         return False
 
 
-def _judged(folder: Path, now: float) -> Found:
+def _judged(folder: Path, now: float) -> Examined:
     key_file, copy_file = folder / KEY_FILE, folder / CERTIFICATE_FILE
     if not access.there(key_file):
         if not access.there(copy_file):
-            return Found(condition=Condition.MISSING, trouble=str(CaMissing(folder)))
+            return Examined(condition=CertificateCondition.MISSING, trouble=str(CaMissing(folder)))
         trouble = f"{key_file} is gone: there is a certificate and no key to sign with. {REPLACE}."
-        return Found(condition=Condition.DAMAGED, certificate=certificate_in(copy_file), trouble=trouble)
+        return Examined(condition=CertificateCondition.DAMAGED, certificate=certificate_in(copy_file), trouble=trouble)
     pair = pair_in(key_file.read_bytes())
     try:
         narrow = pair is not None and is_narrow(pair[0])
@@ -90,29 +90,32 @@ def _judged(folder: Path, now: float) -> Found:
         pair = None
     if pair is None:
         trouble = f"{key_file} is damaged: it is to hold a key without a passphrase and its certificate. {REPLACE}."
-        return Found(condition=Condition.DAMAGED, certificate=certificate_in(copy_file), trouble=trouble)
+        return Examined(condition=CertificateCondition.DAMAGED, certificate=certificate_in(copy_file), trouble=trouble)
     certificate, belongs = pair
-    condition, trouble = Condition.USABLE, ""
+    condition, trouble = CertificateCondition.USABLE, ""
     if not belongs:
-        condition, trouble = Condition.DAMAGED, f"{key_file} holds a key that is not its certificate's. {REPLACE}."
+        condition, trouble = (
+            CertificateCondition.DAMAGED,
+            f"{key_file} holds a key that is not its certificate's. {REPLACE}.",
+        )
     elif not narrow:
-        condition = Condition.UNCONSTRAINED
+        condition = CertificateCondition.UNCONSTRAINED
         trouble = (
             f"{key_file} is not a CA of codex-rotate: it could vouch for other hosts than {' and '.join(DOMAINS)}. "
             f"{REPLACE}; its key is then gone."
         )
     elif moment(now) > certificate.not_valid_after_utc:
-        condition = Condition.EXPIRED
+        condition = CertificateCondition.EXPIRED
         trouble = f"{key_file} expired on {certificate.not_valid_after_utc:%Y-%m-%d}. Run `codex-rotate ca renew`."
     elif moment(now) < certificate.not_valid_before_utc:
-        condition = Condition.NOT_YET_VALID
+        condition = CertificateCondition.NOT_YET_VALID
         trouble = (
             f"{key_file} is not valid before {certificate.not_valid_before_utc:%Y-%m-%d}: this machine's clock is "
             f"or was wrong. Correct it. {REPLACE}, if the clock is right now."
         )
     elif differs := _copies_that_differ(folder, certificate):
-        condition, trouble = Condition.COPY_DIFFERS, differs
-    return Found(condition=condition, certificate=certificate, trouble=trouble)
+        condition, trouble = CertificateCondition.COPY_DIFFERS, differs
+    return Examined(condition=condition, certificate=certificate, trouble=trouble)
 
 
 def _copies_that_differ(folder: Path, certificate: x509.Certificate) -> str:

@@ -32,7 +32,7 @@ _CLOSED: Final = frozenset({None, errno.EACCES, errno.EPERM})
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class DiskRefusal:
     """`what` is the rest of a sentence about `culprit`, the file or folder that refuses; `remedy` is a sentence."""
 
     culprit: Path
@@ -61,7 +61,7 @@ def seen(path: Path) -> bool:
     return False
 
 
-def refusal(path: Path, code: int | None = None) -> Refusal | None:
+def refusal(path: Path, code: int | None = None) -> DiskRefusal | None:
     """Why `path` cannot be read or written, None when the disk shows no reason. `code` is the error's errno, if it has
     one."""
     if os.name != "posix":
@@ -71,7 +71,7 @@ def refusal(path: Path, code: int | None = None) -> Refusal | None:
     return found or (_closed(way) if code in _CLOSED else None)
 
 
-def full(path: Path) -> Refusal | None:
+def full(path: Path) -> DiskRefusal | None:
     """That the disk of `path` has no room left, None when it has, or does not say."""
     return _full(list(_way(path.absolute())), errno.ENOSPC, sure=False) if os.name == "posix" else None
 
@@ -83,7 +83,7 @@ def own(path: Path) -> bool:
     return False
 
 
-def belonging(path: Path) -> Refusal | None:
+def belonging(path: Path) -> DiskRefusal | None:
     """That `path` is somebody else's, None when it is ours, is not there or nobody lets us look."""
     with suppress(OSError):
         if os.name == "posix" and path.lstat().st_uid != os.geteuid():
@@ -110,14 +110,14 @@ def _way(path: Path) -> Iterator[tuple[Path, os.stat_result | None]]:
             return
 
 
-def _not_a_folder(path: Path, way: list[tuple[Path, os.stat_result | None]]) -> Refusal | None:
+def _not_a_folder(path: Path, way: list[tuple[Path, os.stat_result | None]]) -> DiskRefusal | None:
     for each, found in way:
         if each != path.absolute() and found is not None and not stat.S_ISDIR(found.st_mode):
-            return Refusal(each, "is a file, where a folder has to be", f"Move it aside, or {OWN}.")
+            return DiskRefusal(each, "is a file, where a folder has to be", f"Move it aside, or {OWN}.")
     return None
 
 
-def _full(way: list[tuple[Path, os.stat_result | None]], code: int | None, *, sure: bool = True) -> Refusal | None:
+def _full(way: list[tuple[Path, os.stat_result | None]], code: int | None, *, sure: bool = True) -> DiskRefusal | None:
     if code not in _FULL:
         return None
     there = way[-1][0]
@@ -125,20 +125,20 @@ def _full(way: list[tuple[Path, os.stat_result | None]], code: int | None, *, su
         room = os.statvfs(there)
         left = room.f_bavail * room.f_frsize
         if left < LITTLE:
-            return Refusal(there, "is on a disk that is full", ROOM)
-    return Refusal(there, "is on a disk that is full, or this user's share of it", ROOM) if sure else None
+            return DiskRefusal(there, "is on a disk that is full", ROOM)
+    return DiskRefusal(there, "is on a disk that is full, or this user's share of it", ROOM) if sure else None
 
 
-def _read_only(way: list[tuple[Path, os.stat_result | None]], code: int | None) -> Refusal | None:
+def _read_only(way: list[tuple[Path, os.stat_result | None]], code: int | None) -> DiskRefusal | None:
     there = next(each for each, found in reversed(way) if found is not None)
     with suppress(OSError):
         if code == errno.EROFS or os.statvfs(there).f_flag & os.ST_RDONLY:
             what = "is on a disk that can only be read"
-            return Refusal(there, what, f"Have that disk mounted for writing, or {OWN}.")
+            return DiskRefusal(there, what, f"Have that disk mounted for writing, or {OWN}.")
     return None
 
 
-def _closed(way: list[tuple[Path, os.stat_result | None]]) -> Refusal | None:
+def _closed(way: list[tuple[Path, os.stat_result | None]]) -> DiskRefusal | None:
     """A folder on the way that lets us not in, else what is not ours or closed to us."""
     home = _home()
     for (each, found), (_, following) in pairwise(way):
@@ -156,15 +156,15 @@ def _may(path: Path, wanted: int) -> bool:
     return os.access(path, wanted, effective_ids=os.access in os.supports_effective_ids)
 
 
-def _refused(culprit: Path, found: os.stat_result) -> Refusal:
+def _refused(culprit: Path, found: os.stat_result) -> DiskRefusal:
     if found.st_uid != os.geteuid():
         return _foreign(culprit, found.st_uid)
     mode, needed = stat.S_IMODE(found.st_mode), "rwx" if stat.S_ISDIR(found.st_mode) else "rw"
     what = f"is closed to its own user by its mode, {mode:04o}"
-    return Refusal(culprit, what, f"Run `chmod u+{needed} {shlex.quote(str(culprit))}`.")
+    return DiskRefusal(culprit, what, f"Run `chmod u+{needed} {shlex.quote(str(culprit))}`.")
 
 
-def _foreign(culprit: Path, owner: int) -> Refusal:
+def _foreign(culprit: Path, owner: int) -> DiskRefusal:
     """Of a stranger's file in a folder of ours, and of root's in a user's home, it is plain how they came there and how
     they are the user's again. Another person's pool is theirs, and nobody is told to take it."""
     me, home = os.geteuid(), _home()
@@ -172,9 +172,11 @@ def _foreign(culprit: Path, owner: int) -> Refusal:
     inside = culprit.is_relative_to(home)
     if (inside and culprit != home and own(home)) or (owner == 0 and culprit.is_relative_to(Path.home())):
         mine = shlex.quote(str(home if inside else culprit))
-        return Refusal(culprit, what, f"Run `sudo chown -R {user(me)} {mine}`: something was run as another user here.")
+        return DiskRefusal(
+            culprit, what, f"Run `sudo chown -R {user(me)} {mine}`: something was run as another user here."
+        )
     remedy = f"A pool is one user's: {OWN}"
-    return Refusal(culprit, what, f"{remedy}, or unset it." if "CODEX_ROTATE_HOME" in os.environ else f"{remedy}.")
+    return DiskRefusal(culprit, what, f"{remedy}, or unset it." if "CODEX_ROTATE_HOME" in os.environ else f"{remedy}.")
 
 
 def nameless(text: str) -> str:

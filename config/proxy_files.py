@@ -19,7 +19,7 @@ LEAVING_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Presence:
+class ProxyInfo:
     """A proxy that runs. `certificate` is that of its authority, `home` our folder that it works with, `url`
     where it listens, `everything` whether it opens the connections to all hosts, for debugging, `stays` whether it
     goes on without any client. `turns` is told by one that ends: how many turns it still waits for. Such a proxy
@@ -40,25 +40,25 @@ def folder(environ: Mapping[str, str] = os.environ) -> Path:
     return paths.home(environ) / "proxies"
 
 
-def as_json(presence: Presence) -> str:
+def as_json(presence: ProxyInfo) -> str:
     return json.dumps({"product": PRODUCT, **asdict(presence)})
 
 
-def from_json(text: str | bytes) -> Presence | None:
+def from_json(text: str | bytes) -> ProxyInfo | None:
     """None for what no proxy of ours has written."""
     try:
         told = json.loads(text)
         if told.pop("product") != PRODUCT:
             return None
-        known = {name: told[name] for name in Presence.__dataclass_fields__ if name in told}
-        found = Presence(**known)
+        known = {name: told[name] for name in ProxyInfo.__dataclass_fields__ if name in told}
+        found = ProxyInfo(**known)
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
     sound = isinstance(found.url, str) and isinstance(found.pid, int) and isinstance(found.certificate, str)
     return found if sound else None
 
 
-def announce(presence: Presence, place: Path) -> Path:
+def announce(presence: ProxyInfo, place: Path) -> Path:
     """Leave the file of this proxy. Raises OSError when the disk refuses."""
     paths.make_private_folder(place)
     file = place / f"{presence.pid}.json"
@@ -66,17 +66,17 @@ def announce(presence: Presence, place: Path) -> Path:
     return file
 
 
-def leaving(place: Path, now: float) -> list[Presence]:
+def leaving(place: Path, now: float) -> list[ProxyInfo]:
     """Those that end and wait for turns. Their files are quite new: no process number is taken for another's."""
     return [told for told, at in _read(place) if told.turns is not None and now - at < LEAVING_SECONDS]
 
 
-def announced(place: Path) -> list[Presence]:
+def announced(place: Path) -> list[ProxyInfo]:
     """Every file that is there, the newest first. A proxy that was killed could not take its file away."""
     return [told for told, _ in _read(place)]
 
 
-def _read(place: Path) -> list[tuple[Presence, float]]:
+def _read(place: Path) -> list[tuple[ProxyInfo, float]]:
     """What the files say, and when each was written."""
     found = []
     for file in place.glob("*.json"):

@@ -118,7 +118,7 @@ class Mistake:
 
 
 @dataclass(frozen=True, slots=True)
-class Meaning:
+class SettingMeaning:
     """What a setting is for, what it may be and what it is when nobody sets it. `allowed` is for people; `choices` are
     all the values there are, where these can be counted."""
 
@@ -186,7 +186,7 @@ def mistake(values: Mapping[str, Any]) -> Mistake | None:
 # --- told ------------------------------------------------------------------------------------------------------------
 
 
-def described() -> dict[str, Meaning]:
+def described() -> dict[str, SettingMeaning]:
     """Every setting, by key, in the order in which they are shown."""
     told = {}
     for key, field in Settings.model_fields.items():
@@ -194,7 +194,7 @@ def described() -> dict[str, Meaning]:
         bounds = {name: getattr(each, name) for each in field.metadata for name in ("ge", "le") if hasattr(each, name)}
         kind = {int: "a whole number", float: "a number"}.get(field.annotation or object, "text")
         allowed = ", ".join(choices) or kind + (f" from {bounds['ge']} to {bounds['le']}" if len(bounds) == 2 else "")
-        told[key] = Meaning(field.description or "", allowed, choices, field.default)
+        told[key] = SettingMeaning(field.description or "", allowed, choices, field.default)
     return told
 
 

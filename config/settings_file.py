@@ -43,7 +43,7 @@ class CannotRead(ConfigError):
 
     exit_code = 1
 
-    def __init__(self, file: Path, refused: access.Refusal) -> None:
+    def __init__(self, file: Path, refused: access.DiskRefusal) -> None:
         super().__init__(f"{file} cannot be read ({refused.of(file)}). {refused.remedy}")
 
 

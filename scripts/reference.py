@@ -297,7 +297,7 @@ def errors() -> str:
 
 def answers_of_ours() -> Iterator[tuple[str, str, str]]:
     """Every answer that the proxy makes by itself: its title, when it is given, and what it looks like."""
-    from accounts.choice.selection import Bar, Exhausted
+    from accounts.choice.selection import Exclusion, Exhausted
     from accounts.client_keys import Refusal, Refused
     from addons.exchange import refusals, replays
     from addons.wire import answers
@@ -317,7 +317,7 @@ def answers_of_ours() -> Iterator[tuple[str, str, str]]:
             answers.nothing_usable(Exhausted(reasons={"work": "needs login"}), NOW, 120),
         ),
         *(
-            (f"{text}.", answers.nothing_usable(Exhausted(rule=Bar(rule), reasons={"work": str(rule)}), NOW, 120))
+            (f"{text}.", answers.nothing_usable(Exhausted(rule=Exclusion(rule), reasons={"work": str(rule)}), NOW, 120))
             for rule, text in answers.RULES.items()
         ),
         ("The provider signed accounts out one after another, so no further one was asked.", answers.signed_out()),

@@ -12,8 +12,8 @@ import jwt
 from accounts.choice.outcomes import Kind, Outcome
 from accounts.choice.pool import Lease, Pool
 from accounts.choice.quota import MAIN, Window
-from accounts.choice.selection import Ask, Chosen, Exhausted, Policy, Seat, Situation, choose
-from accounts.choice.threads import NOWHERE, Place
+from accounts.choice.selection import Ask, Choice, Exhausted, Policy, Seat, Situation, choose
+from accounts.choice.threads import UNPLACED, Placement
 from accounts.model import Account, Affinity, Cooldown, Credentials, Event, Standing
 from accounts.store import schema
 from accounts.turn.events import Begin, Ended, Failed, Left, Renewed, Stripped, Waited
@@ -173,7 +173,7 @@ def seat(name: str, **changes: Any) -> Seat:
     )
 
 
-def about(place: Place = NOWHERE, policy: Policy | None = None, *, now: float = NOW, **ask: Any) -> Situation:
+def about(place: Placement = UNPLACED, policy: Policy | None = None, *, now: float = NOW, **ask: Any) -> Situation:
     """What a choice depends on; `ask` are the fields of an Ask."""
     return Situation(now=now, ask=Ask(**ask), place=place, policy=policy or Policy())
 
@@ -181,7 +181,7 @@ def about(place: Place = NOWHERE, policy: Policy | None = None, *, now: float = 
 def chosen(*seats: Seat, about: Situation | None = None) -> str:
     """The name of the account that is chosen."""
     answer = choose({each.account.key: each for each in seats}, about or Situation(now=NOW))
-    assert isinstance(answer, Chosen), answer
+    assert isinstance(answer, Choice), answer
     return answer.account.label
 
 

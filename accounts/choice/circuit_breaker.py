@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
-class Brake:
+class CircuitBreaker:
     """On for `hold` seconds once `most` different accounts were struck within `within` seconds."""
 
     most: int

@@ -10,7 +10,7 @@ DECISION: Final = "decision"
 """The kind of event that tells how a request was served."""
 
 
-class Attempt(NamedTuple):
+class AttemptRow(NamedTuple):
     """One row of a decision record. `seconds` is how long it took until its outcome was known."""
 
     account: str
@@ -26,7 +26,7 @@ class Record(NamedTuple):
     done: str
     model: str = ""
     seconds: float = 0.0
-    attempts: tuple[Attempt, ...] = ()
+    attempts: tuple[AttemptRow, ...] = ()
 
 
 class Done(StrEnum):
@@ -50,7 +50,7 @@ def read_record(event: Event) -> Record:
     try:
         told = json.loads(event.detail)
         attempts = tuple(
-            Attempt(
+            AttemptRow(
                 account=str(each["account"]),
                 why=str(each["why"]),
                 kind=str(each["kind"]),

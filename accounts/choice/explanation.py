@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from accounts.choice.selection import Barred, Chosen, Exhausted, Rank, Seat, Situation, barred, choose, rank, score
+from accounts.choice.selection import Choice, Excluded, Exhausted, Rank, Seat, Situation, barred, choose, rank, score
 from accounts.model import Credentials
 from accounts.states import AccountState, tell
 
@@ -15,7 +15,7 @@ class Candidate:
 
     seat: Seat
     told: AccountState
-    barred: Barred | None
+    barred: Excluded | None
     rank: Rank | None
     score: float
 
@@ -24,7 +24,7 @@ class Candidate:
 class Explanation:
     """A choice with everything it was made from, the best candidate first."""
 
-    choice: Chosen | Exhausted
+    choice: Choice | Exhausted
     candidates: tuple[Candidate, ...]
 
 

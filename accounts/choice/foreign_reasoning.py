@@ -17,7 +17,7 @@ MOST_THREADS: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reader:
+class ReadingContext:
     """A thread on a workspace. `before` is the workspace it lived in until now ("": none, or the same)."""
 
     thread: str
@@ -32,7 +32,7 @@ class Unsealing:
         self._unreadable: OrderedDict[tuple[str, str], Sealed] = OrderedDict()
         self._strangers: set[tuple[str, str]] = set()
 
-    def refused(self, body: bytes, reader: Reader, *, compactions: bool) -> int:
+    def refused(self, body: bytes, reader: ReadingContext, *, compactions: bool) -> int:
         """Upstream could not read something in this request. How many items more will be left out from now on.
 
         Compactions hold the summarised past: they are only left out when `compactions` says so.
@@ -48,13 +48,13 @@ class Unsealing:
             self._remember(reader, Sealed(known.reasoning | reasoning, known.compactions | summaries))
         return len(reasoning) + len(summaries)
 
-    def settled(self, reader: Reader) -> None:
+    def settled(self, reader: ReadingContext) -> None:
         """The thread has got an answer here: what it seals from now on is this workspace's own."""
         is_new = (reader.thread, reader.workspace) not in self._unreadable
         if reader.thread and is_new and (reader.before, reader.workspace) in self._strangers:
             self._remember(reader, Sealed())
 
-    def readable(self, body: bytes, reader: Reader) -> bytes:
+    def readable(self, body: bytes, reader: ReadingContext) -> bytes:
         """The request as this workspace can read it; the very same bytes when nothing is known against it."""
         known = self._unreadable.get((reader.thread, reader.workspace))
         if known is None and reader.thread and (reader.before, reader.workspace) in self._strangers:
@@ -65,15 +65,15 @@ class Unsealing:
             return body
         return encrypted_items.without(body, reasoning=known.reasoning, compactions=known.compactions)[0]
 
-    def concerns(self, reader: Reader) -> bool:
+    def concerns(self, reader: ReadingContext) -> bool:
         """Whether this request may have to be changed at all: only then is its body worth decoding."""
         known = (reader.thread, reader.workspace) in self._unreadable
         return known or (bool(reader.thread) and (reader.before, reader.workspace) in self._strangers)
 
-    def _known(self, reader: Reader) -> Sealed:
+    def _known(self, reader: ReadingContext) -> Sealed:
         return self._unreadable.get((reader.thread, reader.workspace), Sealed())
 
-    def _remember(self, reader: Reader, unreadable: Sealed) -> None:
+    def _remember(self, reader: ReadingContext, unreadable: Sealed) -> None:
         self._unreadable[reader.thread, reader.workspace] = unreadable
         self._unreadable.move_to_end((reader.thread, reader.workspace))
         while len(self._unreadable) > MOST_THREADS:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Final
 
 from accounts.choice.selection import Policy, Rank, Seat, Situation, barred, rank
-from accounts.choice.threads import NOWHERE
+from accounts.choice.threads import UNPLACED
 
 SMALL: Final = 4
 """So many accounts are simply compared, each time and to the moment."""
@@ -54,7 +54,7 @@ class Ordering:
     def _current(self, seats: Mapping[str, Seat], about: Situation) -> list[tuple[Rank, str]]:
         fresh = 0 <= about.now - self._made_at < LASTS and about.policy is self._policy
         if self._order is None or not fresh or len(self._changed) > MOST_CHANGED:
-            anybody = replace(about, ask=replace(about.ask, thread="", model="", pin=""), place=NOWHERE)
+            anybody = replace(about, ask=replace(about.ask, thread="", model="", pin=""), place=UNPLACED)
             self._order = sorted((rank(seat, anybody), key) for key, seat in seats.items())
             self._made_at, self._policy = about.now, about.policy
             self._changed.clear()

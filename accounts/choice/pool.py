@@ -7,10 +7,10 @@ behind the answer. Nothing here waits for a disk.
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from accounts.choice.circuit_breaker import Brake
+from accounts.choice.circuit_breaker import CircuitBreaker
 from accounts.choice.cooldowns import replaces, resting
 from accounts.choice.explanation import Explanation, explain
-from accounts.choice.foreign_reasoning import Reader
+from accounts.choice.foreign_reasoning import ReadingContext
 from accounts.choice.load import Load
 from accounts.choice.model_support import ModelSupport
 from accounts.choice.outcomes import Blame, Kind, Outcome, Rest
@@ -18,7 +18,7 @@ from accounts.choice.ports import Journal, Source
 from accounts.choice.quota import Window
 from accounts.choice.seat_table import SeatTable
 from accounts.choice.selection import Ask, Exhausted, Policy, Seat, Situation, barred, choose, exhausted
-from accounts.choice.threads import MOST_THREADS, Place, Threads
+from accounts.choice.threads import MOST_THREADS, Placement, Threads
 from accounts.choice.token_cache import TokenCache
 from accounts.model import Account, Cooldown, Credentials, Event, Standing
 from accounts.tokens.lifetime import FOR_REQUEST, ends_within, is_over
@@ -54,9 +54,9 @@ class Pool:
 
     def __init__(self, journal: Journal, policy: Policy | None = None) -> None:
         self.policy = policy or Policy()
-        self.storm = Brake(most=3, within=10.0, hold=10.0)
+        self.storm = CircuitBreaker(most=3, within=10.0, hold=10.0)
         """Accounts that fail one after another by upstream's own fault."""
-        self.alarm = Brake(most=2, within=60.0, hold=60.0)
+        self.alarm = CircuitBreaker(most=2, within=60.0, hold=60.0)
         """Accounts that are signed out one after another: going on at this pace has cost whole pools their logins."""
         self._journal = journal
         self._table = SeatTable()
@@ -89,7 +89,7 @@ class Pool:
 
     # --- asking --------------------------------------------------------------------------------------------------
 
-    def place(self, thread: str, now: float) -> Place:
+    def place(self, thread: str, now: float) -> Placement:
         """Where a thread lives and where it is now."""
         return self._threads.place(thread, now)
 
@@ -123,12 +123,12 @@ class Pool:
         """Whether the account takes a short rest, which does not keep it from serving."""
         return key in self.seats and resting(self.seats[key].cooldown, now) is Rest.SOFT
 
-    def reader(self, lease: Lease, now: float) -> Reader:
+    def reader(self, lease: Lease, now: float) -> ReadingContext:
         """A thread on the workspace of this lease, and the workspace it lived in until now."""
         home = self.seats.get(self._threads.place(lease.thread, now).home)
         before = home.account.account_id if home is not None else ""
         mine = lease.account.account_id
-        return Reader(thread=lease.thread, workspace=mine, before="" if before == mine else before)
+        return ReadingContext(thread=lease.thread, workspace=mine, before="" if before == mine else before)
 
     def in_flight(self, key: str) -> int:
         return self._load.in_flight(key)

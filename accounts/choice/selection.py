@@ -1,7 +1,7 @@
 """Which account serves a request, and why. Pure: state and time in, one account or the reason for none out.
 
-Two questions: who may not serve (BARS, first row that fits), and who of the others comes first (Rank, field by field).
-A new reason to pass an account over is a row, a new preference is a field.
+Two questions: who may not serve (EXCLUSIONS, first row that fits), and who of the others comes first (Rank, field by
+field). A new reason to pass an account over is a row, a new preference is a field.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -14,7 +14,7 @@ from accounts.choice import quota
 from accounts.choice.cooldowns import resting
 from accounts.choice.outcomes import RULES, Blame, Kind, Rest
 from accounts.choice.quota import Window
-from accounts.choice.threads import NOWHERE, Place
+from accounts.choice.threads import UNPLACED, Placement
 from accounts.model import Account, Cooldown, Standing
 
 RAMP_THREADS: Final = 4
@@ -92,16 +92,16 @@ class Situation:
 
     now: float
     ask: Ask = field(default_factory=Ask)
-    place: Place = NOWHERE
+    place: Placement = UNPLACED
     policy: Policy = field(default_factory=Policy)
 
 
 # --- who may not serve -----------------------------------------------------------------------------------------------
 
 
-class Bar(StrEnum):
-    """Why an account is passed over. The order is that of BARS: what only its owner can mend comes first, and what is
-    wrong with the account itself before what is special about the request."""
+class Exclusion(StrEnum):
+    """Why an account is passed over. The order is that of EXCLUSIONS: what only its owner can mend comes first, and
+    what is wrong with the account itself before what is special about the request."""
 
     NEEDS_LOGIN = "needs_login"
     DEACTIVATED = "deactivated"
@@ -115,80 +115,82 @@ class Bar(StrEnum):
     TRIED = "tried"
 
 
-OURS: Final = (Bar.PIN, Bar.COMPACTION, Bar.RESERVED, Bar.MODEL)
+OURS: Final = (Exclusion.PIN, Exclusion.COMPACTION, Exclusion.RESERVED, Exclusion.MODEL)
 """Rules of the pool, not upstream's: an answer they lead to says so. The first that fits is named; that a model is not
 for everybody explains nothing when the others are at their limits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Barred:
+class Excluded:
     """`until` is when that ends by itself, None when it does not."""
 
-    bar: Bar
+    bar: Exclusion
     text: str
     until: float | None = None
 
 
-type Check = Callable[[Seat, Situation], Barred | None]
+type Check = Callable[[Seat, Situation], Excluded | None]
 
 
-def _standing(seat: Seat, _: Situation) -> Barred | None:
+def _standing(seat: Seat, _: Situation) -> Excluded | None:
     standing = seat.account.standing
-    return None if standing is Standing.GOOD else Barred(bar=Bar(standing.value), text=standing.replace("_", " "))
+    return (
+        None if standing is Standing.GOOD else Excluded(bar=Exclusion(standing.value), text=standing.replace("_", " "))
+    )
 
 
-def _paused(seat: Seat, _: Situation) -> Barred | None:
-    return None if seat.account.enabled else Barred(bar=Bar.PAUSED, text="paused")
+def _paused(seat: Seat, _: Situation) -> Excluded | None:
+    return None if seat.account.enabled else Excluded(bar=Exclusion.PAUSED, text="paused")
 
 
-def _no_tokens(seat: Seat, _: Situation) -> Barred | None:
-    return None if seat.has_tokens else Barred(bar=Bar.NO_TOKENS, text="no tokens stored")
+def _no_tokens(seat: Seat, _: Situation) -> Excluded | None:
+    return None if seat.has_tokens else Excluded(bar=Exclusion.NO_TOKENS, text="no tokens stored")
 
 
-def _not_the_pin(seat: Seat, about: Situation) -> Barred | None:
+def _not_the_pin(seat: Seat, about: Situation) -> Excluded | None:
     pin = about.ask.pin or about.policy.pin
-    return None if pin in {"", seat.account.key} else Barred(bar=Bar.PIN, text="another account is pinned")
+    return None if pin in {"", seat.account.key} else Excluded(bar=Exclusion.PIN, text="another account is pinned")
 
 
-def _not_the_owner(seat: Seat, about: Situation) -> Barred | None:
+def _not_the_owner(seat: Seat, about: Situation) -> Excluded | None:
     if about.place.owner in {"", seat.account.key} or about.policy.drop_compaction:
         return None
-    return Barred(bar=Bar.COMPACTION, text="another account sealed this conversation's summary")
+    return Excluded(bar=Exclusion.COMPACTION, text="another account sealed this conversation's summary")
 
 
-def _resting(seat: Seat, about: Situation) -> Barred | None:
+def _resting(seat: Seat, about: Situation) -> Excluded | None:
     rest = seat.cooldown
     if rest is None or resting(rest, about.now) is not Rest.HARD:
         return None
-    return Barred(bar=Bar.RESTING, text=f"resting: {rest.reason}", until=rest.until)
+    return Excluded(bar=Exclusion.RESTING, text=f"resting: {rest.reason}", until=rest.until)
 
 
-def _reserved(seat: Seat, about: Situation) -> Barred | None:
+def _reserved(seat: Seat, about: Situation) -> Excluded | None:
     kept = seat.account.reserve_percent
     if kept <= 0:
         return None
     until = quota.deferred_until(seat.windows, limit_percent=100.0 - kept, now=about.now)
-    return None if until is None else Barred(bar=Bar.RESERVED, text=f"{kept} % are its owner's", until=until)
+    return None if until is None else Excluded(bar=Exclusion.RESERVED, text=f"{kept} % are its owner's", until=until)
 
 
-def _refuses_model(seat: Seat, about: Situation) -> Barred | None:
+def _refuses_model(seat: Seat, about: Situation) -> Excluded | None:
     model = about.ask.model
-    return Barred(bar=Bar.MODEL, text=f"{model} is not for its plan") if model in seat.refuses else None
+    return Excluded(bar=Exclusion.MODEL, text=f"{model} is not for its plan") if model in seat.refuses else None
 
 
-def _tried(seat: Seat, about: Situation) -> Barred | None:
+def _tried(seat: Seat, about: Situation) -> Excluded | None:
     tried = seat.account.key in about.ask.tried
-    return Barred(bar=Bar.TRIED, text="already tried for this request") if tried else None
+    return Excluded(bar=Exclusion.TRIED, text="already tried for this request") if tried else None
 
 
-BARS: Final[tuple[Check, ...]] = (
+EXCLUSIONS: Final[tuple[Check, ...]] = (
     _standing, _paused, _no_tokens, _resting, _reserved, _refuses_model, _not_the_pin, _not_the_owner, _tried,
 )  # fmt: skip
 
 
-def barred(seat: Seat, about: Situation) -> Barred | None:
+def barred(seat: Seat, about: Situation) -> Excluded | None:
     """Why this account cannot serve this request, None when it can."""
-    for check in BARS:
+    for check in EXCLUSIONS:
         found = check(seat, about)
         if found is not None:
             return found
@@ -303,7 +305,7 @@ _STRATEGIES: Final[Mapping[Strategy, Callable[[Seat, float], float]]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Chosen:
+class Choice:
     """The account that serves, and what decided for it."""
 
     account: Account
@@ -327,18 +329,18 @@ class Exhausted:
 
 def choose(
     seats: Mapping[str, Seat], about: Situation, known: Mapping[str, Rank] = MappingProxyType({})
-) -> Chosen | Exhausted:
+) -> Choice | Exhausted:
     """The best account that can serve, else why nobody can. `known` has ranks of accounts that can."""
     home = seats.get(about.place.home) if len(seats) > 1 else None
     if home is not None and _at_home(home, about):
-        return Chosen(account=home.account, why=REASONS["place"])
+        return Choice(account=home.account, why=REASONS["place"])
     able = [key for key, seat in seats.items() if key in known or barred(seat, about) is None]
     if not able:
         return exhausted(seats, about)
     if len(able) == 1:
-        return Chosen(account=seats[able[0]].account, why=ALONE)
+        return Choice(account=seats[able[0]].account, why=ALONE)
     ranked = sorted((known.get(key) or rank(seats[key], about), key) for key in able)
-    return Chosen(account=seats[ranked[0][1]].account, why=_why([each for each, _ in ranked[:2]], about))
+    return Choice(account=seats[ranked[0][1]].account, why=_why([each for each, _ in ranked[:2]], about))
 
 
 def _at_home(home: Seat, about: Situation) -> bool:
@@ -361,7 +363,7 @@ def exhausted(seats: Mapping[str, Seat], about: Situation) -> Exhausted:
     bars = {key: _all_bars(seat, about) for key, seat in seats.items()}
     returns = [(until, key) for key, found in bars.items() if (until := _return(found)) is not None]
     first = min(returns, default=None)
-    limited = any(each.bar is Bar.RESTING for _, key in returns for each in bars[key])
+    limited = any(each.bar is Exclusion.RESTING for _, key in returns for each in bars[key])
     pin = about.ask.pin or about.policy.pin
     stranger = {pin: "there is no such account"} if pin and pin not in seats else {}
     return Exhausted(
@@ -378,21 +380,21 @@ def back_at(seat: Seat, about: Situation) -> float | None:
     return _return(_all_bars(seat, about))
 
 
-def _all_bars(seat: Seat, about: Situation) -> list[Barred]:
-    return [found for check in BARS if (found := check(seat, about)) is not None]
+def _all_bars(seat: Seat, about: Situation) -> list[Excluded]:
+    return [found for check in EXCLUSIONS if (found := check(seat, about)) is not None]
 
 
-def _return(found: list[Barred]) -> float | None:
+def _return(found: list[Excluded]) -> float | None:
     """When nothing keeps an account any more; None when something does for good, or nothing but having been tried."""
-    lasting = [each for each in found if each.bar is not Bar.TRIED]
+    lasting = [each for each in found if each.bar is not Exclusion.TRIED]
     ends = [each.until for each in lasting if each.until is not None]
     return max(ends) if ends and len(ends) == len(lasting) else None
 
 
-def _rule(bars: Iterable[list[Barred]], *, limited: bool) -> str:
+def _rule(bars: Iterable[list[Excluded]], *, limited: bool) -> str:
     """The rule of the pool without which somebody could serve now, "" when none stands in the way."""
     kept = [{each.bar for each in found} for found in bars]
     ours = {bar for found in kept if found <= set(OURS) for bar in found}
     if limited:
-        ours.discard(Bar.MODEL)
+        ours.discard(Exclusion.MODEL)
     return next((str(bar) for bar in OURS if bar in ours), "")

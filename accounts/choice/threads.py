@@ -20,7 +20,7 @@ REWRITE_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Placement:
     """Keys of accounts: where a thread lives, where it is meanwhile, and whose compaction its history holds."""
 
     home: str = ""
@@ -28,7 +28,7 @@ class Place:
     owner: str = ""
 
 
-NOWHERE: Final = Place()
+UNPLACED: Final = Placement()
 
 
 class Threads:
@@ -48,15 +48,15 @@ class Threads:
             latest = sorted(self._known.values(), key=lambda each: each.used_at)[-MOST_THREADS:]
             self._known = OrderedDict((each.thread, each) for each in latest)
 
-    def place(self, thread: str, now: float) -> Place:
+    def place(self, thread: str, now: float) -> Placement:
         """Where a thread belongs; nowhere for a new or long-forgotten one."""
         known = self._fresh(thread, now)
         if known is None:  # where a summary can be read does not change with time
             forgotten = self._known.get(thread) if thread else None
-            return Place(owner=forgotten.owner) if forgotten else NOWHERE
+            return Placement(owner=forgotten.owner) if forgotten else UNPLACED
         if known.detour and now - known.detoured_at > DETOUR_SECONDS:
-            return Place(home=known.detour, owner=known.owner)
-        return Place(home=known.key, detour=known.detour, owner=known.owner)
+            return Placement(home=known.detour, owner=known.owner)
+        return Placement(home=known.key, detour=known.detour, owner=known.owner)
 
     def served(self, thread: str, key: str, *, home_may_return: bool, now: float) -> Affinity | None:
         """A thread was served by an account. What has to be stored of that, None when the stored state will do."""

@@ -17,9 +17,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from accounts.codex_files.reconcile import ClientState, Held
+from accounts.codex_files.reconcile import ClientState, HeldLogin
 from accounts.errors import BadAuthFile, BadClientFile, ClientFileBusy, ClientFileChanged, ClientFileUnwritable
-from accounts.logins.auth_file import Login, Source, login_at, login_in, parse, read_content
+from accounts.logins.auth_file import Login, LoginSource, login_at, login_in, parse, read_content
 from accounts.logins.export import rfc3339
 from accounts.model import Account, Credentials
 from accounts.tokens.claims import Claims, read_claims
@@ -102,20 +102,20 @@ def read_one(path: Path) -> ClientState | None:
     return read_client(found, None) if several else read_client(None, found)
 
 
-def _single(read: Read, *, beside: bool) -> Held:
+def _single(read: Read, *, beside: bool) -> HeldLogin:
     with _named_as_client_file(read.path):
         login = _without_any_account(login_in(read.path, _with_any_account(read.document)))
-    return Held(login=login, path=read.path, place="tokens", active=not beside, known_only=beside)
+    return HeldLogin(login=login, path=read.path, place="tokens", active=not beside, known_only=beside)
 
 
-def _several(read: Read) -> tuple[Held, ...]:
+def _several(read: Read) -> tuple[HeldLogin, ...]:
     entries = read.document.get("accounts")
     if not isinstance(entries, list):
         raise BadClientFile(read.path, f"accounts is {'missing' if entries is None else 'not a list'}.")
     return tuple(_entry(read, number, entry) for number, entry in enumerate(entries))
 
 
-def _entry(read: Read, number: int, entry: object) -> Held:
+def _entry(read: Read, number: int, entry: object) -> HeldLogin:
     where = f"accounts[{number}]"
     if not isinstance(entry, dict):
         raise BadClientFile(read.path, f"{where} is not an object.")
@@ -128,11 +128,11 @@ def _entry(read: Read, number: int, entry: object) -> Held:
         raise BadClientFile(read.path, f"{where}.email is not text.")
     named = tokens.get("account_id") or entry.get("accountId") or entry.get("account_id")
     document = _with_any_account({"tokens": {**tokens, "account_id": named}})
-    source = Source(path=read.path, where=f"{where}.auth.tokens.")
+    source = LoginSource(path=read.path, where=f"{where}.auth.tokens.")
     with _named_as_client_file(read.path):
         login = _without_any_account(login_at(source, document["tokens"], email.strip()))
     active = _is_active(read.document, entry, login.account)
-    return Held(login=login, path=read.path, place=f"{where}.auth.tokens", active=active)
+    return HeldLogin(login=login, path=read.path, place=f"{where}.auth.tokens", active=active)
 
 
 _ANY: Final = "-"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from accounts.choice.selection import Chosen, Seat, Situation, choose
+from accounts.choice.selection import Choice, Seat, Situation, choose
 from accounts.codex_files.client_files import (
     Places,
     Read,
@@ -22,7 +22,7 @@ from accounts.codex_files.client_files import (
     refresh_tokens,
     with_renewed,
 )
-from accounts.codex_files.reconcile import Changes, ClientState, PoolState, Renewal, place_of, reconcile
+from accounts.codex_files.reconcile import Changes, ClientState, FileRenewal, PoolState, place_of, reconcile
 from accounts.errors import BadClientFile, LoginNeeded, NoAccounts, NothingUsable, StrangerInClientFile, UnknownAccount
 from accounts.logins.auth_file import Login
 from accounts.logins.export import auth_document
@@ -148,7 +148,7 @@ def last_push(store: Store) -> Event | None:
 def _taken_over(store: Store, client: ClientState, now: float, *, adding: bool) -> Changes:
     store.count("reconcile_attempts")
     adds: list[Login] = []
-    renewals: list[Renewal] = []
+    renewals: list[FileRenewal] = []
     for _ in range(_ROUNDS):
         changes = reconcile(pool_state(store), client, now)
         missed = False
@@ -173,7 +173,7 @@ def _taken_over(store: Store, client: ClientState, now: float, *, adding: bool) 
     )
 
 
-def _renew(store: Store, renewal: Renewal, now: float) -> bool:
+def _renew(store: Store, renewal: FileRenewal, now: float) -> bool:
     """False when somebody else was first; the stored tokens have to be looked at again."""
     account = renewal.account
     if renewal.replaces is None:
@@ -210,7 +210,7 @@ def first_usable(store: Store, now: float) -> Account:
     seats = {each.key: Seat(account=each, cooldown=rests.get(each.key), has_tokens=each.key in tokens)
              for each in accounts}  # fmt: skip
     chosen = choose(seats, Situation(now=now))
-    if isinstance(chosen, Chosen):
+    if isinstance(chosen, Choice):
         return chosen.account
     raise NothingUsable("No account of the pool is ready. Name one, or wait: `codex-rotate status` says for how long.")
 

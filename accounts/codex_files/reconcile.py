@@ -36,7 +36,7 @@ LEGACY: Final = "CODEX_AUTH_SYNC_CODEX_CLI"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
+class HeldLogin:
     """A login as the client's files hold it, and where. Its account id is "" when nothing names one.
 
     `known_only`: it may renew an account, but not add one.
@@ -54,7 +54,7 @@ class ClientState:
     """What the client's files say. `selected_ms` is when their active login was chosen, `exact` whether that was
     written into them on purpose."""
 
-    held: tuple[Held, ...]
+    held: tuple[HeldLogin, ...]
     selected_ms: int = 0
     exact: bool = False
 
@@ -69,7 +69,7 @@ class PoolState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Renewal:
+class FileRenewal:
     """Newer tokens for an account, and the refresh token that the pool has instead (None: no tokens at all)."""
 
     account: Account
@@ -84,10 +84,10 @@ class Changes:
     that name no account and are nobody's."""
 
     adds: tuple[Login, ...] = ()
-    renewals: tuple[Renewal, ...] = ()
+    renewals: tuple[FileRenewal, ...] = ()
     kept: tuple[str, ...] = ()
     active: str | None = None
-    unplaced: tuple[Held, ...] = ()
+    unplaced: tuple[HeldLogin, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.adds or self.renewals)
@@ -170,7 +170,9 @@ def reconcile(pool: PoolState, client: ClientState, now: float) -> Changes:
             logins[found.key] = Login(account=found, credentials=held.login.credentials)
     keys = {each.key for each in pool.accounts}
     renewals = tuple(
-        Renewal(account=accounts[key], credentials=logins[key].credentials, replaces=before.refresh if before else None)
+        FileRenewal(
+            account=accounts[key], credentials=logins[key].credentials, replaces=before.refresh if before else None
+        )
         for key in seen
         if key in keys and logins[key].credentials != (before := pool.credentials.get(key))
     )

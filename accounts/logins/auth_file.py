@@ -26,7 +26,7 @@ class Login:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class LoginSource:
     """Where in which file a login lies, for messages: `where` comes before a field's name, `names` has other names.
 
     Only an auth.json must have an access token; elsewhere an account without one has it fetched at its first use.
@@ -51,12 +51,12 @@ def login_in(path: Path, document: Mapping[str, Any]) -> Login:
     tokens = document.get("tokens")
     if not isinstance(tokens, dict):
         raise BadAuthFile(path, _no_tokens(document))
-    login = login_at(Source(path=path), tokens)
+    login = login_at(LoginSource(path=path), tokens)
     refreshed_at = _epoch(document.get("last_refresh"))
     return replace(login, credentials=replace(login.credentials, refreshed_at=refreshed_at))
 
 
-def login_at(source: Source, tokens: Mapping[str, Any], email: str = "") -> Login:
+def login_at(source: LoginSource, tokens: Mapping[str, Any], email: str = "") -> Login:
     """The login that these fields make. Raises BadAuthFile."""
     credentials = _credentials(source, tokens)
     return login_of(_account_id(source, tokens, credentials), credentials, email)
@@ -115,7 +115,7 @@ def _no_tokens(document: Mapping[str, Any]) -> str:
     return "it holds no ChatGPT login (tokens)."
 
 
-def _credentials(source: Source, tokens: Mapping[str, Any]) -> Credentials:
+def _credentials(source: LoginSource, tokens: Mapping[str, Any]) -> Credentials:
     absent = not source.needs_access and tokens.get("access_token") in (None, "")
     access = "" if absent else _token(source, tokens, "access_token")
     refresh = _token(source, tokens, "refresh_token")
@@ -125,7 +125,7 @@ def _credentials(source: Source, tokens: Mapping[str, Any]) -> Credentials:
     return Credentials(access=access, refresh=refresh, id_token=id_token, expires_at=0.0 if absent else expires_at)
 
 
-def _token(source: Source, tokens: Mapping[str, Any], name: str) -> str:
+def _token(source: LoginSource, tokens: Mapping[str, Any], name: str) -> str:
     value = tokens.get(name)
     if value is None or value == "":
         raise source.bad(name, "is missing.")
@@ -134,7 +134,7 @@ def _token(source: Source, tokens: Mapping[str, Any], name: str) -> str:
     return value
 
 
-def _account_id(source: Source, tokens: Mapping[str, Any], credentials: Credentials) -> str:
+def _account_id(source: LoginSource, tokens: Mapping[str, Any], credentials: Credentials) -> str:
     """The one account id that the file and both tokens agree on; those that name none do not count."""
     named = tokens.get("account_id") or ""
     if not isinstance(named, str):

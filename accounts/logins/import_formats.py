@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from accounts.errors import BadAuthFile
-from accounts.logins.auth_file import Login, Source, login_at, login_in, read_document
+from accounts.logins.auth_file import Login, LoginSource, login_at, login_in, read_document
 from accounts.model import Account, Standing
 
 LARGEST: Final = 16 * 1024 * 1024
@@ -86,13 +86,13 @@ def _of_client(path: Path, where: str, entry: Mapping[str, Any]) -> Login:
     if not isinstance(tokens, dict):
         raise BadAuthFile(path, f"{where}.auth.tokens is not an object.")
     given = {"account_id": tokens.get("account_id") or entry.get("accountId")}
-    source = Source(path=path, where=f"{where}.auth.tokens.", needs_access=False)
+    source = LoginSource(path=path, where=f"{where}.auth.tokens.", needs_access=False)
     return _dated(source, tokens, login_at(source, {**tokens, **given}, _email(path, where, entry)))
 
 
 def _of_multi_auth(path: Path, where: str, entry: Mapping[str, Any]) -> Login:
     """An account of codex-multi-auth's account file or of its file of flagged accounts."""
-    source = Source(path=path, where=f"{where}.", names=_NAMES_OF_MULTI_AUTH, needs_access=False)
+    source = LoginSource(path=path, where=f"{where}.", names=_NAMES_OF_MULTI_AUTH, needs_access=False)
     tokens = {ours: entry.get(theirs) for ours, theirs in _NAMES_OF_MULTI_AUTH.items()}
     email = _email(path, where, entry)
     if str(entry.get("accountIdSource")) in _CHOSEN:
@@ -103,7 +103,7 @@ def _of_multi_auth(path: Path, where: str, entry: Mapping[str, Any]) -> Login:
     return _dated(source, tokens, login_at(source, tokens, email))
 
 
-def _dated(source: Source, tokens: Mapping[str, Any], login: Login) -> Login:
+def _dated(source: LoginSource, tokens: Mapping[str, Any], login: Login) -> Login:
     """With the file's word on when an access token ends that does not say so itself. Files have milliseconds."""
     given = tokens.get("expires_at")
     if given is not None and (isinstance(given, bool) or not isinstance(given, int | float)):

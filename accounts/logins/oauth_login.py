@@ -50,7 +50,7 @@ class Post:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class CallbackAnswer:
     """What came back. Status 0: nothing did."""
 
     status: int
@@ -58,7 +58,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
+class LoginAttempt:
     """The two secrets of one login: the verifier never leaves but with the code, the state comes back with it."""
 
     verifier: str = field(repr=False)
@@ -109,12 +109,12 @@ def redirect_uri(port: int) -> str:
 # --- in a browser ----------------------------------------------------------------------------------------------------
 
 
-def new_attempt(random: Callable[[int], bytes] = secrets.token_bytes) -> Attempt:
+def new_attempt(random: Callable[[int], bytes] = secrets.token_bytes) -> LoginAttempt:
     """Fresh secrets, as long as the official client's."""
-    return Attempt(verifier=_base64url(random(64)), state=_base64url(random(32)))
+    return LoginAttempt(verifier=_base64url(random(64)), state=_base64url(random(32)))
 
 
-def authorize_url(place: str, attempt: Attempt, back_to: str, workspace: str | None = None) -> str:
+def authorize_url(place: str, attempt: LoginAttempt, back_to: str, workspace: str | None = None) -> str:
     """The address to open. Of the secrets it holds the state and the challenge only."""
     asked = {
         "response_type": "code",
@@ -173,7 +173,7 @@ def usercode_post(place: str) -> Post:
     return Post(url=f"{place}/api/accounts/deviceauth/usercode", body={"client_id": CLIENT_ID})
 
 
-def read_usercode(answer: Answer) -> DeviceCode:
+def read_usercode(answer: CallbackAnswer) -> DeviceCode:
     """The code to show. Raises DeviceLoginOff where the provider has no such login, else LoginRefused."""
     if answer.status == 404:
         raise DeviceLoginOff
@@ -185,7 +185,7 @@ def read_usercode(answer: Answer) -> DeviceCode:
     return DeviceCode(device_id=device_id, user_code=user_code, interval=_interval(payload.get("interval")))
 
 
-def device_flow(place: str, device: DeviceCode, clock: Callable[[], float]) -> Generator[Post, Answer, Grant]:
+def device_flow(place: str, device: DeviceCode, clock: Callable[[], float]) -> Generator[Post, CallbackAnswer, Grant]:
     """Asks until the person has typed the code. Raises LoginTimedOut, or LoginRefused."""
     url = f"{place}/api/accounts/deviceauth/token"
     body = {"device_auth_id": device.device_id, "user_code": device.user_code}
@@ -203,15 +203,15 @@ def device_flow(place: str, device: DeviceCode, clock: Callable[[], float]) -> G
     raise LoginTimedOut(DEVICE_SECONDS)
 
 
-def _is_pending(answer: Answer, word: str) -> bool:
+def _is_pending(answer: CallbackAnswer, word: str) -> bool:
     return answer.status in _PENDING or word == "authorization_pending"
 
 
-def _may_pass(answer: Answer) -> bool:
+def _may_pass(answer: CallbackAnswer) -> bool:
     return answer.status == 0 or answer.status >= 500
 
 
-def _device_grant(answer: Answer, payload: Mapping[str, Any]) -> Grant:
+def _device_grant(answer: CallbackAnswer, payload: Mapping[str, Any]) -> Grant:
     code, verifier = _text(payload, "authorization_code"), _text(payload, "code_verifier")
     if not code or not verifier:
         raise LoginRefused(_trouble(answer, payload))
@@ -242,7 +242,7 @@ def exchange_post(place: str, grant: Grant) -> Post:
     return Post(url=f"{place}/oauth/token", body=body, form=True)
 
 
-def read_login(answer: Answer, workspace: str | None, now: float) -> Login:
+def read_login(answer: CallbackAnswer, workspace: str | None, now: float) -> Login:
     """Whose login it became. Raises WrongWorkspace when that is not the one asked for, else LoginRefused."""
     payload = _payload(answer)
     access, refresh = (_text(payload, f"{name}_token") for name in ("access", "refresh"))
@@ -285,7 +285,7 @@ def _only(asked: Mapping[str, list[str]], name: str) -> str:
     return values[0] if len(values) == 1 else ""
 
 
-def _payload(answer: Answer) -> Mapping[str, Any]:
+def _payload(answer: CallbackAnswer) -> Mapping[str, Any]:
     try:
         payload = json.loads(answer.body)
     except (ValueError, RecursionError):
@@ -308,7 +308,7 @@ def _as_word(value: object) -> str:
     return value if isinstance(value, str) and WORD.fullmatch(value) else ""
 
 
-def _trouble(answer: Answer, payload: Mapping[str, Any]) -> str:
+def _trouble(answer: CallbackAnswer, payload: Mapping[str, Any]) -> str:
     """What an answer says, in words that hold nothing of its body."""
     if answer.status == 0:
         return "no answer came"

@@ -51,7 +51,7 @@ _NO_ROOM: Final = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLI
 """What SQLite says when a file cannot be written."""
 
 
-class Condition(StrEnum):
+class BackupCondition(StrEnum):
     USABLE = "usable"
     DAMAGED = "damaged"
     NEWER = "newer"
@@ -65,7 +65,7 @@ class Backup:
     name: str
     made_at: float
     size: int
-    condition: Condition
+    condition: BackupCondition
     accounts: int | None = None
 
 
@@ -240,13 +240,13 @@ class Backups:
                     yield path
 
     def _entry(self, file: Path) -> Backup | None:
-        accounts, condition = None, Condition.USABLE
+        accounts, condition = None, BackupCondition.USABLE
         try:
             accounts = _examine(file, len(self.migrations), shown=file)
         except BackupDamaged:
-            condition = Condition.DAMAGED
+            condition = BackupCondition.DAMAGED
         except StoreTooNew:
-            condition = Condition.NEWER
+            condition = BackupCondition.NEWER
         try:
             found = file.stat()
         except OSError:  # deleted meanwhile

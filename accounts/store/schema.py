@@ -104,7 +104,7 @@ def trouble(path: Path, error: sqlite3.Error | OSError) -> StoreError:
     return StoreUnusable(path, getattr(error, "strerror", None) or str(error))
 
 
-def _refused(path: Path, error: sqlite3.Error | OSError, code: int | None) -> access.Refusal | None:
+def _refused(path: Path, error: sqlite3.Error | OSError, code: int | None) -> access.DiskRefusal | None:
     """What on the disk refuses. SQLite does not say which file it was: it may be one beside the database."""
     if isinstance(error, OSError):
         named = isinstance(error.filename, str) and Path(error.filename).is_absolute()

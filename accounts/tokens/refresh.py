@@ -35,7 +35,7 @@ USED_UP: Final = "its refresh token was used before"
 """An old copy has come back, from a backup or a file: sent again, it could cost the whole family of logins."""
 
 
-class Done(Protocol):
+class Refreshed(Protocol):
     def result(self, timeout: float | None = None) -> bool: ...
 
 
@@ -44,7 +44,7 @@ class Vault(Protocol):
 
     def credentials(self, key: str) -> Credentials | None: ...
     def spent(self, refresh_tokens: Collection[str]) -> Mapping[str, str]: ...
-    def save_credentials(self, key: str, credentials: Credentials, replaces: str) -> Done: ...
+    def save_credentials(self, key: str, credentials: Credentials, replaces: str) -> Refreshed: ...
 
 
 class CoOwner(Protocol):

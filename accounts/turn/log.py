@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass, field
 
-from accounts.choice.decision_record import DECISION, Attempt, Done
+from accounts.choice.decision_record import DECISION, AttemptRow, Done
 from accounts.choice.outcomes import Outcome
 from accounts.choice.pool import Lease
 from accounts.choice.selection import Ask
@@ -14,7 +14,7 @@ from accounts.model import Event
 class DecisionLog:
     """The attempts of one turn, as they come to their ends."""
 
-    attempts: list[Attempt] = field(default_factory=list)
+    attempts: list[AttemptRow] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
     leases: list[Lease] = field(default_factory=list)
 
@@ -24,7 +24,7 @@ class DecisionLog:
         self.leases.append(lease)
         seconds = round(now - lease.at, 3)
         self.attempts.append(
-            Attempt(
+            AttemptRow(
                 account=lease.account.label, why=lease.why, kind=outcome.kind, detail=outcome.detail, seconds=seconds
             )
         )

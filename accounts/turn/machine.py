@@ -14,17 +14,17 @@ from accounts.choice.outcomes import Action
 from accounts.turn import events as e
 from accounts.turn import moves as m
 from accounts.turn.events import Event
-from accounts.turn.moves import Move, Result
+from accounts.turn.moves import Move, MoveResult
 from accounts.turn.state import Phase, TurnState
 from accounts.turn.state import TurnState as T
 from accounts.turn.steps import Step
 
-type What = type[Event] | Action | Result
+type What = type[Event] | Action | MoveResult
 type Question = Callable[[TurnState, float], bool]
 type Rows = tuple[tuple[What, tuple[Question, ...], Move, Phase], ...]
 
 P: Final = Phase
-R: Final = Result
+R: Final = MoveResult
 # fmt: off
 TABLE: Final[dict[Phase, Rows]] = {
     #    what happened        if                                               then                    phase
@@ -112,7 +112,7 @@ TABLE: Final[dict[Phase, Rows]] = {
 """Of each phase: what may happen, questions that must hold, the move, and the phase after it."""
 
 
-class Row(NamedTuple):
+class TableRow(NamedTuple):
     """If these hold, do this, and be there."""
 
     when: tuple[Question, ...]
@@ -120,10 +120,10 @@ class Row(NamedTuple):
     after: Phase
 
 
-_CELLS: Final[defaultdict[tuple[Phase, What], list[Row]]] = defaultdict(list)
+_CELLS: Final[defaultdict[tuple[Phase, What], list[TableRow]]] = defaultdict(list)
 for _phase, _rows in TABLE.items():
     for _what, _when, _move, _after in _rows:
-        _CELLS[_phase, _what].append(Row(_when, _move, _after))
+        _CELLS[_phase, _what].append(TableRow(_when, _move, _after))
 
 
 class Illegal(Exception):
@@ -147,11 +147,11 @@ class Turn(TurnState):
             row = self.row_for(phase, what, now)
             done = row.move(self, event, now)
             phase = row.after
-            if not isinstance(done, Result):
+            if not isinstance(done, MoveResult):
                 self.phase = phase
                 return done
             what = done
 
-    def row_for(self, phase: Phase, what: What, now: float) -> Row:
+    def row_for(self, phase: Phase, what: What, now: float) -> TableRow:
         """The first row of this cell whose questions are all answered with yes; the last one has none."""
         return next(row for row in _CELLS[phase, what] if all(asked(self, now) for asked in row.when))

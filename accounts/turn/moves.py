@@ -19,7 +19,7 @@ SOCKETS_ACCOUNT: Final = "the socket's account"
 ONCE_MORE: Final = "once more"
 
 
-class Result(StrEnum):
+class MoveResult(StrEnum):
     """What a move has come to, where that decides what is next."""
 
     CHOSEN = "an account is chosen"
@@ -27,17 +27,17 @@ class Result(StrEnum):
     SETTLED = "its account has taken the consequences"
 
 
-type Move = Callable[[TurnState, events.Event, float], steps.Step | Result]
+type Move = Callable[[TurnState, events.Event, float], steps.Step | MoveResult]
 
 # --- whom to ask -----------------------------------------------------------------------------------------------------
 
 
-def choose(turn: TurnState, _: events.Event, now: float) -> Result:
+def choose(turn: TurnState, _: events.Event, now: float) -> MoveResult:
     """Take the pool's choice among those that were not asked yet."""
     return _take(turn, turn.left(now), now)
 
 
-def choose_again(turn: TurnState, event: events.Event, now: float) -> Result:
+def choose_again(turn: TurnState, event: events.Event, now: float) -> MoveResult:
     """Take the same account with the tokens it has now; another one if it was paused or removed meanwhile."""
     key, turn.verdict = turn.asked.key, None  # what it has said before is gone
     others = frozenset(each for each in turn.pool.seats if each != key)
@@ -64,11 +64,11 @@ def ask_renewed(turn: TurnState, event: events.Event, now: float) -> steps.Step:
     return steps.Attempt(turn.asked)
 
 
-def _take(turn: TurnState, chosen: Lease | Exhausted, now: float) -> Result:
+def _take(turn: TurnState, chosen: Lease | Exhausted, now: float) -> MoveResult:
     if isinstance(chosen, Exhausted):
-        return Result.NOBODY
+        return MoveResult.NOBODY
     _enter(turn, chosen, now)
-    return Result.CHOSEN
+    return MoveResult.CHOSEN
 
 
 def _enter(turn: TurnState, lease: Lease, now: float) -> None:
@@ -125,13 +125,13 @@ def retry(turn: TurnState, _: events.Event, now: float) -> steps.Step:
 # --- what came of an attempt -----------------------------------------------------------------------------------------
 
 
-def blame(turn: TurnState, _: events.Event, now: float) -> Result:
+def blame(turn: TurnState, _: events.Event, now: float) -> MoveResult:
     """The lease goes back, and the account takes the consequences."""
     _give_back(turn, now)
     return _report(turn, now)
 
 
-def blame_unrenewed(turn: TurnState, _: events.Event, now: float) -> Result:
+def blame_unrenewed(turn: TurnState, _: events.Event, now: float) -> MoveResult:
     """The same after the token could not be renewed; the lease was given back when it was refused."""
     turn.note(now)
     return _report(turn, now)
@@ -151,11 +151,11 @@ def keep_waiting(turn: TurnState, _: events.Event, now: float) -> steps.Step:
     return steps.Wait()
 
 
-def _report(turn: TurnState, now: float) -> Result:
+def _report(turn: TurnState, now: float) -> MoveResult:
     turn.pool.report(turn.asked, turn.last, now)
     if turn.last.kind is Kind.TOKEN_INVALIDATED and turn.pool.alarm.on(now):
         turn.tally.invalidated = MOST_INVALIDATED
-    return Result.SETTLED
+    return MoveResult.SETTLED
 
 
 def _give_back(turn: TurnState, now: float) -> None:
@@ -179,8 +179,8 @@ def hand_over(turn: TurnState, _: events.Event, now: float) -> steps.Step:
     return steps.HandOver()
 
 
-def give_up(turn: TurnState, _: events.Event, now: float) -> Result:
-    return Result.SETTLED
+def give_up(turn: TurnState, _: events.Event, now: float) -> MoveResult:
+    return MoveResult.SETTLED
 
 
 def finish(turn: TurnState, _: events.Event, now: float) -> steps.Step:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from accounts.choice.explanation import Explanation
 from accounts.choice.selection import Ask, Exhausted, Policy
-from accounts.choice.threads import MOST_THREADS, Place
+from accounts.choice.threads import MOST_THREADS, Placement
 from accounts.errors import NoAccounts
 from accounts.history import decisions
 from accounts.model import Account, Affinity
@@ -25,7 +25,7 @@ class ChoiceView:
     ask: Ask
     policy: Policy
     found: Explanation
-    place: Place
+    place: Placement
     known: Affinity | None
     accounts: Mapping[str, Account]
     numbers: Mapping[str, int]

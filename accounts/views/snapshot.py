@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from accounts.codex_files.reconcile import shown_counters
-from accounts.history import Decision, Tally, decisions, tally
+from accounts.history import Decision, RequestTally, decisions, tally
 from accounts.model import Account, Event
 from accounts.policy import stored_pool
 from accounts.states import AccountState
@@ -27,7 +27,7 @@ class Snapshot:
     chosen: str
     pin: str
     decisions: tuple[Decision, ...]
-    tally: Tally
+    tally: RequestTally
     events: tuple[Event, ...]
     counters: Mapping[str, int]
 

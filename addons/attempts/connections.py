@@ -165,11 +165,11 @@ def newest_layer(client: Connection) -> h.HttpLayer | None:
     return _NEWEST[client]() if client in _NEWEST else None
 
 
-_WAYS: Final[weakref.WeakKeyDictionary[h.HttpLayer, outbound.Way]] = weakref.WeakKeyDictionary()
+_WAYS: Final[weakref.WeakKeyDictionary[h.HttpLayer, outbound.OutboundRoute]] = weakref.WeakKeyDictionary()
 """The other proxy of a layer: what it wants to see with plain http requests, and who named it."""
 
 
-def lead_through(top: layer.Layer | None, client: Client, mode: UpstreamMode, way: outbound.Way) -> None:
+def lead_through(top: layer.Layer | None, client: Client, mode: UpstreamMode, way: outbound.OutboundRoute) -> None:
     """Have what a client asks of a regular proxy go on through the other proxy of `way`, which `mode` names.
 
     `top` must not have started. From then on it is as if the listener had that mode, which cannot be given to it: it
@@ -182,13 +182,13 @@ def lead_through(top: layer.Layer | None, client: Client, mode: UpstreamMode, wa
         current = getattr(current, "child_layer", None)
 
 
-def lead_replay(replayed: h.HttpLayer, client: Client, mode: UpstreamMode, way: outbound.Way) -> None:
+def lead_replay(replayed: h.HttpLayer, client: Client, mode: UpstreamMode, way: outbound.OutboundRoute) -> None:
     """The same for a request that mitmproxy plays again, whose layer is that of a transparent proxy."""
     _lead(replayed, client, mode, way)
     replayed.context.server.via = (mode.scheme, mode.address)
 
 
-def _lead(http_layer: h.HttpLayer, client: Client, mode: UpstreamMode, way: outbound.Way) -> None:
+def _lead(http_layer: h.HttpLayer, client: Client, mode: UpstreamMode, way: outbound.OutboundRoute) -> None:
     http_layer.mode = h.HTTPMode.upstream
     client.proxy_mode = mode
     _WAYS[http_layer] = way

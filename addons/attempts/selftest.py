@@ -28,12 +28,12 @@ from addons.attempts import client_connections, connections, stream
 from addons.attempts.local_websocket import accepting
 from addons.attempts.protocol import Accept, Answer, Exchange, Loss, Send, Signal, Step
 from config.errors import RotateError
-from config.network.outbound import Way
+from config.network.outbound import OutboundRoute
 from config.network.proxy_address import ProxyAddress
 
 KNOWN: Final = "12.2.0 to 12.3.1"
 US: Final = ProxyAddress(scheme="http", host="proxy.test", port=3128, username="us")
-WAY: Final = Way(proxy=US, named_by="upstream_proxy")
+WAY: Final = OutboundRoute(proxy=US, named_by="upstream_proxy")
 
 
 class Incompatible(RotateError):

@@ -34,7 +34,7 @@ from addons.attempts.protocol import (
     Talk,
     UpstreamDecisionHook,
 )
-from addons.attempts.timers import Alarms, AttemptWakeup
+from addons.attempts.timers import AttemptWakeup, Timers
 from addons.wire.answers import failed_closed, log_defect
 
 RESPONSE_EVENTS: Final = (
@@ -56,7 +56,7 @@ def _nothing(_: events.Event | None = None) -> layer.CommandGenerator[None]:
 class AttemptStream(LedStream):
     """One request of the client and all attempts made for it."""
 
-    def __init__(self, context: Context, stream_id: int, http_layer: h.HttpLayer, alarms: Alarms, find: Find) -> None:
+    def __init__(self, context: Context, stream_id: int, http_layer: h.HttpLayer, alarms: Timers, find: Find) -> None:
         super().__init__(context, stream_id)
         self.http_layer = http_layer
         self.alarms = alarms
@@ -399,7 +399,7 @@ def install(top: layer.Layer | None, find: Find) -> None:
 
 
 def _install(http_layer: h.HttpLayer, find: Find) -> None:
-    alarms = Alarms(http_layer)
+    alarms = Timers(http_layer)
     know(http_layer)
 
     def make_stream(stream_id: int) -> Generator[commands.Command, Any, None]:

@@ -37,7 +37,7 @@ class Alarm(commands.RequestWakeup):
         self.due = due
 
 
-class Alarms:
+class Timers:
     """Stands where mitmproxy expects the stream that has asked for a timer, and hands on to the right one."""
 
     def __init__(self, http_layer: h.HttpLayer) -> None:

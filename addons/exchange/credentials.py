@@ -34,7 +34,7 @@ class TurnStates:
         return self._issuers.get(hash(value)) == key
 
 
-def managed(request: http.Request, shown: flows.Shown, lease: Lease, states: TurnStates) -> http.Request:
+def managed(request: http.Request, shown: flows.FlowRedactor, lease: Lease, states: TurnStates) -> http.Request:
     """The client's request with an account's credentials, bound for that account's own origin over TLS."""
     host = host_of(lease.account).encode()
     wire = shown.wire(request)

@@ -7,7 +7,7 @@ from addons.redaction import flows, replay_check
 from addons.wire import answers
 
 
-def refusal_of_masked(flow: http.HTTPFlow, shown: flows.Shown, *, pooled: bool) -> Answer | None:
+def refusal_of_masked(flow: http.HTTPFlow, shown: flows.FlowRedactor, *, pooled: bool) -> Answer | None:
     """The refusal of a request of which something would leave masked; None for one that can be sent."""
     again = flow.is_replay == "request"
     what = replay_check.left_in(flow.request, shown, again=again, pooled=pooled)
@@ -19,7 +19,7 @@ class Passthrough:
 
     complete = False
 
-    def __init__(self, flow: http.HTTPFlow, shown: flows.Shown) -> None:
+    def __init__(self, flow: http.HTTPFlow, shown: flows.FlowRedactor) -> None:
         self.flow = flow
         self.shown = shown
 
@@ -79,7 +79,7 @@ class FailClosed(Passthrough):
 class LocalAnswer(Passthrough):
     """A request that is answered here."""
 
-    def __init__(self, flow: http.HTTPFlow, shown: flows.Shown, answer: Answer) -> None:
+    def __init__(self, flow: http.HTTPFlow, shown: flows.FlowRedactor, answer: Answer) -> None:
         super().__init__(flow, shown)
         self.answer = answer
 

@@ -23,7 +23,7 @@ from addons.exchange.answer_reading import AnswerReading, Found
 from addons.exchange.passthrough import refusal_of_masked
 from addons.exchange.request_log import RequestLog
 from addons.exchange.service import PoolService
-from addons.recording.annotations import Trail
+from addons.recording.annotations import FlowAnnotations
 from addons.recording.capture import Capture
 from addons.redaction import flows
 from addons.wire import answers, messages
@@ -51,7 +51,7 @@ class PooledRequest:
     """One request of the client, and what is under way for it."""
 
     def __init__(
-        self, service: PoolService, flow: http.HTTPFlow, shown: flows.Shown, ask: Ask, limits: Limits = USUAL
+        self, service: PoolService, flow: http.HTTPFlow, shown: flows.FlowRedactor, ask: Ask, limits: Limits = USUAL
     ) -> None:
         self.service = service
         self.flow = flow
@@ -60,7 +60,7 @@ class PooledRequest:
         self.upgrade = messages.is_upgrade(flow.request)
         self.catalogue = ask.steady
         self.turn = service.turn(ask)
-        trail = Trail(flow, self.turn, shown, upgrade=self.upgrade, minor=ask.steady)
+        trail = FlowAnnotations(flow, self.turn, shown, upgrade=self.upgrade, minor=ask.steady)
         self.log = RequestLog(service, self.turn, trail, minor=self.upgrade or self.catalogue)
         self.reading: AnswerReading | None = None
         """Of the attempt that is under way, or was last."""

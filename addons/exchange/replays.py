@@ -9,7 +9,7 @@ from typing import Final
 from mitmproxy import http
 
 from addons.recording.annotations import PREFIX
-from addons.redaction.flows import MARK, Shown
+from addons.redaction.flows import MARK, FlowRedactor
 from addons.redaction.replay_check import drop_masked
 from addons.wire import messages
 from addons.wire.routes import Target
@@ -53,7 +53,7 @@ def tidy(request: http.Request, *, pooled: bool) -> None:
         drop_masked(request.headers)
 
 
-def mask_earlier(flow: http.HTTPFlow, shown: Shown) -> None:
+def mask_earlier(flow: http.HTTPFlow, shown: FlowRedactor) -> None:
     """mitmproxy has kept the request as it was before, to be gone back to; whoever has put a secret in it has shown it
     to the flow once more."""
     earlier = getattr(flow, "_backup", None)

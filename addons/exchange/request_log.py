@@ -6,13 +6,13 @@ from accounts.turn.machine import Turn
 from addons.exchange.answer_reading import AnswerReading
 from addons.exchange.service import PoolService
 from addons.recording import turn_log
-from addons.recording.annotations import Trail
+from addons.recording.annotations import FlowAnnotations
 
 
 class RequestLog:
     """Of one request. `minor`: one whose success is not worth a decision record."""
 
-    def __init__(self, service: PoolService, turn: Turn, trail: Trail, *, minor: bool) -> None:
+    def __init__(self, service: PoolService, turn: Turn, trail: FlowAnnotations, *, minor: bool) -> None:
         self.service = service
         self.turn = turn
         self.trail = trail
@@ -50,4 +50,4 @@ class RequestLog:
         if not (self.minor and len(self.turn.log.attempts) == 1 and done is Done.DELIVERED):
             self.service.decided(record)
         self.trail.over(done, now)
-        self.noted(turn_log.Ended(record, ending))
+        self.noted(turn_log.EndedTurn(record, ending))

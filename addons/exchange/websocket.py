@@ -19,7 +19,7 @@ from accounts.turn.state import Phase
 from addons.exchange import local_answers, observe
 from addons.exchange.service import PoolService
 from addons.recording import turn_line
-from addons.recording.turn_log import Ended, Noted, unheard
+from addons.recording.turn_log import EndedTurn, Noted, unheard
 from addons.wire import answers
 from addons.wire import events as wire_events
 from addons.wire.answers import RECONNECT
@@ -27,7 +27,7 @@ from addons.wire.events import Meaning
 
 
 @dataclass(frozen=True, slots=True)
-class Tell:
+class Injected:
     """The client gets this instead of having its message passed on."""
 
     content: bytes
@@ -59,7 +59,7 @@ class PooledSocket:
             return None
         return self._next(self.turn, events.Silent(Outcome(kind=Kind.HEAD_TIMEOUT, detail="no word in time")))
 
-    def from_client(self, content: bytes) -> bytes | Tell:
+    def from_client(self, content: bytes) -> bytes | Injected:
         """What upstream gets: the message, or one without what the account cannot read; or what to tell instead."""
         if wire_events.event_type(content) != wire_events.CREATE:
             return content
@@ -70,7 +70,7 @@ class PooledSocket:
             ask = Ask(thread=self.lease.thread, model=self.lease.model, pin=self.lease.pin)
             turn = self.service.turn(ask, bound=True)
             if isinstance(turn.next(events.Begin(self.lease), now), steps.HandOver):
-                return Tell(RECONNECT)
+                return Injected(RECONNECT)
             self.turn = turn
         else:
             self.turn.next(events.AskedAgain(), now)
@@ -150,4 +150,4 @@ class PooledSocket:
         self.turn = None
         record = turn.record(done, now)
         self.service.decided(record)
-        self.noted(Ended(record, ending, self.purpose))
+        self.noted(EndedTurn(record, ending, self.purpose))

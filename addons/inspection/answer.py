@@ -12,7 +12,7 @@ from accounts.choice import quota
 from accounts.choice.outcomes import error_of
 from accounts.choice.reset_times import as_number
 from addons.inspection import render as written
-from addons.inspection.body import Event
+from addons.inspection.body import StreamEvent
 from addons.inspection.items import Item, Owner, Piece, name, nobody, piece, word
 from addons.wire import events as streams
 
@@ -71,7 +71,7 @@ class Tokens:
 
 
 @dataclass
-class Answer:
+class TranscribedAnswer:
     """What the events of one answer come to. `ended` is a word for how, "" while, or if, no event says it."""
 
     response_id: str = ""
@@ -85,13 +85,13 @@ class Answer:
     credit: str = ""
     slots: dict[object, Slot] = field(default_factory=dict)
     count: int = 0
-    others: list[Event] = field(default_factory=list)
-    partly: list[Event] = field(default_factory=list)
+    others: list[StreamEvent] = field(default_factory=list)
+    partly: list[StreamEvent] = field(default_factory=list)
 
 
-def read(events: Iterable[Event], now: float) -> Answer:
+def read(events: Iterable[StreamEvent], now: float) -> TranscribedAnswer:
     """Put the events of one answer together. Never raises, whatever they hold; `now` is when they came."""
-    answer = Answer()
+    answer = TranscribedAnswer()
     for event in islice(events, MOST_EVENTS):
         answer.count += 1
         if not event.whole:
@@ -107,7 +107,7 @@ def read(events: Iterable[Event], now: float) -> Answer:
     return answer
 
 
-def _partly(answer: Answer, event: Event) -> None:
+def _partly(answer: TranscribedAnswer, event: StreamEvent) -> None:
     """An event that was cut off ends nothing and replaces nothing; it may still show an item that no other one does."""
     answer.partly.append(event)
     item = event.payload.get("item")
@@ -115,7 +115,7 @@ def _partly(answer: Answer, event: Event) -> None:
         answer.slots.setdefault(_place(event.payload, item), Slot(item))
 
 
-def _response(answer: Answer, event: Event) -> None:
+def _response(answer: TranscribedAnswer, event: StreamEvent) -> None:
     """An event about the whole answer: its name, its model, its end."""
     inner = event.payload.get("response")
     response = inner if isinstance(inner, dict) else {}
@@ -136,14 +136,14 @@ def _response(answer: Answer, event: Event) -> None:
         answer.slots = {at: Slot(item, done=True) for at, item in enumerate(items)}
 
 
-def _item(answer: Answer, event: Event) -> None:
+def _item(answer: TranscribedAnswer, event: StreamEvent) -> None:
     item = event.payload.get("item")
     if isinstance(item, dict):
         slot = answer.slots.setdefault(_place(event.payload, item), Slot())
         slot.item, slot.done = item, event.kind.endswith(".done")
 
 
-def _grows(answer: Answer, event: Event) -> bool:
+def _grows(answer: TranscribedAnswer, event: StreamEvent) -> bool:
     """Whether the event is a piece of an item's text, or the whole of one; then it is in its place now."""
     what, _, step = event.kind.rpartition(".")
     if what not in _GROWING or step not in {"delta", "done"}:
@@ -166,7 +166,7 @@ def _place(payload: Mapping[str, object], item: Item) -> object:
     return at if isinstance(at, int) else word(payload, "item_id") or word(item, "id")
 
 
-def _limits(answer: Answer, payload: Mapping[str, object], now: float) -> None:
+def _limits(answer: TranscribedAnswer, payload: Mapping[str, object], now: float) -> None:
     answer.windows = quota.merged(answer.windows, quota.from_event(payload, now))
     answer.plan = word(payload, "plan_type") or answer.plan
     credit = payload.get("credits")
@@ -205,7 +205,7 @@ def trouble(payload: object) -> tuple[str, bool]:
     return line + (f" ({', '.join(facts)})" if facts else ""), ours
 
 
-def shown(answer: Answer, owner: Owner = nobody, *, unended: str = UNENDED) -> list[str]:
+def shown(answer: TranscribedAnswer, owner: Owner = nobody, *, unended: str = UNENDED) -> list[str]:
     """The answer as lines. `unended` is what is said of one without an end; "" for a single event, which needs none."""
     lines = [f"{key}: {written.scalar(value)}" for key, value in _head(answer, unended) if value]
     limits = list(_limit_lines(answer))
@@ -233,7 +233,7 @@ def unreadable(text: str) -> list[str]:
     return written.entry(f"unreadable, {len(text):,} characters", text[:4_000], indent=0, most=2_000)
 
 
-def _head(answer: Answer, unended: str) -> list[tuple[str, str]]:
+def _head(answer: TranscribedAnswer, unended: str) -> list[tuple[str, str]]:
     ended = ": ".join(filter(None, (answer.ended, answer.why))) or unended
     partly = f", {len(answer.partly):,} of them unreadable or cut off" if answer.partly else ""
     return [
@@ -247,7 +247,7 @@ def _head(answer: Answer, unended: str) -> list[tuple[str, str]]:
     ]
 
 
-def _limit_lines(answer: Answer) -> Iterable[str]:
+def _limit_lines(answer: TranscribedAnswer) -> Iterable[str]:
     for window in answer.windows:
         resets = f", resets {written.moment(window.resets_at)}" if window.resets_at is not None else ""
         yield f"{name(window.family)}, {quota.window_name(window.minutes)}: {window.used_percent:g} % used{resets}"

@@ -26,7 +26,7 @@ _DEEPEST: Final = 100
 type _Feed = Callable[[bytes], bytes]
 
 
-class Event(NamedTuple):
+class StreamEvent(NamedTuple):
     """An event of a stream or a message of a socket. `text` is what it was read from, `whole` whether all of that was
     JSON. An event that could not be read at all has an empty payload and is not whole."""
 
@@ -36,7 +36,7 @@ class Event(NamedTuple):
     whole: bool = True
 
 
-def events(data: bytes) -> Iterator[Event]:
+def events(data: bytes) -> Iterator[StreamEvent]:
     """The events of an event stream as it was saved: of any size and with any line ending of the standard, the last one
     too if it was cut off. What decides while a stream passes (`addons.wire.events.Events`) keeps less of it and has to
     be cheaper."""
@@ -55,15 +55,15 @@ def events(data: bytes) -> Iterator[Event]:
             parts.append(value.removeprefix(" "))
 
 
-def event(text: str, name: str = "") -> Event:
+def event(text: str, name: str = "") -> StreamEvent:
     """One event; the type in its data counts for more than the name it was sent under."""
     if text.strip() == "[DONE]":
-        return Event("[DONE]", {}, text)
+        return StreamEvent("[DONE]", {}, text)
     value, whole = loads(text)
     if not isinstance(value, dict):
-        return Event(name, {}, text, whole=False)
+        return StreamEvent(name, {}, text, whole=False)
     kind = value.get("type")
-    return Event(kind if isinstance(kind, str) else name, value, text, whole)
+    return StreamEvent(kind if isinstance(kind, str) else name, value, text, whole)
 
 
 def is_stream(data: bytes) -> bool:

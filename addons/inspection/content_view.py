@@ -120,7 +120,7 @@ def document(text: str, status: int, owner: Owner = nobody) -> list[str]:
     if not isinstance(value, dict):
         return transcript.unreadable(text)
     if isinstance(value.get("output"), list) and status < 400:
-        answer = transcript.read([wire.Event(streams.COMPLETED, {"response": value}, text, whole)], 0)
+        answer = transcript.read([wire.StreamEvent(streams.COMPLETED, {"response": value}, text, whole)], 0)
         return transcript.shown(answer, owner, unended="")
     body = written.block("body", value, indent=0)
     if status < 400 and not value.get("error"):
@@ -163,7 +163,7 @@ def anything(data: bytes) -> list[str]:
     return document(text, 0)
 
 
-def _event(event: wire.Event, now: float, owner: Owner) -> list[str]:
+def _event(event: wire.StreamEvent, now: float, owner: Owner) -> list[str]:
     if not event.payload:
         return transcript.unreadable(event.text)
     delta = event.payload.get("delta")

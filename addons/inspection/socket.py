@@ -12,14 +12,14 @@ from accounts.choice import quota
 from addons.inspection import answer as transcript
 from addons.inspection import body as wire
 from addons.inspection import render as written
-from addons.inspection.body import Event
+from addons.inspection.body import StreamEvent
 from addons.inspection.items import Owner, name, piece
 from addons.wire import events as streams
 
 _TOLD: Final = frozenset({"type", "sequence_number", "event_id"})
 
 
-class Turn(NamedTuple):
+class SocketTurn(NamedTuple):
     """A turn as far as a message of it: the messages since its request, and its place among the turns of the socket
     (0: not known)."""
 
@@ -36,7 +36,7 @@ class Turn(NamedTuple):
         return [*head, *transcript.shown(answer, owner, unended=unended)]
 
 
-def turn_of(socket: WebSocketData | None, message: WebSocketMessage, kind: str) -> Turn | None:
+def turn_of(socket: WebSocketData | None, message: WebSocketMessage, kind: str) -> SocketTurn | None:
     """The turn that ends with this message of the server, by what it says or because nothing has come after it. None
     for a message in the midst of one."""
     messages = socket.messages if socket is not None else []
@@ -45,23 +45,23 @@ def turn_of(socket: WebSocketData | None, message: WebSocketMessage, kind: str) 
         return None
     at = next((at for at in reversed(range(len(messages))) if messages[at] is message), None)
     if at is None:
-        return Turn(0, [message])
+        return SocketTurn(0, [message])
     for begin in reversed(range(at + 1)):
         if _asks(messages[begin]):
-            return Turn(sum(_asks(each) for each in messages[: begin + 1]), messages[begin : at + 1])
+            return SocketTurn(sum(_asks(each) for each in messages[: begin + 1]), messages[begin : at + 1])
         if begin < at and _ends(messages[begin]):
-            return Turn(0, messages[begin + 1 : at + 1]) if streams.ends(kind) else None
-    return Turn(0, messages[: at + 1])
+            return SocketTurn(0, messages[begin + 1 : at + 1]) if streams.ends(kind) else None
+    return SocketTurn(0, messages[: at + 1])
 
 
-def line(event: Event, owner: Owner) -> str:
+def line(event: StreamEvent, owner: Owner) -> str:
     """An event in one line: what kind it is, and what is new in it."""
     kind = name(event.kind or "event without a type")
     news = next(_news(event, owner), "")
     return f"{kind}: {written.scalar(written.folded(news))}" if news else f"event: {kind}"
 
 
-def _news(event: Event, owner: Owner) -> Iterator[str]:
+def _news(event: StreamEvent, owner: Owner) -> Iterator[str]:
     payload = event.payload
     item = payload.get("item")
     if event.kind == streams.RATE_LIMITS:

@@ -42,11 +42,11 @@ OURS: Final = Done.OURS
 RECONNECTS: Final = Done.RECONNECTS
 
 
-class Trail:
+class FlowAnnotations:
     """The attempts for one request, as its flow shows them."""
 
     def __init__(
-        self, flow: http.HTTPFlow, turn: Turn, shown: flows.Shown, *, upgrade: bool, minor: bool = False
+        self, flow: http.HTTPFlow, turn: Turn, shown: flows.FlowRedactor, *, upgrade: bool, minor: bool = False
     ) -> None:
         """`minor`: a request whose failure nobody notices, as the client does without its answer."""
         self.flow = flow

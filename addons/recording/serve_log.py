@@ -124,12 +124,12 @@ def dress(addons: AddonManager, look: Look, environ: Mapping[str, str] = os.envi
 
 def greet(addons: AddonManager) -> None:
     """The proxy can be used: where, with how many accounts, and how. Nothing when it cannot."""
-    presence, startup = addons.get("presence"), addons.get("startup")
-    if presence is None or presence.told is None or startup.service is None:
+    discovery, startup = addons.get("discovery"), addons.get("startup")
+    if discovery is None or discovery.told is None or startup.service is None:
         return
     who = counted(states_in(startup.service.pool, clock.now()).values())
-    logger.info("codex-rotate is listening at %s with %s.", presence.told.url, who)
-    if not presence.told.everything:  # that has its own way to be used, which was told before
+    logger.info("codex-rotate is listening at %s with %s.", discovery.told.url, who)
+    if not discovery.told.everything:  # that has its own way to be used, which was told before
         logger.info('In another terminal: codex-rotate run codex, or eval "$(codex-rotate env)". Ctrl-C ends it.')
 
 

@@ -29,7 +29,7 @@ REPLAY: Final = "replay"
 """Who asks when mitmproxy plays a request again."""
 
 
-class Ended(NamedTuple):
+class EndedTurn(NamedTuple):
     """A turn that is over: its decision record, upstream's last event (empty: there was none), and what it was for if
     it is no turn of the user's."""
 
@@ -38,10 +38,10 @@ class Ended(NamedTuple):
     purpose: str = ""
 
 
-type Noted = Callable[[Ended], object]
+type Noted = Callable[[EndedTurn], object]
 
 
-def unheard(_: Ended) -> None:
+def unheard(_: EndedTurn) -> None:
     """For where nobody wants to know."""
 
 
@@ -54,14 +54,14 @@ class TurnLog:
         """By its thread what belongs to the line of the next turn: failed attempts of the same turn on another socket,
         or of what came before it."""
 
-    def request_over(self, flow: http.HTTPFlow, ended: Ended) -> None:
+    def request_over(self, flow: http.HTTPFlow, ended: EndedTurn) -> None:
         """A request is over. An upgrade is no turn; it is told when none can follow."""
         asked = _asked(flow)
         if not messages.is_upgrade(flow.request) or _is_lost(asked, ended):
             purpose = purpose_of(flow.request.path, flow.request.headers.get(TURN_METADATA))
             self._over(flow, ended._replace(purpose=purpose), asked)
 
-    def turn_over(self, flow: http.HTTPFlow, ended: Ended) -> None:
+    def turn_over(self, flow: http.HTTPFlow, ended: EndedTurn) -> None:
         """A turn on a socket is over. The first one begins with those who did not open the socket."""
         first = len(flow.metadata.get(f"{annotations.PREFIX}turns", ())) <= 1
         refused = [each for each in _asked(flow) if has_failed(each)] if first else []
@@ -72,7 +72,7 @@ class TurnLog:
         for thread in tuple(self._away):
             self._give_up(thread)
 
-    def _over(self, flow: http.HTTPFlow, ended: Ended, asked: tuple[Asked, ...]) -> None:
+    def _over(self, flow: http.HTTPFlow, ended: EndedTurn, asked: tuple[Asked, ...]) -> None:
         record, header = read_record(ended.record), flow.request.headers.get
         told = Told(
             client=REPLAY if flow.is_replay else client_name(self.name(flow.client_conn), header),
@@ -90,7 +90,7 @@ class TurnLog:
         except RuntimeError:  # nothing runs that could come back to it
             _write(told)
 
-    def _tell(self, told: Told, ended: Ended) -> None:
+    def _tell(self, told: Told, ended: EndedTurn) -> None:
         told = replace(told, tokens=tokens_in(ended.event))
         if told.thread in self._away:
             before, timer = self._away.pop(told.thread)
@@ -123,7 +123,7 @@ def _asked(flow: http.HTTPFlow) -> tuple[Asked, ...]:
     return tuple((str(each["account"]), int(each["status"]), str(each["kind"])) for each in attempts)
 
 
-def _is_lost(asked: tuple[Asked, ...], ended: Ended) -> bool:
+def _is_lost(asked: tuple[Asked, ...], ended: EndedTurn) -> bool:
     """Whether no socket came of an upgrade, for a reason that somebody may want to know."""
     if any(kind == Kind.UPGRADED for _, _, kind in asked):
         return False

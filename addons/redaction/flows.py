@@ -25,7 +25,7 @@ type Fields = tuple[tuple[bytes, bytes], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hidden:
+class RedactedHeaders:
     """Header fields as they were and as they are shown; none where nothing was taken out."""
 
     was: Fields = field(default=(), repr=False)
@@ -50,12 +50,12 @@ class Hidden:
         return next((value for known, value in self.was if known.lower() == name), b"")
 
 
-def hide(headers: http.Headers, wanted: frozenset[bytes], ids: frozenset[bytes] | None = None) -> Hidden:
+def hide(headers: http.Headers, wanted: frozenset[bytes], ids: frozenset[bytes] | None = None) -> RedactedHeaders:
     """Put the mark in the place of every value of these names. With `ids`, what looks like a secret in all others is
     masked as well; without, nobody can see those."""
     suspicious = ids is not None and _suspicious(headers, wanted, ids)
     if not suspicious and not any(name.lower() in wanted for name, _ in headers.fields):
-        return Hidden()
+        return RedactedHeaders()
     was = headers.fields
     shown = []
     for pair in was:
@@ -68,7 +68,7 @@ def hide(headers: http.Headers, wanted: frozenset[bytes], ids: frozenset[bytes] 
         else:
             shown.append(pair)
     headers.fields = tuple(shown)
-    return Hidden(was=was, shown=headers.fields)
+    return RedactedHeaders(was=was, shown=headers.fields)
 
 
 def _suspicious(headers: http.Headers, wanted: frozenset[bytes], ids: frozenset[bytes]) -> bool:
@@ -77,7 +77,7 @@ def _suspicious(headers: http.Headers, wanted: frozenset[bytes], ids: frozenset[
     return masked(everything, ids) is not everything
 
 
-class Shown:
+class FlowRedactor:
     """What flows show of one request and its answer, and what that stands for on the wire.
 
     `ids` are ids of accounts, which are masked wherever they stand. `watched`: whether anybody can see headers and
@@ -87,7 +87,7 @@ class Shown:
     def __init__(self, ids: frozenset[bytes] = frozenset(), *, watched: bool = False) -> None:
         self.ids = ids
         self.watched = watched
-        self._head = self._trailers = self._answer_head = Hidden()
+        self._head = self._trailers = self._answer_head = RedactedHeaders()
         self._path = (b"", b"")
         self._asked: tuple[bytes | None, bytes | None] = (None, None)
         self._answered: tuple[bytes | None, bytes | None] = (None, None)
@@ -195,7 +195,7 @@ class Shown:
         return body if shown is plain else _encoded(shown, coding)
 
 
-class AsItIs(Shown):
+class NoRedaction(FlowRedactor):
     """Nothing is taken out: the user asked to see the client's own secrets."""
 
     def request_head(self, request: http.Request) -> None: ...

@@ -8,7 +8,7 @@ from typing import Final
 from mitmproxy import http
 
 from addons.redaction import patterns
-from addons.redaction.flows import MARK, Shown
+from addons.redaction.flows import MARK, FlowRedactor
 from addons.wire import messages
 
 MARKS: Final = (MARK, *patterns.MARKS)
@@ -28,7 +28,7 @@ def refuse_marked(request: http.Request) -> None:
         raise MarkLeft
 
 
-def left_in(request: http.Request, shown: Shown, *, again: bool, pooled: bool) -> str:
+def left_in(request: http.Request, shown: FlowRedactor, *, again: bool, pooled: bool) -> str:
     """What of a request would leave masked: "its path", a header's name, "its body"; "" for nothing.
 
     `again`: it is played again, so that nobody knows what the marks stand for. In a model request's own text (`pooled`)

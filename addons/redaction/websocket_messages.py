@@ -6,10 +6,10 @@ from typing import Any
 from mitmproxy import http
 from mitmproxy.websocket import WebSocketMessage, WebSocketMessageState
 
-from addons.redaction.flows import Shown
+from addons.redaction.flows import FlowRedactor
 
 
-def show(flow: http.HTTPFlow, shown: Shown) -> None:
+def show(flow: http.HTTPFlow, shown: FlowRedactor) -> None:
     """A message has come: if there is something to mask in it, put another one in its place."""
     assert flow.websocket is not None
     messages = flow.websocket.messages

@@ -15,14 +15,16 @@ from typing import Any, Final
 
 from mitmproxy import http
 
-from accounts.choice.selection import Bar, Exhausted
+from accounts.choice.selection import Exclusion, Exhausted
 from addons.wire.events import ERROR
 
 RULES: Final[Mapping[str, str]] = {
-    Bar.PIN: "The account that codex-rotate is pinned to cannot serve this request. Take back what pinned it "
+    Exclusion.PIN: "The account that codex-rotate is pinned to cannot serve this request. Take back what pinned it "
     "(`codex-rotate use --auto`, the setting `pinned_account`, --account of this launch), or wait",
-    Bar.RESERVED: "What is left of the quota is kept for the accounts' owners, as they reserved it. Lower it, or wait",
-    Bar.MODEL: "No account of the pool may use this model. Choose another one, or add an account of a larger plan",
+    Exclusion.RESERVED: "What is left of the quota is kept for the accounts' owners, as they reserved it. Lower it, or "
+    "wait",
+    Exclusion.MODEL: "No account of the pool may use this model. Choose another one, or add an account of a larger "
+    "plan",
 }
 """What the pool's own rules are told as. A thread that waits for one account waits for that one's limit, upstream's."""
 

@@ -31,14 +31,14 @@ class Route(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class RouteRow:
     route: Route
     method: str
     path: re.Pattern[str]
 
 
-def _row(route: Route, method: str, path: str) -> Row:
-    return Row(route, method, re.compile(PROVIDER.codex_path + path))
+def _row(route: Route, method: str, path: str) -> RouteRow:
+    return RouteRow(route, method, re.compile(PROVIDER.codex_path + path))
 
 
 ROUTES: Final = (

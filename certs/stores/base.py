@@ -29,14 +29,14 @@ BY_HAND: Final = (
 )
 
 
-class Kind(StrEnum):
+class StoreKind(StrEnum):
     """Which stores are chosen together."""
 
     SYSTEM = "system"
     NSS = "nss"
 
 
-class Ended(Protocol):
+class ProgramEnded(Protocol):
     """A program that was run. `code` is None when it took too long."""
 
     @property
@@ -47,7 +47,7 @@ class Ended(Protocol):
     def err(self) -> str: ...
 
 
-type Runner = Callable[[Sequence[str]], Ended]
+type Runner = Callable[[Sequence[str]], ProgramEnded]
 
 
 def _none() -> Iterable[bytes]:
@@ -75,7 +75,7 @@ class Machine:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class HeldCertificate:
     """A certificate of ours in a store. It may be there without being trusted."""
 
     certificate: x509.Certificate
@@ -83,7 +83,7 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class StoreChange:
     """What is to come and go. `file` is where the certificate to add is."""
 
     add: x509.Certificate | None = None
@@ -98,7 +98,7 @@ class TrustStore(Protocol):
     """One place where programs look up whom to trust. Its verbs raise TrustStoreError."""
 
     @property
-    def kind(self) -> Kind: ...
+    def kind(self) -> StoreKind: ...
     @property
     def name(self) -> str:
         """As a person calls it; a sentence may begin with it."""
@@ -109,10 +109,10 @@ class TrustStore(Protocol):
     def elsewhere(self) -> str:
         """What a person can do when the certificate is there, or not, although every command succeeded."""
 
-    def check(self) -> tuple[Held, ...]:
+    def check(self) -> tuple[HeldCertificate, ...]:
         """All of ours that is there."""
 
-    def ready(self, change: Change) -> None:
+    def ready(self, change: StoreChange) -> None:
         """Raise what would hinder this change, before anything is touched: ToolMissing, NeedsRoot."""
 
     def install(self, certificate: x509.Certificate, file: Path) -> None: ...

@@ -15,7 +15,7 @@ from cryptography import x509
 
 from certs.certificate import common_name, pem
 from certs.errors import NeedsRoot, NoStore, StoreUnreachable, ToolMissing
-from certs.stores.base import BY_HAND, Change, Held, Kind, Machine, ours_in, run
+from certs.stores.base import BY_HAND, HeldCertificate, Machine, StoreChange, StoreKind, ours_in, run
 from config.files import write_private
 
 READABLE: Final = 0o644
@@ -118,7 +118,7 @@ def distribution(machine: Machine) -> Distribution:
 class Anchors:
     """The store of the whole system."""
 
-    kind: Final = Kind.SYSTEM
+    kind: Final = StoreKind.SYSTEM
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
@@ -129,14 +129,17 @@ class Anchors:
         self._bundle = bundle
         self.elsewhere = f"Look for it in {self.place}, in {bundle} and among what this system distrusts."
 
-    def check(self) -> tuple[Held, ...]:
+    def check(self) -> tuple[HeldCertificate, ...]:
         """What the command has made counts; a file that it has not read yet is there and not trusted."""
         with _explained(self._bundle):
             trusted = ours_in(self._bundle.read_bytes() if self._bundle.is_file() else b"")
         waiting = {each: None for _, each in self._files() if each not in trusted}
-        return (*(Held(each, trusted=True) for each in trusted), *(Held(each, trusted=False) for each in waiting))
+        return (
+            *(HeldCertificate(each, trusted=True) for each in trusted),
+            *(HeldCertificate(each, trusted=False) for each in waiting),
+        )
 
-    def ready(self, change: Change) -> None:
+    def ready(self, change: StoreChange) -> None:
         tool = self._is.update[0]
         if not self._machine.find(tool):
             raise ToolMissing(tool, self.name, f"Run: sudo {self._is.get_tool}")
@@ -160,7 +163,7 @@ class Anchors:
     def _target(self, certificate: x509.Certificate) -> Path:
         return self.place / (common_name(certificate).replace(" ", "-") + self._is.suffix)
 
-    def _by_hand(self, change: Change) -> str:
+    def _by_hand(self, change: StoreChange) -> str:
         """The same in the words of a shell. It needs nothing of ours, so that none of our code gets root's rights."""
         steps = []
         if change.add is not None:

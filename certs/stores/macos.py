@@ -16,7 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
 from certs.errors import ToolFailed, ToolMissing
-from certs.stores.base import NAMED, Change, Held, Kind, Machine, ours_in, run
+from certs.stores.base import NAMED, HeldCertificate, Machine, StoreChange, StoreKind, ours_in, run
 
 TOOL: Final = "/usr/bin/security"
 NOT_FOUND: Final = 44
@@ -29,7 +29,7 @@ TRUST_ROOT: Final = 1
 class LoginKeychain:
     """The user's keychain and the user's trust settings."""
 
-    kind: Final = Kind.SYSTEM
+    kind: Final = StoreKind.SYSTEM
     name: Final = "The login keychain"
     elsewhere: Final = "Look for it in Keychain Access, in the keychains login and System."
 
@@ -37,7 +37,7 @@ class LoginKeychain:
         self._machine = machine
         self.place = machine.home / "Library" / "Keychains" / "login.keychain-db"
 
-    def check(self) -> tuple[Held, ...]:
+    def check(self) -> tuple[HeldCertificate, ...]:
         argv = [TOOL, "find-certificate", "-a", "-c", NAMED.strip(), "-p", str(self.place)]
         ended = self._machine.run(argv)
         if ended.code == NOT_FOUND:
@@ -46,9 +46,9 @@ class LoginKeychain:
             raise ToolFailed(" ".join(argv), ended.code, ended.err)
         found = ours_in(ended.out.encode())
         trusted = self._trusted() if found else frozenset[str]()
-        return tuple(Held(each, _sha1(each) in trusted) for each in found)
+        return tuple(HeldCertificate(each, _sha1(each) in trusted) for each in found)
 
-    def ready(self, change: Change) -> None:
+    def ready(self, change: StoreChange) -> None:
         """The right to do it is for macOS to ask for: it wants the person's password at the screen."""
         if not self._machine.find(TOOL):
             raise ToolMissing(TOOL, self.name, "It is a part of macOS: look why it is not there.")

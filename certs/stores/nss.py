@@ -13,7 +13,7 @@ from cryptography import x509
 from certs.certificate import common_name
 from certs.errors import StoreUnreachable, ToolMissing
 from certs.folder import CERTIFICATE_FILE
-from certs.stores.base import NAMED, Change, Held, Kind, Machine, ours_in, run
+from certs.stores.base import NAMED, HeldCertificate, Machine, StoreChange, StoreKind, ours_in, run
 from certs.stores.linux import get_certutil
 
 TOOL: Final = "certutil"
@@ -53,7 +53,7 @@ def databases(machine: Machine) -> list["Database"]:
 class Database:
     """One of them."""
 
-    kind: Final = Kind.NSS
+    kind: Final = StoreKind.NSS
 
     def __init__(self, machine: Machine, folder: Path) -> None:
         self._machine = machine
@@ -65,10 +65,13 @@ class Database:
             f"{CERTIFICATE_FILE} there, which is beside the key that `codex-rotate ca status` names."
         )
 
-    def check(self) -> tuple[Held, ...]:
-        return tuple(Held(certificate, trusted="C" in trust.split(",")[0]) for _, certificate, trust in self._entries())
+    def check(self) -> tuple[HeldCertificate, ...]:
+        return tuple(
+            HeldCertificate(certificate, trusted="C" in trust.split(",")[0])
+            for _, certificate, trust in self._entries()
+        )
 
-    def ready(self, change: Change) -> None:
+    def ready(self, change: StoreChange) -> None:
         self._need_tool()
 
     def install(self, certificate: x509.Certificate, file: Path) -> None:

@@ -13,7 +13,7 @@ from cryptography import x509
 
 from certs.certificate import common_name, fingerprint, is_narrow
 from certs.errors import CaUnfit, NoStore, NotTrusted, StillTrusted, TrustStoreError
-from certs.stores.base import BY_HAND, Change, Machine, TrustStore
+from certs.stores.base import BY_HAND, Machine, StoreChange, TrustStore
 from certs.stores.linux import Anchors
 from certs.stores.macos import LoginKeychain
 from certs.stores.nss import databases
@@ -56,7 +56,7 @@ def all_stores(machine: Machine) -> list[TrustStore]:
 
 def to_install(
     store: TrustStore, certificate: x509.Certificate, file: Path, old: Iterable[x509.Certificate] = ()
-) -> Change:
+) -> StoreChange:
     """What is left to do so that this one is trusted and the old ones are not. Raises CaUnfit, TrustStoreError."""
     if not is_narrow(certificate):
         raise CaUnfit(
@@ -65,15 +65,15 @@ def to_install(
         )
     held = {fingerprint(each.certificate): each.trusted for each in store.check()}
     drop = tuple(each for each in old if fingerprint(each) in held and each != certificate)
-    return Change(add=None if held.get(fingerprint(certificate)) else certificate, file=file, drop=drop)
+    return StoreChange(add=None if held.get(fingerprint(certificate)) else certificate, file=file, drop=drop)
 
 
-def to_uninstall(store: TrustStore) -> Change:
+def to_uninstall(store: TrustStore) -> StoreChange:
     """Everything of ours, the authorities that were replaced long ago included."""
-    return Change(drop=tuple(each.certificate for each in store.check()))
+    return StoreChange(drop=tuple(each.certificate for each in store.check()))
 
 
-def carry_out(store: TrustStore, change: Change) -> None:
+def carry_out(store: TrustStore, change: StoreChange) -> None:
     """Do it and look whether it is done. What could not be trusted is taken back out. Raises TrustStoreError."""
     if not change:
         return

@@ -11,7 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
 from certs.errors import ToolMissing
-from certs.stores.base import Change, Held, Kind, Machine, ours_among, run
+from certs.stores.base import HeldCertificate, Machine, StoreChange, StoreKind, ours_among, run
 
 TOOL: Final = "certutil.exe"
 
@@ -19,7 +19,7 @@ TOOL: Final = "certutil.exe"
 class UserRoot:
     """What `certutil -user` calls ROOT."""
 
-    kind: Final = Kind.SYSTEM
+    kind: Final = StoreKind.SYSTEM
     name: Final = "The ROOT store of this Windows user"
     place: Final = Path("ROOT")
     elsewhere: Final = (
@@ -31,11 +31,11 @@ class UserRoot:
         self._machine = machine
         self._tool = machine.find(TOOL) or TOOL
 
-    def check(self) -> tuple[Held, ...]:
+    def check(self) -> tuple[HeldCertificate, ...]:
         """Read through Python itself: what certutil prints is in the user's language."""
-        return tuple(Held(each, trusted=True) for each in ours_among(self._machine.windows_roots()))
+        return tuple(HeldCertificate(each, trusted=True) for each in ours_among(self._machine.windows_roots()))
 
-    def ready(self, change: Change) -> None:
+    def ready(self, change: StoreChange) -> None:
         """The right to do it is for Windows to ask for."""
         if not self._machine.find(TOOL):
             raise ToolMissing(TOOL, self.name, "It is a part of Windows: put its System32 folder into PATH.")

@@ -26,7 +26,7 @@ from cli.running.client_command import Bound
 from config import clock, paths, proxy_files
 from config.errors import RotateError
 from config.provider import PROVIDER
-from config.proxy_files import Presence
+from config.proxy_files import ProxyInfo
 
 if TYPE_CHECKING:
     import httpx
@@ -74,7 +74,7 @@ class Probe:
     started: bool = False
     catalogue: ProbeReply | None = None
     socket: ProbeReply | None = None
-    shown: doctor_tls.Shown | None = None
+    shown: doctor_tls.ShownCertificate | None = None
     settings: str = ""
 
 
@@ -82,7 +82,7 @@ class Probe:
 class Reached:
     """A proxy to try, kept alive meanwhile."""
 
-    presence: Presence
+    presence: ProxyInfo
     key: str
     started: bool
 
@@ -110,7 +110,7 @@ def reached(environ: Mapping[str, str]) -> Iterator[Reached]:
         yield Reached(told, key, started)
 
 
-def _started(environ: Mapping[str, str]) -> Presence:
+def _started(environ: Mapping[str, str]) -> ProxyInfo:
     return own_proxy.start_proxy(Bound(file=paths.codex_dotenv_file(environ)), environ).presence
 
 

@@ -20,7 +20,7 @@ from cli.running.binding import answers
 from config import access, clock, proxy_files, version
 from config.network.proxy_address import basic
 from config.provider import PROVIDER
-from config.proxy_files import Presence
+from config.proxy_files import ProxyInfo
 
 SECONDS: Final = 5.0
 _HEAD_ENDS: Final = b"\r\n\r\n"
@@ -40,7 +40,7 @@ class Signs(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunningProxy:
-    presence: Presence
+    presence: ProxyInfo
     signs: Signs = Signs.PRESENT
 
 
@@ -51,11 +51,11 @@ class Proxies:
     which ones run."""
 
     running: tuple[RunningProxy, ...] = ()
-    silent: tuple[tuple[Presence, int], ...] = ()
+    silent: tuple[tuple[ProxyInfo, int], ...] = ()
     stale: tuple[Path, ...] = ()
     usual: LedTo | None = None
     version: str = ""
-    refused: access.Refusal | None = None
+    refused: access.DiskRefusal | None = None
 
 
 # --- facts -----------------------------------------------------------------------------------------------------------
@@ -85,17 +85,17 @@ def gather(environ: Mapping[str, str]) -> Proxies:
     )
 
 
-def _refused(folder: Path) -> access.Refusal | None:
+def _refused(folder: Path) -> access.DiskRefusal | None:
     try:
         next(folder.iterdir(), None)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as e:
-        return access.refusal(folder, e.errno) or access.Refusal(folder, "cannot be read", "Check who may read it.")
+        return access.refusal(folder, e.errno) or access.DiskRefusal(folder, "cannot be read", "Check who may read it.")
     return None
 
 
-def gone(told: Presence) -> bool:
+def gone(told: ProxyInfo) -> bool:
     """Whether nothing is left of a proxy: neither its process, where that can be seen, nor anybody at its address."""
     try:
         listened = answers(proxy_at(told.url))
@@ -112,7 +112,7 @@ def gone(told: Presence) -> bool:
     return False
 
 
-def signs(told: Presence, key: str) -> Signs:
+def signs(told: ProxyInfo, key: str) -> Signs:
     """Shake hands as a client would. Upstream is not reached: the proxy connects there for a request only."""
     trusted = trusted_file(Path(told.certificate).parent)
     now = present(trusted)
@@ -129,7 +129,7 @@ def signs(told: Presence, key: str) -> Signs:
     return Signs.UNKNOWN
 
 
-def _shake_hands(told: Presence, key: str, context: ssl.SSLContext) -> None:
+def _shake_hands(told: ProxyInfo, key: str, context: ssl.SSLContext) -> None:
     """Raises ssl.SSLCertVerificationError for a stranger, OSError for what is no proxy of ours."""
     parts = urlsplit(told.url)
     with closing(socket.create_connection((parts.hostname or "", parts.port or 0), timeout=SECONDS)) as raw:

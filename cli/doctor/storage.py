@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from accounts.store.backups import Backup, Backups, Condition
+from accounts.store.backups import Backup, BackupCondition, Backups
 from cli.doctor.finding import Finding, Findings, Severity, note, ok, problem, told, warning
 from config import access, paths
 from config.errors import RotateError
@@ -45,9 +45,9 @@ class Storage:
     trouble: str = ""
     repaired: tuple[str, ...] = ()
     loose: tuple[Loose, ...] = ()
-    refused: access.Refusal | None = None
-    strangers: tuple[access.Refusal, ...] = ()
-    unseen: tuple[access.Refusal, ...] = ()
+    refused: access.DiskRefusal | None = None
+    strangers: tuple[access.DiskRefusal, ...] = ()
+    unseen: tuple[access.DiskRefusal, ...] = ()
     settings_trouble: str = ""
     backups: tuple[Backup, ...] = ()
     backups_trouble: str = ""
@@ -95,7 +95,7 @@ def loose(home: Path) -> Iterator[Loose]:
             yield Loose(path=path, mode=stat.S_IMODE(found), folder=folder)
 
 
-def strangers(home: Path) -> Iterator[access.Refusal]:
+def strangers(home: Path) -> Iterator[access.DiskRefusal]:
     """Our folder if it is somebody else's, else what in it is: a command that was run as root leaves such files."""
     if refused := access.belonging(home):
         yield refused
@@ -106,7 +106,7 @@ def strangers(home: Path) -> Iterator[access.Refusal]:
                 yield refused
 
 
-def unseen(home: Path) -> Iterator[access.Refusal]:
+def unseen(home: Path) -> Iterator[access.DiskRefusal]:
     """Folders of ours into which nobody lets us look."""
     for folder in (home, *(home / name for name in _FOLDERS)):
         if _inside(folder) is None and (refused := access.refusal(folder)):
@@ -199,11 +199,11 @@ def backups(storage: Storage, now: float) -> Findings:
 
 
 def _backups(storage: Storage, now: float) -> Findings:
-    damaged = [each.name for each in storage.backups if each.condition is Condition.DAMAGED]
+    damaged = [each.name for each in storage.backups if each.condition is BackupCondition.DAMAGED]
     if damaged:
         what = f"Backups that cannot be read: {', '.join(damaged[:SHOWN])}."
         yield warning("storage.backups", what, "Delete them, and run `codex-rotate backup create`.")
-    usable = [each for each in storage.backups if each.condition is Condition.USABLE]
+    usable = [each for each in storage.backups if each.condition is BackupCondition.USABLE]
     if not usable:
         yield note("storage.backups", "There is no backup of the pool.", "Run `codex-rotate backup create`.")
         return

@@ -13,7 +13,7 @@ from typing import Final
 
 from cli.doctor.proxies import connect_through
 from config.errors import ConfigError
-from config.network.outbound import Way, way_to
+from config.network.outbound import OutboundRoute, way_to
 from config.provider import PROVIDER
 
 PORT: Final = 443
@@ -22,7 +22,7 @@ LONGEST: Final = 80
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class ShownCertificate:
     """A certificate that somebody has shown in the name of the provider. `issuer` is "" for one that does not say."""
 
     issuer: str
@@ -30,7 +30,7 @@ class Shown:
     ends: datetime | None = None
 
 
-def shown(way: Way | None = None, host: str = PROVIDER.host, port: int = PORT) -> Shown | None:
+def shown(way: OutboundRoute | None = None, host: str = PROVIDER.host, port: int = PORT) -> ShownCertificate | None:
     """Shake hands with whoever answers there, the way that our requests go, and trust nothing of it; None where it does
     not come to that. Nothing is asked."""
     context = ssl.create_default_context()
@@ -45,7 +45,7 @@ def shown(way: Way | None = None, host: str = PROVIDER.host, port: int = PORT) -
         return None
 
 
-def _reached(way: Way, host: str, port: int) -> socket:
+def _reached(way: OutboundRoute, host: str, port: int) -> socket:
     """Raises OSError."""
     if way.proxy is None:
         return create_connection((host, port), timeout=SECONDS)
@@ -60,7 +60,7 @@ def _reached(way: Way, host: str, port: int) -> socket:
     return raw
 
 
-def read(certificate: bytes) -> Shown | None:
+def read(certificate: bytes) -> ShownCertificate | None:
     """Who issued it and how long it holds; None for what is no certificate."""
     from cryptography import x509
     from cryptography.x509.oid import NameOID
@@ -79,10 +79,10 @@ def read(certificate: bytes) -> Shown | None:
     begins = ends = None
     with suppress(ValueError):
         begins, ends = found.not_valid_before_utc, found.not_valid_after_utc
-    return Shown(issuer=issuer, begins=begins, ends=ends)
+    return ShownCertificate(issuer=issuer, begins=begins, ends=ends)
 
 
-def meaning(reason: str, found: Shown | None, settings: str) -> tuple[str, str]:
+def meaning(reason: str, found: ShownCertificate | None, settings: str) -> tuple[str, str]:
     """What it means that the certificate was refused for this reason, and what to do. `settings` is the file in which
     the proxy is told what it trusts."""
     whose = f", issued by {found.issuer}," if found is not None and found.issuer else ""

@@ -8,7 +8,7 @@ from typing import Final
 from accounts.errors import BadCallback, WrongWorkspace
 from accounts.logins import oauth_login as flow
 from accounts.logins.auth_file import Login
-from accounts.logins.oauth_login import Answer, Grant, Post
+from accounts.logins.oauth_login import CallbackAnswer, Grant, Post
 from accounts.logins.workspaces import read_workspaces, routed
 from accounts.model import Account, Credentials
 from accounts.provider.usage import headers
@@ -36,8 +36,8 @@ class Ways:
     issuer: str
     revoke_url: str
     check_url: str
-    send: Callable[[Post], Answer]
-    get: Callable[[str, Mapping[str, str]], Answer]
+    send: Callable[[Post], CallbackAnswer]
+    get: Callable[[str, Mapping[str, str]], CallbackAnswer]
     say: Callable[[str], None]
     open_page: Callable[[str], bool]
     wait: Callable[[float], object] = threading.Event().wait
@@ -145,5 +145,5 @@ def look_up(ways: Ways, login: Login, accounts: Sequence[Account]) -> Seats | st
     return seats_of(read_workspaces(answer.body), login, accounts) or "its answer was not understood"
 
 
-def _in_words(answer: Answer) -> str:
+def _in_words(answer: CallbackAnswer) -> str:
     return str(answer.status) if answer.status else "no answer came"

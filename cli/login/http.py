@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 from typing import Final
 
-from accounts.logins.oauth_login import Answer, Post
+from accounts.logins.oauth_login import CallbackAnswer, Post
 from cli.running.provider import get_over_http
 from config.network.outbound import way_to
 
 ANSWER_SECONDS: Final = 30.0
 
 
-def send(post: Post) -> Answer:
+def send(post: Post) -> CallbackAnswer:
     """Send it now, whatever its `after` says. No answer is an answer too: status 0."""
     import httpx  # late: only a login needs it
 
@@ -19,16 +19,16 @@ def send(post: Post) -> Answer:
         with way_to(post.url).client(ANSWER_SECONDS) as client:
             answer = client.post(post.url, data=form, json=document)
     except (httpx.HTTPError, httpx.InvalidURL):
-        return Answer(0)
-    return Answer(answer.status_code, answer.content)
+        return CallbackAnswer(0)
+    return CallbackAnswer(answer.status_code, answer.content)
 
 
-def get(url: str, headers: Mapping[str, str]) -> Answer:
+def get(url: str, headers: Mapping[str, str]) -> CallbackAnswer:
     """Ask with a token, as `verify` does. No answer is an answer too: status 0."""
     import httpx
 
     try:
         answer = get_over_http(url, headers)
     except (OSError, ValueError, httpx.InvalidURL):  # the last two: an address that cannot be one
-        return Answer(0)
-    return Answer(answer.status, answer.body)
+        return CallbackAnswer(0)
+    return CallbackAnswer(answer.status, answer.body)

@@ -12,7 +12,7 @@ from certs.environment import bypasses, client_environment, no_proxy_of, trusted
 from cli.running import client_login
 from config import dotenv
 from config.errors import RotateError
-from config.proxy_files import Presence
+from config.proxy_files import ProxyInfo
 
 CLIENT: Final = "codex"
 INSTALL: Final = "npm install -g @openai/codex"
@@ -108,7 +108,7 @@ def led_by_dotenv(file: Path) -> Bound:
     return Bound(file=file, url=url)
 
 
-def environment(url: str, presence: Presence, environ: Mapping[str, str]) -> dict[str, str]:
+def environment(url: str, presence: ProxyInfo, environ: Mapping[str, str]) -> dict[str, str]:
     """The client's environment: ours, led through the proxy."""
     kept = {name: value for name, value in environ.items() if name.lower() not in REPLACED}
     past = bypasses(no_proxy_of(environ))  # this client was asked to go through the proxy

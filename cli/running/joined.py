@@ -14,7 +14,7 @@ from config import access, join_file, paths
 from config.errors import RotateError
 from config.files import write_private
 from config.join_file import BadJoinFile, Invitation
-from config.proxy_files import Presence
+from config.proxy_files import ProxyInfo
 
 FILE: Final = "proxy.toml"
 
@@ -121,7 +121,7 @@ def forget(environ: Mapping[str, str] = os.environ, *, bound: bool = False) -> N
         place.rmdir()
 
 
-def presence(invitation: Invitation, environ: Mapping[str, str] = os.environ) -> Presence:
+def presence(invitation: Invitation, environ: Mapping[str, str] = os.environ) -> ProxyInfo:
     """The proxy as it answers now, with what its clients trust here.
 
     Raises JoinedSilent, JoinedRefuses or JoinedIsAnother.

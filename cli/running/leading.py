@@ -12,7 +12,7 @@ from cli.running import joined, proxies
 from config import paths
 from config.errors import RotateError
 from config.network.hosts import is_loopback
-from config.proxy_files import Presence
+from config.proxy_files import ProxyInfo
 
 START: Final = "`codex-rotate serve`"
 
@@ -95,7 +95,7 @@ def led_to(
     return Led(url=url, folder=folder, answers=bool(answer.status), notes=notes)
 
 
-def _running(environ: Mapping[str, str], *, stays: bool, everything: bool) -> Presence | None:
+def _running(environ: Mapping[str, str], *, stays: bool, everything: bool) -> ProxyInfo | None:
     """The newest that fits, one that stays before one that does not."""
     found = [each for each in proxies.running(environ) if each.everything is everything]
     lasting = [each for each in found if each.stays]

@@ -7,10 +7,10 @@ from certs.environment import proxy_at
 from cli.running import local_key, proxies, proxy_command
 from cli.running.client_command import Bound
 from config import clock, paths
-from config.proxy_files import Presence
+from config.proxy_files import ProxyInfo
 
 
-def find_proxy(bound: Bound, environ: Mapping[str, str]) -> Presence | None:
+def find_proxy(bound: Bound, environ: Mapping[str, str]) -> ProxyInfo | None:
     """A proxy of ours that runs: where the client is led anyway, else any that opens the provider's hosts only."""
     running = proxies.running(environ)
     if bound.url is None:

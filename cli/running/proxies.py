@@ -21,7 +21,7 @@ from cli.running import processes
 from config import clock, paths, proxy_files
 from config.errors import RotateError
 from config.network.proxy_address import basic
-from config.proxy_files import Presence
+from config.proxy_files import ProxyInfo
 
 ASK_SECONDS: Final = 3.0
 START_SECONDS: Final = 30.0
@@ -63,7 +63,7 @@ class ProxyAnswer:
     """What came back from an address: the proxy of ours that is there, or the status of something else (0: nothing).
     `refused`: it is a codex-rotate, and does not serve us."""
 
-    presence: Presence | None = None
+    presence: ProxyInfo | None = None
     status: int = 0
     refused: bool = False
 
@@ -120,7 +120,7 @@ def local_key(environ: Mapping[str, str] = os.environ) -> str:
     return ""
 
 
-def running(environ: Mapping[str, str] = os.environ) -> list[Presence]:
+def running(environ: Mapping[str, str] = os.environ) -> list[ProxyInfo]:
     """The proxies that work with our folder and answer, the newest first."""
     home, key = paths.home(environ), local_key(environ)
     found = []
@@ -156,7 +156,7 @@ def alone(folder: Path) -> Iterator[None]:
 class Started:
     """A proxy that runs; `program` is None if somebody else has started it."""
 
-    presence: Presence
+    presence: ProxyInfo
     program: processes.Program | None = None
 
     @property
@@ -210,7 +210,7 @@ def telling(lines: Iterable[str]) -> list[str]:
     return [line for line in bare if line and not line[0].isspace() and not NOISE.search(line)]
 
 
-def log_of(presence: Presence, environ: Mapping[str, str] = os.environ) -> Path:
+def log_of(presence: ProxyInfo, environ: Mapping[str, str] = os.environ) -> Path:
     """Where a proxy that `start` has started writes."""
     return paths.logs_folder(environ) / f"{presence.pid}.log"
 
@@ -244,7 +244,7 @@ class Hold:
     It says nothing, so it shows up nowhere; one that the proxy closes for being idle is made anew.
     """
 
-    def __init__(self, presence: Presence, key: str = "", lost: Callable[[], object] = lambda: None) -> None:
+    def __init__(self, presence: ProxyInfo, key: str = "", lost: Callable[[], object] = lambda: None) -> None:
         """`lost` is called when the proxy has gone, by a thread of its own, in which no signal arrives."""
         self._presence = presence
         self._tell = lost

@@ -11,7 +11,7 @@ from typing import Final
 
 from config import paths
 from config.errors import RotateError
-from config.proxy_files import Presence
+from config.proxy_files import ProxyInfo
 
 SCRIPT: Final = "rotate.py"
 
@@ -38,7 +38,7 @@ class PortTaken(RotateError):
 class PortOurs(RotateError):
     """A proxy of codex-rotate has the port already."""
 
-    def __init__(self, port: int, there: Presence, home: Path) -> None:
+    def __init__(self, port: int, there: ProxyInfo, home: Path) -> None:
         ours = Path(there.home) == home
         stop = "`codex-rotate stop`" if ours else f"`CODEX_ROTATE_HOME={shlex.quote(there.home)} codex-rotate stop`"
         pool = "the same pool" if ours else "another pool"

@@ -6,8 +6,8 @@ from dataclasses import asdict
 from typing import Final
 
 from accounts.choice.explanation import Candidate, Explanation
-from accounts.choice.selection import Chosen, Exhausted, Strategy
-from accounts.choice.threads import Place
+from accounts.choice.selection import Choice, Exhausted, Strategy
+from accounts.choice.threads import Placement
 from accounts.model import Account
 from accounts.states import in_words
 from accounts.views.choice import ChoiceView
@@ -37,7 +37,7 @@ def verdict(view: ChoiceView, now: float) -> str:
     what = "This thread" if view.ask.thread else "A new thread"
     model = f", for {plain(view.ask.model)}," if view.ask.model else ""
     match view.found.choice:
-        case Chosen(account=account, why=why):
+        case Choice(account=account, why=why):
             reason = BY_STRATEGY[view.policy.strategy][0] if why.startswith("strategy") else why
             return f"{what}{model} would go to {plain(account.label)}: {reason}.{_in_vain(account, view.found, now)}"
         case Exhausted(rule=rule, resets_at=resets_at):
@@ -63,7 +63,7 @@ def as_data(view: ChoiceView, now: float) -> dict[str, object]:
     return {
         "thread": view.ask.thread or None,
         "model": view.ask.model or None,
-        "place": {name: view.label(key) for name, key in asdict(place).items()} if place != Place() else None,
+        "place": {name: view.label(key) for name, key in asdict(place).items()} if place != Placement() else None,
         "policy": {
             "strategy": str(policy.strategy),
             "only": view.label(policy.pin) or policy.pin or None,
@@ -75,8 +75,8 @@ def as_data(view: ChoiceView, now: float) -> dict[str, object]:
     }
 
 
-def _choice_data(choice: Chosen | Exhausted) -> dict[str, object]:
-    if isinstance(choice, Chosen):
+def _choice_data(choice: Choice | Exhausted) -> dict[str, object]:
+    if isinstance(choice, Choice):
         return {"account": choice.account.label, "why": choice.why}
     return {
         "account": None,

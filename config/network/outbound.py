@@ -27,7 +27,7 @@ _PORTS: Final = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Way:
+class OutboundRoute:
     """How a request leaves: through `proxy`, which `named_by` names, or directly.
 
     `passed_over` is a proxy of the environment that is not used.
@@ -95,7 +95,7 @@ def is_here(host: str) -> bool:
     return is_loopback(host.lower().rstrip("."))
 
 
-def way_to(url: str) -> Way:
+def way_to(url: str) -> OutboundRoute:
     """How a request to this address leaves. Raises ConfigError for settings or a variable that cannot be used."""
     from config import settings  # late: pydantic
 
@@ -103,29 +103,29 @@ def way_to(url: str) -> Way:
         target = urlsplit(url)
         host = target.hostname or ""
     except ValueError:
-        return Way()  # whoever sends to it will say what is wrong with it
+        return OutboundRoute()  # whoever sends to it will say what is wrong with it
     if not host or is_here(host):
-        return Way()
+        return OutboundRoute()
     chosen = settings.load().upstream_proxy
     if chosen is not None:
-        return Way(proxy=chosen, named_by=SETTING)
+        return OutboundRoute(proxy=chosen, named_by=SETTING)
     return _from_environment(target.scheme, host)
 
 
-def _from_environment(scheme: str, host: str) -> Way:
+def _from_environment(scheme: str, host: str) -> OutboundRoute:
     """As urllib finds it, and so as every other program does: variables, or what the system says."""
     from config.settings import ConfigError
 
     found = urllib.request.getproxies()
     name = next((each for each in (scheme, "all") if found.get(each)), "")
     if not name or urllib.request.proxy_bypass(host):
-        return Way()
+        return OutboundRoute()
     value = found[name] if "://" in found[name] else f"http://{found[name]}"
     variable = f"{name.upper()}_PROXY"
     try:
         if is_here(urlsplit(value).hostname or ""):
-            return Way(passed_over=variable)
-        return Way(proxy=read_proxy(value, _PORTS), named_by=variable)
+            return OutboundRoute(passed_over=variable)
+        return OutboundRoute(proxy=read_proxy(value, _PORTS), named_by=variable)
     except ValueError:
         raise ConfigError(
             f"the environment: {variable} names a proxy that cannot be used; only http and https are spoken here. "

@@ -7,7 +7,7 @@ import pytest
 from accounts.choice.explanation import explain
 from accounts.choice.outcomes import Kind
 from accounts.choice.selection import Ask, Exhausted, Policy, Seat, Situation
-from accounts.choice.threads import Place
+from accounts.choice.threads import Placement
 from accounts.model import Standing
 from tests.builders import DAY, HOUR, NOW, about, key_of, nobody, rest, seat, window
 
@@ -46,13 +46,13 @@ KEPT = seat("b", windows=(window(90),), reserve_percent=20, plan="plus")
         ([seat("a", cooldown=rest(900, SOFT))], about(tried=frozenset({A})), (None, False, "", "")),
         ([seat("a", enabled=False)], about(), (None, False, "", "")),
         ([SPENT, seat("b", cooldown=rest(950))], about(policy=Policy(pin=A)), (900, True, "pro", "")),
-        ([SPENT, seat("b", cooldown=rest(950))], about(Place(home=A, owner=A)), (900, True, "pro", "")),
+        ([SPENT, seat("b", cooldown=rest(950))], about(Placement(home=A, owner=A)), (900, True, "pro", "")),
         ([KEPT], about(), (HOUR, False, "plus", "reserved")),
         ([SPENT, KEPT], about(), (900, True, "pro", "reserved")),
         ([SPENT, seat("b")], about(policy=Policy(pin=A)), (900, True, "pro", "pinned")),
         ([seat("a", enabled=False), seat("b")], about(policy=Policy(pin=A)), (None, False, "", "pinned")),
         ([seat("a"), seat("b")], about(policy=Policy(pin="gone:gone")), (None, False, "", "pinned")),
-        ([SPENT, seat("b")], about(Place(home=A, owner=A)), (900, True, "pro", "compaction")),
+        ([SPENT, seat("b")], about(Placement(home=A, owner=A)), (900, True, "pro", "compaction")),
         ([seat("a", refuses=frozenset({"m"}))], about(model="m"), (None, False, "", "model")),
         ([SPENT, seat("b", refuses=frozenset({"m"}))], about(model="m"), (900, True, "pro", "")),
     ],

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from accounts.choice.foreign_reasoning import Reader
+from accounts.choice.foreign_reasoning import ReadingContext
 from accounts.choice.outcomes import RULES, Kind, Outcome, Rest
 from accounts.choice.pool import Lease, Pool
 from accounts.choice.selection import RAMP_SECONDS, RAMP_THREADS, Ask, Exhausted, Policy, Strategy
-from accounts.choice.threads import NOWHERE, THREAD_SECONDS, Place
+from accounts.choice.threads import THREAD_SECONDS, UNPLACED, Placement
 from accounts.model import Affinity
 from accounts.store.store import Store
 from tests.builders import HOUR, NOW, ListJournal, Stored, account, credentials, key_of, lease_of, pool_of
@@ -49,16 +49,16 @@ def test_a_thread_stays_where_it_was_served() -> None:
 def test_a_success_or_an_opened_socket_makes_a_home_and_a_detour(kind: Kind) -> None:
     pool = pool_of("a", "b")
     serve(pool, "a", Outcome(kind=kind))
-    assert pool.place("t", NOW) == Place(home=A)
+    assert pool.place("t", NOW) == Placement(home=A)
     serve(pool, "b", Outcome(kind=kind))
-    assert pool.place("t", NOW) == Place(home=A, detour=B)
+    assert pool.place("t", NOW) == Placement(home=A, detour=B)
 
 
 @pytest.mark.parametrize("kind", [kind for kind in Kind if kind not in WELL])
 def test_nothing_else_makes_a_home(kind: Kind) -> None:
     pool = pool_of("a")
     serve(pool, "a", Outcome(kind=kind))
-    assert pool.place("t", NOW) == NOWHERE
+    assert pool.place("t", NOW) == UNPLACED
 
 
 @pytest.mark.parametrize("kind", [kind for kind in Kind if kind not in WELL])
@@ -66,7 +66,7 @@ def test_nothing_else_begins_a_detour(kind: Kind) -> None:
     pool = pool_of("a", "b")
     serve(pool, "a")
     serve(pool, "b", Outcome(kind=kind))
-    assert pool.place("t", NOW) == Place(home=A)
+    assert pool.place("t", NOW) == Placement(home=A)
 
 
 @pytest.mark.parametrize(
@@ -110,9 +110,9 @@ def test_a_thread_whose_home_may_not_return_moves_with_its_next_success() -> Non
     pool = pool_of("a", "b")
     serve(pool, "a")
     serve(pool, "a", Outcome(kind=Kind.TOKEN_INVALIDATED))
-    assert pool.place("t", NOW) == Place(home=A)
+    assert pool.place("t", NOW) == Placement(home=A)
     serve(pool, "b")
-    assert pool.place("t", NOW) == Place(home=B)
+    assert pool.place("t", NOW) == Placement(home=B)
 
 
 def test_a_thread_whose_home_was_removed_moves_with_its_next_success() -> None:
@@ -120,7 +120,7 @@ def test_a_thread_whose_home_was_removed_moves_with_its_next_success() -> None:
     serve(pool, "a")
     pool.load(Stored((account("b"),)))
     serve(pool, "b")
-    assert pool.place("t", NOW) == Place(home=B)
+    assert pool.place("t", NOW) == Placement(home=B)
 
 
 def test_a_paused_home_may_return() -> None:
@@ -128,7 +128,7 @@ def test_a_paused_home_may_return() -> None:
     serve(pool, "a")
     pool.load(Stored((account("a", enabled=False), account("b"))))
     serve(pool, "b")
-    assert pool.place("t", NOW) == Place(home=A, detour=B)
+    assert pool.place("t", NOW) == Placement(home=A, detour=B)
 
 
 def test_a_forgotten_thread_goes_where_a_new_one_would() -> None:
@@ -287,14 +287,14 @@ def test_round_robin_gives_each_account_its_turn() -> None:
 def test_the_reader_of_a_request_is_a_workspace_and_the_one_the_thread_came_from() -> None:
     pool = pool_of("a", "b", account("c", account_id=account("b").account_id))
     here, there = account("a").account_id, account("b").account_id
-    assert pool.reader(lease_of(pool, "a", thread="t"), NOW) == Reader(thread="t", workspace=here)
+    assert pool.reader(lease_of(pool, "a", thread="t"), NOW) == ReadingContext(thread="t", workspace=here)
     serve(pool, "a")
-    assert pool.reader(lease_of(pool, "a", thread="t"), NOW) == Reader(thread="t", workspace=here)
-    assert pool.reader(lease_of(pool, "b", thread="t"), NOW) == Reader(thread="t", workspace=there, before=here)
+    assert pool.reader(lease_of(pool, "a", thread="t"), NOW) == ReadingContext(thread="t", workspace=here)
+    assert pool.reader(lease_of(pool, "b", thread="t"), NOW) == ReadingContext(thread="t", workspace=there, before=here)
     serve(pool, "b", thread="u")
     beside = pool.select(Ask(thread="u", tried=frozenset({A, B})), NOW)
     assert isinstance(beside, Lease)
-    assert pool.reader(beside, NOW) == Reader(thread="u", workspace=there), "another seat of the same workspace"
+    assert pool.reader(beside, NOW) == ReadingContext(thread="u", workspace=there), "another seat of the same workspace"
 
 
 def test_a_home_that_was_removed_is_no_workspace_to_come_from() -> None:

@@ -11,7 +11,7 @@ from accounts.choice.outcomes import Kind, Rest
 from accounts.choice.selection import (
     OURS,
     Ask,
-    Chosen,
+    Choice,
     Exhausted,
     Policy,
     Seat,
@@ -21,7 +21,7 @@ from accounts.choice.selection import (
     choose,
     score,
 )
-from accounts.choice.threads import Place
+from accounts.choice.threads import Placement
 from accounts.model import Cooldown, Standing
 from tests.builders import DAY, NOW, account, key_of, window
 
@@ -83,7 +83,7 @@ SITUATIONS = st.builds(
     Situation,
     now=st.just(NOW),
     ask=ASKS,
-    place=st.builds(Place, home=OR_NOBODY, detour=OR_NOBODY, owner=OR_NOBODY),
+    place=st.builds(Placement, home=OR_NOBODY, detour=OR_NOBODY, owner=OR_NOBODY),
     policy=st.builds(
         Policy,
         strategy=st.sampled_from(Strategy),
@@ -101,7 +101,7 @@ def test_a_barred_account_is_never_chosen_and_a_free_one_never_passed_over(
 ) -> None:
     answer = choose(seats, about)
     bars = {each.account.label: barred(each, about) for each in seats.values()}
-    if isinstance(answer, Chosen):
+    if isinstance(answer, Choice):
         assert bars[answer.account.label] is None
         assert answer.account == seats[answer.account.key].account
     else:
@@ -127,7 +127,7 @@ def test_nobody_returns_before_the_time_that_is_told_and_then_somebody_does(
         assert end > NOW
         assert not answer.limited or answer.resets_at is not None
         assert isinstance(choose(seats, replace(about, now=NOW + (end - NOW) * part)), Exhausted)
-        assert isinstance(choose(seats, replace(about, now=end)), Exhausted if answer.resets_at is None else Chosen)
+        assert isinstance(choose(seats, replace(about, now=end)), Exhausted if answer.resets_at is None else Choice)
 
 
 @given(seats=SEATS, about=SITUATIONS)
@@ -150,7 +150,7 @@ def test_a_rule_is_named_when_the_pools_rules_are_all_that_stands_in_the_way(
         )
         found = choose(lawless, anarchy)
         assert answer.rule in {"", *OURS}
-        assert not answer.rule or isinstance(found, Chosen)
+        assert not answer.rule or isinstance(found, Choice)
         assert answer.rule or answer.limited or isinstance(found, Exhausted)
 
 
@@ -160,7 +160,7 @@ def test_a_tired_account_is_chosen_for_its_own_threads_or_when_all_others_are_ti
     seats: dict[str, Seat], about: Situation
 ) -> None:
     answer = choose(seats, about)
-    if isinstance(answer, Chosen) and answer.account.key not in {about.place.home, about.place.detour}:
+    if isinstance(answer, Choice) and answer.account.key not in {about.place.home, about.place.detour}:
         tired = {key: resting(each.cooldown, NOW) is Rest.SOFT for key, each in seats.items()}
         assert not tired[answer.account.key] or all(
             tired[key] or barred(each, about) is not None for key, each in seats.items()
@@ -177,7 +177,7 @@ def test_an_explanation_says_what_is_chosen(seats: dict[str, Seat], about: Situa
         assert each.barred == barred(each.seat, about)
         assert (each.barred is None) == (each.rank is not None)
         assert each.score == score(each.seat, NOW) >= 0
-    if isinstance(explanation.choice, Chosen):
+    if isinstance(explanation.choice, Choice):
         assert explanation.candidates[0].seat.account == explanation.choice.account
         assert explanation.choice.why
     else:
@@ -200,8 +200,8 @@ def test_who_is_chosen_does_not_depend_on_those_who_cannot_serve(seats: dict[str
     free = {key: each for key, each in seats.items() if barred(each, about) is None}
     if free:
         alone, among_all = choose(free, about), choose(seats, about)
-        assert isinstance(alone, Chosen)
-        assert isinstance(among_all, Chosen)
+        assert isinstance(alone, Choice)
+        assert isinstance(among_all, Choice)
         assert alone.account == among_all.account
 
 

@@ -4,8 +4,8 @@ import pytest
 
 from accounts.choice.outcomes import Kind
 from accounts.choice.quota import MAIN
-from accounts.choice.selection import BARS, Bar, Exhausted, Policy, choose
-from accounts.choice.threads import Place
+from accounts.choice.selection import EXCLUSIONS, Exclusion, Exhausted, Policy, choose
+from accounts.choice.threads import Placement
 from accounts.model import Standing
 from accounts.states import AccountState, State, counted, in_words, named, tell, tell_all
 from tests.builders import HOUR, NOW, about, account, credentials, key_of, rest, seat, window
@@ -54,7 +54,7 @@ TABLE = [
     ("not the pin", {}, {"policy": Policy(pin=B)}, State.PASSED_OVER, None, "another account is pinned"),
     ("the pin", {}, {"policy": Policy(pin=A)}, State.READY, None, "ready"),
     ("not for the model", {"refuses": frozenset({"m"})}, {"model": "m"}, State.WITHOUT_MODEL, None, "m is not for its"),
-    ("a stranger's past", {}, {"place": Place(owner=B)}, State.CANNOT_READ, None, "another account sealed"),
+    ("a stranger's past", {}, {"place": Placement(owner=B)}, State.CANNOT_READ, None, "another account sealed"),
     ("tried", {}, {"tried": frozenset({A})}, State.TRIED, None, "already tried for this request"),
 ]
 
@@ -95,8 +95,8 @@ def test_only_what_is_ready_is_as_good_as_another(row: tuple) -> None:
 
 
 def test_every_bar_has_a_state() -> None:
-    """A new reason to pass an account over is told by all commands as soon as it is in BARS."""
-    assert len(BARS) == len(Bar) - 1
+    """A new reason to pass an account over is told by all commands as soon as it is in EXCLUSIONS."""
+    assert len(EXCLUSIONS) == len(Exclusion) - 1
     assert {row[3] for row in TABLE} == set(State) - {State.LOGIN_ENDED}
 
 

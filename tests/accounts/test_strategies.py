@@ -4,7 +4,7 @@ import pytest
 
 from accounts.choice.quota import Window
 from accounts.choice.selection import Policy, Seat, Situation, Strategy, score
-from accounts.choice.threads import Place
+from accounts.choice.threads import Placement
 from tests.builders import DAY, HOUR, NOW, WEEK_MINUTES, about, chosen, key_of, rest, seat, window
 
 HOURS_5 = 300 * 60.0
@@ -182,7 +182,7 @@ def test_priority_comes_before_the_strategy(strategy: Strategy) -> None:
 
 @pytest.mark.parametrize("strategy", Strategy)
 def test_a_thread_is_at_home_whatever_the_strategy_says_of_new_ones(strategy: Strategy) -> None:
-    at_home = about(Place(home=key_of("a")), Policy(strategy=strategy))
+    at_home = about(Placement(home=key_of("a")), Policy(strategy=strategy))
     assert chosen(FAVOURITE[strategy], seat("a", **OTHER), about=at_home) == "a"
 
 

@@ -12,7 +12,7 @@ from mitmproxy.test import taddons, tflow
 from accounts.choice.quota import MAIN, Window
 from accounts.model import Cooldown, Standing
 from accounts.store.store import Store
-from addons.commands import KeptFlows, Palette
+from addons.commands import KeptFlows, PoolCommands
 from addons.exchange.service import PoolService
 from addons.recording import annotations
 from addons.startup import Startup
@@ -43,7 +43,7 @@ def call(service: PoolService) -> Iterator[Call]:
     """Calls a command as the palette does."""
     startup = Startup()
     startup.service = service
-    with taddons.context(Palette(startup)) as context:
+    with taddons.context(PoolCommands(startup)) as context:
         yield context.master.commands.call_strings
 
 
@@ -92,7 +92,7 @@ def test_an_account_that_is_not_there_is_said_with_those_that_are(call: Call, na
 
 
 def test_a_pool_that_is_not_open_is_said() -> None:
-    with taddons.context(Palette(Startup())) as context, pytest.raises(exceptions.CommandError, match="not open"):
+    with taddons.context(PoolCommands(Startup())) as context, pytest.raises(exceptions.CommandError, match="not open"):
         context.master.commands.call_strings("rotate.accounts", [])
 
 
@@ -109,7 +109,7 @@ def test_why_a_flow_went_where_it_did(service: PoolService) -> None:
     ]
     startup, view = Startup(), View()
     startup.service = service
-    with taddons.context(view, Palette(startup)) as context:
+    with taddons.context(view, PoolCommands(startup)) as context:
         view.add([served])
         told = context.master.commands.call_strings("rotate.why", ["@focus"])
         nothing = context.master.commands.call("rotate.why", [others])
@@ -131,7 +131,7 @@ def test_in_mitmweb_a_flow_is_a_sentence(service: PoolService) -> None:
     class WebAddon:
         """By its name it is known where the command is called."""
 
-    with taddons.context(WebAddon(), Palette(startup)) as context:
+    with taddons.context(WebAddon(), PoolCommands(startup)) as context:
         (told,) = context.master.commands.call("rotate.why", [served])
     assert told.endswith(" request, under way: b (it is the only one that can): answered.")
 

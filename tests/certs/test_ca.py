@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from certs import ca
 from certs.bundles import certificates
-from certs.ca import CERTIFICATE_FILE, KEY_FILE, TRUSTED_FILE, Action, Condition
+from certs.ca import CERTIFICATE_FILE, KEY_FILE, TRUSTED_FILE, CaAction, CertificateCondition
 from certs.errors import CaMissing, CaThere, CaUnreachable
 from tests.certs.conftest import DAY, contents, key_in, pem, plain, secrets_in, sign
 
@@ -70,7 +70,7 @@ def test_create_leaves_what_it_cannot_read_alone(folder: Path, now: float, name:
 def test_nothing_is_renewed_before_it_is_due(folder: Path, now: float) -> None:
     made = ca.create(folder, now).certificate
     before = contents(folder)
-    assert ca.renew(folder, now) == ca.Done(action=Action.NOTHING, folder=folder, certificate=made)
+    assert ca.renew(folder, now) == ca.CaChange(action=CaAction.NOTHING, folder=folder, certificate=made)
     assert contents(folder) == before
 
 
@@ -80,7 +80,7 @@ def test_renewing_makes_a_new_key_and_keeps_the_old_certificate(folder: Path, no
     made = ca.create(folder, now).certificate
     secrets = secrets_in(folder / KEY_FILE)
     done = ca.renew(folder, now + later)
-    assert done.action is Action.RENEWED
+    assert done.action is CaAction.RENEWED
     assert done.certificate.public_key() != made.public_key()
     assert done.certificate.subject != made.subject
     assert done.old is not None
@@ -104,9 +104,9 @@ def test_the_copy_that_clients_trust_is_made_again(folder: Path, now: float, con
     if content is not None:
         copy.write_bytes(content)
     found = ca.examine(folder, now)
-    assert (found.condition, found.certificate) == (Condition.COPY_DIFFERS, made)
+    assert (found.condition, found.certificate) == (CertificateCondition.COPY_DIFFERS, made)
     assert str(copy) in found.trouble
-    assert ca.renew(folder, now).action is Action.MENDED
+    assert ca.renew(folder, now).action is CaAction.MENDED
     assert copy.read_bytes() == pem(made)
 
 
@@ -118,7 +118,7 @@ def test_a_renewal_that_was_cut_off_is_finished(folder: Path, now: float) -> Non
         file.unlink()
     (folder / CERTIFICATE_FILE).write_bytes(pem(old))
     done = ca.ensure(folder, now)
-    assert (done.action, done.certificate) == (Action.MENDED, new)
+    assert (done.action, done.certificate) == (CaAction.MENDED, new)
     assert done.old is not None
     assert done.old.read_bytes() == pem(old)
 
@@ -129,12 +129,12 @@ def test_a_renewal_that_was_cut_off_is_finished(folder: Path, now: float) -> Non
 def test_ensure_does_what_is_needed_and_says_so(folder: Path, now: float) -> None:
     actions = [ca.ensure(folder, now + days * DAY).action for days in (0, 1, 334, 335, 336, 336 + 400)]
     assert actions == [
-        Action.CREATED,
-        Action.NOTHING,
-        Action.NOTHING,
-        Action.RENEWED,
-        Action.NOTHING,
-        Action.RENEWED,
+        CaAction.CREATED,
+        CaAction.NOTHING,
+        CaAction.NOTHING,
+        CaAction.RENEWED,
+        CaAction.NOTHING,
+        CaAction.RENEWED,
     ]
 
 
@@ -142,8 +142,8 @@ def test_two_that_start_at_once_get_the_same_one(folder: Path, now: float) -> No
     with ThreadPoolExecutor(8) as pool:
         done = list(pool.map(lambda _: ca.ensure(folder, now), range(16)))
     assert len({ca.fingerprint(each.certificate) for each in done}) == 1
-    assert [each.action for each in done].count(Action.CREATED) == 1
-    assert ca.examine(folder, now).condition is Condition.USABLE
+    assert [each.action for each in done].count(CaAction.CREATED) == 1
+    assert ca.examine(folder, now).condition is CertificateCondition.USABLE
 
 
 # --- troubles --------------------------------------------------------------------------------------------------------
@@ -215,9 +215,9 @@ def test_an_expired_one_is_dropped_by_the_next_start(folder: Path, now: float) -
     ca.create(folder, now)
     new = ca.renew(folder, now + 340 * DAY).certificate
     (folder / "bundle.pem").write_bytes(ROOT + trusted_of(folder))
-    assert ca.ensure(folder, now + 365 * DAY).action is Action.NOTHING
+    assert ca.ensure(folder, now + 365 * DAY).action is CaAction.NOTHING
     assert len(certificates(trusted_of(folder))) == 2
-    assert ca.ensure(folder, now + 365 * DAY + 1).action is Action.NOTHING
+    assert ca.ensure(folder, now + 365 * DAY + 1).action is CaAction.NOTHING
     assert trusted_of(folder) == pem(new)
     assert (folder / "bundle.pem").read_bytes() == ROOT + pem(new)
 
@@ -225,7 +225,7 @@ def test_an_expired_one_is_dropped_by_the_next_start(folder: Path, now: float) -
 def test_an_authority_of_an_older_version_gets_its_file_at_the_next_start(folder: Path, now: float) -> None:
     made = ca.create(folder, now).certificate
     (folder / TRUSTED_FILE).unlink()
-    assert ca.ensure(folder, now).action is Action.NOTHING
+    assert ca.ensure(folder, now).action is CaAction.NOTHING
     assert trusted_of(folder) == pem(made)
 
 
@@ -272,7 +272,7 @@ def test_when_the_key_leaked_nothing_old_is_trusted(folder: Path, now: float) ->
     second = ca.renew(folder, now, force=True).certificate
     (folder / "bundle.pem").write_bytes(ROOT + trusted_of(folder))
     done = ca.renew(folder, now, leaked=True)
-    assert (done.action, done.overlap) == (Action.RENEWED, False)
+    assert (done.action, done.overlap) == (CaAction.RENEWED, False)
     assert trusted_of(folder) == pem(done.certificate)
     assert (folder / "bundle.pem").read_bytes() == ROOT + pem(done.certificate)
     assert {each for _, each in ca.kept(folder, now)} == {first, second}
@@ -287,7 +287,7 @@ def test_a_leaked_one_in_the_copy_is_not_trusted_again(folder: Path, now: float)
     leaked = ca.create(folder, now).certificate
     new = ca.renew(folder, now, leaked=True).certificate
     (folder / CERTIFICATE_FILE).write_bytes(pem(leaked))
-    assert ca.ensure(folder, now).action is Action.MENDED
+    assert ca.ensure(folder, now).action is CaAction.MENDED
     assert trusted_of(folder) == pem(new)
 
 
@@ -297,7 +297,7 @@ def test_a_damaged_one_can_be_renewed_as_leaked_and_nothing_cannot(folder: Path,
     ca.create(folder, now)
     (folder / KEY_FILE).write_bytes(b"damaged")
     ca.renew(folder, now, leaked=True)
-    assert ca.examine(folder, now).condition is Condition.USABLE
+    assert ca.examine(folder, now).condition is CertificateCondition.USABLE
 
 
 def test_a_wide_one_is_replaced_without_an_overlap(folder: Path, now: float) -> None:

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from certs import ca
-from certs.ca import CERTIFICATE_FILE, KEY_FILE, TRUSTED_FILE, Condition
+from certs.ca import CERTIFICATE_FILE, KEY_FILE, TRUSTED_FILE, CertificateCondition
 from certs.errors import CaUnfit
 from certs.examining import trusted
 from tests.certs.conftest import DAY, contents, key_in, pem, plain, secrets_in, sign
@@ -16,11 +16,11 @@ from tests.certs.conftest import DAY, contents, key_in, pem, plain, secrets_in, 
 
 def test_a_new_one_is_usable(folder: Path, now: float) -> None:
     made = ca.create(folder, now).certificate
-    assert ca.examine(folder, now) == ca.Found(condition=Condition.USABLE, certificate=made)
+    assert ca.examine(folder, now) == ca.Examined(condition=CertificateCondition.USABLE, certificate=made)
 
 
 def test_looking_makes_nothing(folder: Path, now: float) -> None:
-    assert ca.examine(folder, now).condition is Condition.MISSING
+    assert ca.examine(folder, now).condition is CertificateCondition.MISSING
     assert not folder.exists()
 
 
@@ -57,7 +57,7 @@ def test_a_damaged_key_file_is_named_and_only_force_replaces_it(folder: Path, no
     (folder / KEY_FILE).write_bytes(damage(folder))
     before = contents(folder)
     found = ca.examine(folder, now)
-    assert found.condition is Condition.DAMAGED
+    assert found.condition is CertificateCondition.DAMAGED
     assert str(folder / KEY_FILE) in found.trouble
     assert "renew --force" in found.trouble
     for attempt in (ca.renew, ca.ensure):
@@ -66,7 +66,7 @@ def test_a_damaged_key_file_is_named_and_only_force_replaces_it(folder: Path, no
         assert not [line for line in secrets if line in str(said.value)]
     assert contents(folder) == before
     done = ca.renew(folder, now, force=True)
-    assert ca.examine(folder, now).condition is Condition.USABLE
+    assert ca.examine(folder, now).condition is CertificateCondition.USABLE
     assert done.old is not None
     assert done.old.read_bytes() == pem(made)
 
@@ -75,7 +75,7 @@ def test_a_certificate_without_its_key_is_not_taken_for_nothing(folder: Path, no
     """mitmproxy would quietly make an authority for the whole internet there."""
     ca.create(folder, now)
     (folder / KEY_FILE).unlink()
-    assert ca.examine(folder, now).condition is Condition.DAMAGED
+    assert ca.examine(folder, now).condition is CertificateCondition.DAMAGED
     with pytest.raises(CaUnfit, match="gone"):
         ca.ensure(folder, now)
 
@@ -101,19 +101,19 @@ def test_an_authority_for_everything_is_not_used(
     wide = sign((x509.Name([]), key), "mitmproxy", key, now, *extensions)
     (folder / KEY_FILE).write_bytes(plain(key) + pem(wide))
     (folder / CERTIFICATE_FILE).write_bytes(pem(wide))
-    assert ca.examine(folder, now).condition is Condition.UNCONSTRAINED
+    assert ca.examine(folder, now).condition is CertificateCondition.UNCONSTRAINED
     with pytest.raises(CaUnfit, match="could vouch for other hosts"):
         ca.ensure(folder, now)
     assert ca.renew(folder, now, force=True).old is not None
-    assert ca.examine(folder, now).condition is Condition.USABLE
+    assert ca.examine(folder, now).condition is CertificateCondition.USABLE
 
 
 def test_outside_its_time_it_is_not_usable(folder: Path, now: float) -> None:
     """Both ends: a clock that is wrong is not a reason to renew."""
     ca.create(folder, now)
-    assert ca.examine(folder, now + 365 * DAY).condition is Condition.USABLE
-    assert ca.examine(folder, now + 365 * DAY + 1).condition is Condition.EXPIRED
-    assert ca.examine(folder, now - DAY - 1).condition is Condition.NOT_YET_VALID
+    assert ca.examine(folder, now + 365 * DAY).condition is CertificateCondition.USABLE
+    assert ca.examine(folder, now + 365 * DAY + 1).condition is CertificateCondition.EXPIRED
+    assert ca.examine(folder, now - DAY - 1).condition is CertificateCondition.NOT_YET_VALID
     with pytest.raises(CaUnfit, match="clock"):
         ca.ensure(folder, now - DAY - 1)
 
@@ -139,7 +139,7 @@ def test_a_file_of_those_to_trust_without_the_present_one_is_told(
     other = pem(ca.create(folder.with_name("other"), now).certificate)
     (folder / TRUSTED_FILE).write_bytes(other if content is None else content)
     found = ca.examine(folder, now)
-    assert found.condition is Condition.COPY_DIFFERS
+    assert found.condition is CertificateCondition.COPY_DIFFERS
     assert str(folder / TRUSTED_FILE) in found.trouble
     assert "codex-rotate ca renew" in found.trouble
 
@@ -148,7 +148,7 @@ def test_an_authority_of_an_older_version_has_no_such_file_and_is_usable(folder:
     """The certificate alone stands for it until a proxy starts."""
     ca.create(folder, now)
     (folder / TRUSTED_FILE).unlink()
-    assert ca.examine(folder, now).condition is Condition.USABLE
+    assert ca.examine(folder, now).condition is CertificateCondition.USABLE
 
 
 def test_the_present_one_is_first_and_each_is_there_once(folder: Path, now: float) -> None:

@@ -61,7 +61,7 @@ def test_the_proxy_is_believed_for_the_provider_s_hosts(proxy: Proxy, host: str)
     """And it signs with our key: mitmproxy has not made one of its own."""
     shown = visit(proxy, host)
     assert shown.issuer == authority(proxy.confdir)[0]
-    assert ca.examine(proxy.confdir, clock.now()).condition is ca.Condition.USABLE
+    assert ca.examine(proxy.confdir, clock.now()).condition is ca.CertificateCondition.USABLE
 
 
 @pytest.mark.parametrize(("host", "why"), FOREIGN)
@@ -79,7 +79,7 @@ class Renewed:
 
     before: Proxy
     after: Proxy
-    done: ca.Done
+    done: ca.CaChange
 
     @property
     def both(self) -> tuple[Proxy, Proxy]:
@@ -104,7 +104,7 @@ def renewed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Renewed]:
 
 def test_a_client_that_starts_after_a_renewal_believes_both_proxies(renewed: Renewed) -> None:
     """Each signs with its own key: the one before still with the old one."""
-    assert renewed.done.action is ca.Action.RENEWED
+    assert renewed.done.action is ca.CaAction.RENEWED
     assert renewed.done.old is not None
     old = x509.load_pem_x509_certificate(renewed.done.old.read_bytes())
     shown = [visit(proxy, "chatgpt.com", renewed.done.trusted_file).issuer for proxy in renewed.both]

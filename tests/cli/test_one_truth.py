@@ -13,7 +13,7 @@ from accounts.choice.quota import MAIN, Window
 from accounts.model import Cooldown, Standing
 from accounts.states import State, named
 from accounts.store.store import Store
-from addons.commands import Palette
+from addons.commands import PoolCommands
 from addons.exchange.service import PoolService
 from addons.startup import Startup
 from config import clock
@@ -139,7 +139,7 @@ def test_the_palette_says_the_state(home: Path, told: tuple[State, str]) -> None
     startup = Startup()
     startup.service = PoolService(home / "pool.db", clock.now, settings=Settings())
     try:
-        with taddons.context(Palette(startup)) as context:
+        with taddons.context(PoolCommands(startup)) as context:
             shown = context.master.commands.call_strings("rotate.accounts", [])
     finally:
         startup.service.close()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from config import access, paths
-from config.access import Refusal, belonging, full, own, refusal, seen, there, user
+from config.access import DiskRefusal, belonging, full, own, refusal, seen, there, user
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="users and modes are a POSIX matter")
 
@@ -94,12 +94,12 @@ def test_a_name_with_a_space_can_be_typed(home: Path, monkeypatch: pytest.Monkey
 
 def test_a_full_disk_is_said_only_where_it_can_be_the_reason(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = mine(home)
-    assert refusal(file, errno.EDQUOT) == Refusal(
+    assert refusal(file, errno.EDQUOT) == DiskRefusal(
         file, "is on a disk that is full, or this user's share of it", access.ROOM
     )
     monkeypatch.setattr(access, "LITTLE", 1 << 62)  # what is free now is little
-    assert full(home) == Refusal(home, "is on a disk that is full", access.ROOM)
-    assert refusal(file, errno.ENOSPC) == Refusal(file, "is on a disk that is full", access.ROOM)
+    assert full(home) == DiskRefusal(home, "is on a disk that is full", access.ROOM)
+    assert refusal(file, errno.ENOSPC) == DiskRefusal(file, "is on a disk that is full", access.ROOM)
     assert refusal(file) is None
 
 

@@ -7,16 +7,16 @@ from pathlib import Path
 import pytest
 
 from config import proxy_files
-from config.proxy_files import Presence
+from config.proxy_files import ProxyInfo
 
-HERE = Presence(url="http://127.0.0.1:1", pid=7, home="/h", certificate="/h/ca.pem", version="1", everything=True)
+HERE = ProxyInfo(url="http://127.0.0.1:1", pid=7, home="/h", certificate="/h/ca.pem", version="1", everything=True)
 
 
 def test_what_is_announced_is_found(tmp_path: Path) -> None:
     """The newest first, in a folder and files that are its owner's only."""
     folder = tmp_path / "of proxies"
     old = proxy_files.announce(HERE, folder)
-    new = proxy_files.announce(Presence(**{**vars_of(HERE), "pid": 8}), folder)
+    new = proxy_files.announce(ProxyInfo(**{**vars_of(HERE), "pid": 8}), folder)
     os.utime(old, (1, 1))
     assert [each.pid for each in proxy_files.announced(folder)] == [8, 7]
     assert {folder.stat().st_mode & 0o777, old.stat().st_mode & 0o777} == {0o700, 0o600}
@@ -24,8 +24,8 @@ def test_what_is_announced_is_found(tmp_path: Path) -> None:
     assert proxy_files.announced(folder) == [HERE]
 
 
-def vars_of(presence: Presence) -> dict[str, object]:
-    return {name: getattr(presence, name) for name in Presence.__dataclass_fields__}
+def vars_of(presence: ProxyInfo) -> dict[str, object]:
+    return {name: getattr(presence, name) for name in ProxyInfo.__dataclass_fields__}
 
 
 @pytest.mark.parametrize(

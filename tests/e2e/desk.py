@@ -86,7 +86,7 @@ class Desk:
         asked = [(who, body) for who, sent in bodies for body in sent if body.get("generate") is not False]
         return [who for who, body in asked if "thread_title" not in str(body.get("client_metadata"))]
 
-    def proxies(self) -> list[proxy_files.Presence]:
+    def proxies(self) -> list[proxy_files.ProxyInfo]:
         return proxy_files.announced(proxy_files.folder(self.environ))
 
 

@@ -19,7 +19,7 @@ from typing import Any, Final
 from accounts.store.store import Store
 from cli.running import proxies
 from config import clock
-from config.proxy_files import Presence
+from config.proxy_files import ProxyInfo
 from standin import ANY_ACCOUNT, Pace
 from tests.e2e.codex import Ran, finish
 from tests.e2e.desk import ROTATE, Desk
@@ -90,7 +90,7 @@ def alive(pid: int) -> bool:
 
 
 @contextmanager
-def started(desk: Desk, *command: str) -> Iterator[Presence]:
+def started(desk: Desk, *command: str) -> Iterator[ProxyInfo]:
     """A proxy in the foreground of another terminal, ended with Ctrl-C. What it says is in `proxy.log`."""
     with (desk.folder / "proxy.log").open("w") as log:
         process = subprocess.Popen(

@@ -53,7 +53,7 @@ class House:
     def ended(self, seconds: float = PATIENCE) -> int:
         return self.proxy.process.wait(seconds)
 
-    def told(self) -> list[proxy_files.Presence]:
+    def told(self) -> list[proxy_files.ProxyInfo]:
         return proxy_files.announced(self.folder / "rotate" / "proxies")
 
     def asked(self) -> int:

@@ -48,7 +48,7 @@ def test_a_proxy_is_found_and_says_what_it_is(alone: Proxy, environ: dict[str, s
         assert alone.upstream.requests == ()
 
 
-def found(environ: dict[str, str]) -> proxy_files.Presence:
+def found(environ: dict[str, str]) -> proxy_files.ProxyInfo:
     assert eventually(lambda: running(environ), seconds=20)
     return running(environ)[0]
 
@@ -73,7 +73,7 @@ def test_a_client_that_only_listens_keeps_it_alive(alone: Proxy, environ: dict[s
         assert alone.process.poll() is None
 
 
-def connected(told: proxy_files.Presence) -> socket.socket:
+def connected(told: proxy_files.ProxyInfo) -> socket.socket:
     return socket.create_connection(("127.0.0.1", int(told.url.rpartition(":")[2])), PATIENCE)
 
 
@@ -102,7 +102,7 @@ def test_an_idle_connection_that_the_proxy_closes_is_made_anew(bench: Bench) -> 
     """mitmproxy does so after a while (`tcp_timeout`); that is not the end of the proxy."""
     with closing(socket.create_server(("127.0.0.1", 0))) as server:
         port = server.getsockname()[1]
-        told = proxy_files.Presence(
+        told = proxy_files.ProxyInfo(
             url=f"http://127.0.0.1:{port}", pid=7, home="", certificate="", version="", everything=False
         )
         with Hold(told) as hold:

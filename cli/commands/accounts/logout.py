@@ -7,7 +7,7 @@ from typing import Annotated, Final
 import typer
 
 from accounts.logins import oauth_login as flow
-from accounts.logins.oauth_login import Answer, Post
+from accounts.logins.oauth_login import CallbackAnswer, Post
 from accounts.model import Account
 from accounts.owner.names import find_account, named
 from accounts.owner.removal import remove
@@ -42,7 +42,7 @@ def logout_command(
         return replace(result, notes=(*store.repairs, *result.notes))
 
 
-def logout(store: Store, wanted: str, who: Asker, send: Callable[[Post], Answer] | None, now: float) -> Result:
+def logout(store: Store, wanted: str, who: Asker, send: Callable[[Post], CallbackAnswer] | None, now: float) -> Result:
     """Forget one account after asking; with `send` the provider is told first.
 
     When the provider does not confirm, it is asked once more whether to forget the account: the refresh token is what
@@ -83,7 +83,7 @@ def _kept(account: Account, message: str) -> Result:
     return Result(message, {"removed": None, "account_id": account.account_id, "revoked": False}, exit_code=1)
 
 
-def _revoke(store: Store, account: Account, send: Callable[[Post], Answer]) -> str:
+def _revoke(store: Store, account: Account, send: Callable[[Post], CallbackAnswer]) -> str:
     """End the stored login; "" or what went wrong."""
     credentials = store.credentials(account.key)
     if credentials is None:

@@ -12,7 +12,7 @@ import typer
 from accounts.choice.decision_record import DECISION
 from accounts.codex_files.reconcile import switched_off
 from accounts.errors import NoAccounts
-from accounts.history import Decision, Tally
+from accounts.history import Decision, RequestTally
 from accounts.model import Event
 from accounts.states import OF_A_REQUEST, State, counted, in_words
 from accounts.store.store import Store
@@ -24,7 +24,7 @@ from cli.ui.options import AsJson
 from cli.ui.result import Result
 from config import clock, paths
 from config.local_time import clock_time
-from config.proxy_files import Presence
+from config.proxy_files import ProxyInfo
 
 if TYPE_CHECKING:
     from cli.running.joined import JoinedState
@@ -42,7 +42,7 @@ class StatusContext:
 
     settings: "Settings"
     home: Path
-    running: Sequence[Presence] = ()
+    running: Sequence[ProxyInfo] = ()
     sync_off: str = ""
     width: int = 0
     joined: "JoinedState | None" = None
@@ -170,7 +170,7 @@ def _strategy(seen: Snapshot, settings: "Settings", now: float) -> str:
     return f"only {seen.labels[seen.pin]} serves, which is {in_words(seen.told[seen.pin], now)}: {why}"
 
 
-def _requests(counted: Tally, now: float) -> str:
+def _requests(counted: RequestTally, now: float) -> str:
     if not counted.requests or counted.since is None:
         return "none yet"
     since = f"since {clock_time(counted.since, now)}"

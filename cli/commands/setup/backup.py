@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from accounts.store.backups import Backup, Backups, Condition
+from accounts.store.backups import Backup, BackupCondition, Backups
 from accounts.store.restoring import Restored, restore, would_lose
 from accounts.store.store import Store
 from cli.ui.asking import Asker, asker
@@ -20,7 +20,7 @@ SINGLE_USE = (
     "A refresh token works only once: an account that came back with tokens of the backup may need a new login, "
     "which `codex-rotate list` shows after its next use."
 )
-_CONDITIONS = {Condition.DAMAGED: "damaged", Condition.NEWER: "made by a newer codex-rotate"}
+_CONDITIONS = {BackupCondition.DAMAGED: "damaged", BackupCondition.NEWER: "made by a newer codex-rotate"}
 
 
 def add_to(app: typer.Typer) -> None:

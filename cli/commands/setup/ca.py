@@ -86,7 +86,7 @@ def ca_status(folder: Path, now: float, stores: Sequence["TrustStore"] = ()) -> 
     from certs import ca
 
     found = ca.examine(folder, now)
-    usable = found.condition is ca.Condition.USABLE
+    usable = found.condition is ca.CertificateCondition.USABLE
     data: dict[str, object] = {"usable": usable, "condition": str(found.condition), "trouble": found.trouble or None}
     data |= {"repairs": list(found.repairs), "key_mode": _mode(folder / ca.KEY_FILE), **_files(folder)}
     lines = [found.trouble] if found.trouble else []
@@ -105,7 +105,7 @@ def ca_path(folder: Path, now: float) -> Result:
     from certs import ca
 
     found = ca.examine(folder, now)
-    if found.condition is not ca.Condition.USABLE:
+    if found.condition is not ca.CertificateCondition.USABLE:
         raise CaUnfit(found.trouble)
     trusted = str(trusted_file(folder))
     return Result(trusted, {"certificate": trusted}, notes=found.repairs, verbatim=True)
@@ -116,7 +116,7 @@ def renew_ca(folder: Path, now: float, *, force: bool, leaked: bool = False) -> 
     from certs import ca
 
     done = ca.renew(folder, now, force=force, leaked=leaked)
-    kept = f"\nThe old certificate is kept: {done.old}" if done.action is ca.Action.RENEWED and done.old else ""
+    kept = f"\nThe old certificate is kept: {done.old}" if done.action is ca.CaAction.RENEWED and done.old else ""
     return Result(f"{renewed(done, now)}{kept}", _did(done, now), notes=done.repairs)
 
 
@@ -138,7 +138,7 @@ def _lines(certificate: "x509.Certificate", now: float) -> list[str]:
     ]
 
 
-def _did(done: "ca.Done", now: float) -> dict[str, object]:
+def _did(done: "ca.CaChange", now: float) -> dict[str, object]:
     old = str(done.old) if done.old is not None else None
     return {"action": str(done.action), "old": old, **_files(done.folder), **_about(done.certificate, now)}
 

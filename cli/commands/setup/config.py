@@ -36,7 +36,7 @@ class ConfigThere(RotateError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class FoundSetting:
     """A setting in force. `source` is default, file or environment; `where` names it.
     `raw` is the value as it was written; it holds the password that is `masked` in `value`."""
 
@@ -186,7 +186,7 @@ def get_config(file: Path, environ: Mapping[str, str], key: str, *, reveal: bool
     return Result("" if value is None else str(value), {"key": key, "value": value}, notes=notes, verbatim=True)
 
 
-def settings_found(file: Path, environ: Mapping[str, str]) -> list[Found]:
+def settings_found(file: Path, environ: Mapping[str, str]) -> list[FoundSetting]:
     """Every setting in force, and where it comes from. Raises ConfigError."""
     from config import settings, settings_file
 
@@ -204,7 +204,9 @@ def settings_found(file: Path, environ: Mapping[str, str]) -> list[Found]:
             source, where, line = "file", f"{file}, line {lines[key]}", lines[key]
         masked = isinstance(value, ProxyAddress) and bool(value.authorization)
         raw = in_environ.get(key, in_file.get(key)) if masked else shown(value)
-        found.append(Found(key=key, value=shown(value), raw=raw, source=source, where=where, line=line, masked=masked))
+        found.append(
+            FoundSetting(key=key, value=shown(value), raw=raw, source=source, where=where, line=line, masked=masked)
+        )
     return found
 
 
@@ -322,7 +324,7 @@ def in_words(value: Any) -> str:
     return "not set" if value in {None, ""} else str(value)
 
 
-def as_data(found: Found) -> dict[str, Any]:
+def as_data(found: FoundSetting) -> dict[str, Any]:
     named = found.where if found.source == "environment" else None
     return {
         "value": found.value,

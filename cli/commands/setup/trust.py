@@ -15,7 +15,7 @@ from cli.ui.result import Result
 from config import clock, paths
 
 if TYPE_CHECKING:  # what reads certificates takes a while to load
-    from certs.stores.base import Change, TrustStore
+    from certs.stores.base import StoreChange, TrustStore
 
 NOT_NEEDED: Final = (
     "Codex needs no store: `codex-rotate env` and `codex-rotate bind` tell it what to trust. For other programs say "
@@ -76,11 +76,11 @@ def install(folder: Path, stores: Sequence["TrustStore"], who: Asker, now: float
     from certs.stores.registry import to_install
 
     found = ca.examine(folder, now)
-    if found.condition is not ca.Condition.USABLE or found.certificate is None:
+    if found.condition is not ca.CertificateCondition.USABLE or found.certificate is None:
         raise CaUnfit(found.trouble)
     old = [each for _, each in ca.kept(folder, now)]
     report = StoreReport(found.repairs)
-    changes: list[tuple[TrustStore, Change]] = []
+    changes: list[tuple[TrustStore, StoreChange]] = []
     for store in stores:
         try:
             change = to_install(store, found.certificate, folder / ca.CERTIFICATE_FILE, old)
@@ -130,7 +130,7 @@ class StoreReport:
         self._rows: list[dict[str, object]] = []
         self._failed = False
 
-    def carry_out(self, store: "TrustStore", change: "Change") -> None:
+    def carry_out(self, store: "TrustStore", change: "StoreChange") -> None:
         from certs.certificate import common_name, fingerprint
         from certs.stores.registry import carry_out
 

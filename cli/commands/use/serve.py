@@ -162,7 +162,7 @@ def own_authority(_: str, now: float) -> Authority:
 
     done = ca.ensure(paths.ca_folder(), now)
     told = done.repairs
-    if done.action is ca.Action.RENEWED:
+    if done.action is ca.CaAction.RENEWED:
         told += (f"{ca.common_name(done.certificate)} was made, because the CA before it was due. {RESTART}",)
     return Authority(certificate=done.trusted_file, told=told)
 

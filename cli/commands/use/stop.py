@@ -15,7 +15,7 @@ from cli.ui.render import say
 from cli.ui.result import Result
 from config import clock, proxy_files
 from config.errors import ConfigError, RotateError
-from config.proxy_files import Presence
+from config.proxy_files import ProxyInfo
 
 LOOK_SECONDS: Final = 0.05
 MOST_SECONDS: Final = 620.0
@@ -46,7 +46,7 @@ class SeveralRun(UsageError):
 
 
 class StopRefused(RotateError):
-    def __init__(self, presence: Presence) -> None:
+    def __init__(self, presence: ProxyInfo) -> None:
         super().__init__(
             f"The proxy at {presence.url} (process {presence.pid}) belongs to another user of this machine. Stop it as "
             "that user."
@@ -54,7 +54,7 @@ class StopRefused(RotateError):
 
 
 class StillThere(RotateError):
-    def __init__(self, presence: Presence) -> None:
+    def __init__(self, presence: ProxyInfo) -> None:
         super().__init__(
             f"The proxy at {presence.url} (process {presence.pid}) has not ended in time. `codex-rotate stop --now` "
             "tells it once more; if that does not help, kill the process."
@@ -102,7 +102,7 @@ def stop_command(
 # --- working ---------------------------------------------------------------------------------------------------------
 
 
-def chosen(port: int | None, *, every: bool, environ: Mapping[str, str]) -> list[Presence]:
+def chosen(port: int | None, *, every: bool, environ: Mapping[str, str]) -> list[ProxyInfo]:
     """The proxies that are meant: they run, or they end and wait. Raises NoProxyRuns, SeveralRun or NotOurProxy."""
     found = proxies.running(environ)
     found += proxy_files.leaving(proxy_files.folder(environ), clock.now())
@@ -128,7 +128,7 @@ def stranger(port: int, environ: Mapping[str, str]) -> str:
     return "another program" if answer.status or proxies.listens(port) else ""
 
 
-def stop(found: Sequence[Presence], *, now: bool, environ: Mapping[str, str]) -> Result:
+def stop(found: Sequence[ProxyInfo], *, now: bool, environ: Mapping[str, str]) -> Result:
     """End these, and wait until they have ended. Raises StopRefused or StillThere."""
     for told in found:
         if now or told.turns is None:  # else it was told before, and a second time would cut its turns off
@@ -150,7 +150,7 @@ def stop(found: Sequence[Presence], *, now: bool, environ: Mapping[str, str]) ->
     return Result(message, data, notes=replaced(found, environ))
 
 
-def show_turns(waiting: Sequence[Presence], shown: dict[int, int], environ: Mapping[str, str]) -> None:
+def show_turns(waiting: Sequence[ProxyInfo], shown: dict[int, int], environ: Mapping[str, str]) -> None:
     """Say how many turns each of them waits for, when that has changed."""
     for told in proxy_files.leaving(proxy_files.folder(environ), clock.now()):
         turns = told.turns or 0
@@ -160,7 +160,7 @@ def show_turns(waiting: Sequence[Presence], shown: dict[int, int], environ: Mapp
             say(f"codex-rotate: {told.url} waits for {said} to end; `codex-rotate stop --now` does not wait")
 
 
-def replaced(found: Sequence[Presence], environ: Mapping[str, str]) -> tuple[str, ...]:
+def replaced(found: Sequence[ProxyInfo], environ: Mapping[str, str]) -> tuple[str, ...]:
     """Notes about the addresses at which another one runs by now."""
     return tuple(
         f"another proxy runs at {told.url} since: a client of `codex-rotate run` uses it, and it ends with that client"
@@ -169,7 +169,7 @@ def replaced(found: Sequence[Presence], environ: Mapping[str, str]) -> tuple[str
     )
 
 
-def tell(told: Presence) -> None:
+def tell(told: ProxyInfo) -> None:
     """Ask a proxy to end. Raises StopRefused."""
     try:
         processes.ask_to_end(told.pid)
@@ -177,11 +177,11 @@ def tell(told: Presence) -> None:
         raise StopRefused(told) from None
 
 
-def is_there(told: Presence, environ: Mapping[str, str]) -> bool:
+def is_there(told: ProxyInfo, environ: Mapping[str, str]) -> bool:
     """Whether it still runs: it takes its file away as the last thing, and one that was killed is no process."""
     file = proxy_files.folder(environ) / f"{told.pid}.json"
     return file.exists() and processes.runs(told.pid)
 
 
-def port_of(told: Presence) -> int:
+def port_of(told: ProxyInfo) -> int:
     return urlsplit(told.url).port or 0

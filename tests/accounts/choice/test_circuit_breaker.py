@@ -4,15 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accounts.choice.circuit_breaker import Brake
+from accounts.choice.circuit_breaker import CircuitBreaker
 from tests.builders import NOW
 
 
-def brake(most: int = 3, within: float = 10.0, hold: float = 20.0) -> Brake:
-    return Brake(most=most, within=within, hold=hold)
+def brake(most: int = 3, within: float = 10.0, hold: float = 20.0) -> CircuitBreaker:
+    return CircuitBreaker(most=most, within=within, hold=hold)
 
 
-def struck(one: Brake, *strikes: tuple[str, float]) -> list[bool]:
+def struck(one: CircuitBreaker, *strikes: tuple[str, float]) -> list[bool]:
     """What each strike says: an account, and how many seconds from now."""
     return [one.strike(key, NOW + seconds) for key, seconds in strikes]
 

@@ -1,8 +1,8 @@
 """An explanation has every account: those that can serve first, in order, each with what was found of it."""
 
 from accounts.choice.explanation import explain
-from accounts.choice.selection import Bar, Chosen, Seat
-from accounts.choice.threads import Place
+from accounts.choice.selection import Choice, Exclusion, Seat
+from accounts.choice.threads import Placement
 from tests.builders import about, account, key_of, rest
 
 
@@ -13,14 +13,14 @@ def test_every_account_is_told_of_in_the_order_of_preference() -> None:
     }
     told = explain(seats, about())
     assert [each.seat.account.label for each in told.candidates] == ["b", "a", "c"]
-    assert [each.barred.bar if each.barred else None for each in told.candidates] == [None, None, Bar.RESTING]
+    assert [each.barred.bar if each.barred else None for each in told.candidates] == [None, None, Exclusion.RESTING]
     assert told.candidates[2].rank is None
-    assert isinstance(told.choice, Chosen)
+    assert isinstance(told.choice, Choice)
     assert (told.choice.account.label, told.choice.why) == ("b", "its priority is the highest")
 
 
 def test_a_thread_s_home_is_chosen_for_that_reason() -> None:
     seats = {key_of(name): Seat(account=account(name, priority=each)) for each, name in enumerate("ab")}
-    told = explain(seats, about(Place(home=key_of("a"))))
-    assert isinstance(told.choice, Chosen)
+    told = explain(seats, about(Placement(home=key_of("a"))))
+    assert isinstance(told.choice, Choice)
     assert (told.choice.account.label, told.choice.why) == ("a", "the thread lives here")

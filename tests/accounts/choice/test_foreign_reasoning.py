@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from accounts.choice.foreign_reasoning import MOST_THREADS, Reader, Unsealing
+from accounts.choice.foreign_reasoning import MOST_THREADS, ReadingContext, Unsealing
 
 type Item = dict[str, Any]
 
@@ -24,8 +24,8 @@ def request(*items: Item) -> bytes:
     return json.dumps({"model": "m", "input": [USER, *items], "store": False}, separators=(",", ":")).encode()
 
 
-def reader(thread: str = "t", workspace: str = "here", before: str = "") -> Reader:
-    return Reader(thread=thread, workspace=workspace, before=before)
+def reader(thread: str = "t", workspace: str = "here", before: str = "") -> ReadingContext:
+    return ReadingContext(thread=thread, workspace=workspace, before=before)
 
 
 MOVED = reader(before="there")
@@ -41,7 +41,9 @@ def unsealing() -> Unsealing:
 
 
 @pytest.mark.parametrize("who", [reader(), MOVED, reader(thread="")])
-def test_a_history_goes_unchanged_until_something_is_known_against_it(unsealing: Unsealing, who: Reader) -> None:
+def test_a_history_goes_unchanged_until_something_is_known_against_it(
+    unsealing: Unsealing, who: ReadingContext
+) -> None:
     body = request(OLD, SUMMARY)
     assert not unsealing.concerns(who)
     assert unsealing.readable(body, who) is body
@@ -150,7 +152,7 @@ def test_what_a_thread_took_along_is_known_after_it_has_settled(unsealing: Unsea
     ],
     ids=["a thread that did not move", "the way back", "from another one", "to another one"],
 )
-def test_it_is_known_of_this_pair_and_of_this_direction_alone(unsealing: Unsealing, other: Reader) -> None:
+def test_it_is_known_of_this_pair_and_of_this_direction_alone(unsealing: Unsealing, other: ReadingContext) -> None:
     unsealing.refused(request(OLD), MOVED, compactions=False)
     body = request(OLDER)
     assert not unsealing.concerns(other)
@@ -192,7 +194,7 @@ def test_settling_forgets_nothing_that_is_known(unsealing: Unsealing) -> None:
 
 
 @pytest.mark.parametrize("who", [reader(), MOVED, reader(thread="", before="there")])
-def test_settling_where_nothing_is_known_is_nothing(unsealing: Unsealing, who: Reader) -> None:
+def test_settling_where_nothing_is_known_is_nothing(unsealing: Unsealing, who: ReadingContext) -> None:
     unsealing.settled(who)
     assert not unsealing.concerns(who)
     unsealing.refused(request(OLD), reader(thread="u", before="there"), compactions=False)

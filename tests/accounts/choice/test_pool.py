@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from accounts.choice.cooldowns import resting
 from accounts.choice.outcomes import RULES, Kind, Outcome, Rest
 from accounts.choice.pool import Lease, Pool, key_named
-from accounts.choice.selection import Ask, Chosen, Exhausted
-from accounts.choice.threads import NOWHERE
+from accounts.choice.selection import Ask, Choice, Exhausted
+from accounts.choice.threads import UNPLACED
 from accounts.model import Affinity, Cooldown, Event, Standing
 from accounts.store.store import Store
 from tests.builders import HOUR, NOW, ListJournal, Stored, account, credentials, key_of, lease_of, planted, pool_of
@@ -111,7 +111,7 @@ def test_an_explanation_is_of_the_very_choice() -> None:
     explanation = pool.explain(Ask(thread="t", model="m"), NOW)
     lease = pool.select(Ask(thread="t", model="m"), NOW)
     assert isinstance(lease, Lease)
-    assert explanation.choice == Chosen(account=lease.account, why=lease.why)
+    assert explanation.choice == Choice(account=lease.account, why=lease.why)
     assert [each.seat.account.label for each in explanation.candidates] == ["b", "c", "a"]
     assert (lease.account.label, lease.why) == ("b", "the thread lives here")
 
@@ -296,7 +296,7 @@ def test_nothing_is_said_of_an_account_that_was_removed_meanwhile(kind: Kind) ->
     pool.load(Stored())
     pool.report(lease, Outcome(kind=kind), NOW)
     assert journal.entries == []
-    assert pool.place("t", NOW) == NOWHERE
+    assert pool.place("t", NOW) == UNPLACED
 
 
 @pytest.mark.parametrize("kind", Kind)

@@ -10,13 +10,13 @@ import pytest
 
 from accounts.choice.outcomes import Kind
 from accounts.choice.selection import (
-    BARS,
+    EXCLUSIONS,
     RAMP_THREADS,
     REASONS,
     RESIDENT_SECONDS,
     SHORT_SECONDS,
-    Bar,
-    Barred,
+    Excluded,
+    Exclusion,
     Policy,
     Rank,
     Seat,
@@ -24,46 +24,52 @@ from accounts.choice.selection import (
     barred,
     choose,
 )
-from accounts.choice.threads import NOWHERE, Place
+from accounts.choice.threads import UNPLACED, Placement
 from accounts.model import Cooldown, Standing
 from tests.builders import DAY, HOUR, NOW, about, chosen, key_of, rest, seat, window
 
 A, B = key_of("a"), key_of("b")
 SOFT = Kind.SERVER_ERROR
-MINE = Place(home=A)
+MINE = Placement(home=A)
 
 
 # --- who may not serve -----------------------------------------------------------------------------------------------
 
-type Row = tuple[Bar, dict[str, Any], dict[str, Any], str, float | None]
+type Row = tuple[Exclusion, dict[str, Any], dict[str, Any], str, float | None]
 
 BARRED: list[Row] = [
     # the bar, what is so with account a, what is so with the request or the pool, the words, until when
-    (Bar.NEEDS_LOGIN, {"standing": Standing.NEEDS_LOGIN}, {}, "needs login", None),
-    (Bar.DEACTIVATED, {"standing": Standing.DEACTIVATED}, {}, "deactivated", None),
-    (Bar.PAUSED, {"enabled": False}, {}, "paused", None),
-    (Bar.NO_TOKENS, {"has_tokens": False}, {}, "no tokens stored", None),
-    (Bar.RESTING, {"cooldown": rest(60)}, {}, "resting: usage_limit", NOW + 60),
-    (Bar.RESERVED, {"reserve_percent": 20, "windows": (window(80),)}, {}, "20 % are its owner's", NOW + HOUR),
-    (Bar.MODEL, {"refuses": frozenset({"m"})}, {"model": "m"}, "m is not for its plan", None),
-    (Bar.PIN, {}, {"policy": Policy(pin=B)}, "another account is pinned", None),
-    (Bar.PIN, {}, {"pin": B}, "another account is pinned", None),
-    (Bar.PIN, {}, {"pin": B, "policy": Policy(pin=A)}, "another account is pinned", None),
-    (Bar.COMPACTION, {}, {"place": Place(owner=B)}, "another account sealed this conversation's summary", None),
-    (Bar.TRIED, {}, {"tried": frozenset({A})}, "already tried for this request", None),
+    (Exclusion.NEEDS_LOGIN, {"standing": Standing.NEEDS_LOGIN}, {}, "needs login", None),
+    (Exclusion.DEACTIVATED, {"standing": Standing.DEACTIVATED}, {}, "deactivated", None),
+    (Exclusion.PAUSED, {"enabled": False}, {}, "paused", None),
+    (Exclusion.NO_TOKENS, {"has_tokens": False}, {}, "no tokens stored", None),
+    (Exclusion.RESTING, {"cooldown": rest(60)}, {}, "resting: usage_limit", NOW + 60),
+    (Exclusion.RESERVED, {"reserve_percent": 20, "windows": (window(80),)}, {}, "20 % are its owner's", NOW + HOUR),
+    (Exclusion.MODEL, {"refuses": frozenset({"m"})}, {"model": "m"}, "m is not for its plan", None),
+    (Exclusion.PIN, {}, {"policy": Policy(pin=B)}, "another account is pinned", None),
+    (Exclusion.PIN, {}, {"pin": B}, "another account is pinned", None),
+    (Exclusion.PIN, {}, {"pin": B, "policy": Policy(pin=A)}, "another account is pinned", None),
+    (
+        Exclusion.COMPACTION,
+        {},
+        {"place": Placement(owner=B)},
+        "another account sealed this conversation's summary",
+        None,
+    ),
+    (Exclusion.TRIED, {}, {"tried": frozenset({A})}, "already tried for this request", None),
 ]
 
 
 def test_the_table_has_every_bar_in_its_order() -> None:
-    assert list(dict.fromkeys(row[0] for row in BARRED)) == list(Bar)
-    assert len(BARS) == len(Bar) - 1, "one check reads both kinds of standing"
+    assert list(dict.fromkeys(row[0] for row in BARRED)) == list(Exclusion)
+    assert len(EXCLUSIONS) == len(Exclusion) - 1, "one check reads both kinds of standing"
 
 
 @pytest.mark.parametrize("row", BARRED, ids=lambda row: row[0])
 def test_who_is_barred_why_and_until_when(row: Row) -> None:
     bar, with_account, beside, text, until = row
     situation = about(**beside)
-    assert barred(seat("a", **with_account), situation) == Barred(bar=bar, text=text, until=until)
+    assert barred(seat("a", **with_account), situation) == Excluded(bar=bar, text=text, until=until)
     assert barred(seat("a"), about()) is None
     assert chosen(seat("a", **with_account), seat("b"), about=situation) == "b"
 
@@ -88,9 +94,9 @@ def test_the_first_bar_that_fits_is_the_one_that_is_named(first: int) -> None:
         (seat("a", in_flight=100, followed=100), about()),
         (seat("a"), about(policy=Policy(pin=A))),
         (seat("a"), about(policy=Policy(pin=B), pin=A)),
-        (seat("a"), about(Place(owner=A))),
-        (seat("a"), about(Place(home=B))),
-        (seat("a"), about(Place(owner=B), Policy(drop_compaction=True))),
+        (seat("a"), about(Placement(owner=A))),
+        (seat("a"), about(Placement(home=B))),
+        (seat("a"), about(Placement(owner=B), Policy(drop_compaction=True))),
         (seat("a", windows=(window(99.6),)), about()),
         (seat("a", windows=(window(100),)), about()),
         (seat("a", windows=(window(79.9),), reserve_percent=20), about()),
@@ -177,7 +183,7 @@ def duel(field: str) -> tuple[Seat, Seat, Situation]:
         second |= worse if name == field else better
     names = ("a", "b") if field == "key" else ("b", "a")
     home = {"place": names[0]}.get(field, names[1] if at < Rank._fields.index("place") else "")
-    place = Place(home=key_of(home)) if home else NOWHERE
+    place = Placement(home=key_of(home)) if home else UNPLACED
     return seat(names[0], **first), seat(names[1], **second), about(place, model="m")
 
 
@@ -204,7 +210,7 @@ def why(*seats: Seat, situation: Situation | None = None) -> str | None:
 
 
 def test_the_reason_names_a_detour_as_one() -> None:
-    place = Place(home=B, detour=A)
+    place = Placement(home=B, detour=A)
     away = "the thread is here while its home is away"
     assert why(seat("a"), seat("b", cooldown=rest(60)), seat("c"), situation=about(place)) == away
     assert why(seat("a"), seat("b"), seat("c"), situation=about(place)) == "the thread lives here"
@@ -216,7 +222,7 @@ def test_the_only_account_that_can_serve_needs_no_other_reason() -> None:
 
 
 def test_a_thread_is_at_home_first_then_on_its_detour_then_anywhere() -> None:
-    place = Place(home=B, detour=key_of("c"))
+    place = Placement(home=B, detour=key_of("c"))
     accounts = {name: seat(name, priority=ord("c") - ord(name)) for name in "abc"}
     order = []
     while accounts:
@@ -226,11 +232,11 @@ def test_a_thread_is_at_home_first_then_on_its_detour_then_anywhere() -> None:
 
 
 def test_a_home_that_is_gone_is_nobodys() -> None:
-    assert chosen(seat("a"), seat("b"), about=about(Place(home=key_of("gone"), detour=key_of("gone-too")))) == "a"
+    assert chosen(seat("a"), seat("b"), about=about(Placement(home=key_of("gone"), detour=key_of("gone-too")))) == "a"
 
 
 def test_a_thread_whose_home_has_just_failed_returns_to_it_when_all_others_have_too() -> None:
-    assert chosen(*(seat(name, cooldown=rest(60, SOFT)) for name in "ab"), about=about(Place(home=B))) == "b"
+    assert chosen(*(seat(name, cooldown=rest(60, SOFT)) for name in "ab"), about=about(Placement(home=B))) == "b"
 
 
 STUMBLED = rest(SHORT_SECONDS - RESIDENT_SECONDS - 0.1, SOFT, age=RESIDENT_SECONDS + 0.1)
@@ -239,15 +245,15 @@ STUMBLED = rest(SHORT_SECONDS - RESIDENT_SECONDS - 0.1, SOFT, age=RESIDENT_SECON
 @pytest.mark.parametrize(
     ("place", "cooldown", "best"),
     [
-        (Place(home=A), STUMBLED, "a"),
-        (Place(home=key_of("c"), detour=A), STUMBLED, "a"),
-        (Place(home=A), rest(9, SOFT, age=RESIDENT_SECONDS), "b"),
-        (Place(home=A), rest(SHORT_SECONDS - 9, SOFT, age=9.1), "b"),
-        (Place(home=A), rest(20, Kind.HEAD_TIMEOUT, age=10), "b"),
-        (Place(home=A), rest(60, Kind.FORBIDDEN, age=59), "b"),
-        (Place(home=A), rest(60, Kind.BURST_LIMIT, age=59), "b"),
-        (Place(home=B), STUMBLED, "b"),
-        (NOWHERE, STUMBLED, "b"),
+        (Placement(home=A), STUMBLED, "a"),
+        (Placement(home=key_of("c"), detour=A), STUMBLED, "a"),
+        (Placement(home=A), rest(9, SOFT, age=RESIDENT_SECONDS), "b"),
+        (Placement(home=A), rest(SHORT_SECONDS - 9, SOFT, age=9.1), "b"),
+        (Placement(home=A), rest(20, Kind.HEAD_TIMEOUT, age=10), "b"),
+        (Placement(home=A), rest(60, Kind.FORBIDDEN, age=59), "b"),
+        (Placement(home=A), rest(60, Kind.BURST_LIMIT, age=59), "b"),
+        (Placement(home=B), STUMBLED, "b"),
+        (UNPLACED, STUMBLED, "b"),
     ],
     ids=[
         "home",
@@ -262,7 +268,7 @@ STUMBLED = rest(SHORT_SECONDS - RESIDENT_SECONDS - 0.1, SOFT, age=RESIDENT_SECON
     ],
 )
 def test_a_thread_keeps_away_for_a_moment_only_from_where_it_lives_when_upstream_stumbled_there(
-    place: Place, cooldown: Cooldown, best: str
+    place: Placement, cooldown: Cooldown, best: str
 ) -> None:
     assert RESIDENT_SECONDS == 3
     assert chosen(seat("a", cooldown=cooldown, priority=9), seat("b"), about=about(place)) == best

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from accounts.choice.threads import (
     DETOUR_SECONDS,
     MOST_THREADS,
-    NOWHERE,
     REWRITE_SECONDS,
     THREAD_SECONDS,
-    Place,
+    UNPLACED,
+    Placement,
     Threads,
 )
 from accounts.model import Affinity
@@ -27,7 +27,7 @@ def served(threads: Threads, key: str, seconds: float = 0, *, thread: str = "t",
     return threads.served(thread, key, home_may_return=home_may_return, now=NOW + seconds) is not None
 
 
-def at(threads: Threads, seconds: float = 0, thread: str = "t") -> Place:
+def at(threads: Threads, seconds: float = 0, thread: str = "t") -> Placement:
     return threads.place(thread, NOW + seconds)
 
 
@@ -43,29 +43,29 @@ def threads() -> Threads:
 
 
 def test_a_new_thread_lives_nowhere() -> None:
-    assert Threads().place("t", NOW) == NOWHERE == Place()
+    assert Threads().place("t", NOW) == UNPLACED == Placement()
 
 
 def test_a_request_without_a_thread_lives_nowhere(threads: Threads) -> None:
-    assert at(threads, thread="") == NOWHERE
+    assert at(threads, thread="") == UNPLACED
 
 
 def test_a_thread_lives_where_it_was_first_served(threads: Threads) -> None:
-    assert at(threads) == Place(home="a")
-    assert at(threads, thread="another") == NOWHERE
+    assert at(threads) == Placement(home="a")
+    assert at(threads, thread="another") == UNPLACED
 
 
 def test_a_detour_does_not_overwrite_the_home(threads: Threads) -> None:
     served(threads, "b", 10)
-    assert at(threads, 10) == Place(home="a", detour="b")
+    assert at(threads, 10) == Placement(home="a", detour="b")
 
 
 def test_a_thread_that_is_served_at_home_again_is_on_no_detour(threads: Threads) -> None:
     served(threads, "b", 10)
     served(threads, "a", 20)
-    assert at(threads, 20) == Place(home="a")
+    assert at(threads, 20) == Placement(home="a")
     served(threads, "b", 30)
-    assert at(threads, 30 + DETOUR_SECONDS) == Place(home="a", detour="b"), "a detour begins anew"
+    assert at(threads, 30 + DETOUR_SECONDS) == Placement(home="a", detour="b"), "a detour begins anew"
 
 
 @pytest.mark.parametrize(("minutes", "home"), [(0.1, "a"), (29.9, "a"), (30, "a"), (30.1, "b"), (60, "b")])
@@ -78,39 +78,39 @@ def test_a_thread_that_was_away_for_half_an_hour_lives_there(threads: Threads, m
 def test_a_detour_that_is_in_use_all_the_time_is_over_as_soon(threads: Threads) -> None:
     for minute in range(31):
         served(threads, "b", minute * MINUTE)
-        assert at(threads, minute * MINUTE) == Place(home="a", detour="b")
+        assert at(threads, minute * MINUTE) == Placement(home="a", detour="b")
     served(threads, "b", 31 * MINUTE)
-    assert at(threads, 31 * MINUTE) == Place(home="b")
+    assert at(threads, 31 * MINUTE) == Placement(home="b")
 
 
 def test_a_thread_that_has_moved_takes_its_old_home_for_a_detour(threads: Threads) -> None:
     served(threads, "b", 10)
     served(threads, "a", 10 + HOUR)
-    assert at(threads, 10 + HOUR) == Place(home="b", detour="a")
+    assert at(threads, 10 + HOUR) == Placement(home="b", detour="a")
 
 
 def test_a_second_detour_takes_the_place_of_the_first(threads: Threads) -> None:
     served(threads, "b", 10)
     served(threads, "c", 20)
-    assert at(threads, 20) == Place(home="a", detour="c")
+    assert at(threads, 20) == Placement(home="a", detour="c")
 
 
 def test_half_an_hour_away_is_half_an_hour_in_however_many_places(threads: Threads) -> None:
     """The cache at home is as cold as if it had been one detour."""
     served(threads, "b", 0)
     served(threads, "c", 20 * MINUTE)
-    assert at(threads, 31 * MINUTE) == Place(home="c")
+    assert at(threads, 31 * MINUTE) == Placement(home="c")
 
 
 def test_a_thread_moves_at_once_when_its_home_may_not_return(threads: Threads) -> None:
     served(threads, "b", 10, home_may_return=False)
-    assert at(threads, 10) == Place(home="b")
+    assert at(threads, 10) == Placement(home="b")
 
 
 def test_a_detour_becomes_the_home_at_once_when_the_home_may_not_return(threads: Threads) -> None:
     served(threads, "b", 10)
     served(threads, "b", 20, home_may_return=False)
-    assert at(threads, 20) == Place(home="b")
+    assert at(threads, 20) == Placement(home="b")
 
 
 # --- the owner of a summary ------------------------------------------------------------------------------------------
@@ -118,32 +118,32 @@ def test_a_detour_becomes_the_home_at_once_when_the_home_may_not_return(threads:
 
 def test_only_the_account_that_summarised_a_thread_owns_it(threads: Threads) -> None:
     assert threads.compacted("t", "a", NOW) is not None
-    assert at(threads) == Place(home="a", owner="a")
-    assert at(threads, thread="another") == NOWHERE
+    assert at(threads) == Placement(home="a", owner="a")
+    assert at(threads, thread="another") == UNPLACED
 
 
 def test_the_owner_survives_detours_moves_and_the_way_back(threads: Threads) -> None:
     threads.compacted("t", "a", NOW)
     served(threads, "b", 10)
-    assert at(threads, 10) == Place(home="a", detour="b", owner="a")
-    assert at(threads, HOUR) == Place(home="b", owner="a")
+    assert at(threads, 10) == Placement(home="a", detour="b", owner="a")
+    assert at(threads, HOUR) == Placement(home="b", owner="a")
     served(threads, "b", HOUR)
     served(threads, "c", HOUR + 10, home_may_return=False)
     served(threads, "a", HOUR + 20)
-    assert at(threads, HOUR + 20) == Place(home="c", detour="a", owner="a")
+    assert at(threads, HOUR + 20) == Placement(home="c", detour="a", owner="a")
 
 
 def test_the_owner_is_the_last_one_that_summarised(threads: Threads) -> None:
     threads.compacted("t", "a", NOW)
     served(threads, "b", 10)
     threads.compacted("t", "b", NOW + 10)
-    assert at(threads, 10) == Place(home="a", detour="b", owner="b")
+    assert at(threads, 10) == Placement(home="a", detour="b", owner="b")
 
 
 def test_a_thread_may_begin_with_its_summary() -> None:
     threads = Threads()
     assert threads.compacted("t", "a", NOW) == Affinity(thread="t", key="a", used_at=NOW, owner="a")
-    assert at(threads) == Place(home="a", owner="a")
+    assert at(threads) == Placement(home="a", owner="a")
 
 
 # --- bounds ----------------------------------------------------------------------------------------------------------
@@ -153,26 +153,26 @@ def test_a_thread_may_begin_with_its_summary() -> None:
 def test_a_thread_is_forgotten_a_day_after_its_last_use(threads: Threads, hours: float, known: bool) -> None:
     assert THREAD_SECONDS == DAY
     served(threads, "a")
-    assert (at(threads, hours * HOUR) != NOWHERE) is known
+    assert (at(threads, hours * HOUR) != UNPLACED) is known
 
 
 def test_who_can_read_the_summary_is_not_forgotten_with_the_home(threads: Threads) -> None:
     """The thread may go on after days, and its history still holds what only that account can read."""
     threads.compacted("t", "a", NOW)
-    assert at(threads, 9 * DAY) == Place(owner="a")
+    assert at(threads, 9 * DAY) == Placement(owner="a")
     served(threads, "a", 9 * DAY)
-    assert at(threads, 9 * DAY) == Place(home="a", owner="a")
+    assert at(threads, 9 * DAY) == Placement(home="a", owner="a")
 
 
 def test_a_use_puts_the_forgetting_off(threads: Threads) -> None:
     served(threads, "a", 23 * HOUR)
-    assert at(threads, 46 * HOUR) == Place(home="a")
+    assert at(threads, 46 * HOUR) == Placement(home="a")
 
 
 def test_a_forgotten_thread_begins_anew(threads: Threads) -> None:
     served(threads, "a")
     served(threads, "b", 2 * DAY)
-    assert at(threads, 2 * DAY) == Place(home="b")
+    assert at(threads, 2 * DAY) == Placement(home="b")
 
 
 def test_the_thread_not_used_longest_makes_room() -> None:
@@ -184,7 +184,7 @@ def test_the_thread_not_used_longest_makes_room() -> None:
     for thread in ("new", "newer"):
         served(threads, "a", thread=thread)
     assert len(threads) == MOST_THREADS
-    assert [at(threads, thread=each) != NOWHERE for each in ("0", "1", "2", "3", "new", "newer")] == [
+    assert [at(threads, thread=each) != UNPLACED for each in ("0", "1", "2", "3", "new", "newer")] == [
         True,
         False,
         False,
@@ -282,7 +282,7 @@ def test_a_thread_comes_back_from_the_disk_as_it_was(tmp_path: Path) -> None:
         again.load(reversed(store.affinities(MOST_THREADS)))
     for seconds in (10, 10 + DETOUR_SECONDS, 10 + HOUR):
         assert at(again, seconds) == at(threads, seconds)
-    assert (at(again, 10), at(again, HOUR)) == (Place(home=a, detour=b, owner=a), Place(home=b, owner=a))
+    assert (at(again, 10), at(again, HOUR)) == (Placement(home=a, detour=b, owner=a), Placement(home=b, owner=a))
 
 
 @pytest.mark.parametrize(("seconds", "home"), [(-1, "a"), (0, "a"), (1, "b")])
@@ -295,7 +295,7 @@ def test_loading_more_than_can_be_kept_keeps_the_latest() -> None:
     threads = Threads()
     threads.load(Affinity(thread=f"{n}", key="a", used_at=NOW + n / 1000) for n in range(MOST_THREADS + 2))
     assert len(threads) == MOST_THREADS
-    assert [at(threads, 99, thread) == NOWHERE for thread in ("0", "1", "2")] == [True, True, False]
+    assert [at(threads, 99, thread) == UNPLACED for thread in ("0", "1", "2")] == [True, True, False]
 
 
 def test_what_another_proxy_used_long_ago_makes_no_room_for_itself() -> None:
@@ -303,4 +303,4 @@ def test_what_another_proxy_used_long_ago_makes_no_room_for_itself() -> None:
     for number in range(MOST_THREADS):
         served(threads, "a", thread=f"{number}")
     threads.load([Affinity(thread="old", key="a", used_at=NOW - HOUR)])
-    assert (at(threads, thread="old"), at(threads, thread="0")) == (NOWHERE, Place(home="a"))
+    assert (at(threads, thread="old"), at(threads, thread="0")) == (UNPLACED, Placement(home="a"))

@@ -10,7 +10,7 @@ from accounts.codex_files.reconcile import (
     COUNTERS,
     Changes,
     ClientState,
-    Held,
+    HeldLogin,
     PoolState,
     by_legacy,
     newer,
@@ -35,8 +35,8 @@ def tokens(name: str, age: float | None = 1, *, refreshed: float = 0, refresh: s
     )
 
 
-def held(seat: Account, credentials: Credentials, **more: bool) -> Held:
-    return Held(login=Login(account=seat, credentials=credentials), path=FILE, place="tokens", **more)
+def held(seat: Account, credentials: Credentials, **more: bool) -> HeldLogin:
+    return HeldLogin(login=Login(account=seat, credentials=credentials), path=FILE, place="tokens", **more)
 
 
 def pool(*logins: tuple[Account, Credentials], selected_ms: int = 0) -> PoolState:
@@ -44,7 +44,7 @@ def pool(*logins: tuple[Account, Credentials], selected_ms: int = 0) -> PoolStat
     return PoolState(accounts=tuple(seat for seat, _ in logins), credentials=stored, selected_ms=selected_ms)
 
 
-def merged(state: PoolState, *found: Held) -> Changes:
+def merged(state: PoolState, *found: HeldLogin) -> Changes:
     return reconcile(state, ClientState(held=found), NOW)
 
 

@@ -10,19 +10,19 @@ import pytest
 
 from accounts.errors import BadCallback, DeviceLoginOff, LoginFailed, LoginRefused, LoginTimedOut, WrongWorkspace
 from accounts.logins import oauth_login as flow
-from accounts.logins.oauth_login import Answer, Attempt, DeviceCode, Grant, Post
+from accounts.logins.oauth_login import CallbackAnswer, DeviceCode, Grant, LoginAttempt, Post
 from accounts.model import Credentials
 from config.errors import RotateError
 from tests.builders import HOUR, NOW, Clock, credentials, token
 
 PLACE = "https://login.example"
-ATTEMPT = Attempt(verifier="verifier-nobody-may-see", state="state-of-this-login")
+ATTEMPT = LoginAttempt(verifier="verifier-nobody-may-see", state="state-of-this-login")
 GRANT = Grant(code="code-nobody-may-see", verifier="verifier-nobody-may-see", redirect_uri="http://127.0.0.1:1455/x")
 DEVICE = DeviceCode(device_id="device-1", user_code="ABCD-1234", interval=5.0)
 
 
-def answer(status: int = 200, **payload: Any) -> Answer:
-    return Answer(status, json.dumps(payload).encode())
+def answer(status: int = 200, **payload: Any) -> CallbackAnswer:
+    return CallbackAnswer(status, json.dumps(payload).encode())
 
 
 def tokens(account: str = "acct-a", **changes: Any) -> dict[str, Any]:
@@ -171,27 +171,27 @@ def test_the_interval_may_be_text(interval: object, seconds: float) -> None:
 
 def test_a_device_login_that_is_not_offered() -> None:
     with pytest.raises(DeviceLoginOff, match="--manual"):
-        flow.read_usercode(Answer(404))
+        flow.read_usercode(CallbackAnswer(404))
 
 
 @pytest.mark.parametrize(
     "refused",
     [
-        Answer(0),
-        Answer(500, b"oops"),
+        CallbackAnswer(0),
+        CallbackAnswer(500, b"oops"),
         answer(403, error="x"),
         answer(user_code="AB-12"),
         answer(device_auth_id="d"),
         answer(device_auth_id="d", user_code="\x1b[31m"),
     ],
 )
-def test_a_device_login_that_does_not_begin(refused: Answer) -> None:
+def test_a_device_login_that_does_not_begin(refused: CallbackAnswer) -> None:
     """A code that is no code is not shown: it would be written to a terminal."""
     with pytest.raises(LoginRefused):
         flow.read_usercode(refused)
 
 
-def poll(*answers: Answer, clock: Clock | None = None) -> tuple[list[float], Grant]:
+def poll(*answers: CallbackAnswer, clock: Clock | None = None) -> tuple[list[float], Grant]:
     """Plays the answers; gives the pauses before each request, and the outcome."""
     clock = clock or Clock()
     asking, pauses, left = flow.device_flow(PLACE, DEVICE, clock), list[float](), iter(answers)
@@ -217,11 +217,11 @@ def test_pending_until_it_is_approved() -> None:
         answer(403, error={"code": "deviceauth_authorization_pending"}),
         answer(404),
         answer(400, error="authorization_pending"),
-        Answer(0),
-        Answer(502, b"<html>"),
+        CallbackAnswer(0),
+        CallbackAnswer(502, b"<html>"),
         answer(400, error="slow_down"),
         answer(403, error={"code": "slow_down"}),
-        Answer(429),
+        CallbackAnswer(429),
         APPROVED,
     )
     assert pauses == [5, 5, 5, 5, 5, 5, 10, 15, 20]
@@ -239,7 +239,7 @@ def test_pending_until_it_is_approved() -> None:
         answer(authorization_code="the-code"),
     ],
 )
-def test_a_no_ends_the_asking(refused: Answer) -> None:
+def test_a_no_ends_the_asking(refused: CallbackAnswer) -> None:
     with pytest.raises(LoginRefused) as caught:
         poll(answer(403), refused)
     assert "the-code" not in str(caught.value)
@@ -248,7 +248,7 @@ def test_a_no_ends_the_asking(refused: Answer) -> None:
 def test_nobody_asks_for_longer_than_a_quarter_of_an_hour() -> None:
     clock = Clock()
     with pytest.raises(LoginTimedOut, match="15 minutes"):
-        poll(*[Answer(403)] * 500, clock=clock)
+        poll(*[CallbackAnswer(403)] * 500, clock=clock)
     assert clock.now == NOW + 900
 
 
@@ -290,9 +290,9 @@ def test_only_the_workspace_that_was_asked_for() -> None:
 @pytest.mark.parametrize(
     "refused",
     [
-        Answer(0),
-        Answer(200, b"no JSON"),
-        Answer(200, b"[" * 100_000),
+        CallbackAnswer(0),
+        CallbackAnswer(200, b"no JSON"),
+        CallbackAnswer(200, b"[" * 100_000),
         answer(400, error="invalid_grant", error_description="refresh-nobody-may-see"),
         answer(500, **tokens()),
         answer(**tokens(access_token="")),
@@ -302,7 +302,7 @@ def test_only_the_workspace_that_was_asked_for() -> None:
         answer(**tokens(id_token=token({"chatgpt_account_id": "acct-b"}))),
     ],
 )
-def test_answers_that_give_no_login(refused: Answer) -> None:
+def test_answers_that_give_no_login(refused: CallbackAnswer) -> None:
     """Not accepted, not readable, without a token, or of no one account: and no token is in what is said."""
     with pytest.raises(LoginRefused) as caught:
         flow.read_login(refused, None, NOW)

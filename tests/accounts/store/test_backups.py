@@ -16,7 +16,7 @@ import pytest
 from accounts.errors import BackupDamaged, BadBackupName, StoreCorrupt, StoreError, StoreTooNew, UnknownBackup
 from accounts.model import Account, Credentials
 from accounts.store import backups, schema
-from accounts.store.backups import Backups, Condition, stamp
+from accounts.store.backups import BackupCondition, Backups, stamp
 from accounts.store.store import Store
 from tests.builders import DAY, spoiled
 
@@ -225,7 +225,7 @@ def test_the_list_tells_time_size_and_accounts(copies: Backups, store: Store) ->
     put(store, "bob")
     copies.create("new", NOON)
     new, old = copies.entries()
-    assert (new.name, new.made_at, new.accounts, new.condition) == ("new", NOON, 2, Condition.USABLE)
+    assert (new.name, new.made_at, new.accounts, new.condition) == ("new", NOON, 2, BackupCondition.USABLE)
     assert (old.name, old.made_at, old.accounts, old.size) == ("old", NOON - DAY, 1, made.stat().st_size)
 
 
@@ -236,20 +236,20 @@ def test_no_folder_is_no_backups(copies: Backups, folder: Path) -> None:
 
 
 SPOILED = [
-    ("empty", Condition.DAMAGED, BackupDamaged),
-    ("text", Condition.DAMAGED, BackupDamaged),
-    ("truncated", Condition.DAMAGED, BackupDamaged),
-    ("cut within the head", Condition.DAMAGED, BackupDamaged),
-    ("DROP TABLE account", Condition.DAMAGED, BackupDamaged),
-    ("PRAGMA application_id = 7", Condition.DAMAGED, BackupDamaged),
-    ("PRAGMA user_version = 0", Condition.DAMAGED, BackupDamaged),
-    ("PRAGMA user_version = 99", Condition.NEWER, StoreTooNew),
+    ("empty", BackupCondition.DAMAGED, BackupDamaged),
+    ("text", BackupCondition.DAMAGED, BackupDamaged),
+    ("truncated", BackupCondition.DAMAGED, BackupDamaged),
+    ("cut within the head", BackupCondition.DAMAGED, BackupDamaged),
+    ("DROP TABLE account", BackupCondition.DAMAGED, BackupDamaged),
+    ("PRAGMA application_id = 7", BackupCondition.DAMAGED, BackupDamaged),
+    ("PRAGMA user_version = 0", BackupCondition.DAMAGED, BackupDamaged),
+    ("PRAGMA user_version = 99", BackupCondition.NEWER, StoreTooNew),
 ]
 
 
 @pytest.mark.parametrize(("kind", "condition", "error"), SPOILED)
 def test_what_cannot_be_used_is_listed_and_refused(
-    copies: Backups, folder: Path, kind: str, condition: Condition, error: type[StoreError]
+    copies: Backups, folder: Path, kind: str, condition: BackupCondition, error: type[StoreError]
 ) -> None:
     """A spoiled backup hides no other one, opens as an error that names it, and stays as it is."""
     copies.create("good", NOON)
@@ -257,7 +257,7 @@ def test_what_cannot_be_used_is_listed_and_refused(
     before = (folder / "bad.db").read_bytes()
     found = {each.name: each for each in copies.entries()}
     assert (found["bad"].condition, found["bad"].accounts) == (condition, None)
-    assert (found["good"].condition, found["good"].accounts) == (Condition.USABLE, 1)
+    assert (found["good"].condition, found["good"].accounts) == (BackupCondition.USABLE, 1)
     with pytest.raises(error, match=r"bad\.db"), copies.opened_copy("bad"):
         pytest.fail("it must not open")
     assert (folder / "bad.db").read_bytes() == before

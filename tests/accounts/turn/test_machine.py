@@ -12,8 +12,8 @@ from accounts.choice.pool import Lease
 from accounts.choice.selection import Ask
 from accounts.turn import events, steps
 from accounts.turn.log import DecisionLog
-from accounts.turn.machine import TABLE, Illegal, Row, Turn, What
-from accounts.turn.moves import Result
+from accounts.turn.machine import TABLE, Illegal, TableRow, Turn, What
+from accounts.turn.moves import MoveResult
 from accounts.turn.state import MOST_ATTEMPTS, PACE_SECONDS, Phase
 from tests.builders import NOW, credentials, key_of, lease_of, pool_of, rest, turn_on
 
@@ -77,7 +77,7 @@ def test_after_a_move_that_ends_in_a_result_the_next_phase_takes_it(phase: Phase
     silent = {each for each in Phase if each not in DRIVERS}
     for what, _, _, after in TABLE[phase]:
         if after in silent:
-            assert any(isinstance(each, Result) for each, *_ in TABLE[after]), (phase, what)
+            assert any(isinstance(each, MoveResult) for each, *_ in TABLE[after]), (phase, what)
 
 
 @pytest.mark.parametrize("phase", DRIVERS)
@@ -142,7 +142,7 @@ class Chance:
 class Noted(Turn):
     """Keeps which rows were taken."""
 
-    def row_for(self, phase: Phase, what: What, now: float) -> Row:
+    def row_for(self, phase: Phase, what: What, now: float) -> TableRow:
         row = super().row_for(phase, what, now)
         SEEN.add((phase, what, row.when))
         return row

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from accounts.choice.selection import Chosen
+from accounts.choice.selection import Choice
 from accounts.errors import NoAccounts
 from accounts.model import Affinity
 from accounts.store.store import Store
@@ -15,7 +15,7 @@ from tests.builders import NOW, key_of
 
 def test_a_new_conversation_gets_the_best_account(store: Store) -> None:
     view = stored_choice(store, Settings(), "", NOW)
-    assert isinstance(view.found.choice, Chosen)
+    assert isinstance(view.found.choice, Choice)
     assert (view.found.choice.account.label, view.serves, view.known) == ("ann", True, None)
     assert view.numbers == {key_of("ann"): 1, key_of("bob"): 2}
     assert (view.label(key_of("bob")), view.label("gone:gone")) == ("bob", None)
@@ -26,7 +26,7 @@ def test_a_known_one_is_told_with_its_home(store: Store) -> None:
     view = stored_choice(store, Settings(), "t", NOW)
     assert view.known is not None
     assert (view.place.home, view.ask.thread) == (key_of("bob"), "t")
-    assert isinstance(view.found.choice, Chosen)
+    assert isinstance(view.found.choice, Choice)
     assert view.found.choice.account.label == "bob"
 
 

@@ -14,7 +14,9 @@ from addons.redaction import flows
 
 @pytest.fixture
 def replays() -> Replays:
-    return Replays(lambda flow: passthrough.FailClosed(flow, flows.Shown()), asyncio.Event().wait, lambda *_: None)
+    return Replays(
+        lambda flow: passthrough.FailClosed(flow, flows.FlowRedactor()), asyncio.Event().wait, lambda *_: None
+    )
 
 
 async def test_its_layer_makes_streams_of_ours(replays: Replays) -> None:

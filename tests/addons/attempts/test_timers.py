@@ -7,7 +7,7 @@ from typing import Any
 
 from mitmproxy.proxy import commands, events, layer
 
-from addons.attempts.timers import Alarm, Alarms, AttemptWakeup
+from addons.attempts.timers import Alarm, AttemptWakeup, Timers
 
 
 class Stream:
@@ -28,7 +28,7 @@ class Stage:
 
     def __init__(self) -> None:
         self.layer: Any = SimpleNamespace(command_sources={})
-        self.alarms = Alarms(self.layer)
+        self.alarms = Timers(self.layer)
         self.set: list[Alarm] = []
         self.passed: list[commands.Command] = []
 

@@ -57,9 +57,9 @@ def lease(seat: Account | None = None, name: str = "a") -> Lease:
     return Lease(account=seat or account(name), credentials=tokens(name), thread="t-1", at=NOW)
 
 
-def hiding(shown: http.Request) -> flows.Shown:
+def hiding(shown: http.Request) -> flows.FlowRedactor:
     """What the addon does to a request before anything else."""
-    hidden = flows.Shown()
+    hidden = flows.FlowRedactor()
     hidden.request_head(shown)
     hidden.request_body(shown)
     return hidden

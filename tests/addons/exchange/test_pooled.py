@@ -59,7 +59,7 @@ def begun(service: PoolService, chunks: list[bytes]) -> tuple[PooledRequest, lis
     """A request whose answer comes in these chunks, b"" for an early end, and is about to be delivered; and what was
     held back of them."""
     flow = tflow.tflow(req=http.Request.make("POST", "https://chatgpt.com/backend-api/codex/responses", b"{}"))
-    exchange = PooledRequest(service, flow, flows.Shown(), Ask(thread="t"), Limits(capture_bytes=1 << 20))
+    exchange = PooledRequest(service, flow, flows.FlowRedactor(), Ask(thread="t"), Limits(capture_bytes=1 << 20))
     assert isinstance(exchange.start(), Send)
     response = http.Response.make(200, b"", {"content-type": "text/event-stream"})
     assert exchange.head(response) is Signal.WAIT

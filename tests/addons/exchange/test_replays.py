@@ -5,7 +5,7 @@ from mitmproxy import http
 from mitmproxy.test import tflow
 
 from addons.exchange.replays import A_SOCKET, NO_POOL, UNKNOWN, mask_earlier, target_of, tidy, why_not
-from addons.redaction.flows import MARK, Shown
+from addons.redaction.flows import MARK, FlowRedactor
 from addons.wire.routes import Route, route_of
 
 MARKED = MARK.decode()
@@ -61,7 +61,7 @@ def test_the_length_is_that_of_what_is_sent() -> None:
 def test_a_secret_that_was_put_in_is_not_kept_to_be_gone_back_to() -> None:
     flow = flow_of("Bearer nobody-may-see", served=False)
     flow.backup()
-    mask_earlier(flow, Shown(watched=True))
+    mask_earlier(flow, FlowRedactor(watched=True))
     assert "nobody" not in repr(flow.get_state()["backup"])
     flow.revert()
     assert flow.request.headers["authorization"] == MARKED

@@ -14,7 +14,7 @@ from accounts.choice.selection import Ask
 from accounts.model import Cooldown, Standing
 from accounts.store.store import Store
 from addons.exchange.service import PoolService
-from addons.exchange.websocket import PooledSocket, Tell
+from addons.exchange.websocket import Injected, PooledSocket
 from addons.wire import events
 from addons.wire.answers import RECONNECT
 from tests.builders import HOUR, NOW, Clock, account, credentials, key_of, lease_of, planted
@@ -306,7 +306,7 @@ def test_an_account_that_cannot_serve_any_more_gets_no_further_turn(
     socket: PooledSocket, happens: Callable[[PoolService], None]
 ) -> None:
     happens(socket.service)
-    assert socket.from_client(CREATE) == Tell(RECONNECT)
+    assert socket.from_client(CREATE) == Injected(RECONNECT)
     assert (socket.active, socket.service.pool.in_flight(A)) == (False, 0)
 
 
@@ -320,7 +320,7 @@ def test_a_turn_under_way_is_not_disturbed(turn: PooledSocket, happens: Callable
 def test_a_removed_account_gets_no_further_turn(socket: PooledSocket) -> None:
     with Store(socket.service.store.path) as other:
         other.remove_account(A).result()
-    assert socket.from_client(CREATE) == Tell(RECONNECT)
+    assert socket.from_client(CREATE) == Injected(RECONNECT)
 
 
 def test_nobody_is_sent_away_when_nobody_else_could_serve(socket: PooledSocket) -> None:
@@ -337,7 +337,7 @@ def test_a_soft_rest_is_no_reason_to_reconnect(socket: PooledSocket) -> None:
 
 def test_after_its_rest_the_account_serves_again(socket: PooledSocket, clock: Clock) -> None:
     rest(socket.service, A)
-    assert socket.from_client(CREATE) == Tell(RECONNECT)
+    assert socket.from_client(CREATE) == Injected(RECONNECT)
     clock.advance(60)
     assert socket.from_client(CREATE) == CREATE
 

@@ -11,8 +11,8 @@ from accounts.choice.decision_record import Done
 from accounts.choice.outcomes import Kind, Outcome
 from accounts.model import Event
 from accounts.turn.events import Ended, Failed
-from addons.recording.annotations import FAILED, MOST_BODY, MOST_TURNS, Trail, in_words, turn_over
-from addons.redaction.flows import Shown
+from addons.recording.annotations import FAILED, MOST_BODY, MOST_TURNS, FlowAnnotations, in_words, turn_over
+from addons.redaction.flows import FlowRedactor
 from tests.builders import NOW, begun, pool_of, turn_on
 
 
@@ -37,13 +37,13 @@ def test_a_time_of_another_day_says_so() -> None:
 
 
 @pytest.fixture
-def trail() -> Trail:
+def trail() -> FlowAnnotations:
     turn = turn_on(pool_of("a", "b"))
     begun(turn)
-    return Trail(tflow.tflow(), turn, Shown(), upgrade=False)
+    return FlowAnnotations(tflow.tflow(), turn, FlowRedactor(), upgrade=False)
 
 
-def test_a_large_answer_is_kept_in_part_and_a_cookie_not_at_all(trail: Trail) -> None:
+def test_a_large_answer_is_kept_in_part_and_a_cookie_not_at_all(trail: FlowAnnotations) -> None:
     shown = trail
     response = http.Response.make(503, b"", {"set-cookie": "session=secret", "content-type": "text/plain"})
     shown.turn.next(Failed(Outcome(kind=Kind.SERVER_ERROR)), NOW)
@@ -55,7 +55,7 @@ def test_a_large_answer_is_kept_in_part_and_a_cookie_not_at_all(trail: Trail) ->
     assert response.headers["set-cookie"] == "session=secret"  # what goes to the client is as it was
 
 
-def test_a_marker_of_the_user_stays(trail: Trail) -> None:
+def test_a_marker_of_the_user_stays(trail: FlowAnnotations) -> None:
     shown = trail
     shown.flow.marked = ":eyes:"
     shown.turn.next(Failed(Outcome(kind=Kind.SERVER_ERROR)), NOW)
@@ -77,7 +77,7 @@ def test_a_marker_of_the_user_stays(trail: Trail) -> None:
 def test_what_nobody_notices_is_not_marked_as_a_failure(kind: Kind, minor: bool, marked: str) -> None:
     turn = turn_on(pool_of("a", "b"))
     begun(turn)
-    shown = Trail(tflow.tflow(), turn, Shown(), upgrade=False, minor=minor)
+    shown = FlowAnnotations(tflow.tflow(), turn, FlowRedactor(), upgrade=False, minor=minor)
     turn.next(Ended(Outcome(kind=kind)), NOW)
     shown.follow(None, b"", delivered=False)
     shown.over(Done.DELIVERED, NOW)
@@ -88,7 +88,7 @@ def test_a_flow_that_is_played_again_forgets_what_it_came_to() -> None:
     flow = tflow.tflow()
     flow.metadata |= {"codex_rotate.nobody": {"a": "paused"}, "somebody.else": 1}
     flow.marked = FAILED
-    Trail(flow, turn_on(pool_of("a")), Shown(), upgrade=False)
+    FlowAnnotations(flow, turn_on(pool_of("a")), FlowRedactor(), upgrade=False)
     assert (flow.marked, flow.metadata["somebody.else"]) == ("", 1)
     assert "codex_rotate.nobody" not in flow.metadata
 
@@ -100,7 +100,7 @@ def test_turns_of_a_socket_are_bounded() -> None:
     assert len(flow.metadata["codex_rotate.turns"]) == MOST_TURNS
 
 
-def test_what_is_shown_can_be_saved(trail: Trail, tmp_path: Path) -> None:
+def test_what_is_shown_can_be_saved(trail: FlowAnnotations, tmp_path: Path) -> None:
     from mitmproxy.io import FlowReader, FlowWriter
 
     shown = trail

@@ -13,7 +13,7 @@ from accounts.choice.decision_record import DECISION
 from accounts.choice.outcomes import Kind
 from accounts.model import Event
 from addons.recording import annotations, turn_log
-from addons.recording.turn_log import Ended, TurnLog
+from addons.recording.turn_log import EndedTurn, TurnLog
 from tests.builders import NOW
 
 THREAD = "thread-of-a-test"
@@ -51,7 +51,7 @@ def said(caplog: pytest.LogCaptureFixture, level: int = logging.INFO) -> list[st
     return [each.getMessage() for each in caplog.records if each.levelno == level]
 
 
-def turn(turns: TurnLog, flow: http.HTTPFlow, ended: Ended) -> None:
+def turn(turns: TurnLog, flow: http.HTTPFlow, ended: EndedTurn) -> None:
     """As the proxy does: the flow knows of it first."""
     annotations.turn_over(flow, ended.record)
     turns.turn_over(flow, ended)
@@ -59,12 +59,12 @@ def turn(turns: TurnLog, flow: http.HTTPFlow, ended: Ended) -> None:
 
 def test_without_a_loop_it_is_written_at_once(turns: TurnLog, caplog: pytest.LogCaptureFixture) -> None:
     flow = flow_of(("a", 429, Kind.USAGE_LIMIT), ("b", 200, Kind.OK))
-    turns.request_over(flow, Ended(record("delivered")))
+    turns.request_over(flow, EndedTurn(record("delivered")))
     assert said(caplog) == ["codex_exec f-a-test gpt  a 429 usage limit → b  ok  2.0 s"]
 
 
 async def test_a_request_is_told_behind_its_answer(turns: TurnLog, caplog: pytest.LogCaptureFixture) -> None:
-    turns.request_over(flow_of(("b", 200, Kind.OK)), Ended(record("delivered"), COMPLETED))
+    turns.request_over(flow_of(("b", 200, Kind.OK)), EndedTurn(record("delivered"), COMPLETED))
     assert said(caplog) == []
     await asyncio.sleep(0)
     assert said(caplog) == ["codex_exec f-a-test gpt  b  ok  2.0 s  7 in 3 out"]
@@ -72,9 +72,9 @@ async def test_a_request_is_told_behind_its_answer(turns: TurnLog, caplog: pytes
 
 async def test_a_socket_s_turns_are_told_and_not_the_socket(turns: TurnLog, caplog: pytest.LogCaptureFixture) -> None:
     flow = flow_of(("b", 101, Kind.UPGRADED), socket=True)
-    turns.request_over(flow, Ended(record("delivered", ("b", Kind.UPGRADED))))
+    turns.request_over(flow, EndedTurn(record("delivered", ("b", Kind.UPGRADED))))
     for _ in range(2):
-        turn(turns, flow, Ended(record("delivered", ("b", Kind.OK)), COMPLETED))
+        turn(turns, flow, EndedTurn(record("delivered", ("b", Kind.OK)), COMPLETED))
     await asyncio.sleep(0)
     assert said(caplog) == ["codex_exec f-a-test gpt  b  ok  2.0 s  7 in 3 out"] * 2
 
@@ -84,15 +84,15 @@ async def test_who_did_not_open_the_socket_is_told_with_its_first_turn(
 ) -> None:
     flow = flow_of(("a", 429, Kind.USAGE_LIMIT), ("b", 101, Kind.UPGRADED), socket=True)
     for _ in range(2):
-        turn(turns, flow, Ended(record("delivered", ("b", Kind.OK))))
+        turn(turns, flow, EndedTurn(record("delivered", ("b", Kind.OK))))
     await asyncio.sleep(0)
     assert [each.split("  ")[1] for each in said(caplog)] == ["a 429 usage limit → b", "b"]
 
 
 async def test_a_warm_up_leaves_that_to_the_turn_after_it(turns: TurnLog, caplog: pytest.LogCaptureFixture) -> None:
     flow = flow_of(("a", 429, Kind.USAGE_LIMIT), ("b", 101, Kind.UPGRADED), socket=True)
-    turn(turns, flow, Ended(record("delivered", ("b", Kind.OK)), purpose="warm-up"))
-    turn(turns, flow, Ended(record("delivered", ("b", Kind.OK), at=NOW + 9)))
+    turn(turns, flow, EndedTurn(record("delivered", ("b", Kind.OK)), purpose="warm-up"))
+    turn(turns, flow, EndedTurn(record("delivered", ("b", Kind.OK), at=NOW + 9)))
     await asyncio.sleep(0)
     assert said(caplog) == ["codex_exec f-a-test gpt  a 429 usage limit → b  ok  2.0 s"]
     (minor,) = said(caplog, logging.DEBUG)
@@ -102,10 +102,10 @@ async def test_a_warm_up_leaves_that_to_the_turn_after_it(turns: TurnLog, caplog
 async def test_a_turn_that_goes_on_elsewhere_is_one(turns: TurnLog, caplog: pytest.LogCaptureFixture) -> None:
     """With the time that it took in all."""
     first, second = flow_of(("a", 101, Kind.UPGRADED), socket=True), flow_of(("b", 101, Kind.UPGRADED), socket=True)
-    turn(turns, first, Ended(record(annotations.RECONNECTS, ("a", Kind.USAGE_LIMIT))))
+    turn(turns, first, EndedTurn(record(annotations.RECONNECTS, ("a", Kind.USAGE_LIMIT))))
     await asyncio.sleep(0)
     assert said(caplog) == []
-    turn(turns, second, Ended(record("delivered", ("b", Kind.OK), at=NOW + 5), COMPLETED))
+    turn(turns, second, EndedTurn(record("delivered", ("b", Kind.OK), at=NOW + 5), COMPLETED))
     await asyncio.sleep(0)
     assert said(caplog) == ["codex_exec f-a-test gpt  a usage limit → b  ok  7.0 s  7 in 3 out"]
 
@@ -115,7 +115,7 @@ async def test_a_client_that_does_not_come_back_is_told(
 ) -> None:
     monkeypatch.setattr(turn_log, "BACK_SECONDS", 0.0)
     flow = flow_of(("a", 101, Kind.UPGRADED), socket=True)
-    turn(turns, flow, Ended(record(annotations.RECONNECTS, ("a", Kind.USAGE_LIMIT))))
+    turn(turns, flow, EndedTurn(record(annotations.RECONNECTS, ("a", Kind.USAGE_LIMIT))))
     for _ in range(5):
         await asyncio.sleep(0)
     assert said(caplog) == ["codex_exec f-a-test gpt  a usage limit  told to reconnect, did not  2.0 s"]
@@ -123,7 +123,7 @@ async def test_a_client_that_does_not_come_back_is_told(
 
 async def test_at_the_end_of_the_proxy_nothing_is_left_untold(turns: TurnLog, caplog: pytest.LogCaptureFixture) -> None:
     flow = flow_of(("a", 101, Kind.UPGRADED), socket=True)
-    turn(turns, flow, Ended(record(annotations.RECONNECTS, ("a", Kind.USAGE_LIMIT))))
+    turn(turns, flow, EndedTurn(record(annotations.RECONNECTS, ("a", Kind.USAGE_LIMIT))))
     await asyncio.sleep(0)
     turns.done()
     assert len(said(caplog)) == 1
@@ -144,18 +144,18 @@ def test_an_upgrade_that_came_to_nothing_is_told_if_somebody_should_know(
     """On a 426 the client goes on over HTTP; that is no news."""
     flow = flow_of(*attempts, socket=True)
     flow.websocket = None
-    turns.request_over(flow, Ended(record(done)))
+    turns.request_over(flow, EndedTurn(record(done)))
     assert len(said(caplog)) == told
 
 
 def test_a_request_that_is_played_again_says_so(turns: TurnLog, caplog: pytest.LogCaptureFixture) -> None:
     flow = flow_of(("b", 200, Kind.OK))
     flow.is_replay = "request"
-    turns.request_over(flow, Ended(record("delivered")))
+    turns.request_over(flow, EndedTurn(record("delivered")))
     assert said(caplog)[0].startswith("replay ")
 
 
 def test_a_compaction_is_for_those_who_look_closely(turns: TurnLog, caplog: pytest.LogCaptureFixture) -> None:
     flow = flow_of(("b", 200, Kind.OK), x_codex_turn_metadata='{"request_kind":"compaction"}')
-    turns.request_over(flow, Ended(record("delivered")))
+    turns.request_over(flow, EndedTurn(record("delivered")))
     assert (said(caplog), len(said(caplog, logging.DEBUG))) == ([], 1)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mitmproxy import http
 
-from addons.redaction.flows import MARK, AsItIs, Shown, hide
+from addons.redaction.flows import MARK, FlowRedactor, NoRedaction, hide
 from addons.redaction.patterns import REQUEST_HEADERS, RESPONSE_HEADERS
 
 SECRET = b"Bearer nobody-may-see"
@@ -135,8 +135,8 @@ def asking(content: bytes = TELLING, **fields: str) -> http.Request:
     return made
 
 
-def shown_of(request: http.Request, *, watched: bool = True) -> Shown:
-    shown = Shown(IDS, watched=watched)
+def shown_of(request: http.Request, *, watched: bool = True) -> FlowRedactor:
+    shown = FlowRedactor(IDS, watched=watched)
     shown.request_head(request)
     shown.request_body(request)
     return shown
@@ -233,7 +233,7 @@ def test_an_answer_of_our_own_is_left_alone() -> None:
 
 def test_a_request_that_was_never_sent_is_masked_at_its_end() -> None:
     request = asking()
-    shown = Shown(IDS, watched=True)
+    shown = FlowRedactor(IDS, watched=True)
     shown.request_head(request)
     shown.over(request, None)
     assert "example.com" not in everything(request)
@@ -250,7 +250,7 @@ def test_whatever_is_sent_arrives(content: bytes, path: bytes) -> None:
 
 def test_as_it_is_nothing_is_taken_out() -> None:
     request, original = asking(), asking()
-    shown = AsItIs()
+    shown = NoRedaction()
     shown.request_head(request)
     shown.request_body(request)
     response = http.Response.make(200, TELLING, {"set-cookie": "session=secret"})

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from mitmproxy.test import taddons, tflow
 
 from addons.inspection import render
-from addons.redaction.flows import Shown
+from addons.redaction.flows import FlowRedactor
 from addons.redaction.logs import MaskedLogs
 from addons.redaction.patterns import (
     IN_FLOWS,
@@ -31,7 +31,7 @@ from tests.secret_samples import CODE, HARMLESS, SAMPLES, Sample
 def in_flow(text: str) -> str:
     flow = tflow.tflow()
     flow.request.content = text.encode()
-    shown = Shown(watched=True)
+    shown = FlowRedactor(watched=True)
     shown.request_head(flow.request)
     shown.request_body(flow.request)
     return (flow.request.content or b"").decode()

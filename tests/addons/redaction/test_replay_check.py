@@ -6,7 +6,7 @@ import pytest
 from mitmproxy import http
 
 from addons.attempts.protocol import Send
-from addons.redaction.flows import MARK, AsItIs, Shown
+from addons.redaction.flows import MARK, FlowRedactor, NoRedaction
 from addons.redaction.replay_check import MARKS, MarkLeft, drop_masked, left_in, refuse_marked
 
 MARKED = MARK.decode()
@@ -22,9 +22,9 @@ def asked(path: str = "/a", content: bytes = b"", **headers: str) -> http.Reques
     return http.Request.make("POST", f"https://chatgpt.com{path}", content, named)
 
 
-def shown(request: http.Request, *, watched: bool = True) -> Shown:
+def shown(request: http.Request, *, watched: bool = True) -> FlowRedactor:
     """The flow shows the request from now on."""
-    made = Shown(watched=watched)
+    made = FlowRedactor(watched=watched)
     made.request_head(request)
     made.request_body(request)
     return made
@@ -79,7 +79,7 @@ def test_a_request_that_is_played_again_has_no_secrets_behind_its_marks(mark: st
         (asked(content=f"password={mark}".encode(), content_encoding="gzip"), "its body"),
     ):
         assert left_in(request, shown(request), again=True, pooled=False) == what
-        assert left_in(request, AsItIs(), again=True, pooled=False) == what
+        assert left_in(request, NoRedaction(), again=True, pooled=False) == what
 
 
 def test_in_the_words_of_a_turn_only_the_mark_of_a_header_is_none() -> None:

@@ -5,7 +5,7 @@ from mitmproxy.test import tflow
 from mitmproxy.websocket import WebSocketMessage
 from wsproto.frame_protocol import Opcode
 
-from addons.redaction.flows import AsItIs, Shown
+from addons.redaction.flows import FlowRedactor, NoRedaction
 from addons.redaction.websocket_messages import ShownMessage, show
 
 SAID = b'{"input": "ask owner@example.com"}'
@@ -17,7 +17,7 @@ def sent() -> WebSocketMessage:
     return WebSocketMessage(Opcode.TEXT, True, SAID, timestamp=5.0)
 
 
-def shown(sent: WebSocketMessage, by: Shown) -> WebSocketMessage:
+def shown(sent: WebSocketMessage, by: FlowRedactor) -> WebSocketMessage:
     flow = tflow.twebsocketflow(messages=False)
     assert flow.websocket is not None
     flow.websocket.messages.append(sent)
@@ -26,24 +26,24 @@ def shown(sent: WebSocketMessage, by: Shown) -> WebSocketMessage:
 
 
 def test_the_flow_has_the_masked_one_and_the_wire_the_other(sent: WebSocketMessage) -> None:
-    seen = shown(sent, Shown(watched=True))
+    seen = shown(sent, FlowRedactor(watched=True))
     assert seen.content == b'{"input": "ask [e-mail]"}'
     assert (seen.type, seen.from_client, seen.timestamp, seen.dropped) == (Opcode.TEXT, True, 5.0, False)
     assert sent.content == SAID
 
 
-@pytest.mark.parametrize("by", [Shown(watched=False), AsItIs()])
-def test_one_that_nobody_sees_or_that_may_be_seen_stays(sent: WebSocketMessage, by: Shown) -> None:
+@pytest.mark.parametrize("by", [FlowRedactor(watched=False), NoRedaction()])
+def test_one_that_nobody_sees_or_that_may_be_seen_stays(sent: WebSocketMessage, by: FlowRedactor) -> None:
     assert shown(sent, by) is sent
 
 
 def test_one_without_secrets_stays() -> None:
     plain = WebSocketMessage(Opcode.BINARY, False, b"\x00nothing")
-    assert shown(plain, Shown(watched=True)) is plain
+    assert shown(plain, FlowRedactor(watched=True)) is plain
 
 
 def test_what_an_addon_does_to_it_is_done_to_what_is_sent(sent: WebSocketMessage) -> None:
-    seen = shown(sent, Shown(watched=True))
+    seen = shown(sent, FlowRedactor(watched=True))
     seen.content = b"changed"
     assert sent.content == b"changed"
     seen.text = "again"
@@ -53,7 +53,7 @@ def test_what_an_addon_does_to_it_is_done_to_what_is_sent(sent: WebSocketMessage
 
 
 def test_nothing_is_kept_of_what_was_sent(sent: WebSocketMessage) -> None:
-    seen = shown(sent, Shown(watched=True))
+    seen = shown(sent, FlowRedactor(watched=True))
     del sent
     seen.content = b"later"
     seen.drop()
@@ -61,7 +61,7 @@ def test_nothing_is_kept_of_what_was_sent(sent: WebSocketMessage) -> None:
 
 
 def test_a_copy_is_a_message_like_any_other(sent: WebSocketMessage) -> None:
-    seen = shown(sent, Shown(watched=True))
+    seen = shown(sent, FlowRedactor(watched=True))
     copy = seen.copy()
     assert not isinstance(copy, ShownMessage)
     assert copy.get_state() == seen.get_state()

@@ -12,7 +12,7 @@ from mitmproxy import http
 from mitmproxy.test import tflow
 
 from accounts.choice.outcomes import Kind, Reply, classify, error_of
-from accounts.choice.selection import Bar, Exhausted
+from accounts.choice.selection import Exclusion, Exhausted
 from addons.wire import answers
 from tests.builders import NOW, credentials, planted
 
@@ -100,7 +100,7 @@ def exhausted_until(seconds: float) -> Exhausted:
 
 
 @pytest.mark.parametrize(("away", "seconds"), [(-5, 1), (0.5, 1), (59.5, 60), (PARK, PARK)])
-@pytest.mark.parametrize("rule", ["", Bar.PIN, Bar.RESERVED])
+@pytest.mark.parametrize("rule", ["", Exclusion.PIN, Exclusion.RESERVED])
 def test_the_client_waits_for_an_account_that_is_back_soon(away: float, seconds: int, rule: str) -> None:
     """Whatever keeps it: a moment's patience is better than a turn that ends."""
     response = answers.nothing_usable(replace(exhausted_until(away), rule=rule), NOW, PARK)
@@ -118,7 +118,7 @@ def test_a_rule_of_ours_is_no_limit_of_upstreams(rule: str) -> None:
 
 
 def test_a_thread_that_waits_for_one_account_is_told_that_ones_limit() -> None:
-    waiting = replace(exhausted_until(7260), rule=Bar.COMPACTION)
+    waiting = replace(exhausted_until(7260), rule=Exclusion.COMPACTION)
     assert body(answers.nothing_usable(waiting, NOW, PARK))["type"] == "usage_limit_reached"
 
 

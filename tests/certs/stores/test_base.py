@@ -9,7 +9,7 @@ from cryptography.x509.oid import NameOID
 
 from certs import ca
 from certs.errors import ToolFailed
-from certs.stores.base import Change, is_ours, ours_in, run
+from certs.stores.base import StoreChange, is_ours, ours_in, run
 from certs.stores.linux import DISTRIBUTIONS
 from tests.certs.conftest import pem, sign
 from tests.certs.machines import FOREIGN_ROOT, fails, linux
@@ -63,9 +63,9 @@ def test_ours_is_found_in_a_bundle_that_is_partly_nonsense(folder: Path, now: fl
 
 def test_a_change_of_nothing_is_none(folder: Path, now: float) -> None:
     made = ca.create(folder, now).certificate
-    assert not Change()
-    assert Change(add=made)
-    assert Change(drop=(made,))
+    assert not StoreChange()
+    assert StoreChange(add=made)
+    assert StoreChange(drop=(made,))
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from cryptography import x509
 
 from certs import ca
 from certs.errors import NeedsRoot, NoStore, NotTrusted, StillTrusted, StoreUnreachable, ToolFailed, ToolMissing
-from certs.stores.base import Change, Held
+from certs.stores.base import HeldCertificate, StoreChange
 from certs.stores.linux import DISTRIBUTIONS, Anchors, Distribution, distribution, get_certutil
 from certs.stores.registry import carry_out, to_install, to_uninstall
 from tests.certs.conftest import pem
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="Linux has modes, lin
 
 
 @pytest.fixture
-def made(folder: Path, now: float) -> ca.Done:
+def made(folder: Path, now: float) -> ca.CaChange:
     return ca.create(folder, now)
 
 
@@ -30,7 +30,7 @@ def anchor(machine_root: Path, kind: Distribution, certificate: x509.Certificate
     return machine_root / kind.folder / f"{ca.common_name(certificate).replace(' ', '-')}{kind.suffix}"
 
 
-def install(store: Anchors, made: ca.Done, *old: x509.Certificate) -> Change:
+def install(store: Anchors, made: ca.CaChange, *old: x509.Certificate) -> StoreChange:
     change = to_install(store, made.certificate, made.certificate_file, old)
     carry_out(store, change)
     return change
@@ -72,7 +72,7 @@ def test_a_distribution_without_its_package_is_told_by_its_name(tmp_path: Path) 
     machine = linux(tmp_path / "elsewhere", FEDORA, {}, files=tmp_path)
     store = Anchors(machine)
     with pytest.raises(ToolMissing, match=r"update-ca-trust, which is not installed\..* Run: sudo dnf install ca-cert"):
-        store.ready(Change())
+        store.ready(StoreChange())
 
 
 def test_an_unknown_linux_is_said_to_be_one(tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ UPDATES = {
 
 
 @each_distribution
-def test_in_and_out_again(tmp_path: Path, made: ca.Done, kind: Distribution) -> None:
+def test_in_and_out_again(tmp_path: Path, made: ca.CaChange, kind: Distribution) -> None:
     """One file in the right folder that everybody can read, one command; the same for the way out."""
     machine = linux(tmp_path, kind)
     store, file = Anchors(machine), anchor(tmp_path, kind, made.certificate)
@@ -103,7 +103,7 @@ def test_in_and_out_again(tmp_path: Path, made: ca.Done, kind: Distribution) -> 
     assert file.read_bytes() == pem(made.certificate)
     assert " " not in file.name
     assert file.stat().st_mode & 0o777 == 0o644
-    assert store.check() == (Held(made.certificate, trusted=True),)
+    assert store.check() == (HeldCertificate(made.certificate, trusted=True),)
     assert not install(store, made)
     assert recorded(machine) == [came], "it is there: nothing is run again"
     carry_out(store, to_uninstall(store))
@@ -114,7 +114,7 @@ def test_in_and_out_again(tmp_path: Path, made: ca.Done, kind: Distribution) -> 
 
 
 @each_distribution
-def test_without_the_right_it_says_the_commands(tmp_path: Path, made: ca.Done, kind: Distribution) -> None:
+def test_without_the_right_it_says_the_commands(tmp_path: Path, made: ca.CaChange, kind: Distribution) -> None:
     """Exactly those, for whoever may, and none of them runs our code. Nothing is done here."""
     machine = linux(tmp_path, kind, root=False)
     store, (came, _) = Anchors(machine), UPDATES[kind.ids[0]]
@@ -155,7 +155,7 @@ def test_a_renewed_one_takes_the_place_of_the_old(tmp_path: Path, folder: Path, 
     install(store, old)
     new = ca.renew(folder, now, force=True)
     install(store, new, *(each for _, each in ca.kept(folder, now)))
-    assert store.check() == (Held(new.certificate, trusted=True),)
+    assert store.check() == (HeldCertificate(new.certificate, trusted=True),)
     assert [file.name for file in (tmp_path / DEBIAN.folder).iterdir()] == [
         anchor(tmp_path, DEBIAN, new.certificate).name
     ]
@@ -175,7 +175,7 @@ def test_another_user_s_ca_stays_at_install_and_goes_at_uninstall(tmp_path: Path
 # --- what else is in the folder --------------------------------------------------------------------------------------
 
 
-def test_what_is_not_ours_alone_is_never_touched(tmp_path: Path, made: ca.Done, now: float) -> None:
+def test_what_is_not_ours_alone_is_never_touched(tmp_path: Path, made: ca.CaChange, now: float) -> None:
     """Other certificates, one of ours together with another one, a pipe, a dead link, a huge file."""
     machine = linux(tmp_path, DEBIAN)
     place = tmp_path / DEBIAN.folder
@@ -194,20 +194,22 @@ def test_what_is_not_ours_alone_is_never_touched(tmp_path: Path, made: ca.Done, 
     assert recorded(machine) == []
 
 
-def test_a_link_of_somebody_who_did_it_by_hand_is_removed_and_its_target_stays(tmp_path: Path, made: ca.Done) -> None:
+def test_a_link_of_somebody_who_did_it_by_hand_is_removed_and_its_target_stays(
+    tmp_path: Path, made: ca.CaChange
+) -> None:
     """Also in a folder below, where the command finds it too."""
     machine = linux(tmp_path, DEBIAN)
     below = tmp_path / DEBIAN.folder / "by hand"
     below.mkdir()
     (below / "proxy.crt").symlink_to(made.certificate_file)
     store = Anchors(machine)
-    assert store.check() == (Held(made.certificate, trusted=False),), "nobody has run the command yet"
+    assert store.check() == (HeldCertificate(made.certificate, trusted=False),), "nobody has run the command yet"
     carry_out(store, to_uninstall(store))
     assert list(below.iterdir()) == []
     assert made.certificate_file.exists()
 
 
-def test_a_file_that_the_command_has_not_read_yet_is_installed(tmp_path: Path, made: ca.Done) -> None:
+def test_a_file_that_the_command_has_not_read_yet_is_installed(tmp_path: Path, made: ca.CaChange) -> None:
     machine = linux(tmp_path, DEBIAN)
     anchor(tmp_path, DEBIAN, made.certificate).write_bytes(pem(made.certificate))
     assert install(Anchors(machine), made)
@@ -217,7 +219,7 @@ def test_a_file_that_the_command_has_not_read_yet_is_installed(tmp_path: Path, m
 # --- what goes wrong -------------------------------------------------------------------------------------------------
 
 
-def test_a_command_that_fails_leaves_nothing_behind(tmp_path: Path, made: ca.Done) -> None:
+def test_a_command_that_fails_leaves_nothing_behind(tmp_path: Path, made: ca.CaChange) -> None:
     """A file that stays would be trusted at the next update of the system."""
     machine = linux(tmp_path, DEBIAN, {"update-ca-certificates": fails(1, "ln: cannot: Permission denied")})
     with pytest.raises(ToolFailed, match=r"exit code 1 and said: ln: cannot: Permission denied\."):
@@ -225,7 +227,7 @@ def test_a_command_that_fails_leaves_nothing_behind(tmp_path: Path, made: ca.Don
     assert list((tmp_path / DEBIAN.folder).iterdir()) == []
 
 
-def test_a_command_that_does_nothing_is_found_out(tmp_path: Path, made: ca.Done) -> None:
+def test_a_command_that_does_nothing_is_found_out(tmp_path: Path, made: ca.CaChange) -> None:
     """It says that it is done, and the certificate is not there; what was put there is gone again."""
     machine = linux(tmp_path, DEBIAN, {"update-ca-certificates": done})
     with pytest.raises(NotTrusted, match=r"although every command for that succeeded\. Look for it in "):
@@ -233,7 +235,7 @@ def test_a_command_that_does_nothing_is_found_out(tmp_path: Path, made: ca.Done)
     assert list((tmp_path / DEBIAN.folder).iterdir()) == []
 
 
-def test_a_certificate_that_stays_is_found_out(tmp_path: Path, made: ca.Done) -> None:
+def test_a_certificate_that_stays_is_found_out(tmp_path: Path, made: ca.CaChange) -> None:
     """Somebody has put it among the roots in another way."""
     machine = linux(tmp_path, FEDORA, {"update-ca-trust": lambda _: Ended(out="done")})
     (tmp_path / FEDORA.bundle).write_bytes(FOREIGN_ROOT + pem(made.certificate))
@@ -243,7 +245,7 @@ def test_a_certificate_that_stays_is_found_out(tmp_path: Path, made: ca.Done) ->
     assert recorded(machine) == [["update-ca-trust", "extract"]]
 
 
-def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, made: ca.Done) -> None:
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, made: ca.CaChange) -> None:
     machine = linux(tmp_path, DEBIAN)
     place = tmp_path / DEBIAN.folder
     store = Anchors(machine)

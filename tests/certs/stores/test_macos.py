@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import hashes
 
 from certs import ca
 from certs.errors import NotTrusted, StillTrusted, ToolFailed, ToolMissing
-from certs.stores.base import Change, Held, Machine
+from certs.stores.base import HeldCertificate, Machine, StoreChange
 from certs.stores.macos import LoginKeychain
 from certs.stores.registry import carry_out, to_install, to_uninstall
 from tests.certs.conftest import pem
@@ -62,7 +62,7 @@ class Security:
 
 
 @pytest.fixture
-def made(folder: Path, now: float) -> ca.Done:
+def made(folder: Path, now: float) -> ca.CaChange:
     return ca.create(folder, now)
 
 
@@ -78,7 +78,7 @@ def mac(tmp_path: Path, security: Security) -> Machine:
     )
 
 
-def test_in_and_out_again(mac: Machine, made: ca.Done) -> None:
+def test_in_and_out_again(mac: Machine, made: ca.CaChange) -> None:
     """Into the user's own keychain, trusted by the user alone and for TLS alone: neither root nor the system's."""
     store = LoginKeychain(mac)
     login = str(mac.home / "Library/Keychains/login.keychain-db")
@@ -86,7 +86,7 @@ def test_in_and_out_again(mac: Machine, made: ca.Done) -> None:
     file = str(made.certificate_file)
     assert [SECURITY, "add-trusted-cert", "-r", "trustRoot", "-p", "ssl", "-k", login, file] in recorded(mac)
     assert recorded(mac)[0] == [SECURITY, "find-certificate", "-a", "-c", "codex-rotate CA", "-p", login]
-    assert store.check() == (Held(made.certificate, trusted=True),)
+    assert store.check() == (HeldCertificate(made.certificate, trusted=True),)
     assert not to_install(store, made.certificate, made.certificate_file)
     carry_out(store, to_uninstall(store))
     assert [SECURITY, "delete-certificate", "-Z", sha1(made.certificate), "-t", login] in recorded(mac)
@@ -109,16 +109,16 @@ def test_in_and_out_again(mac: Machine, made: ca.Done) -> None:
     ids=["for TLS", "for everything", "no result", "no policy", "for mail", "denied", "mail denied"],
 )
 def test_being_in_the_keychain_is_not_being_trusted(
-    mac: Machine, security: Security, made: ca.Done, settings: list[dict[str, object]], *, trusted: bool
+    mac: Machine, security: Security, made: ca.CaChange, settings: list[dict[str, object]], *, trusted: bool
 ) -> None:
     store = LoginKeychain(mac)
     security.keychain.append(made.certificate)
-    assert store.check() == (Held(made.certificate, trusted=False),)
+    assert store.check() == (HeldCertificate(made.certificate, trusted=False),)
     security.settings[sha1(made.certificate)] = {"trustSettings": settings}
-    assert store.check() == (Held(made.certificate, trusted=trusted),)
+    assert store.check() == (HeldCertificate(made.certificate, trusted=trusted),)
 
 
-def test_only_ours_are_deleted(mac: Machine, security: Security, made: ca.Done, now: float, tmp_path: Path) -> None:
+def test_only_ours_are_deleted(mac: Machine, security: Security, made: ca.CaChange, now: float, tmp_path: Path) -> None:
     """The replaced one too; the settings of others stay."""
     older = ca.create(tmp_path / "older", now).certificate
     security.keychain += [made.certificate, older]
@@ -130,7 +130,7 @@ def test_only_ours_are_deleted(mac: Machine, security: Security, made: ca.Done, 
 
 @pytest.mark.parametrize(("code", "said"), [(1, "User interaction is not allowed."), (None, "")])
 def test_a_person_who_does_not_answer_leaves_it_as_it_was(
-    mac: Machine, security: Security, made: ca.Done, code: int | None, said: str
+    mac: Machine, security: Security, made: ca.CaChange, code: int | None, said: str
 ) -> None:
     """macOS asks for the password at the screen."""
     security.add_trusted_cert = fails(code, said)  # type: ignore[method-assign]
@@ -139,7 +139,7 @@ def test_a_person_who_does_not_answer_leaves_it_as_it_was(
     assert security.keychain == []
 
 
-def test_answers_that_are_not_true_are_found_out(mac: Machine, security: Security, made: ca.Done) -> None:
+def test_answers_that_are_not_true_are_found_out(mac: Machine, security: Security, made: ca.CaChange) -> None:
     store = LoginKeychain(mac)
     security.add_trusted_cert = lambda _: Ended()  # type: ignore[method-assign]
     with pytest.raises(NotTrusted, match=r"by the login keychain, although .* Look for it in Keychain Access"):
@@ -147,10 +147,10 @@ def test_answers_that_are_not_true_are_found_out(mac: Machine, security: Securit
     security.keychain.append(made.certificate)
     security.delete_certificate = lambda _: Ended()  # type: ignore[method-assign]
     with pytest.raises(StillTrusted, match=r"is still in the login keychain.* in the keychains login and System\."):
-        carry_out(store, Change(drop=(made.certificate,)))
+        carry_out(store, StoreChange(drop=(made.certificate,)))
 
 
-def test_a_machine_without_the_tool_is_told(mac: Machine, made: ca.Done) -> None:
+def test_a_machine_without_the_tool_is_told(mac: Machine, made: ca.CaChange) -> None:
     machine = replace(mac, find=lambda _: None)
     store = LoginKeychain(machine)
     with pytest.raises(ToolMissing, match="It is a part of macOS"):
@@ -166,7 +166,7 @@ def test_a_locked_keychain_is_told(mac: Machine, security: Security) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"not a plist", b"<plist><dict/></plist>", plistlib.dumps({"trustList": {}})])
 def test_trust_settings_that_make_no_sense_trust_nothing(
-    mac: Machine, security: Security, made: ca.Done, content: bytes
+    mac: Machine, security: Security, made: ca.CaChange, content: bytes
 ) -> None:
     def export(argv: Sequence[str]) -> Ended:
         Path(argv[0]).write_bytes(content)
@@ -174,4 +174,4 @@ def test_trust_settings_that_make_no_sense_trust_nothing(
 
     security.keychain.append(made.certificate)
     security.trust_settings_export = export  # type: ignore[method-assign]
-    assert LoginKeychain(mac).check() == (Held(made.certificate, trusted=False),)
+    assert LoginKeychain(mac).check() == (HeldCertificate(made.certificate, trusted=False),)

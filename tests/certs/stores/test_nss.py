@@ -11,7 +11,7 @@ import pytest
 
 from certs import ca
 from certs.errors import NotTrusted, StoreUnreachable, ToolFailed, ToolMissing
-from certs.stores.base import Held, Machine
+from certs.stores.base import HeldCertificate, Machine
 from certs.stores.linux import DISTRIBUTIONS, Distribution
 from certs.stores.nss import Database, databases
 from certs.stores.registry import carry_out, to_install, to_uninstall
@@ -27,7 +27,7 @@ real = pytest.mark.skipif(
 
 
 @pytest.fixture
-def made(folder: Path, now: float) -> ca.Done:
+def made(folder: Path, now: float) -> ca.CaChange:
     return ca.create(folder, now)
 
 
@@ -132,7 +132,7 @@ def test_what_has_no_database_is_passed_over(tmp_path: Path) -> None:
 # --- commands --------------------------------------------------------------------------------------------------------
 
 
-def test_in_and_out_again(tmp_path: Path, made: ca.Done) -> None:
+def test_in_and_out_again(tmp_path: Path, made: ca.CaChange) -> None:
     machine, database, _ = browser(tmp_path)
     where, name = f"sql:{database.place}", ca.common_name(made.certificate)
     carry_out(database, to_install(database, made.certificate, made.certificate_file))
@@ -158,17 +158,17 @@ def test_a_database_without_our_name_is_read_without_a_program(tmp_path: Path) -
     assert recorded(machine) == []
 
 
-def test_what_is_there_without_trust_is_not_trusted(tmp_path: Path, made: ca.Done) -> None:
+def test_what_is_there_without_trust_is_not_trusted(tmp_path: Path, made: ca.CaChange) -> None:
     """It is made trusted, not added twice; under whatever name somebody has put it there."""
     _, database, certutil = browser(tmp_path)
     certutil.put("imported by  hand ü", pem(made.certificate), ",,")
     certutil.put("for mail only", pem(made.certificate), ",C,")
     assert {each.trusted for each in database.check()} == {False}
     certutil.put("imported by  hand ü", pem(made.certificate), "CT,c,c")
-    assert Held(made.certificate, trusted=True) in database.check()
+    assert HeldCertificate(made.certificate, trusted=True) in database.check()
 
 
-def test_uninstall_takes_ours_only(tmp_path: Path, made: ca.Done, now: float) -> None:
+def test_uninstall_takes_ours_only(tmp_path: Path, made: ca.CaChange, now: float) -> None:
     """By what a certificate is, not by what it is called there."""
     _, database, certutil = browser(tmp_path)
     older = ca.create(tmp_path / "older", now).certificate
@@ -183,7 +183,7 @@ def test_uninstall_takes_ours_only(tmp_path: Path, made: ca.Done, now: float) ->
 
 
 @pytest.mark.parametrize("kind", DISTRIBUTIONS, ids=lambda kind: kind.ids[0])
-def test_a_missing_certutil_is_advice_for_this_system(tmp_path: Path, made: ca.Done, kind: Distribution) -> None:
+def test_a_missing_certutil_is_advice_for_this_system(tmp_path: Path, made: ca.CaChange, kind: Distribution) -> None:
     machine = linux(tmp_path, kind, {})
     profile(machine, ".mozilla/firefox/x", b"codex-rotate CA 0123456789ab")
     (database,) = databases(machine)
@@ -194,7 +194,7 @@ def test_a_missing_certutil_is_advice_for_this_system(tmp_path: Path, made: ca.D
     assert recorded(machine) == []
 
 
-def test_a_missing_certutil_on_macos(tmp_path: Path, made: ca.Done) -> None:
+def test_a_missing_certutil_on_macos(tmp_path: Path, made: ca.CaChange) -> None:
     machine = replace(linux(tmp_path, DEBIAN, {}), system="darwin", find=lambda _: None)
     profile(machine, "Library/Application Support/Firefox/Profiles/x")
     (database,) = databases(machine)
@@ -202,7 +202,7 @@ def test_a_missing_certutil_on_macos(tmp_path: Path, made: ca.Done) -> None:
         carry_out(database, to_install(database, made.certificate, made.certificate_file))
 
 
-def test_a_refusal_is_shown_and_what_is_half_there_is_removed(tmp_path: Path, made: ca.Done) -> None:
+def test_a_refusal_is_shown_and_what_is_half_there_is_removed(tmp_path: Path, made: ca.CaChange) -> None:
     """As certutil does with a primary password: the certificate is in, its trust is not, and the exit code is 255."""
     machine, database, certutil = browser(tmp_path)
 
@@ -221,7 +221,7 @@ def test_a_refusal_is_shown_and_what_is_half_there_is_removed(tmp_path: Path, ma
     assert certutil.entries == {}
 
 
-def test_a_certutil_that_does_nothing_is_found_out(tmp_path: Path, made: ca.Done) -> None:
+def test_a_certutil_that_does_nothing_is_found_out(tmp_path: Path, made: ca.CaChange) -> None:
     _, database, _ = browser(tmp_path, certutil=lambda _: Ended())
     with pytest.raises(NotTrusted, match=r"certutil -L -d sql:"):
         carry_out(database, to_install(database, made.certificate, made.certificate_file))
@@ -265,11 +265,11 @@ def test_a_real_database_takes_it_in_and_gives_it_back(tmp_path: Path, now: floa
     old = ca.create(tmp_path / "ü ca", now)
     assert database.check() == ()
     carry_out(database, to_install(database, old.certificate, old.certificate_file))
-    assert database.check() == (Held(old.certificate, trusted=True),)
+    assert database.check() == (HeldCertificate(old.certificate, trusted=True),)
     assert not to_install(database, old.certificate, old.certificate_file)
     new = ca.renew(tmp_path / "ü ca", now, force=True)
     carry_out(database, to_install(database, new.certificate, new.certificate_file, [old.certificate]))
-    assert database.check() == (Held(new.certificate, trusted=True),)
+    assert database.check() == (HeldCertificate(new.certificate, trusted=True),)
     carry_out(database, to_uninstall(database))
     listing = really(["certutil", "-L", *where]).out
     assert "codex-rotate" not in listing
@@ -289,18 +289,18 @@ def make_foreign(tmp_path: Path) -> str:
 
 
 @real
-def test_a_real_database_trusts_what_somebody_put_there_under_another_name(tmp_path: Path, made: ca.Done) -> None:
+def test_a_real_database_trusts_what_somebody_put_there_under_another_name(tmp_path: Path, made: ca.CaChange) -> None:
     """The same certificate cannot be in it twice: it is trusted under the name that it has."""
     database = real_database(tmp_path)
     argv = ["certutil", "-A", "-d", f"sql:{database.place}", "-n", "mine", "-t", ",,", "-i", str(made.certificate_file)]
     assert really(argv).code == 0
-    assert database.check() == (Held(made.certificate, trusted=False),)
+    assert database.check() == (HeldCertificate(made.certificate, trusted=False),)
     carry_out(database, to_install(database, made.certificate, made.certificate_file))
-    assert database.check() == (Held(made.certificate, trusted=True),)
+    assert database.check() == (HeldCertificate(made.certificate, trusted=True),)
 
 
 @real
-def test_a_real_database_with_a_primary_password_is_left_as_it_was(tmp_path: Path, made: ca.Done) -> None:
+def test_a_real_database_with_a_primary_password_is_left_as_it_was(tmp_path: Path, made: ca.CaChange) -> None:
     password = tmp_path / "password"
     password.write_text("a primary password\n")
     database = real_database(tmp_path, "-f", str(password))

@@ -18,7 +18,7 @@ from certs.errors import (
     ToolMissing,
     TrustStoreError,
 )
-from certs.stores.base import Change, Kind
+from certs.stores.base import StoreChange, StoreKind
 from certs.stores.linux import DISTRIBUTIONS, Anchors
 from certs.stores.macos import LoginKeychain
 from certs.stores.registry import all_stores, carry_out, nss_stores, system_store, to_install, to_uninstall
@@ -33,7 +33,7 @@ def test_every_system_has_its_store(tmp_path: Path, system: str, store: type) ->
     machine = replace(linux(tmp_path, DEBIAN), system=system)
     found = system_store(machine)
     assert isinstance(found, store)
-    assert found.kind is Kind.SYSTEM
+    assert found.kind is StoreKind.SYSTEM
     assert [type(each) for each in all_stores(machine)] == [store]
 
 
@@ -42,7 +42,7 @@ def test_the_browsers_come_after_the_system(tmp_path: Path) -> None:
     for place in (".pki/nssdb", ".mozilla/firefox/x"):
         (machine.home / place).mkdir(parents=True)
         (machine.home / place / "cert9.db").write_bytes(b"")
-    assert [each.kind for each in all_stores(machine)] == [Kind.SYSTEM, Kind.NSS, Kind.NSS]
+    assert [each.kind for each in all_stores(machine)] == [StoreKind.SYSTEM, StoreKind.NSS, StoreKind.NSS]
     assert [each.place.name for each in nss_stores(machine)] == ["nssdb", "x"]
 
 
@@ -74,7 +74,7 @@ def foreign_ca(tmp_path: Path, now: float) -> x509.Certificate:
 
     CertStore.create_store(tmp_path / "mitmproxy", "mitmproxy", 2048)
     found = ca.examine(tmp_path / "mitmproxy", now)
-    assert found.condition is ca.Condition.UNCONSTRAINED
+    assert found.condition is ca.CertificateCondition.UNCONSTRAINED
     assert found.certificate is not None
     return found.certificate
 
@@ -82,7 +82,7 @@ def foreign_ca(tmp_path: Path, now: float) -> x509.Certificate:
 def test_nothing_to_do_does_nothing(tmp_path: Path) -> None:
     """Not even a look at the rights."""
     machine = linux(tmp_path, DEBIAN, root=False)
-    carry_out(Anchors(machine), Change())
+    carry_out(Anchors(machine), StoreChange())
     assert not to_uninstall(Anchors(machine))
     assert recorded(machine) == []
 

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 
 from certs import ca
 from certs.errors import NotTrusted, StillTrusted, ToolFailed, ToolMissing
-from certs.stores.base import Held, Machine
+from certs.stores.base import HeldCertificate, Machine
 from certs.stores.registry import carry_out, to_install, to_uninstall
 from certs.stores.windows import UserRoot
 from tests.certs.machines import Ended, Recorder, fails, recorded
@@ -46,7 +46,7 @@ def thumbprint(certificate: x509.Certificate) -> str:
 
 
 @pytest.fixture
-def made(folder: Path, now: float) -> ca.Done:
+def made(folder: Path, now: float) -> ca.CaChange:
     return ca.create(folder, now)
 
 
@@ -57,14 +57,14 @@ def computer(tmp_path: Path, windows: Windows, **plays: object) -> Machine:
     )
 
 
-def test_in_and_out_again(tmp_path: Path, made: ca.Done) -> None:
+def test_in_and_out_again(tmp_path: Path, made: ca.CaChange) -> None:
     """Always with -user: no administrator is needed, and other users do not trust it."""
     windows = Windows()
     machine = computer(tmp_path, windows)
     store = UserRoot(machine)
     assert store.check() == ()
     carry_out(store, to_install(store, made.certificate, made.certificate_file))
-    assert store.check() == (Held(made.certificate, trusted=True),)
+    assert store.check() == (HeldCertificate(made.certificate, trusted=True),)
     assert not to_install(store, made.certificate, made.certificate_file)
     carry_out(store, to_uninstall(store))
     assert store.check() == ()
@@ -75,17 +75,17 @@ def test_in_and_out_again(tmp_path: Path, made: ca.Done) -> None:
     assert len(windows.machine) == 1
 
 
-def test_a_renewed_one_takes_the_place_of_the_old(tmp_path: Path, folder: Path, made: ca.Done, now: float) -> None:
+def test_a_renewed_one_takes_the_place_of_the_old(tmp_path: Path, folder: Path, made: ca.CaChange, now: float) -> None:
     machine = computer(tmp_path, Windows())
     store = UserRoot(machine)
     carry_out(store, to_install(store, made.certificate, made.certificate_file))
     new = ca.renew(folder, now, force=True)
     carry_out(store, to_install(store, new.certificate, new.certificate_file, [made.certificate]))
-    assert store.check() == (Held(new.certificate, trusted=True),)
+    assert store.check() == (HeldCertificate(new.certificate, trusted=True),)
     assert recorded(machine)[-1][-1] == thumbprint(made.certificate)
 
 
-def test_a_person_who_says_no_leaves_it_as_it_was(tmp_path: Path, made: ca.Done) -> None:
+def test_a_person_who_says_no_leaves_it_as_it_was(tmp_path: Path, made: ca.CaChange) -> None:
     """Windows asks whether to take an authority in."""
     windows = Windows()
     store = UserRoot(computer(tmp_path, windows, **{"certutil.exe": fails(1223, "The operation was canceled.")}))
@@ -94,19 +94,19 @@ def test_a_person_who_says_no_leaves_it_as_it_was(tmp_path: Path, made: ca.Done)
     assert windows.user == []
 
 
-def test_answers_that_are_not_true_are_found_out(tmp_path: Path, made: ca.Done) -> None:
+def test_answers_that_are_not_true_are_found_out(tmp_path: Path, made: ca.CaChange) -> None:
     """What an administrator has put into the machine's store, the user cannot remove."""
     windows = Windows()
     store = UserRoot(computer(tmp_path, windows, **{"certutil.exe": lambda _: Ended()}))
     with pytest.raises(NotTrusted):
         carry_out(store, to_install(store, made.certificate, made.certificate_file))
     windows.machine.append(der(made.certificate))
-    assert store.check() == (Held(made.certificate, trusted=True),)
+    assert store.check() == (HeldCertificate(made.certificate, trusted=True),)
     with pytest.raises(StillTrusted, match=r"removed by an administrator with certlm\.msc\."):
         carry_out(store, to_uninstall(store))
 
 
-def test_a_path_without_the_tools_of_windows_is_told(tmp_path: Path, made: ca.Done) -> None:
+def test_a_path_without_the_tools_of_windows_is_told(tmp_path: Path, made: ca.CaChange) -> None:
     machine = replace(computer(tmp_path, Windows()), find=lambda _: None)
     store = UserRoot(machine)
     with pytest.raises(ToolMissing, match=r"put its System32 folder into PATH\."):

@@ -8,7 +8,7 @@ from certs import ca as authority
 from cli.doctor import network
 from cli.doctor.network import At, LedTo, ShellFacts, Trust, gather, led_by, present
 from config import clock, proxy_files
-from config.proxy_files import Presence
+from config.proxy_files import ProxyInfo
 from tests.cli.doctors import NOTE, OK, PROBLEM, WARNING, free, listening, only, short
 
 SECRET = "hunter2-nobody-may-see"
@@ -20,7 +20,9 @@ def led(at: At, trouble: str = "") -> LedTo:
 
 def told(home: Path, url: str = "http://127.0.0.1:1") -> bytes:
     """What a proxy of ours answers when it is asked."""
-    ours = Presence(url=url, pid=1, home=str(home), certificate=str(home / "ca" / "mitmproxy-ca-cert.pem"), version="1")
+    ours = ProxyInfo(
+        url=url, pid=1, home=str(home), certificate=str(home / "ca" / "mitmproxy-ca-cert.pem"), version="1"
+    )
     body = proxy_files.as_json(ours).encode()
     return b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body)
 

@@ -8,7 +8,7 @@ import pytest
 from cli.doctor import official
 from cli.doctor.official import Official, OfficialCheck, gather, read
 from cli.doctor.probe import Reached
-from config.proxy_files import Presence
+from config.proxy_files import ProxyInfo
 from tests.cli.doctors import NOTE, OK, PASSING, PROBLEM, WARNING, fake_codex, only, short
 
 FAILING = json.dumps(
@@ -30,7 +30,7 @@ FAILING = json.dumps(
 @pytest.fixture
 def to(tmp_path: Path) -> Reached:
     certificate = str(tmp_path / "mitmproxy-ca-cert.pem")
-    told = Presence(url="http://127.0.0.1:1", pid=1, home=str(tmp_path), certificate=certificate, version="1")
+    told = ProxyInfo(url="http://127.0.0.1:1", pid=1, home=str(tmp_path), certificate=certificate, version="1")
     return Reached(told, "a-key", started=False)
 
 

@@ -5,7 +5,7 @@ import pytest
 from cli.doctor import outcomes
 from cli.doctor.outcomes import CODES, STATUSES
 from cli.doctor.probe import UNTRUSTED, Probe, ProbeReply
-from cli.doctor.tls import Shown
+from cli.doctor.tls import ShownCertificate
 from tests.builders import NOW
 from tests.cli.doctors import NOTE, OK, PROBLEM, WARNING, only, short
 
@@ -40,7 +40,9 @@ def test_a_certificate_that_the_proxy_refuses_is_told_as_that() -> None:
     reply = ProbeReply(
         status=502, code="codex_rotate_upstream_unreachable", tls="unable to get local issuer certificate"
     )
-    probe = Probe(catalogue=reply, socket=reply, shown=Shown(issuer="Example Corp Root"), settings="ca/config.yaml")
+    probe = Probe(
+        catalogue=reply, socket=reply, shown=ShownCertificate(issuer="Example Corp Root"), settings="ca/config.yaml"
+    )
     for found in (only(outcomes.catalogue(probe)), only(outcomes.socket(probe))):
         assert found.state is PROBLEM
         assert "TLS to the provider fails: the certificate that is shown, issued by Example Corp Root," in found.what
@@ -102,7 +104,7 @@ def test_every_row_has_a_remedy() -> None:
 
 def test_the_codes_are_those_of_the_proxy() -> None:
     """Every code of ours that a refusal can carry has a row."""
-    from accounts.choice.selection import Bar
+    from accounts.choice.selection import Exclusion
     from accounts.client_keys import Refusal
     from addons.exchange import refusals
     from addons.wire import answers
@@ -113,4 +115,4 @@ def test_the_codes_are_those_of_the_proxy() -> None:
     refused = {refusals.kind(why) for why in Refusal}
     assert {f"codex_rotate_{rule}" for rule in answers.RULES} | refused <= ours
     others = ours - refused
-    assert all(f'"{code}"' in text or code.removeprefix("codex_rotate_") in set(Bar) for code in others)
+    assert all(f'"{code}"' in text or code.removeprefix("codex_rotate_") in set(Exclusion) for code in others)

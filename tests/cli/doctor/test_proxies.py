@@ -15,13 +15,13 @@ from cli.doctor import proxies
 from cli.doctor.network import At, LedTo
 from cli.doctor.proxies import Proxies, RunningProxy, Signs, forget, gather, gone, signs
 from config import clock, proxy_files
-from config.access import Refusal
-from config.proxy_files import Presence
+from config.access import DiskRefusal
+from config.proxy_files import ProxyInfo
 from standin import StandIn
 from tests.cli.doctors import NOTE, OK, PROBLEM, WARNING, free, listening, only, short
 from tests.harness import Proxy, eventually, fill
 
-TOLD = Presence(url="http://127.0.0.1:1", pid=7, home="/h", certificate="/h/ca/c.pem", version="1")
+TOLD = ProxyInfo(url="http://127.0.0.1:1", pid=7, home="/h", certificate="/h/ca/c.pem", version="1")
 
 
 @pytest.fixture(scope="module")
@@ -150,7 +150,7 @@ def test_the_usual_port(at: At, found: list[object]) -> None:
 
 def test_where_nobody_can_look_which_ones_run(tmp_path: Path) -> None:
     """It is not said that none does."""
-    refused = Refusal(tmp_path, "belongs to root, and you are ann", "Run `sudo chown x`.")
+    refused = DiskRefusal(tmp_path, "belongs to root, and you are ann", "Run `sudo chown x`.")
     found = only(proxies.running(Proxies(refused=refused)))
     assert (found.state, found.remedy) == (WARNING, "Run `sudo chown x`.")
     assert found.what == f"Which proxies run cannot be looked at: {tmp_path} belongs to root, and you are ann."

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from accounts.store.backups import Backup, Condition
+from accounts.store.backups import Backup, BackupCondition
 from cli.doctor import storage
 from cli.doctor.storage import Storage, close, gather, loose
 from config import access
-from config.access import Refusal
+from config.access import DiskRefusal
 from tests.builders import DAY, NOW
 from tests.cli.conftest import Fill
 from tests.cli.doctors import NOTE, OK, PROBLEM, WARNING, only, private, short
@@ -18,7 +18,7 @@ HOME = Path("/h")
 posix = pytest.mark.skipif(os.name != "posix", reason="modes are a POSIX matter")
 
 
-def backup(name: str, age: float, condition: Condition = Condition.USABLE) -> Backup:
+def backup(name: str, age: float, condition: BackupCondition = BackupCondition.USABLE) -> Backup:
     return Backup(name=name, made_at=NOW - age * DAY, size=1, condition=condition, accounts=1)
 
 
@@ -78,8 +78,8 @@ def test_backups() -> None:
     assert judged() == [NOTE]
     assert judged(backup("a", 1), backup("b", 90)) == [OK]
     assert judged(backup("a", 20)) == [NOTE]
-    assert judged(backup("a", 1), backup("b", 1, Condition.DAMAGED)) == [WARNING, OK]
-    assert judged(backup("b", 1, Condition.NEWER)) == [NOTE]
+    assert judged(backup("a", 1), backup("b", 1, BackupCondition.DAMAGED)) == [WARNING, OK]
+    assert judged(backup("b", 1, BackupCondition.NEWER)) == [NOTE]
     nothing = Storage(home=HOME, there=False)
     assert short(storage.backups(nothing, NOW)) == []
 
@@ -98,11 +98,13 @@ def test_settings_that_cannot_be_used(home: Path) -> None:
 
 def test_what_is_not_ours_and_what_cannot_be_looked_at() -> None:
     """Neither is called all right; each names the first few and what to do."""
-    strange = tuple(Refusal(HOME / name, "belongs to root, and you are ann", "Run `sudo chown x`.") for name in "abcde")
+    strange = tuple(
+        DiskRefusal(HOME / name, "belongs to root, and you are ann", "Run `sudo chown x`.") for name in "abcde"
+    )
     found = only(storage.owners(Storage(home=HOME, strangers=strange)))
     assert (found.state, found.what) == (PROBLEM, "/h/a, /h/b, /h/c and 2 more belong to root, and you are ann.")
     assert only(storage.owners(Storage(home=HOME, strangers=strange[:1]))).what.startswith("/h/a belongs to root,")
-    whole = Refusal(HOME, "belongs to root, and you are ann", "Run `sudo chown x`.")
+    whole = DiskRefusal(HOME, "belongs to root, and you are ann", "Run `sudo chown x`.")
     assert short(storage.owners(Storage(home=HOME, strangers=(whole,), trouble="That is it. Run it."))) == []
     unseen = only(storage.modes(Storage(home=HOME, unseen=strange)))
     assert (unseen.state, unseen.remedy) == (WARNING, "Run `sudo chown x`.")
@@ -111,7 +113,7 @@ def test_what_is_not_ours_and_what_cannot_be_looked_at() -> None:
 
 def test_a_folder_to_which_nothing_can_be_written() -> None:
     """Unless the pool has said so already."""
-    refused = Refusal(HOME, "is on a disk that can only be read", "Have that disk mounted for writing.")
+    refused = DiskRefusal(HOME, "is on a disk that can only be read", "Have that disk mounted for writing.")
     found = only(storage.disk(Storage(home=HOME, refused=refused)))
     assert (found.name, found.state) == ("storage.disk", PROBLEM)
     assert found.what == "Nothing can be written to /h: it is on a disk that can only be read."

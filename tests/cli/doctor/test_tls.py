@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.doctor.tls import Shown, meaning, read, shown
-from config.network.outbound import Way
+from cli.doctor.tls import ShownCertificate, meaning, read, shown
+from config.network.outbound import OutboundRoute
 from config.network.proxy_address import read_proxy
 from standin import StandIn
 from tests.cli.doctors import free, listening
@@ -24,7 +24,7 @@ def upstream() -> Iterator[StandIn]:
 
 def test_directly(upstream: StandIn) -> None:
     """Nobody vouches for it here, and all the same it is seen who has issued it. No request was made."""
-    found = shown(Way(), "127.0.0.1", upstream.port)
+    found = shown(OutboundRoute(), "127.0.0.1", upstream.port)
     assert found is not None
     assert found.issuer == "stand-in test CA"
     assert found.begins is not None
@@ -36,7 +36,7 @@ def test_directly(upstream: StandIn) -> None:
 @pytest.mark.parametrize(("user", "password"), [("", ""), ("ann", "p@ss")])
 def test_through_a_company_s_proxy(upstream: StandIn, user: str, password: str) -> None:
     with Corporate({443: upstream.port}, user, password) as corporate:
-        way = Way(proxy=read_proxy(corporate.url(user, "p%40ss")))
+        way = OutboundRoute(proxy=read_proxy(corporate.url(user, "p%40ss")))
         found = shown(way)
         assert found is not None
         assert found.issuer == "stand-in test CA"
@@ -47,10 +47,10 @@ def test_through_a_company_s_proxy(upstream: StandIn, user: str, password: str) 
 
 def test_where_it_does_not_come_to_that() -> None:
     nobody = free()
-    assert shown(Way(), "127.0.0.1", int(nobody.rpartition(":")[2])) is None
-    assert shown(Way(proxy=read_proxy("https://proxy.example:3128"))) is None
+    assert shown(OutboundRoute(), "127.0.0.1", int(nobody.rpartition(":")[2])) is None
+    assert shown(OutboundRoute(proxy=read_proxy("https://proxy.example:3128"))) is None
     with listening() as stranger:
-        assert shown(Way(), "127.0.0.1", int(stranger.rpartition(":")[2])) is None
+        assert shown(OutboundRoute(), "127.0.0.1", int(stranger.rpartition(":")[2])) is None
 
 
 @pytest.mark.parametrize("content", [b"", b"no certificate", b"\x30\x03\x02\x01\x00"])
@@ -59,7 +59,7 @@ def test_what_is_no_certificate(content: bytes) -> None:
 
 
 NOON = dt.datetime(2026, 11, 15, 12, tzinfo=dt.UTC)
-CORPORATE = Shown(issuer="Example Corp Root", begins=NOON, ends=NOON)
+CORPORATE = ShownCertificate(issuer="Example Corp Root", begins=NOON, ends=NOON)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ CORPORATE = Shown(issuer="Example Corp Root", begins=NOON, ends=NOON)
         ("certificate has expired", None, "is refused (certificate has expired)", "Check this machine's clock"),
     ],
 )
-def test_what_it_means(reason: str, found: Shown | None, said: str, remedy: str) -> None:
+def test_what_it_means(reason: str, found: ShownCertificate | None, said: str, remedy: str) -> None:
     """A stranger's certificate, or a clock."""
     what, do = meaning(reason, found, SETTINGS)
     assert what.startswith("TLS to the provider fails: ")

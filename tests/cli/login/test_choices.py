@@ -12,7 +12,7 @@ import pytest
 from accounts.errors import WrongWorkspace
 from accounts.logins.adopting import ImportOptions
 from accounts.logins.auth_file import Login
-from accounts.logins.oauth_login import Answer
+from accounts.logins.oauth_login import CallbackAnswer
 from accounts.logins.workspaces import Workspace
 from accounts.store.store import Store
 from cli.commands.accounts import login as login_commands
@@ -317,7 +317,7 @@ def test_a_login_is_not_lost_over_the_question(
 def test_an_answer_that_does_not_list_the_login_is_none(
     ways: Ways, team: Account, browser: Browser, said: list[str], store: Store, body: bytes
 ) -> None:
-    odd = replace(ways, get=lambda *_: Answer(200, body))
+    odd = replace(ways, get=lambda *_: CallbackAnswer(200, body))
     login, (note,) = log_in(odd, partial(login_by_browser, odd), None, Person(browser, said), store)
     assert login.account.account_id == "acct-ann"
     assert "its answer was not understood" in note

@@ -18,7 +18,7 @@ from accounts.errors import (
     PortsBusy,
     WrongWorkspace,
 )
-from accounts.logins.oauth_login import Answer
+from accounts.logins.oauth_login import CallbackAnswer
 from cli.login.flows import NOT_ENDED, Ways, login_by_browser, login_by_device, login_by_hand
 from cli.ui.asking import NoAsking
 from standin import Account, Fault, FaultKind, StandIn
@@ -130,7 +130,7 @@ def test_a_provider_that_fails(ways: Ways, ann: Account, upstream: StandIn) -> N
     with pytest.raises(LoginRefused, match="50"):
         login_by_browser(ways, None)
     with pytest.raises(LoginRefused, match="no answer came"):
-        login_by_browser(replace(ways, send=lambda _: Answer(0)), None)
+        login_by_browser(replace(ways, send=lambda _: CallbackAnswer(0)), None)
 
 
 # --- with another device ---------------------------------------------------------------------------------------------
@@ -164,7 +164,7 @@ def test_a_device_login_nobody_finishes(ways: Ways, ann: Account, upstream: Stan
 
 def test_a_device_login_that_is_not_offered(ways: Ways) -> None:
     with pytest.raises(DeviceLoginOff, match="--manual"):
-        login_by_device(replace(ways, send=lambda _: Answer(404)), None)
+        login_by_device(replace(ways, send=lambda _: CallbackAnswer(404)), None)
 
 
 # --- by hand ---------------------------------------------------------------------------------------------------------

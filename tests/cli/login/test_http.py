@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from accounts.logins.oauth_login import Answer, Post
+from accounts.logins.oauth_login import CallbackAnswer, Post
 from cli.login.http import get, send
 from config.settings import ConfigError
 from standin import Fault, FaultKind, StandIn
@@ -32,9 +32,9 @@ def test_no_answer(url: str) -> None:
     """Nobody there, or nowhere to go."""
     with socket.create_server(("127.0.0.1", 0)) as holder:
         port = holder.getsockname()[1]
-    assert send(Post(url=url.format(port=port), body={"code": "x"})) == Answer(0)
+    assert send(Post(url=url.format(port=port), body={"code": "x"})) == CallbackAnswer(0)
     for each in (url.format(port=port), "http://\0", "https://xn--/"):
-        assert get(each, {"authorization": "Bearer x"}) == Answer(0)
+        assert get(each, {"authorization": "Bearer x"}) == CallbackAnswer(0)
 
 
 def test_a_question_with_a_token() -> None:
@@ -64,10 +64,10 @@ def test_through_the_company_s_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
         assert corporate.targets() == ["auth.openai.com:443", "chatgpt.com:443"]
         assert {seen.header("proxy-authorization") for seen in upstream.requests} == {None}
         corporate.trouble = Trouble.REFUSE
-        assert (send(post), get(usage, headers)) == (Answer(0), Answer(0))
+        assert (send(post), get(usage, headers)) == (CallbackAnswer(0), CallbackAnswer(0))
         monkeypatch.setenv("CODEX_ROTATE_UPSTREAM_PROXY", corporate.url("ann", "wrong"))
         corporate.trouble = None
-        assert (send(post), get(usage, headers)) == (Answer(0), Answer(0))
+        assert (send(post), get(usage, headers)) == (CallbackAnswer(0), CallbackAnswer(0))
 
 
 def test_a_proxy_that_cannot_be_used_is_told_instead_of_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:

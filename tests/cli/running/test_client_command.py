@@ -13,7 +13,7 @@ from cli.running.client_command import (
     led_by_dotenv,
 )
 from config import dotenv
-from config.proxy_files import Presence
+from config.proxy_files import ProxyInfo
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def test_a_client_that_is_not_there(tmp_path: Path, name: str, said: str) -> Non
 
 def test_the_environment_of_the_client() -> None:
     """Ours, and one proxy under one name; what would lead it past the proxy is left out."""
-    told = Presence(url="http://127.0.0.1:1", pid=1, home="/h", certificate="/h/ca/cert.pem", version="1")
+    told = ProxyInfo(url="http://127.0.0.1:1", pid=1, home="/h", certificate="/h/ca/cert.pem", version="1")
     users = {
         "PATH": "/bin",
         "https_proxy": "http://old:1",

@@ -13,7 +13,7 @@ import pytest
 from cli.running import proxies
 from cli.running.proxies import running, telling
 from config import proxy_files
-from config.proxy_files import Presence
+from config.proxy_files import ProxyInfo
 from standin import StandIn
 from tests.cli.commands.use.test_run import World, alive, on_a_terminal, read_until
 from tests.cli.commands.use.test_serve import serving
@@ -34,12 +34,12 @@ def world(tmp_path: Path) -> Iterator[World]:
     assert made.stopped(), "a proxy did not end"
 
 
-def kill(told: Presence) -> None:
+def kill(told: ProxyInfo) -> None:
     os.kill(told.pid, signal.SIGKILL)
     assert eventually(lambda: not alive(told.pid))
 
 
-def another(world: World, told: Presence) -> Presence:
+def another(world: World, told: ProxyInfo) -> ProxyInfo:
     """The proxy that runs at the address of one that ran."""
     assert eventually(lambda: [each for each in running(world.environ) if each.pid != told.pid], 30)
     (found,) = running(world.environ)

@@ -15,7 +15,7 @@ from cli.running import joined
 from cli.running.joined import JoinedIsAnother, JoinedRefuses, JoinedSilent, JoinedUnusable
 from config import clock, proxy_files
 from config.join_file import Invitation
-from config.proxy_files import Presence
+from config.proxy_files import ProxyInfo
 
 KEY = "k" * 43
 
@@ -105,7 +105,7 @@ def test_a_damaged_one_is_named(environ: dict[str, str], content: bytes) -> None
 
 def test_the_proxy_as_it_answers(environ: dict[str, str], invitation: Invitation) -> None:
     """With the certificate that is here, and not the path that it has over there."""
-    told = Presence(url="http://127.0.0.1:1", pid=7, home="/theirs", certificate="/theirs/ca/x.pem", version="9")
+    told = ProxyInfo(url="http://127.0.0.1:1", pid=7, home="/theirs", certificate="/theirs/ca/x.pem", version="9")
     joined.keep(invitation, environ)
     with answering(200, proxy_files.as_json(told).encode()) as port:
         there = replace(invitation, port=port)

@@ -10,7 +10,7 @@ from certs.environment import BadProxyAddress
 from cli.running import leading, proxies
 from cli.running.leading import OthersProxy
 from config import proxy_files
-from config.proxy_files import Presence
+from config.proxy_files import ProxyInfo
 from standin import StandIn
 from tests.cli.running.test_joined import answering
 from tests.harness import Proxy, eventually, fill, options
@@ -90,7 +90,7 @@ def test_of_several_the_newest_that_fits(environ: dict[str, str], home: Path, ki
             body = bytearray()
             port = stack.enter_context(answering(200, body))
             urls.append(f"http://127.0.0.1:{port}")
-            told = Presence(url=urls[-1], pid=number, home=str(home), certificate="/c", version="1", **more[kind])
+            told = ProxyInfo(url=urls[-1], pid=number, home=str(home), certificate="/c", version="1", **more[kind])
             body += proxy_files.as_json(told).encode()
             proxy_files.announce(told, home / "proxies")
         found = leading.led(environ)

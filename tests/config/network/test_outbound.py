@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from config.network.outbound import Way, is_here, trouble, way_to
+from config.network.outbound import OutboundRoute, is_here, trouble, way_to
 from config.network.proxy_address import read_proxy
 from config.settings import ConfigError
 from standin import StandIn
@@ -28,7 +28,7 @@ def named(monkeypatch: pytest.MonkeyPatch, **variables: str) -> None:
 
 
 def test_nothing_is_set() -> None:
-    assert way_to(TOKENS) == Way()
+    assert way_to(TOKENS) == OutboundRoute()
 
 
 def test_the_settings_come_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,7 +42,7 @@ def test_the_settings_come_before_the_environment(monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "LOCALHOST", "localhost.", "[::1]", "127.9.9.9"])
 def test_this_machine_is_reached_directly_whatever_is_set(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
     named(monkeypatch, HTTP_PROXY="http://env.example:1", CODEX_ROTATE_UPSTREAM_PROXY="http://corp.example:3128")
-    assert way_to(f"http://{host}:9/oauth/token") == Way()
+    assert way_to(f"http://{host}:9/oauth/token") == OutboundRoute()
 
 
 @pytest.mark.parametrize("loopback", ["http://127.0.0.1:8118", "localhost:8118", "http://[::1]:8118"])
@@ -50,7 +50,7 @@ def test_a_proxy_of_the_environment_on_this_machine_may_be_ourselves(
     monkeypatch: pytest.MonkeyPatch, loopback: str
 ) -> None:
     named(monkeypatch, HTTPS_PROXY=loopback)
-    assert way_to(TOKENS) == Way(passed_over="HTTPS_PROXY")
+    assert way_to(TOKENS) == OutboundRoute(passed_over="HTTPS_PROXY")
 
 
 def test_a_proxy_on_this_machine_that_the_settings_name_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,7 +95,7 @@ def test_a_proxy_of_the_environment_that_cannot_be_used_is_named_and_not_repeate
 @pytest.mark.parametrize("url", ["", "no address", "http://[", "https:///x"])
 def test_an_address_that_is_none_is_left_to_who_sends(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     named(monkeypatch, HTTPS_PROXY="http://env.example:1")
-    assert way_to(url) == Way()
+    assert way_to(url) == OutboundRoute()
 
 
 def test_what_is_here_and_what_is_not() -> None:
@@ -114,11 +114,11 @@ def upstream(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
         yield standin
 
 
-def through(corporate: Corporate, user: str = "", password: str = "") -> Way:
-    return Way(proxy=read_proxy(corporate.url(user, password)), named_by="upstream_proxy")
+def through(corporate: Corporate, user: str = "", password: str = "") -> OutboundRoute:
+    return OutboundRoute(proxy=read_proxy(corporate.url(user, password)), named_by="upstream_proxy")
 
 
-def ask(way: Way) -> int:
+def ask(way: OutboundRoute) -> int:
     with way.client(5) as client:
         return client.post(TOKENS, json={"grant_type": "refresh_token", "refresh_token": "x"}).status_code
 
@@ -199,16 +199,16 @@ def test_a_proxy_that_lets_nobody_through_is_told_as_such(
 
 
 def test_a_proxy_that_is_not_there() -> None:
-    way = Way(proxy=read_proxy(f"http://ann:{SECRET}@127.0.0.1:1"), named_by="HTTPS_PROXY")
+    way = OutboundRoute(proxy=read_proxy(f"http://ann:{SECRET}@127.0.0.1:1"), named_by="HTTPS_PROXY")
     with pytest.raises(httpx.ConnectError) as lost, way.client(5) as client:
         client.get(TOKENS)
     assert way.failure(lost.value) == "ConnectError on the way through the proxy 127.0.0.1:1, check HTTPS_PROXY"
 
 
 def test_a_proxy_that_was_passed_over_is_mentioned_when_the_direct_way_fails() -> None:
-    said = Way(passed_over="HTTPS_PROXY").failure(httpx.ConnectError("x"))
+    said = OutboundRoute(passed_over="HTTPS_PROXY").failure(httpx.ConnectError("x"))
     assert said == "ConnectError (HTTPS_PROXY is on this machine and not used; if it leads out, set upstream_proxy)"
-    assert Way().failure(httpx.ConnectError("x")) == "ConnectError"
+    assert OutboundRoute().failure(httpx.ConnectError("x")) == "ConnectError"
 
 
 def test_a_certificate_that_nobody_here_vouches_for_is_told_as_that(
@@ -218,11 +218,11 @@ def test_a_certificate_that_nobody_here_vouches_for_is_told_as_that(
     monkeypatch.delenv("SSL_CERT_FILE", raising=False)
     with pytest.raises(httpx.ConnectError) as lost, httpx.Client(trust_env=False) as client:
         client.get(f"https://127.0.0.1:{upstream.port}/{SECRET}")
-    said, why = Way().failure(lost.value), "unable to get local issuer certificate, if your company opens TLS"
+    said, why = OutboundRoute().failure(lost.value), "unable to get local issuer certificate, if your company opens TLS"
     assert said.startswith(f"TLS failed: {why}, set SSL_CERT_FILE")
     assert SECRET not in said
     with Corporate({443: upstream.port}) as corporate:
-        way = Way(proxy=read_proxy(corporate.url()), named_by="upstream_proxy")
+        way = OutboundRoute(proxy=read_proxy(corporate.url()), named_by="upstream_proxy")
         with pytest.raises(httpx.ConnectError) as lost, way.client(5) as client:
             client.get(TOKENS)
         assert way.failure(lost.value).startswith(f"TLS failed behind the proxy 127.0.0.1:{corporate.port}: {why}")
@@ -234,7 +234,7 @@ def test_a_certificate_of_another_time_is_a_matter_of_the_clock(reason: str) -> 
     refused.verify_message = reason
     error = httpx.ConnectError("x")
     error.__cause__ = refused
-    assert Way().failure(error) == f"TLS failed: {reason}, check this machine's clock"
+    assert OutboundRoute().failure(error) == f"TLS failed: {reason}, check this machine's clock"
 
 
 def test_a_certificate_that_mitmproxy_refuses_behind_a_proxy() -> None:

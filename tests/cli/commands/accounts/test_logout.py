@@ -9,7 +9,7 @@ import pytest
 
 from accounts.errors import AccountBusy, InputNeeded
 from accounts.logins.auth_file import read_auth_file
-from accounts.logins.oauth_login import Answer
+from accounts.logins.oauth_login import CallbackAnswer
 from accounts.store.store import Store
 from accounts.tokens import locks
 from accounts.tokens.locks import AccountLocks
@@ -104,12 +104,12 @@ def test_logout_with_revoke(logged_in: Account, store: Store, upstream: StandIn)
 def test_a_revoke_that_fails(logged_in: Account, store: Store) -> None:
     """It is told, and the account is kept unless the person wants it gone all the same."""
     who = Says([True, False])
-    kept = logout(store, "ann", who, lambda _: Answer(503), NOW)
+    kept = logout(store, "ann", who, lambda _: CallbackAnswer(503), NOW)
     assert "did not confirm" in who.asked[1]
     assert (kept.exit_code, len(store.accounts())) == (1, 1)
     assert "(503)" in kept.message
     assert "still in the pool" in kept.message
-    gone = logout(store, "ann", SaidYes(), lambda _: Answer(0), NOW)
+    gone = logout(store, "ann", SaidYes(), lambda _: CallbackAnswer(0), NOW)
     assert (gone.exit_code, store.accounts()) == (1, ())
     assert "no answer came" in gone.message
     assert gone.data == {"removed": "ann", "account_id": "acct-ann", "revoked": False, "backups": []}

@@ -13,7 +13,7 @@ from accounts.store.store import EVENTS_KEPT, Store
 from cli.commands.see.status import EVENTS_SHOWN, INDENT, StatusContext, status
 from cli.ui.result import Result
 from config import clock
-from config.proxy_files import Presence
+from config.proxy_files import ProxyInfo
 from config.settings import Settings
 
 type Run = Callable[..., Any]
@@ -85,7 +85,7 @@ def test_requests_and_rotations_are_counted_since_the_history_begins(store: Stor
 
 
 def test_proxies_that_run_are_named(store: Store, home: Path) -> None:
-    proxy = Presence(url="http://127.0.0.1:8111", pid=42, home=str(home), certificate="", version="1.2")
+    proxy = ProxyInfo(url="http://127.0.0.1:8111", pid=42, home=str(home), certificate="", version="1.2")
     result = status(store, around(home, running=[proxy, proxy]), now=10.0)
     assert shown(result)["Proxies"] == ["http://127.0.0.1:8111 (process 42)"] * 2
     assert isinstance(result.data, dict)

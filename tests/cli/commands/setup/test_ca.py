@@ -39,7 +39,7 @@ def test_create(run: Run, folder: Path) -> None:
     assert (ran.code, ran.err) == (0, "")
     assert f"CODEX_CA_CERTIFICATE={folder / 'trusted.pem'}" in ran.out
     assert "chatgpt.com and openai.com only" in ran.out
-    assert ca.examine(folder, clock.now()).condition is ca.Condition.USABLE
+    assert ca.examine(folder, clock.now()).condition is ca.CertificateCondition.USABLE
 
 
 def test_create_as_json(run: Run, folder: Path) -> None:

@@ -53,7 +53,7 @@ def folder(home: Path) -> Path:
 
 
 @pytest.fixture
-def made(folder: Path, now: float) -> ca.Done:
+def made(folder: Path, now: float) -> ca.CaChange:
     return ca.create(folder, now)
 
 
@@ -96,7 +96,7 @@ def test_install_says_that_codex_needs_none_and_asks_which(run: Run, home: Path)
 
 @posix
 def test_a_person_is_asked_once_for_what_is_left_to_do(
-    folder: Path, made: ca.Done, debian: Machine, now: float
+    folder: Path, made: ca.CaChange, debian: Machine, now: float
 ) -> None:
     """The question says what the CA can do and where it is to go."""
     person = Person(says=False)
@@ -113,7 +113,7 @@ def test_a_person_is_asked_once_for_what_is_left_to_do(
 
 
 @posix
-def test_nobody_is_asked_for_what_cannot_be_done(folder: Path, made: ca.Done, debian: Machine, now: float) -> None:
+def test_nobody_is_asked_for_what_cannot_be_done(folder: Path, made: ca.CaChange, debian: Machine, now: float) -> None:
     person = Person(says=True)
     said = install(folder, system(replace(debian, root=False)), person, now)
     assert said.exit_code == 1
@@ -146,7 +146,7 @@ def test_only_a_usable_ca_is_installed(folder: Path, debian: Machine, now: float
 
 
 @posix
-def test_install_twice_uninstall_twice(folder: Path, made: ca.Done, debian: Machine, now: float) -> None:
+def test_install_twice_uninstall_twice(folder: Path, made: ca.CaChange, debian: Machine, now: float) -> None:
     """Each second time nothing is changed, and that is said."""
     name, place = ca.common_name(made.certificate), str(debian.files / DEBIAN.folder)
     first = install(folder, system(debian), YES, now)
@@ -165,7 +165,7 @@ def test_install_twice_uninstall_twice(folder: Path, made: ca.Done, debian: Mach
 
 
 @posix
-def test_after_a_renewal_the_old_one_is_replaced(folder: Path, made: ca.Done, debian: Machine, now: float) -> None:
+def test_after_a_renewal_the_old_one_is_replaced(folder: Path, made: ca.CaChange, debian: Machine, now: float) -> None:
     """And that is said, because a proxy that still runs signs with it."""
     install(folder, system(debian), YES, now)
     new = ca.renew(folder, now, force=True)
@@ -179,7 +179,7 @@ def test_after_a_renewal_the_old_one_is_replaced(folder: Path, made: ca.Done, de
 
 @posix
 def test_one_store_that_fails_does_not_keep_the_others_from_it(
-    folder: Path, made: ca.Done, debian: Machine, now: float
+    folder: Path, made: ca.CaChange, debian: Machine, now: float
 ) -> None:
     """Its trouble goes to stderr, with the command for root; the exit code is 1."""
     install(folder, system(debian), YES, now)
@@ -196,7 +196,7 @@ def test_one_store_that_fails_does_not_keep_the_others_from_it(
 
 
 @posix
-def test_a_failed_command_is_told_as_it_is(folder: Path, made: ca.Done, tmp_path: Path, now: float) -> None:
+def test_a_failed_command_is_told_as_it_is(folder: Path, made: ca.CaChange, tmp_path: Path, now: float) -> None:
     machine = linux(tmp_path / "m", DEBIAN, {"update-ca-certificates": fails(1, "disk full")})
     said = install(folder, system(machine), YES, now)
     assert (said.exit_code, said.message) == (1, "")
@@ -218,7 +218,7 @@ def test_uninstall_needs_no_ca_and_no_store(tmp_path: Path) -> None:
 
 
 @posix
-def test_status_says_who_trusts_it(folder: Path, made: ca.Done, debian: Machine, now: float) -> None:
+def test_status_says_who_trusts_it(folder: Path, made: ca.CaChange, debian: Machine, now: float) -> None:
     stores = system(debian)
     before = ca_status(folder, now, stores)
     assert "trusted by: no store of this machine; Codex needs none" in before.message
@@ -241,7 +241,7 @@ def test_status_says_who_trusts_it(folder: Path, made: ca.Done, debian: Machine,
 
 
 @posix
-def test_status_does_not_know_what_it_cannot_read(folder: Path, made: ca.Done, debian: Machine, now: float) -> None:
+def test_status_does_not_know_what_it_cannot_read(folder: Path, made: ca.CaChange, debian: Machine, now: float) -> None:
     """A missing tool is no trouble of the CA: the exit code stays 0."""
     stores = chosen(with_browser(debian, b"codex-rotate CA 0123456789ab"), system=False, nss=False)
     said = ca_status(folder, now, stores)
@@ -255,7 +255,7 @@ def test_status_does_not_know_what_it_cannot_read(folder: Path, made: ca.Done, d
 
 @posix
 def test_status_without_a_ca_still_tells_what_is_trusted(
-    folder: Path, made: ca.Done, debian: Machine, now: float
+    folder: Path, made: ca.CaChange, debian: Machine, now: float
 ) -> None:
     """Whoever deletes the folder leaves that behind."""
     install(folder, system(debian), YES, now)

@@ -20,7 +20,7 @@ from accounts.errors import UsageError
 from cli.running import proxies
 from cli.running.proxies import running
 from config import dotenv, proxy_files
-from config.proxy_files import Presence
+from config.proxy_files import ProxyInfo
 from standin import StandIn
 from tests.cli.conftest import Fill, Run
 from tests.harness import MITMDUMP, PATIENCE, eventually, fill, plain_environment
@@ -132,7 +132,7 @@ class World:
                 os.kill(each.pid, signal.SIGTERM)
         return eventually(lambda: not any(alive(each.pid) for each in told), 20)
 
-    def announced(self) -> list[Presence]:
+    def announced(self) -> list[ProxyInfo]:
         return proxy_files.announced(proxy_files.folder(self.environ))
 
 

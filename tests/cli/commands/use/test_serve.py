@@ -294,7 +294,7 @@ class Screen:
         os.close(self.controller)
 
 
-def announced(home: Path) -> proxy_files.Presence:
+def announced(home: Path) -> proxy_files.ProxyInfo:
     """The proxy that has left its file there."""
     assert eventually(lambda: proxy_files.announced(home / "proxies"), 30)
     return proxy_files.announced(home / "proxies")[0]

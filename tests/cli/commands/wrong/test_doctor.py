@@ -18,7 +18,7 @@ from cli.commands.wrong.doctor import doctor, summary
 from cli.doctor import proxies
 from cli.doctor.finding import Severity
 from config import clock, dotenv, proxy_files
-from config.proxy_files import Presence
+from config.proxy_files import ProxyInfo
 from tests.cli.conftest import Ran, Run
 from tests.cli.doctor.test_daemon import ARGUMENTS, daemon
 from tests.cli.doctors import FEATURES, Machine, enter, fake_codex, free, listening, machine, private
@@ -204,7 +204,7 @@ def test_everything_that_is_safe_is_mended_and_then_all_is_well(here: Machine, r
     (here.home / "config.toml").chmod(0o644)
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
-    gone = Presence(url=free(), pid=ended.pid, home=str(here.home), certificate="", version="1")
+    gone = ProxyInfo(url=free(), pid=ended.pid, home=str(here.home), certificate="", version="1")
     left = proxy_files.announce(gone, here.home / "proxies")
     login = (here.client / "auth.json").read_bytes()
 
