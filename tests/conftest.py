@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 MEMORY = Path("/dev/shm")
@@ -35,7 +36,14 @@ def _refuse_other_hosts(event: str, args: tuple[object, ...]) -> None:
         raise PermissionError(f"a test tried to look up {args[0]!r}; tests stay on loopback")
 
 
+hypothesis.settings.register_profile(
+    "busy", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], print_blob=True
+)
+"""Other tests run beside: how long an example takes says nothing."""
+
+
 def pytest_configure() -> None:
+    hypothesis.settings.load_profile("busy")
     sys.addaudithook(_refuse_other_hosts)
     if "PYTEST_DEBUG_TEMPROOT" not in os.environ and _memory_has_room():
         os.environ["PYTEST_DEBUG_TEMPROOT"] = str(MEMORY)

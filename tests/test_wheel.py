@@ -15,7 +15,7 @@ wheels = pytest.importorskip("hatchling.builders.wheel", reason="what builds the
 
 ROOT = Path(__file__).resolve().parents[1]
 START = "from codex_rotate import main; main()"
-SERVE = "from cli.commands.use import serve; print(*serve.start('mitmdump'), sep=chr(10))"
+SERVE = "from cli.running import proxy_command; print(*proxy_command.start('mitmdump'), sep=chr(10))"
 
 
 @pytest.fixture(scope="module")

@@ -82,7 +82,7 @@ AT_THE_END = "import atexit, os, signal; atexit.register(os.kill, os.getpid(), s
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no signal to send to oneself alone")
-@pytest.mark.parametrize("module", ["cli.app", "typer", "certs.errors", "accounts.store.store"])
+@pytest.mark.parametrize("module", ["cli.app", "typer", "config.errors", "accounts.store.store"])
 @pytest.mark.parametrize("words", [("list",), ("list", "--json")])
 def test_ctrl_c_is_130_from_the_first_import_on(module: str, words: tuple[str, ...], tmp_path: Path) -> None:
     """And no traceback, whatever is being imported."""

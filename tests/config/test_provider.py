@@ -15,6 +15,7 @@ NAMES = re.compile(r"chatgpt\\?\.com|openai\\?\.com")
 EXAMPLES = {
     "cli/ui/examples.py",  # command lines as people type them
     "cli/commands/accounts/login.py",  # help and sentences
+    "cli/login/flows.py",
     "cli/commands/accounts/transfer.py",
 }
 

@@ -26,14 +26,14 @@ BREAKS = {
     "reading the head raises": "sys.modules['addons.exchange.pooled'].PooledRequest.head = broken",
     "redaction raises": "sys.modules['addons.redaction.flows'].hide = broken",
 }
-"""What a script that runs after ours breaks; `ours` is our package, `broken` raises whatever it is called with."""
+"""What a script that runs after ours breaks; `ours` is our chain of addons, `broken` raises whatever it is given."""
 
 SENT = frozenset({"reading the head raises"})
 """Where the request has already gone upstream, with the right credentials; only its answer is lost."""
 
 BREAK = """
 import sys
-import addons as ours
+from addons import chain as ours
 
 def broken(*_, **__):
     raise RuntimeError("broken by a test")
@@ -104,7 +104,7 @@ def test_a_defect_does_not_stop_the_client_s_own_requests(broken: Break):
 
 
 def test_a_defect_while_a_token_is_renewed(broken: Break):
-    bench = broken("ours.startup.service.renew = broken")
+    bench = broken("ours.startup.service.renewals.renew = broken")
     bench.first.expire()
     with http1(bench.proxy) as client:
         answer = client.post(RESPONSES, headers=bench.headers(), content=ASK)

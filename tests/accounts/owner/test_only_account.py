@@ -46,5 +46,5 @@ def test_what_is_kept_and_a_login_that_is_gone(store: Store) -> None:
     there = stored_seats(store)
     assert "`codex-rotate reserve 'my ann' 0`" in hindrance(there[ann], NOW)
     assert hindrance(there[ann], NOW + 60) == ""
-    store._write(lambda db: db.execute("DELETE FROM credential WHERE key = ?", (bob,)).rowcount).result()
+    store._file.write(lambda db: db.execute("DELETE FROM credential WHERE key = ?", (bob,)).rowcount).result()
     assert "The pool has no login of bob" in hindrance(stored_seats(store)[bob], NOW)

@@ -13,7 +13,7 @@ from mitmproxy.master import Master
 from mitmproxy.options import Options
 from mitmproxy.test import taddons
 
-import addons as product
+from addons import chain as product
 from addons.attempts import hook_check, hook_index
 from addons.startup import Startup
 

@@ -67,6 +67,7 @@ def test_logout_is_ours_alone(logged_in: Account, store: Store, upstream: StandI
     assert (result.exit_code, store.accounts()) == (0, ())
     assert "At the provider it lives on" in result.message
     assert not upstream.requests_to("/oauth/revoke")
+    store.flush()
     assert store.events(1)[0].kind == "logged_out"
 
 
