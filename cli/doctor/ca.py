@@ -11,7 +11,7 @@ from cli.doctor.finding import Findings, Severity, note, ok, problem, told, warn
 from config import paths
 
 USABLE = "usable"
-"""certs.examining.Condition, whose module takes a while to load."""
+"""certs.examining.CertificateCondition, whose module takes a while to load."""
 MISSING = "missing"
 MENDABLE = frozenset({MISSING, "copy_differs", "expired"})
 """What `--fix` mends; the rest is for a person to decide."""
@@ -28,7 +28,7 @@ class Trusting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ca:
-    """`condition` is a word of certs.examining.Condition; "" when the folder could not be looked at."""
+    """`condition` is a word of certs.examining.CertificateCondition; "" when the folder could not be looked at."""
 
     folder: Path
     condition: str = USABLE

@@ -71,4 +71,4 @@ def test_the_facts_of_a_real_one(home: Path) -> None:
 
 
 def test_the_words_of_conditions_are_those_of_certs() -> None:
-    assert {ca.USABLE, *ca.MENDABLE} <= {str(each) for each in authority.Condition}
+    assert {ca.USABLE, *ca.MENDABLE} <= {str(each) for each in authority.CertificateCondition}

@@ -110,6 +110,7 @@ def test_addresses_that_are_used_again_are_their_new_user_s() -> None:
 
 
 @as_others
+@pytest.mark.serial
 def test_who_listens_at_the_client_s_port_is_not_the_client() -> None:
     """The kernel would name a listening socket where there is no connection."""
     with met("127.0.0.1", "127.0.0.1", OTHER) as (client, accepted, address):

@@ -28,10 +28,10 @@ __all__ = ["upstream"]  # a fixture
 STRANGER = """
 import os, sys
 from cli.commands.use import stop
-from config.proxy_files import Presence
+from config.proxy_files import ProxyInfo
 os.setuid(65534)
 try:
-    stop.tell(Presence(url="http://127.0.0.1:1", pid=int(sys.argv[1]), home="", certificate="", version=""))
+    stop.tell(ProxyInfo(url="http://127.0.0.1:1", pid=int(sys.argv[1]), home="", certificate="", version=""))
 except stop.StopRefused as e:
     sys.exit(str(e))
 """
