@@ -38,7 +38,6 @@ WITHOUT_A_TEST_FILE = {
     "accounts/choice/decision_record.py": "what is recorded can be read: tests/accounts/turn/test_log.py",
     "accounts/choice/seat_table.py": "the pool's own half; tests/accounts/choice/test_pool.py",
     "accounts/turn/events.py": "values without behaviour",
-    "accounts/turn/moves.py": "the table and its moves are one: tests/accounts/turn/test_machine.py and test_state.py",
     "accounts/turn/steps.py": "values without behaviour",
     "addons/exchange/answer_reading.py": "half of a pooled request; tests/addons/exchange/test_pooled.py",
     "addons/exchange/local_answers.py": "tests/proxy/test_exhausted.py asks for each over both transports",

@@ -151,7 +151,7 @@ class Noted(Turn):
 SEEN: set[tuple[Phase, object, object]] = set()
 
 
-def walk(chance: Chance) -> None:
+def check_way(chance: Chance) -> None:
     """Something happens until the turn is over; each time some time passes. What holds on every way is checked."""
     turn, now, again, stripped = chance.turn(), NOW, 0, 0
     pool, event = turn.pool, chance.begin(turn)
@@ -179,13 +179,13 @@ def walk(chance: Chance) -> None:
 @given(seed=st.integers())
 @settings(max_examples=300, deadline=None)
 def test_every_way_ends_within_its_budget_with_each_lease_given_back_once(seed: int) -> None:
-    walk(Chance(seed))
+    check_way(Chance(seed))
 
 
 def test_every_row_can_be_reached() -> None:
     """By some pool, some answers and some driver."""
     for seed in range(6000):
-        walk(Chance(seed))
+        check_way(Chance(seed))
     missing = [
         (str(phase), getattr(what, "__name__", what), [each.__name__ for each in when])
         for phase, rows in TABLE.items()
