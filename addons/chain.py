@@ -15,7 +15,7 @@ from addons.upstream_proxy import UpstreamProxy
 
 startup = Startup()
 clients = Clients(startup)
-presence = Discovery(startup)
+discovery = Discovery(startup)
 turns = TurnLog(clients.name_of)
 way_out = UpstreamProxy()
 rotator = Rotator(startup, clients, turns, way_out.lead_replay)
@@ -24,11 +24,11 @@ addons = [
     startup,
     MaskedLogs(startup),
     clients,
-    presence,
+    discovery,
     TokenUpkeep(startup),
     rotator,
     socket_rotator,
-    Draining(presence, rotator, socket_rotator),
+    Draining(discovery, rotator, socket_rotator),
     turns,
     way_out,
     Buffers(),

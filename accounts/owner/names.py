@@ -84,5 +84,4 @@ def chosen_of(accounts: Sequence[Account], names: Sequence[str]) -> list[Account
     and what find_account raises."""
     if not accounts:
         raise NoAccounts
-    found = [find_account(accounts, name) for name in names] if names else accounts
-    return list({each.key: each for each in found}.values())
+    return find_accounts(accounts, names) if names else list(accounts)
