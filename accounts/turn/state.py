@@ -49,10 +49,6 @@ class Phase(StrEnum):
     OVER = "over"
 
 
-HOLDING: Final = frozenset({Phase.RENEWING_FIRST, Phase.ASKING, Phase.DELIVERING})
-"""In these the turn has a lease that is to be given back."""
-
-
 @dataclass(slots=True)
 class Tally:
     """What was tried for this request."""

@@ -116,12 +116,10 @@ class AnswerReading:
 
     # After delivery
 
-    def deliver(self) -> bytes:
-        """From now on it is the client's. Returns what was held of it."""
-        held = bytes(self.collected)
-        self.unpassed = len(held)
+    def deliver(self) -> None:
+        """From now on it is the client's, with what was held of it."""
+        self.unpassed = len(self.collected)
         self.collected.clear()
-        return held
 
     @property
     def delivered(self) -> bool:

@@ -18,6 +18,7 @@ from accounts.turn.state import MOST_ATTEMPTS, PACE_SECONDS, Phase
 from tests.builders import NOW, credentials, key_of, lease_of, pool_of, rest, turn_on
 
 HOLDING = {Phase.RENEWING_FIRST, Phase.ASKING, Phase.DELIVERING}
+"""In these a lease is out."""
 DRIVERS = {
     Phase.NEW: (events.Begin,),
     Phase.RENEWING_FIRST: (events.Renewed, events.NotRenewed),
