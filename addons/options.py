@@ -34,7 +34,7 @@ class ChosenOptions:
     rotate_transport: str = "auto"
     rotate_redact: bool = True
     rotate_everyone_here: bool = False
-    rotate_head_timeout: int = 45
+    rotate_head_timeout: int = 300
     rotate_keep_flows: int = 2000
     rotate_capture_limit: int = 2 * 1024 * 1024
     rotate_hook_index: bool = True

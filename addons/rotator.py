@@ -195,7 +195,10 @@ class SocketRotator:
             self._from_client(flow, socket, message)
             return
         instead = self._safely(socket.from_server, message.content)
-        if instead is not None:
+        if isinstance(instead, websocket.Held):
+            message.drop()
+            asyncio.get_running_loop().call_later(instead.seconds, self._resume, weakref.ref(flow))
+        elif instead is not None:
             message.content = instead.content if isinstance(instead, websocket.Injected) else instead
 
     def _from_client(self, flow: http.HTTPFlow, socket: websocket.PooledSocket, message: WebSocketMessage) -> None:
@@ -231,6 +234,14 @@ class SocketRotator:
         if instead is not None:
             self._tell(flow, instead)
 
+    def _resume(self, seen: weakref.ref[http.HTTPFlow]) -> None:
+        """A pause of a turn is over: upstream is asked once more."""
+        flow = seen()
+        socket = self.sockets.get(flow.id) if flow is not None else None
+        content = socket.resumed() if socket is not None else None
+        if flow is not None and content:
+            ctx.master.commands.call("inject.websocket", flow, False, content, True)
+
     @staticmethod
     def _tell(flow: http.HTTPFlow, content: bytes) -> None:
         """Say something to the client that upstream has not said."""
@@ -242,7 +253,7 @@ class SocketRotator:
         socket = self.sockets.pop(flow.id, None)
         if socket is not None:
             assert flow.websocket is not None
-            socket.closed(by_client=bool(flow.websocket.closed_by_client))
+            socket.closed(by_client=bool(flow.websocket.closed_by_client), code=flow.websocket.close_code)
 
     @staticmethod
     def _safely[T](decide: Callable[[bytes], T], content: bytes) -> T | websocket.Injected:

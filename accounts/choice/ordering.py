@@ -43,6 +43,7 @@ class Ordering:
             return seats, {}
         place = about.place
         wanted = {place.home, place.detour, place.owner, about.ask.pin, about.policy.pin, *touched, *self._changed}
+        wanted |= about.failed
         known: dict[str, Rank] = {}
         for ranked, key in self._current(seats, about):
             if key not in wanted and barred(seats[key], about) is None:
@@ -54,7 +55,9 @@ class Ordering:
     def _current(self, seats: Mapping[str, Seat], about: Situation) -> list[tuple[Rank, str]]:
         fresh = 0 <= about.now - self._made_at < LASTS and about.policy is self._policy
         if self._order is None or not fresh or len(self._changed) > MOST_CHANGED:
-            anybody = replace(about, ask=replace(about.ask, thread="", model="", pin=""), place=UNPLACED)
+            anybody = replace(
+                about, ask=replace(about.ask, thread="", model="", pin=""), place=UNPLACED, failed=frozenset()
+            )
             self._order = sorted((rank(seat, anybody), key) for key, seat in seats.items())
             self._made_at, self._policy = about.now, about.policy
             self._changed.clear()

@@ -43,6 +43,21 @@ class Kind(StrEnum):
     DEACTIVATED = "deactivated"
     CHALLENGE = "challenge"
     FORBIDDEN = "forbidden"
+    UNEXPLAINED = "unexplained"
+    """Refused without a code that would say whether the request or the account is meant: another account tells."""
+    REFUSED_ALONE = "refused_alone"
+    """What was unexplained, once another account has served the same request."""
+    PAYMENT_REQUIRED = "payment_required"
+    NO_ANSWER = "no_answer"
+    """A success by its status, without an answer: empty, a page, a redirect."""
+    LOGIN_REFUSED = "login_refused"
+    """A token that was renewed only now is refused like the one before."""
+    STALE = "stale_connection"
+    """A connection that was kept had been closed by the other side: nobody has read the request."""
+    SOCKET_CLOSED = "socket_closed"
+    """A WebSocket was accepted, and closed before it said anything."""
+    TOO_LARGE = "message_too_large"
+    """A message was too large for a WebSocket."""
     UNSUPPORTED_MODEL = "unsupported_model"
     INVALID_SEALED = "invalid_encrypted_content"
     UNKNOWN_RESPONSE = "previous_response_not_found"
@@ -60,6 +75,10 @@ class Action(StrEnum):
     RETRY_OTHER = "retry_other"
     RETRY_SAME = "retry_same"
     """Wait for a moment, then try the same account again; when the moment is too long, another one."""
+    ASK_ANOTHER = "ask_another"
+    """Ask one other account: if it says the same, that is what the client gets."""
+    RESEND = "resend"
+    """Send it once more to the same account, at once."""
     UNSEAL = "unseal"
     """Leave out what the account cannot read, then try it once more."""
 
@@ -116,7 +135,7 @@ RULES: Final[Mapping[Kind, Rule]] = {
     Kind.BURST_LIMIT: Rule(Action.RETRY_SAME, _HIS, Rest.SOFT, 10),
     Kind.OVERLOADED: Rule(_OTHER, _THEIRS, Rest.SOFT, 15),
     Kind.SERVER_ERROR: Rule(_OTHER, _THEIRS, Rest.SOFT, 10),
-    Kind.HEAD_TIMEOUT: Rule(_OTHER, _THEIRS, Rest.SOFT, 30),
+    Kind.HEAD_TIMEOUT: Rule(_OTHER, Blame.NOBODY),  # slow is not dead
     Kind.CONNECT_FAILED: Rule(_OTHER, _THEIRS, Rest.SOFT, 10),
     Kind.PROXY_FAILED: Rule(_DELIVER, Blame.NOBODY),
     Kind.RESET: Rule(_OTHER, _THEIRS, Rest.SOFT, 10),
@@ -128,8 +147,16 @@ RULES: Final[Mapping[Kind, Rule]] = {
     Kind.TOKEN_INVALIDATED: Rule(_OTHER, _HIS, standing=Standing.NEEDS_LOGIN, private=True),
     Kind.REFRESH_FAILED: Rule(_OTHER, _HIS, Rest.SOFT, 30, private=True),
     Kind.DEACTIVATED: Rule(_OTHER, _HIS, standing=Standing.DEACTIVATED, private=True),
-    Kind.CHALLENGE: Rule(_DELIVER, Blame.NOBODY),
-    Kind.FORBIDDEN: Rule(_OTHER, _HIS, Rest.SOFT, 60),
+    Kind.CHALLENGE: Rule(Action.ASK_ANOTHER, Blame.NOBODY),
+    Kind.FORBIDDEN: Rule(Action.ASK_ANOTHER, Blame.NOBODY),
+    Kind.UNEXPLAINED: Rule(Action.ASK_ANOTHER, Blame.NOBODY),
+    Kind.REFUSED_ALONE: Rule(_OTHER, _HIS, Rest.SOFT, 60),
+    Kind.PAYMENT_REQUIRED: Rule(_OTHER, _HIS, Rest.SOFT, 60),
+    Kind.NO_ANSWER: Rule(_OTHER, _THEIRS, Rest.SOFT, 10),
+    Kind.LOGIN_REFUSED: Rule(_OTHER, _HIS, Rest.SOFT, 900, private=True),
+    Kind.STALE: Rule(Action.RESEND, Blame.NOBODY),
+    Kind.SOCKET_CLOSED: Rule(_OTHER, _THEIRS, Rest.SOFT, 10),
+    Kind.TOO_LARGE: Rule(_DELIVER, Blame.NOBODY),
     Kind.UNSUPPORTED_MODEL: Rule(_OTHER, _HIS),
     Kind.INVALID_SEALED: Rule(Action.UNSEAL, Blame.NOBODY),
     Kind.UNKNOWN_RESPONSE: Rule(_DELIVER, Blame.REQUEST),
@@ -184,6 +211,8 @@ class Sign(NamedTuple):
     header: str = ""
     content_type: str = ""
     text: re.Pattern[str] | None = None
+    coded: bool | None = None
+    """Whether the error has to have, or must not have, a code that says more than that the request is to blame."""
 
     def seen_in(self, reply: Reply) -> bool:
         return (
@@ -192,7 +221,11 @@ class Sign(NamedTuple):
             and (not self.header or self.header in reply.headers)
             and (not self.content_type or self.content_type in reply.headers.get("content-type", ""))
             and (self.text is None or self.text.search(reply.message()) is not None)
+            and (self.coded is None or self.coded == bool(reply.words() - _SAYS_LITTLE))
         )
+
+
+_SAYS_LITTLE: Final = frozenset({"invalid_request_error"})
 
 
 def _words(text: str) -> frozenset[str]:
@@ -202,37 +235,55 @@ def _words(text: str) -> frozenset[str]:
 _401: Final = frozenset({401})
 _402: Final = frozenset({402})
 _403: Final = frozenset({403})
+_400: Final = frozenset({400, 422})
 _ABOUT_THE_REQUEST: Final = frozenset({0, *range(400, 500)})
-_UNSUPPORTED: Final = re.compile(r"model is not (supported|available)|not supported when using Codex", re.IGNORECASE)
+_MODEL: Final = re.compile(
+    r"\bmodel\b.{0,120}\b(?:not (?:supported|available|found|exist|enabled|allowed)|unavailable|unsupported|unknown)\b"
+    r"|not supported when using Codex",
+    re.IGNORECASE | re.DOTALL,
+)
+"""Upstream has no code for this on some routes; only then is it told by its sentence."""
 
 SIGNS: Final[tuple[Sign, ...]] = (
     Sign(kind=Kind.USAGE_LIMIT, words=_words("usage_limit_reached")),
-    Sign(kind=Kind.NO_CREDIT, words=_words("insufficient_quota credit_balance_exhausted usage_not_included")),
-    Sign(kind=Kind.BURST_LIMIT, words=_words("rate_limit_exceeded slow_down")),
-    Sign(kind=Kind.OVERLOADED, words=_words("server_is_overloaded overloaded_error")),
+    Sign(
+        kind=Kind.NO_CREDIT,
+        words=_words(
+            "insufficient_quota credit_balance_exhausted usage_not_included billing_hard_limit_reached "
+            "organization_spend_limit_reached project_spend_limit_reached"
+        ),
+    ),
+    Sign(kind=Kind.BURST_LIMIT, words=_words("rate_limit_exceeded slow_down too_many_requests")),
+    Sign(kind=Kind.OVERLOADED, words=_words("server_is_overloaded overloaded_error engine_overloaded")),
     Sign(kind=Kind.DEACTIVATED, words=_words("deactivated_workspace workspace_deactivated account_deactivated")),
     Sign(kind=Kind.TOKEN_INVALIDATED, words=_words("token_invalidated token_revoked"), statuses=_401),
     Sign(kind=Kind.TOKEN_EXPIRED, statuses=_401),
-    Sign(kind=Kind.DEACTIVATED, statuses=_402),
+    Sign(kind=Kind.INVALID_SEALED, words=_words("invalid_encrypted_content")),
+    Sign(kind=Kind.UNKNOWN_RESPONSE, words=_words("previous_response_not_found")),
+    Sign(
+        kind=Kind.UNSUPPORTED_MODEL,
+        words=_words(
+            "model_not_supported unsupported_model model_not_found model_not_available account_model_unsupported "
+            "model_not_allowed"
+        ),
+    ),
+    Sign(
+        kind=Kind.REQUEST_FAULT,
+        words=_words("context_length_exceeded invalid_prompt cyber_policy bio_policy flex_unavailable"),
+    ),
+    Sign(kind=Kind.UNSUPPORTED_MODEL, statuses=_ABOUT_THE_REQUEST, text=_MODEL, coded=False),
+    Sign(kind=Kind.REQUEST_FAULT, words=_words("invalid_request_error"), statuses=frozenset({0, 400, 422})),
+    Sign(kind=Kind.PAYMENT_REQUIRED, statuses=_402),
     Sign(kind=Kind.CHALLENGE, statuses=_403, header="cf-mitigated"),
     Sign(kind=Kind.CHALLENGE, statuses=_403, content_type="text/html"),
     Sign(kind=Kind.FORBIDDEN, statuses=_403),
-    Sign(kind=Kind.INVALID_SEALED, words=_words("invalid_encrypted_content")),
-    Sign(kind=Kind.UNKNOWN_RESPONSE, words=_words("previous_response_not_found")),
-    Sign(kind=Kind.UNSUPPORTED_MODEL, words=_words("model_not_supported unsupported_model")),
-    Sign(kind=Kind.UNSUPPORTED_MODEL, statuses=_ABOUT_THE_REQUEST, text=_UNSUPPORTED),
-    Sign(
-        kind=Kind.REQUEST_FAULT,
-        words=_words(
-            "context_length_exceeded invalid_prompt cyber_policy bio_policy flex_unavailable invalid_request_error"
-        ),
-    ),
     Sign(kind=Kind.UPGRADE_REFUSED, statuses=frozenset({426})),
     Sign(kind=Kind.BURST_LIMIT, statuses=frozenset({429})),
     Sign(kind=Kind.OVERLOADED, statuses=frozenset({503, 529})),
     Sign(kind=Kind.SERVER_ERROR, statuses=frozenset(range(500, 600))),
     Sign(kind=Kind.SERVER_ERROR, words=_words("server_error internal_server_error")),
-    Sign(kind=Kind.REQUEST_FAULT, statuses=frozenset(range(400, 500))),
+    Sign(kind=Kind.REQUEST_FAULT, statuses=_400, coded=True),
+    Sign(kind=Kind.UNEXPLAINED, statuses=frozenset(range(400, 500))),
     Sign(kind=Kind.FAILED_IN_STREAM, statuses=frozenset({0})),
 )
 

@@ -16,6 +16,7 @@ from accounts.choice.model_support import ModelSupport
 from accounts.choice.outcomes import Blame, Kind, Outcome, Rest
 from accounts.choice.ports import Journal, Source
 from accounts.choice.quota import Window
+from accounts.choice.recent_failures import RecentFailures
 from accounts.choice.seat_table import SeatTable
 from accounts.choice.selection import Ask, Exhausted, Policy, Seat, Situation, barred, choose, exhausted
 from accounts.choice.threads import MOST_THREADS, Placement, Threads
@@ -58,6 +59,7 @@ class Pool:
         """Accounts that fail one after another by upstream's own fault."""
         self.alarm = CircuitBreaker(most=2, within=60.0, hold=60.0)
         """Accounts that are signed out one after another: going on at this pace has cost whole pools their logins."""
+        self.failures = RecentFailures()
         self._journal = journal
         self._table = SeatTable()
         self._tokens = TokenCache()
@@ -171,9 +173,11 @@ class Pool:
             self.alarm.release()
             self._proven(seat, lease)
             self._settle(lease, now)
-        elif outcome.kind is Kind.UPGRADED:
-            self._settle(lease, now)
-        elif outcome.kind is not Kind.CLIENT_GONE:
+            for failure in self.failures.served(lease.thread, lease.key, now):
+                if failure.key in self.seats:
+                    self._rest(failure.key, replace(failure.outcome, kind=Kind.REFUSED_ALONE), now)
+        elif outcome.kind not in {Kind.UPGRADED, Kind.CLIENT_GONE}:
+            self.failures.note(lease.thread, lease.key, outcome, now)
             self._journal.record(
                 Event(at=now, kind=outcome.kind, key=lease.key, thread=lease.thread, detail=outcome.detail)
             )
@@ -218,7 +222,7 @@ class Pool:
         place = self._threads.place(ask.thread, now)
         if place.owner and place.owner not in self.seats:  # nobody can read that summary any more; upstream says so
             place = replace(place, owner="")
-        return Situation(now=now, ask=ask, place=place, policy=self.policy)
+        return Situation(now=now, ask=ask, place=place, policy=self.policy, failed=self.failures.of(ask.thread, now))
 
     def _touched(self, now: float) -> dict[str, Seat]:
         return self._table.touched(self._load, self._models, now)

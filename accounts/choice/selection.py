@@ -94,6 +94,8 @@ class Situation:
     ask: Ask = field(default_factory=Ask)
     place: Placement = UNPLACED
     policy: Policy = field(default_factory=Policy)
+    failed: frozenset[str] = frozenset()
+    """Accounts that have just failed this thread."""
 
 
 # --- who may not serve -----------------------------------------------------------------------------------------------
@@ -203,6 +205,7 @@ def barred(seat: Seat, about: Situation) -> Excluded | None:
 class Rank(NamedTuple):
     """The order of preference; smaller is better."""
 
+    failed: bool
     tired: bool
     deferred: bool
     place: int
@@ -215,6 +218,7 @@ class Rank(NamedTuple):
 
 
 REASONS: Final[Mapping[str, str]] = {
+    "failed": "the others have just failed this thread",
     "tired": "the others have just failed",
     "deferred": "the others are close to their limits",
     "place": "the thread lives here",
@@ -233,6 +237,7 @@ def rank(seat: Seat, about: Situation) -> Rank:
     """How this account compares with others that can serve."""
     account, place, steady = seat.account, about.place, about.ask.steady
     return Rank(
+        failed=account.key in about.failed,
         tired=tired(seat, about),
         deferred=_deferred(seat, about),
         place=0 if account.key == place.home else 1 if account.key == place.detour else 2,
@@ -345,7 +350,8 @@ def choose(
 
 def _at_home(home: Seat, about: Situation) -> bool:
     """Whether the account that a thread lives on comes first, whatever the others are like."""
-    return barred(home, about) is None and not tired(home, about) and not _deferred(home, about)
+    stays = home.account.key not in about.failed and not tired(home, about)
+    return stays and barred(home, about) is None and not _deferred(home, about)
 
 
 def _why(best: list[Rank], about: Situation) -> str:

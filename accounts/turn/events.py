@@ -42,6 +42,13 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
+class Died:
+    """An answer that the client is getting has failed in the middle. `outcome` is what upstream has said."""
+
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """What the client was given has come to its end."""
 
@@ -84,7 +91,7 @@ class Left:
     outcome: Outcome
 
 
-Verdict = Failed | Silent | Ended | NotRenewed | Left
+Verdict = Failed | Silent | Died | Ended | NotRenewed | Left
 """What an attempt has come to."""
 Event = (
     Begin
@@ -92,6 +99,7 @@ Event = (
     | Failed
     | Silent
     | Answered
+    | Died
     | Ended
     | Renewed
     | NotRenewed

@@ -109,6 +109,32 @@ def wait(turn: TurnState, _: events.Event, now: float) -> steps.Step:
     return steps.Pause(turn.asked, seconds)
 
 
+def wait_for_all(turn: TurnState, _: events.Event, now: float) -> steps.Step:
+    """All accounts are asked too often: after a while any of them may serve. The next attempt takes the place of the
+    last one."""
+    seconds = turn.round_seconds(now)
+    turn.tally.rounds += 1
+    turn.tally.waited_for_all += seconds
+    turn.tally.attempts -= 1
+    turn.tally.tried = frozenset()
+    return steps.Pause(turn.asked, seconds)
+
+
+def resend(turn: TurnState, event: events.Event, now: float) -> steps.Step:
+    """Nobody has read the request: this was no attempt."""
+    blame(turn, event, now)
+    turn.tally.resent |= {turn.asked.key}
+    turn.tally.attempts -= 1
+    return steps.Pause(turn.asked, 0.0)
+
+
+def ask_once_more(turn: TurnState, _: events.Event, now: float) -> steps.Step:
+    """On its WebSocket, to the account that it belongs to."""
+    turn.verdict = None
+    _enter(turn, replace(turn.asked, at=now, why=ONCE_MORE), now)
+    return steps.Attempt(turn.asked)
+
+
 def strip(turn: TurnState, event: events.Event, now: float) -> steps.Step:
     """The account is as good as before, so this was no attempt."""
     blame(turn, event, now)
@@ -135,6 +161,19 @@ def blame_unrenewed(turn: TurnState, _: events.Event, now: float) -> MoveResult:
     """The same after the token could not be renewed; the lease was given back when it was refused."""
     turn.note(now)
     return _report(turn, now)
+
+
+def set_aside(turn: TurnState, event: events.Event, now: float) -> MoveResult:
+    """The account refuses the token that it has only just given: renewing it again would not help."""
+    assert isinstance(turn.verdict, events.Failed)
+    refused = replace(turn.verdict.outcome, kind=Kind.LOGIN_REFUSED)
+    turn.verdict = replace(turn.verdict, outcome=refused)
+    return blame(turn, event, now)
+
+
+def set_aside_and_hand_over(turn: TurnState, event: events.Event, now: float) -> steps.Step:
+    set_aside(turn, event, now)
+    return steps.HandOver()
 
 
 def blame_and_hand_over(turn: TurnState, event: events.Event, now: float) -> steps.Step:
@@ -192,7 +231,7 @@ def _refusing(reason: Reason, *, alone: bool = False) -> Move:
 
     def move(turn: TurnState, _: events.Event, now: float) -> steps.Step:
         detail = "" if turn.verdict is None else f"{turn.last.kind} {turn.last.detail}".strip()
-        return steps.Refuse(reason, _nobody(turn, now) if alone else None, detail)
+        return steps.Refuse(reason, _nobody(turn, now) if alone else None, detail, _soonest(turn, now))
 
     return move
 
@@ -200,8 +239,15 @@ def _refusing(reason: Reason, *, alone: bool = False) -> Move:
 say_nobody_left: Final = _refusing(Reason.NOBODY_LEFT, alone=True)
 say_others_left: Final = _refusing(Reason.OTHERS_LEFT)
 say_signed_out: Final = _refusing(Reason.SIGNED_OUT)
+say_busy: Final = _refusing(Reason.BUSY)
+say_use_http: Final = _refusing(Reason.USE_HTTP)
 say_unreachable: Final = _refusing(Reason.UNREACHABLE)
 say_unreachable_alone: Final = _refusing(Reason.UNREACHABLE, alone=True)
+
+
+def _soonest(turn: TurnState, now: float) -> float:
+    """Seconds until the first of the accounts that have named a time may be asked again."""
+    return min((each.until - now for each in turn.log.outcomes if each.until is not None), default=0.0)
 
 
 def _nobody(turn: TurnState, now: float) -> Exhausted | None:

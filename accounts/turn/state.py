@@ -15,13 +15,16 @@ from accounts.turn.log import DecisionLog
 
 MOST_ATTEMPTS: Final = 4
 """Upstream attempts for one request. Passing over an account that cannot serve costs none."""
-FIRST_BYTE_SECONDS: Final = 60.0
-"""No further attempt begins when the client has waited this long."""
+FIRST_BYTE_SECONDS: Final = 330.0
+"""No further attempt begins when the client has waited this long: for one answer that did not begin, and a bit."""
 PACE_SECONDS: Final = 5.0
 """So long a request waits in all for accounts that are asked too often; a longer wait means another account."""
 USUAL_PACE: Final = 1.0
 """When upstream does not say how long."""
 SHORTEST_PACE: Final = 0.1
+BUSY_SECONDS: Final = 12.0
+"""So long a request waits in all while every account is asked too often."""
+LONGEST_ROUND: Final = 4.0
 MOST_INVALIDATED: Final = 2
 """Two accounts signed out in one request is no coincidence: walking on would sign out the rest of the pool."""
 
@@ -56,6 +59,12 @@ class Tally:
     attempts: int = 0
     waited: float = 0.0
     """Seconds that were waited for accounts that ask for patience."""
+    rounds: int = 0
+    """How often it was waited until any of the accounts, all of them busy, might serve."""
+    waited_for_all: float = 0.0
+    """Seconds of that."""
+    resent: frozenset[str] = frozenset()
+    """Accounts on whose stale connection the request was lost: once for each."""
     tried: frozenset[str] = frozenset()
     renewed: frozenset[str] = frozenset()
     """Accounts whose token was renewed: once for each."""
@@ -73,6 +82,8 @@ class TurnState:
     began: float
     bound: bool = False
     """It came on a WebSocket, which belongs to one account: another one means another socket."""
+    upgrade: bool = False
+    """It asks for a WebSocket."""
     replayable: bool = True
     """Whether the request can be sent a second time: its body was kept."""
     phase: Phase = Phase.NEW
@@ -133,13 +144,19 @@ class TurnState:
 
         With nobody else left it is: what upstream says is truer than what we know. But for the pool's own rules.
         """
+        if self.lease is None:
+            return False
         lease, chosen = self.asked, self.pool.select(self.ask, now)
         if isinstance(chosen, Exhausted):
             return not chosen.rule
         if chosen.key == lease.key:
             return True
-        if not self.pool.can_serve(lease.key, self.ask, now):
+        if not self.pool.can_serve(lease.key, self.ask, now) or lease.key in self.pool.failures.of(
+            self.ask.thread, now
+        ):
             return False
+        if not self.pool.place(self.ask.thread, now).home:
+            return True  # where it will live, if it is served
         return not self.ask.thread or self.pool.tired(lease.key, now)  # a short rest is not worth a new connection
 
     def token_is_due(self, now: float) -> bool:
@@ -152,6 +169,12 @@ class TurnState:
 
     def token_is_new(self, now: float) -> bool:
         return now - self.asked.credentials.refreshed_at < FRESH_SECONDS
+
+    def token_is_refused(self, now: float) -> bool:
+        """Whether a token that was renewed only now has been refused like the one before."""
+        seat = self.pool.seats.get(self.asked.key)
+        before = seat is not None and seat.cooldown is not None and seat.cooldown.reason == Kind.LOGIN_REFUSED
+        return self.token_is_new(now) and (before or self.asked.key in self.tally.renewed)
 
     def may_renew(self, now: float) -> bool:
         return self.replayable and self.asked.key not in self.tally.renewed and not self.spent(now)
@@ -170,9 +193,64 @@ class TurnState:
         rule = self.last.rule
         if rule.action in {Action.DELIVER, Action.UNSEAL} or self.spent(now):
             return False
+        if rule.action is Action.ASK_ANOTHER and self.is_confirmed(now):
+            return False
         if rule.blame is Blame.UPSTREAM and self.pool.storm.on(now):
             return False  # asking more accounts would only add to it
         return self.kept(now)
+
+    def is_confirmed(self, now: float) -> bool:
+        """Whether another account has given the same refusal."""
+        key, same = self.asked.key, (self.last.kind, self.last.detail)
+        here = any(
+            lease.key != key and (outcome.kind, outcome.detail) == same
+            for lease, outcome in zip(self.log.leases, self.log.outcomes, strict=True)
+        )
+        return here or self.pool.failures.is_confirmed(self.ask.thread, key, self.last, now)
+
+    def is_alone(self, now: float) -> bool:
+        """Whether the answer's end is its account's own affair, and another one can serve."""
+        return self.last.rule.action not in {Action.DELIVER, Action.UNSEAL} and self.others_left(now)
+
+    def may_resend(self, now: float) -> bool:
+        return self.replayable and self.asked.key not in self.tally.resent and not self.spent(now)
+
+    def sockets_fail(self, now: float) -> bool:
+        """Whether the thread had better go on over HTTP."""
+        return self.upgrade and self.pool.failures.sockets_fail(self.ask.thread, now)
+
+    def is_upgrade(self, _: float) -> bool:
+        return self.upgrade
+
+    def all_busy(self, _: float) -> bool:
+        """Whether all that was said for this request is that it comes too often."""
+        return bool(self.log.outcomes) and all(each.kind is Kind.BURST_LIMIT for each in self.log.outcomes)
+
+    def may_wait_for_all(self, now: float) -> bool:
+        """Whether the request may wait until one of the accounts, all of them busy, can serve."""
+        if not (self.kept(now) and self.all_busy(now)):
+            return False
+        seconds = self.round_seconds(now)
+        in_time = now + seconds - self.began <= FIRST_BYTE_SECONDS
+        return in_time and self.tally.waited_for_all + seconds <= BUSY_SECONDS
+
+    def round_seconds(self, now: float) -> float:
+        """How long is waited for any account: each time longer, and not less than all of them ask for."""
+        named = [each.until - now for each in self.log.outcomes if each.until is not None]
+        asked_for = min(named) if len(named) == len(self.log.outcomes) else 0.0
+        return max(asked_for, min(LONGEST_ROUND, USUAL_PACE * 2.0**self.tally.rounds))
+
+    def others_have_failed(self, now: float) -> bool:
+        """Whether everybody else who could serve has just failed this thread."""
+        tried = self.tally.tried | self.pool.failures.of(self.ask.thread, now)
+        return isinstance(self.pool.select(replace(self.ask, tried=tried), now), Exhausted)
+
+    def anybody(self, _: float) -> bool:
+        """Whether it does not matter who was asked before."""
+        return not self.tally.tried
+
+    def may_ask_others(self, now: float) -> bool:
+        return self.others_left(now) and not self.spent(now)
 
     def about_account(self, now: float) -> bool:
         """Whether the failure is the last account's own affair: it cannot serve any more, or refuses its login."""

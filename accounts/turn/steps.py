@@ -18,6 +18,10 @@ class Reason(StrEnum):
     """Several accounts were signed out one after another: going on would cost the others their logins."""
     UNREACHABLE = "unreachable"
     """No account got an answer that the client may have."""
+    BUSY = "busy"
+    """Every account was asked too often just now, and waiting for one was in vain."""
+    USE_HTTP = "use_http"
+    """WebSockets do not serve this thread at the moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,7 @@ class Renew:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Wait so many seconds, then say Waited. In a WebSocket the client waits, and its turn here is over."""
+    """Wait so many seconds, then say Waited."""
 
     lease: Lease
     seconds: float
@@ -58,7 +62,7 @@ class StripAndRetry:
 
 @dataclass(frozen=True, slots=True)
 class HandOver:
-    """Have the client take its turn to a new WebSocket, which begins on the account that is best for it then."""
+    """Have the client ask anew by itself, on a new connection, which begins on the account that is best for it then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +74,13 @@ class Deliver:
 
 @dataclass(frozen=True, slots=True)
 class Refuse:
-    """Answer the client ourselves. `nobody`: why no account can serve. `detail` is for people, without secrets."""
+    """Answer the client ourselves. `nobody`: why no account can serve. `detail` is for people, without secrets.
+    `seconds`: after that it is worth asking again, as far as it is known."""
 
     reason: Reason
     nobody: Exhausted | None = None
     detail: str = ""
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,6 +66,8 @@ class Loss(enum.Enum):
     """The proxy between us and the internet gave no connection: no account's trouble, and none would fare better."""
     BROKEN = enum.auto()
     OVERDUE = enum.auto()
+    STALE = enum.auto()
+    """A connection that was kept from an earlier request ended before anything of an answer came."""
 
 
 class Exchange(Protocol):

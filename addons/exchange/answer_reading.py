@@ -1,11 +1,11 @@
 """Reads one attempt's answer as it comes: what it means for the turn, and what the pool learns from it on the way.
 
 What is found out before anything is delivered is an event for the turn. After that the answer is only watched: every
-chunk passes unchanged and at once.
+chunk passes at once, and unchanged, but for the end of an answer whose account has died.
 """
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from mitmproxy import http
@@ -15,69 +15,73 @@ from accounts.choice.pool import Lease
 from accounts.turn.events import Answered, Failed
 from addons.attempts.protocol import Loss
 from addons.exchange import observe
+from addons.exchange.body_form import BodyReader, Form
 from addons.exchange.service import PoolService
 from addons.recording.capture import Capture
 from addons.wire import answers, events, messages
 from addons.wire.events import Meaning
 
 HOLD_BYTES: Final = 256 * 1024
-"""An answer's beginning is held back up to this size: more is an answer, whatever it is. In time, it is held until the
-account's patience for the head is over."""
+"""An answer's beginning is held back up to this size: more is an answer, whatever it is."""
 MOST_CATALOGUE: Final = 4 * 1024 * 1024
 
 LOSSES: Final = {
     Loss.CONNECT: Kind.CONNECT_FAILED,
     Loss.PROXY: Kind.PROXY_FAILED,
     Loss.BROKEN: Kind.RESET,
+    Loss.STALE: Kind.STALE,
     Loss.OVERDUE: Kind.HEAD_TIMEOUT,
 }
 
 type Found = Answered | Failed | None
 """What the turn is to be told; None: more has to come first."""
+type Dying = Callable[[Outcome], bytes | None]
+"""Told that a delivered answer has failed: what the client gets instead of the event that says so, None for that."""
 
 
 class AnswerReading:
     """One attempt on the account of `lease`. What passes is kept in `capture`."""
 
-    def __init__(self, service: PoolService, lease: Lease, capture: Capture) -> None:
+    def __init__(self, service: PoolService, lease: Lease, capture: Capture, dying: Dying) -> None:
         self.service = service
         self.lease = lease
         self.capture = capture
+        self.dying = dying
         self.response: http.Response | None = None
         self.collected = bytearray()
         """What is held back; of a catalogue that is delivered, a copy of what has passed."""
-        self.events: events.Events | None = None
-        self.blind = False
-        """Its events could not be made sense of; they pass unread."""
+        self.reader: BodyReader | None = None
         self.ending: tuple[Outcome, bytes] | None = None
         """What the event says after which nothing of importance comes, and the event if it says that all is well: not
         yet to the client, while it is held."""
         self.unpassed: int | None = None
         """Once it is delivered: how many bytes of it were read before, and pass by once more."""
-        self.heard_at = service.clock()
+        self.began_at = self.heard_at = service.clock()
+        self.is_cut = False
+        """It has failed, and the client was told something else: nothing of it passes any more."""
 
     # Before delivery
 
-    def head(self, response: http.Response) -> Found:
+    def head(self, response: http.Response, *, opaque: bool) -> Found:
+        """`opaque`: a success is an answer, whatever it holds."""
         self.response = response
         observe.from_head(self.service, self.lease, response)
-        if response.status_code >= 400:
-            return None
-        if messages.is_event_stream(response):
-            self.events = events.Events()
-            return None
-        return Answered()
+        self.reader = BodyReader(response, opaque=opaque)
+        return Answered() if self.reader.form is Form.OPAQUE else None
 
     def body(self, data: bytes) -> Found:
         self.collected += data
-        found = self._found(self.events.feed(data)) if self.events is not None else None
+        reader = self._reader
+        found = self._found(reader.events_in(data))
+        if found is None and reader.form is Form.OPAQUE:
+            return Answered()
         if found is None and len(self.collected) > HOLD_BYTES:
-            return self._refused() if self.events is None else Answered()
+            return Answered() if reader.form is not Form.REFUSAL else self._judged()
         return found
 
     def _found(self, told: Iterator[tuple[str, bytes]]) -> Found:
         for kind, event in told:
-            match events.meaning(kind):
+            match events.meaning_of(kind, event):
                 case Meaning.FAILURE:
                     outcome = self._failure(event, after_output=False)
                     self.ending = outcome, b""
@@ -85,34 +89,50 @@ class AnswerReading:
                 case Meaning.OUTPUT | Meaning.ENDING:
                     self._watch(itertools.chain([(kind, event)], told))
                     return Answered()
-                case Meaning.PRELUDE:
+                case _:
                     observe.from_prelude(self.service, self.lease, kind, event)
         return None
 
-    def end(self) -> Failed:
-        if self.events is not None:
+    def end(self) -> Found:
+        if self._reader.form is Form.EVENTS:
             return Failed(Outcome(kind=Kind.TRUNCATED, detail="ended before any output"), words=True)
-        return self._refused()
+        return self._judged()
 
-    def lost(self, loss: Loss, message: str) -> Failed:
-        if self.response is not None and self.events is None:
-            return self._refused()
+    def lost(self, loss: Loss, message: str) -> Found:
+        if self.reader is not None and self.reader.form is Form.REFUSAL:
+            return self._judged()
         return Failed(Outcome(kind=LOSSES[loss], detail=message[:200]), words=self.response is not None)
 
-    def overdue(self) -> Found:
-        """The account's patience is over."""
-        if self.response is None:
-            return self.lost(Loss.OVERDUE, "no answer in time")
-        return self._refused() if self.events is None else Answered()
+    @property
+    def is_refusal(self) -> bool:
+        return self.reader is not None and self.reader.form is Form.REFUSAL
 
-    def _refused(self) -> Failed:
-        """An answer of 400 or more, as far as it came."""
+    def held_long_enough(self) -> Found:
+        """What has come so far has to do."""
+        return self._judged() if self._reader.form is Form.REFUSAL else Answered()
+
+    def _judged(self) -> Found:
+        """A refusal as far as it came, or a success that is no stream."""
         assert self.response is not None
-        reply = messages.read_reply(self.response, bytes(self.collected))
-        return Failed(classify(reply, self.service.clock()), words=True)
+        now, body = self.service.clock(), bytes(self.collected)
+        if self.response.status_code >= 400:
+            return Failed(classify(messages.read_reply(self.response, body), now), words=True)
+        document = self._reader.document
+        error = messages.error_in(self.response, document)
+        if error is not None:
+            return Failed(classify_failure(error, now), words=True)
+        if self._reader.form is Form.DOCUMENT and events.decoded(document):
+            return Answered()
+        shown = f"{self.response.status_code} without an answer"
+        return Failed(Outcome(kind=Kind.NO_ANSWER, detail=shown), words=True)
 
     def _failure(self, event: bytes, *, after_output: bool) -> Outcome:
         return classify_failure(events.reply_of(event), self.service.clock(), after_output=after_output)
+
+    @property
+    def _reader(self) -> BodyReader:
+        assert self.reader is not None
+        return self.reader
 
     # After delivery
 
@@ -131,9 +151,13 @@ class AnswerReading:
         return self.unpassed is not None and self.unpassed <= 0
 
     @property
+    def is_stream(self) -> bool:
+        return self.reader is not None and self.reader.is_stream
+
+    @property
     def is_open(self) -> bool:
         """Whether a stream has not said yet how it ends."""
-        return self.events is not None and not self.blind and self.ending is None
+        return self.ending is None and self.reader is not None and self.reader.form is Form.EVENTS
 
     def came_to(self, usual: Kind) -> Outcome:
         """What it means now that it has come to its end; `usual` where it says nothing of that itself."""
@@ -152,14 +176,25 @@ class AnswerReading:
         return self.service.clock() - self.heard_at
 
     def passing(self, data: bytes) -> bytes:
-        """Sees every chunk on its way; never changes or delays one, and never raises."""
+        """Sees every chunk on its way; delays none, never raises, and changes only what says that its account died."""
         self.heard_at = self.service.clock()
-        self.capture.keep(data)
         if self.unpassed:
             self.unpassed = max(0, self.unpassed - len(data))
-        elif self.events is not None and self.is_open and not self.events.quiet(data):
-            self._watch(self.events.feed(data))
+        elif self.is_open and not self._reader.is_quiet(data):
+            self._watch(self._reader.events_in(data))
+            data = self._survived(data)
+        elif self.is_cut:
+            return b""
+        self.capture.keep(data)
         return data
+
+    def _survived(self, data: bytes) -> bytes:
+        """What the client gets of a chunk that was read just now."""
+        if self.ending is None or self.ending[1] or not self._reader.is_plain:
+            return data
+        instead = self.dying(self.ending[0])
+        self.is_cut = instead is not None
+        return data if instead is None else events.before_failure(data) + instead
 
     def collecting(self, data: bytes) -> bytes:
         """Keeps a copy of a catalogue that passes."""
@@ -182,7 +217,7 @@ class AnswerReading:
                 self._note(kind, event)
         except Exception as e:  # noqa: BLE001 - watching must not break what passes
             answers.log_defect("an answer passes unread", e)
-            self.blind = True
+            self._reader.form = Form.OPAQUE
 
     def _note(self, kind: str, event: bytes) -> None:
         match events.meaning(kind):
@@ -190,7 +225,7 @@ class AnswerReading:
                 self.ending = self._failure(event, after_output=True), b""
             case Meaning.ENDING:
                 self.ending = Outcome(kind=Kind.OK), event
-            case Meaning.OUTPUT:
+            case Meaning.OUTPUT | Meaning.SHELL:
                 observe.from_output(self.service, self.lease, kind, event)
             case Meaning.PRELUDE:
                 observe.from_prelude(self.service, self.lease, kind, event)

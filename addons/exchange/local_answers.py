@@ -1,5 +1,6 @@
 """What the client is answered when no account is: of each refusal of a turn, for either transport."""
 
+import math
 from collections.abc import Sequence
 
 from mitmproxy import http
@@ -12,6 +13,7 @@ from addons.exchange.service import PoolService
 from addons.wire import answers, events, messages
 from addons.wire.answers import RECONNECT
 
+ALL_BUSY: str = "Every account is asked too often just now."
 OTHERS_LEFT: str = "Several accounts in a row could not serve; others are left."
 
 
@@ -26,6 +28,10 @@ def response_to(refuse: Refuse, service: PoolService) -> http.Response:
             return answers.signed_out()
         case Reason.UNREACHABLE:
             return answers.unreachable(refuse.detail)
+        case Reason.BUSY:
+            return answers.try_again(max(1, math.ceil(refuse.seconds)), ALL_BUSY)
+        case Reason.USE_HTTP:
+            return answers.upgrade_refused()
 
 
 def answer_to(refuse: Refuse, service: PoolService, ask: Ask, request: http.Request) -> Answer:
@@ -34,7 +40,7 @@ def answer_to(refuse: Refuse, service: PoolService, ask: Ask, request: http.Requ
         return Answer(response_to(refuse, service))
     if refuse.reason is Reason.NOBODY_LEFT:
         return while_exhausted(service, ask, request)
-    if refuse.reason is Reason.UNREACHABLE:
+    if refuse.reason in {Reason.UNREACHABLE, Reason.USE_HTTP}:
         return Answer(response_to(refuse, service))
     return saying(response_to(refuse, service), request)
 
@@ -51,6 +57,13 @@ def while_exhausted(service: PoolService, ask: Ask, request: http.Request) -> Ac
         return (answers.in_band(service.nothing_usable(left, now)) if isinstance(left, Exhausted) else RECONNECT,)
 
     return Accept(accepting(request), talk)
+
+
+def reconnecting(request: http.Request) -> Accept:
+    """What an upgrade gets that its account did not answer in time: in the socket the client is sent to another one."""
+    return Accept(
+        accepting(request), lambda message: (RECONNECT,) if events.event_type(message) == events.CREATE else ()
+    )
 
 
 def saying(response: http.Response, request: http.Request) -> Accept:

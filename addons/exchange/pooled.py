@@ -30,17 +30,23 @@ from addons.wire import answers, messages
 
 logger = logging.getLogger(__name__)
 
-UPGRADE_SECONDS: Final = 6.0
-"""What an account gets to accept a WebSocket: the client waits 15 s in all (docs/codex-wire.md section 3)."""
-STALL_SECONDS: Final = 280.0
-"""A stream silent for so long is given up, just before the client would (300 s, docs/codex-wire.md section 3)."""
+UPGRADE_SECONDS: Final = 14.0
+"""After so long an upgrade that nobody has accepted is taken in hand: the client waits 15 s (docs/codex-wire.md section
+3), and then complains."""
+CLIENT_SECONDS: Final = 300.0
+"""A client waits so long for the next event of an answer (docs/codex-wire.md section 3). Nothing that is alive is cut
+before."""
+HELD_SECONDS: Final = 240.0
+"""So long an answer without output is held back: the client has to hear of it before its patience is over."""
+REFUSAL_SECONDS: Final = 15.0
+"""What a refusal gets to say why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """How long an account gets to begin its answer, in seconds, and how many bytes of it are kept for its flow."""
 
-    head_seconds: float = 45.0
+    head_seconds: float = CLIENT_SECONDS
     capture_bytes: int = 0
 
 
@@ -60,12 +66,15 @@ class PooledRequest:
         self.upgrade = messages.is_upgrade(flow.request)
         self.catalogue = ask.steady
         self.turn = service.turn(ask)
+        self.turn.upgrade = self.upgrade
         trail = FlowAnnotations(flow, self.turn, shown, upgrade=self.upgrade, minor=ask.steady)
         self.log = RequestLog(service, self.turn, trail, minor=self.upgrade or self.catalogue)
         self.reading: AnswerReading | None = None
         """Of the attempt that is under way, or was last."""
         self.awaited: steps.Renew | steps.Pause | events.Event | None = None
         """What has to be waited for before the turn goes on; once it is over, what has come of it."""
+        self.ended: Done | None = None
+        """What the client was told in the middle of an answer."""
 
     # Steps
 
@@ -80,7 +89,7 @@ class PooledRequest:
         return refusal_of_masked(self.flow, self.shown, pooled=True) or self._next(events.Begin())
 
     def head(self, response: http.Response) -> Step:
-        return self._found(self._answer.head(response))
+        return self._found(self._answer.head(response, opaque=self.catalogue))
 
     def body(self, data: bytes) -> Step:
         return self._found(self._answer.body(data))
@@ -92,17 +101,34 @@ class PooledRequest:
         return self._found(self._answer.lost(loss, message))
 
     def patience(self) -> float:
-        reading = self.reading
-        if reading is not None and reading.delivered:
-            return max(1.0, STALL_SECONDS - reading.silent) if self._may_stall(reading) else 0
-        return min(self.limits.head_seconds, UPGRADE_SECONDS) if self.upgrade else self.limits.head_seconds
+        reading = self._answer
+        if reading.delivered:
+            return max(1.0, self._stall_seconds - reading.silent) if self._may_stall(reading) else 0
+        return max(1.0, self._begin_seconds(reading) - (self.service.clock() - reading.began_at))
+
+    def _begin_seconds(self, reading: AnswerReading) -> float:
+        """What the attempt gets until something of it is decided, in seconds from its beginning."""
+        if self.upgrade:
+            spent = reading.began_at - self.turn.began
+            return min(self.limits.head_seconds, UPGRADE_SECONDS - spent)
+        if reading.is_refusal:
+            return min(self.limits.head_seconds, REFUSAL_SECONDS)
+        return min(self.limits.head_seconds, HELD_SECONDS) if reading.is_stream else self.limits.head_seconds
+
+    @property
+    def _stall_seconds(self) -> float:
+        return CLIENT_SECONDS + 10
 
     def overdue(self) -> Step:
         reading = self._answer
         if not reading.delivered:
-            return self._found(reading.overdue())
+            if self.service.clock() - reading.began_at < self._begin_seconds(reading) - 1:
+                return Signal.WAIT
+            if reading.is_refusal or reading.is_stream:
+                return self._found(reading.held_long_enough())
+            return self._next(events.Silent(Outcome(kind=Kind.HEAD_TIMEOUT, detail="no answer in time")))
         silent = reading.silent
-        if not self._may_stall(reading) or silent < STALL_SECONDS - 1:
+        if not self._may_stall(reading) or silent < self._stall_seconds - 1:
             return Signal.WAIT
         self._over(events.Ended(Outcome(kind=Kind.STALLED, detail=f"silent for {silent:.0f} s")), Done.STALLED)
         return Signal.ABORT
@@ -127,7 +153,7 @@ class PooledRequest:
     def delivering(self, response: http.Response) -> None:
         self.shown.answer_head(response)
         reading = self._answer
-        if reading.events is not None:
+        if reading.is_stream:
             response.stream = reading.passing
         elif self.catalogue and response.status_code == 200:
             response.stream = reading.collecting
@@ -168,6 +194,17 @@ class PooledRequest:
     def broke(self, message: str) -> None:
         self._cut(Outcome(kind=Kind.TRUNCATED, detail=message[:200]), Done.BROKEN_OFF)
 
+    def _died(self, outcome: Outcome) -> bytes | None:
+        """The answer has failed after output: what the client gets in the place of that."""
+        if self.turn.phase is not Phase.DELIVERING:
+            return None
+        step = self.turn.next(events.Died(outcome), self.service.clock())
+        self.log.attempt_failed(self.reading)
+        if not isinstance(step, steps.HandOver):
+            return None
+        self.ended = Done.RECONNECTS
+        return answers.RETRY_STREAM
+
     def _cut(self, outcome: Outcome, done: Done) -> None:
         """One side has left before the end of the stream. An ending that has passed by then decides what that means:
         the official client leaves as soon as it has it."""
@@ -181,7 +218,8 @@ class PooledRequest:
         if self.turn.phase is not Phase.OVER:
             self.turn.next(event, self.service.clock())
             self.log.attempt_over(self.reading)
-        self.log.close(done, self.reading.ending[1] if self.reading is not None and self.reading.ending else b"")
+        ending = self.reading.ending if self.reading is not None else None
+        self.log.close(self.ended or done, ending[1] if ending else b"")
 
     # Inside
 
@@ -209,6 +247,8 @@ class PooledRequest:
         match step:
             case steps.Attempt():
                 return self._send(step)
+            case steps.Wait():
+                return Signal.WAIT
             case steps.Renew() | steps.Pause():
                 self.reading, self.awaited = None, step
                 return Signal.AWAIT
@@ -217,16 +257,21 @@ class PooledRequest:
                 return self._next(events.Stripped() if stripped else events.NothingStripped())
             case steps.Deliver():
                 return self._deliver(step)
-            case steps.Refuse():
-                if step.nobody is not None:
-                    self.log.nobody(step.nobody)
-                return local_answers.answer_to(step, self.service, self.turn.ask, self.flow.request)
             case _:
-                raise AssertionError(f"{step} is not for a request over HTTP")
+                return self._answer_ourselves(step)
+
+    def _answer_ourselves(self, step: steps.Step) -> Answer:
+        if isinstance(step, steps.HandOver):
+            return local_answers.reconnecting(self.flow.request)
+        if not isinstance(step, steps.Refuse):
+            raise AssertionError(f"{step} is not for a request over HTTP")  # noqa: TRY004 - a defect of ours
+        if step.nobody is not None:
+            self.log.nobody(step.nobody)
+        return local_answers.answer_to(step, self.service, self.turn.ask, self.flow.request)
 
     def _send(self, attempt: steps.Attempt) -> Step:
         lease = attempt.lease
-        self.reading = AnswerReading(self.service, lease, Capture(self.limits.capture_bytes))
+        self.reading = AnswerReading(self.service, lease, Capture(self.limits.capture_bytes), self._died)
         request = credentials.managed(self.flow.request, self.shown, lease, self.service.turn_states)
         if self.turn.replayable and self.service.may_be_unreadable(lease):
             body = self._asked()

@@ -5,8 +5,8 @@ turn on the account that the socket belongs to. "Another account" is told to the
 reconnects at once and in silence, with its whole history (docs/codex-wire.md section 1.2). Nothing is decided here.
 """
 
-import math
 from dataclasses import dataclass, replace
+from typing import Final
 
 from accounts.choice import request_identity
 from accounts.choice.decision_record import Done
@@ -33,6 +33,19 @@ class Injected:
     content: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The client gets nothing; after so many seconds `PooledSocket.resumed` says what goes on."""
+
+    seconds: float
+
+
+TOO_LARGE: Final = 1009
+"""The close code for a message that is too large (RFC 6455, section 7.4.1)."""
+AT_ONCE_SECONDS: Final = 10.0
+"""A socket that is closed so soon, and has said nothing, was closed at once."""
+
+
 class PooledSocket:
     """One upgraded connection: which account it belongs to, and the turn that is under way on it."""
 
@@ -48,6 +61,8 @@ class PooledSocket:
         """What the turn is for if it is none of the user's."""
         self.heard = 0
         """How many messages of turns have come from the server."""
+        self.heard_before = 0
+        """How many had when the turn began."""
 
     @property
     def active(self) -> bool:
@@ -55,9 +70,17 @@ class PooledSocket:
 
     def silent_since(self, heard: int) -> bytes | None:
         """Asked some time after a turn began, when `heard` was so many: what the client gets if nothing has come."""
-        if self.turn is None or self.heard != heard:
+        if self.turn is None or self.heard != heard or self.turn.phase is not Phase.ASKING:
             return None
-        return self._next(self.turn, events.Silent(Outcome(kind=Kind.HEAD_TIMEOUT, detail="no word in time")))
+        told = self._next(self.turn, events.Silent(Outcome(kind=Kind.HEAD_TIMEOUT, detail="no word in time")))
+        return told if isinstance(told, bytes) else None
+
+    def resumed(self) -> bytes | None:
+        """A pause is over: what upstream gets now, None if the turn has gone on without that."""
+        if self.turn is None or self.turn.phase is not Phase.PAUSED:
+            return None
+        self.turn.next(events.Waited(), self.service.clock())
+        return self.service.readable(self.asked, self.lease)
 
     def from_client(self, content: bytes) -> bytes | Injected:
         """What upstream gets: the message, or one without what the account cannot read; or what to tell instead."""
@@ -71,22 +94,23 @@ class PooledSocket:
             turn = self.service.turn(ask, bound=True)
             if isinstance(turn.next(events.Begin(self.lease), now), steps.HandOver):
                 return Injected(RECONNECT)
-            self.turn = turn
+            self.turn, self.heard_before = turn, self.heard
         else:
             self.turn.next(events.AskedAgain(), now)
         self.asked = content
         self.purpose = turn_line.purpose_in(content)
         return self.service.readable(content, self.lease)
 
-    def from_server(self, content: bytes) -> bytes | None:
+    def from_server(self, content: bytes) -> bytes | Held | None:
         """None to let the message pass; else what the client gets in its place."""
         turn = self.turn
         if turn is None:
             return None
         self.heard += 1
         kind = wire_events.event_type(content)
-        match wire_events.meaning(kind):
-            case Meaning.OUTPUT:
+        delivering = turn.phase is Phase.DELIVERING
+        match wire_events.meaning(kind) if delivering else wire_events.meaning_of(kind, content):
+            case Meaning.OUTPUT | Meaning.SHELL:
                 self._output(turn)
                 observe.from_output(self.service, self.lease, kind, content)
             case Meaning.PRELUDE:
@@ -97,57 +121,65 @@ class PooledSocket:
                 return self._failure(turn, content)
         return None
 
-    def closed(self, *, by_client: bool) -> None:
+    def closed(self, *, by_client: bool, code: int | None = None) -> None:
         """The socket is gone; a turn that was under way has come to an early end."""
-        if self.turn is not None:
-            kind = Kind.CLIENT_GONE if by_client else Kind.TRUNCATED
-            self._over(self.turn, events.Left(Outcome(kind=kind, detail="socket closed")), Done.SOCKET_CLOSED)
+        turn, outcome = self.turn, self._came_to(by_client=by_client, code=code)
+        if turn is not None:
+            self._over(turn, events.Left(outcome), Done.SOCKET_CLOSED)
+        elif outcome.kind is Kind.SOCKET_CLOSED and self.service.clock() - self.lease.at < AT_ONCE_SECONDS:
+            self.service.pool.report(self.lease, outcome, self.service.clock())
+
+    def _came_to(self, *, by_client: bool, code: int | None) -> Outcome:
+        """What it means that the socket is closed now."""
+        if by_client:
+            return Outcome(kind=Kind.CLIENT_GONE, detail="socket closed")
+        if self.heard > self.heard_before or (self.turn is None and self.heard):
+            return Outcome(kind=Kind.TRUNCATED, detail="socket closed")
+        kind = Kind.TOO_LARGE if code == TOO_LARGE else Kind.SOCKET_CLOSED
+        return Outcome(kind=kind, detail=f"closed with {code} before it said anything" if code else "socket closed")
 
     def _output(self, turn: Turn) -> None:
         if turn.phase is not Phase.DELIVERING:
             turn.next(events.Answered(), self.service.clock())
         self.asked = b""
 
-    def _failure(self, turn: Turn, content: bytes) -> bytes | None:
+    def _failure(self, turn: Turn, content: bytes) -> bytes | Held | None:
         now, after = self.service.clock(), turn.phase is Phase.DELIVERING
         outcome = classify_failure(wire_events.reply_of(content), now, after_output=after)
-        if not after:
-            return self._next(turn, events.Failed(outcome, words=True), content)
-        self._over(turn, events.Ended(outcome), Done.PASSED_ON)
-        self.service.failed(self.lease.account, outcome)
-        return None
+        return self._next(turn, events.Died(outcome) if after else events.Failed(outcome, words=True), content)
 
-    def _next(self, turn: Turn, event: events.Event, content: bytes = b"") -> bytes | None:
+    def _next(self, turn: Turn, event: events.Event, content: bytes = b"") -> bytes | Held | None:
         """Tell the turn, and do what it says: what the client gets, None for what upstream has sent."""
         step = turn.next(event, self.service.clock())
-        if isinstance(step, steps.Wait):
-            return None
-        if isinstance(step, steps.StripAndRetry):
-            stripped = self.service.unseal(self.asked, self.lease, self.service.clock())
-            return self._next(turn, events.Stripped() if stripped else events.NothingStripped(), content)
-        told, done = self._told(step, content)
+        match step:
+            case steps.Wait():
+                return None
+            case steps.Pause():
+                self.service.failed(self.lease.account, turn.last)
+                return Held(step.seconds)
+            case steps.StripAndRetry():
+                stripped = self.service.unseal(self.asked, self.lease, self.service.clock())
+                return self._next(turn, events.Stripped() if stripped else events.NothingStripped(), content)
+        told, done = self._told(step, turn.last.kind, content)
         self.service.failed(self.lease.account, turn.last)
         self._over(turn, events.Left(turn.last), done)
         return told
 
-    def _told(self, step: steps.Step, content: bytes) -> tuple[bytes | None, Done]:
+    def _told(self, step: steps.Step, kind: Kind, content: bytes) -> tuple[bytes | None, Done]:
         match step:
             case steps.HandOver():
                 return RECONNECT, Done.RECONNECTS
-            case steps.Pause():
-                told = answers.paced(content, math.ceil(step.seconds))
-                return told, Done.PASSED_ON if told is None else Done.OURS
             case steps.Refuse():
                 return answers.in_band(local_answers.response_to(step, self.service)), Done.OURS
-            case steps.Deliver():
-                return None, Done.PASSED_ON
+            case steps.Deliver() | steps.Finish():
+                return answers.with_status(content, kind), Done.PASSED_ON
             case _:
                 raise AssertionError(f"{step} is not for an open socket")
 
     def _over(self, turn: Turn, event: events.Ended | events.Left, done: Done, ending: bytes = b"") -> None:
         now = self.service.clock()
         turn.next(event, now)
-        self.turn = None
+        self.turn, self.asked = None, b""
         record = turn.record(done, now)
         self.service.decided(record)
         self.noted(EndedTurn(record, ending, self.purpose))

@@ -96,7 +96,7 @@ def _of_socket(flow: http.HTTPFlow) -> Iterator[Explained]:
             turn = turns[-1]
             turn["events"].append((kind, message.content))
             turn["end"] = message.timestamp
-            if turn["first"] is None and streams.meaning(kind) is not streams.Meaning.PRELUDE:
+            if turn["first"] is None and streams.meaning_of(kind, message.content) is not streams.Meaning.PRELUDE:
                 turn["first"] = message.timestamp
     recorded = flow.metadata.get(f"{PREFIX}turns")
     known: list[Any] = list(recorded) if isinstance(recorded, list) else []

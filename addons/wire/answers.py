@@ -15,8 +15,9 @@ from typing import Any, Final
 
 from mitmproxy import http
 
+from accounts.choice.outcomes import Kind
 from accounts.choice.selection import Exclusion, Exhausted
-from addons.wire.events import ERROR
+from addons.wire.events import ERROR, decoded
 
 RULES: Final[Mapping[str, str]] = {
     Exclusion.PIN: "The account that codex-rotate is pinned to cannot serve this request. Take back what pinned it "
@@ -46,6 +47,17 @@ RECONNECT: Final = json.dumps(
 ).encode()
 """On a WebSocket: the error on which the client reconnects at once and in silence, with its whole history
 (docs/codex-wire.md section 1.2)."""
+
+
+TAKEN_OVER: Final = "codex-rotate: the account has failed within its answer; please ask again, another one takes over."
+RETRY_STREAM: Final = (
+    b"event: response.failed\ndata: "
+    + json.dumps(
+        {"type": "response.failed", "response": {"error": {"code": "server_error", "message": TAKEN_OVER}}}
+    ).encode()
+    + b"\n\n"
+)
+"""In a stream of events: the failure after which the client asks again by itself (docs/codex-wire.md section 3)."""
 
 
 def failed_closed() -> http.Response:
@@ -88,14 +100,25 @@ def in_band(response: http.Response) -> bytes:
     return json.dumps(told | ({"headers": {"retry-after": wait}} if wait else {})).encode()
 
 
-def paced(event: bytes, seconds: int) -> bytes | None:
-    """Upstream's own error event, with the time to wait where the client looks for it. None for an event of another
-    shape, after which the client waits and asks again by itself."""
-    told = json.loads(event)
-    if told.get("type") != ERROR:
+STATUS_OF: Final[Mapping[Kind, int]] = {
+    Kind.USAGE_LIMIT: 429,
+    Kind.NO_CREDIT: 429,
+    Kind.BURST_LIMIT: 429,
+    Kind.OVERLOADED: 503,
+    Kind.REQUEST_FAULT: 400,
+    Kind.UNSUPPORTED_MODEL: 400,
+    Kind.INVALID_SEALED: 400,
+    Kind.UNKNOWN_RESPONSE: 400,
+}
+
+
+def with_status(event: bytes, kind: Kind) -> bytes | None:
+    """An error event on a WebSocket, with the status that its kind has over HTTP: without one the client would take no
+    notice of it, and wait. None for an event that needs none."""
+    told = decoded(event)
+    if told.get("type") != ERROR or isinstance(told.get("status", told.get("status_code")), int):
         return None
-    headers = {**(told.get("headers") or {}), "retry-after": str(max(1, seconds))}
-    return json.dumps({**told, "headers": headers}).encode()
+    return json.dumps({**told, "status": STATUS_OF.get(kind, 500)}).encode()
 
 
 def unreachable(detail: str) -> http.Response:

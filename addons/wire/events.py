@@ -17,15 +17,17 @@ COMPLETED: Final = "response.completed"
 FAILED: Final = "response.failed"
 ERROR: Final = "error"
 RATE_LIMITS: Final = "codex.rate_limits"
+ITEM_ADDED: Final = "response.output_item.added"
 ITEM_DONE: Final = "response.output_item.done"
 TEXT_DELTA: Final = "response.output_text.delta"
 
 
 class Meaning(enum.Enum):
     """What an event is to a verdict. As long as only PRELUDE has come, another account can still take over unnoticed;
-    FAILURE and ENDING end the answer."""
+    FAILURE and ENDING end the answer. SHELL is output only if it holds something that a person would see."""
 
     PRELUDE = enum.auto()
+    SHELL = enum.auto()
     OUTPUT = enum.auto()
     FAILURE = enum.auto()
     ENDING = enum.auto()
@@ -49,9 +51,16 @@ KINDS: Final[Mapping[str, EventKind]] = {
     "responsesapi.websocket_timing": EventKind(Meaning.PRELUDE, redundant=True),
     "keepalive": EventKind(Meaning.PRELUDE, redundant=True),
     "ping": EventKind(Meaning.PRELUDE, redundant=True),
-    "response.content_part.added": EventKind(Meaning.OUTPUT, redundant=True),
+    "response.content_part.added": EventKind(Meaning.SHELL, redundant=True),
     "response.content_part.done": EventKind(Meaning.OUTPUT, redundant=True),
-    "response.reasoning_summary_part.added": EventKind(Meaning.OUTPUT, redundant=True),
+    "response.reasoning_summary_part.added": EventKind(Meaning.SHELL, redundant=True),
+    ITEM_ADDED: EventKind(Meaning.SHELL),
+    TEXT_DELTA: EventKind(Meaning.SHELL),
+    "response.refusal.delta": EventKind(Meaning.SHELL),
+    "response.reasoning_text.delta": EventKind(Meaning.SHELL),
+    "response.reasoning_summary_text.delta": EventKind(Meaning.SHELL),
+    "response.function_call_arguments.delta": EventKind(Meaning.SHELL),
+    "response.custom_tool_call_input.delta": EventKind(Meaning.SHELL),
     "response.reasoning_summary_part.done": EventKind(Meaning.OUTPUT, redundant=True),
     "response.output_text.annotation.added": EventKind(Meaning.OUTPUT, redundant=True),
     "[DONE]": EventKind(Meaning.OUTPUT, redundant=True),
@@ -101,6 +110,51 @@ def event_type(data: bytes) -> str:
 def meaning(kind: str) -> Meaning:
     """What an event of this type is to a verdict. A type this version does not know may be output."""
     return KINDS[kind].meaning if kind in KINDS else Meaning.OUTPUT
+
+
+_CONTAINERS: Final = frozenset({"message", "reasoning", "function_call", "custom_tool_call", "local_shell_call"})
+"""Items that begin empty. Others are something as soon as they are there."""
+_CONTENTS: Final = ("delta", "text", "content", "summary", "arguments", "input", "refusal")
+
+
+def meaning_of(kind: str, event: bytes) -> Meaning:
+    """The same, with a SHELL looked into: OUTPUT if a person would see something of it, else PRELUDE."""
+    found = meaning(kind)
+    if found is not Meaning.SHELL:
+        return found
+    payload = decoded(event)
+    inner = payload.get("item", payload.get("part", payload))
+    if not isinstance(inner, dict):
+        return Meaning.OUTPUT
+    if (kind == ITEM_ADDED and inner.get("type") not in _CONTAINERS) or (
+        kind.endswith(".delta") and "delta" not in inner
+    ):
+        return Meaning.OUTPUT
+    return Meaning.OUTPUT if any(_holds_something(inner.get(name)) for name in _CONTENTS) else Meaning.PRELUDE
+
+
+def _holds_something(value: object) -> bool:
+    """Whether there is any text, however deep."""
+    if isinstance(value, list):
+        return any(_holds_something(each) for each in value)
+    if isinstance(value, dict):
+        return any(_holds_something(value.get(name)) for name in _CONTENTS)
+    return bool(value)
+
+
+def begins_like_events(beginning: bytes) -> bool | None:
+    """Whether a body that begins so is a stream of events; None when that cannot be told yet."""
+    if _MARK.startswith(beginning):
+        return None
+    text = beginning.removeprefix(_MARK).lstrip()
+    if any(text.startswith(field) for field in _FIELDS):
+        return True
+    return None if any(field.startswith(text) for field in _FIELDS) else False
+
+
+_MARK: Final = b"\xef\xbb\xbf"
+"""The byte order mark, with which a stream may begin."""
+_FIELDS: Final = (b"event:", b"data:", b"id:", b"retry:", b":")
 
 
 def ends(kind: str) -> str:
@@ -173,3 +227,14 @@ class Events:
                     data += value.strip()
             if data or kind:
                 yield kind or event_type(data), data
+
+
+def before_failure(chunk: bytes) -> bytes:
+    """What comes before the first event of a chunk that says that the answer has failed. If the beginning of that event
+    has passed with an earlier chunk: what closes it, so that whatever follows is an event of its own."""
+    start = 0
+    for blank in _BLANK_LINE.finditer(chunk):
+        if any(meaning(kind) is Meaning.FAILURE for kind, _ in Events().feed(chunk[start : blank.end()])):
+            return chunk[:start]
+        start = blank.end()
+    return b"\n\n"

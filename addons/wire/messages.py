@@ -19,6 +19,17 @@ def read_reply(response: http.Response, body: bytes) -> Reply:
     )
 
 
+def error_in(response: http.Response, body: bytes) -> Reply | None:
+    """The failure that the body of a success describes in JSON; None when it is no failure, empty JSON or none."""
+    payload = events.decoded(body)
+    nested = payload.get("response")
+    inner = nested if isinstance(nested, dict) else {}
+    if not (payload.get("error") or payload.get("detail") or inner.get("error")):
+        return None
+    reply = events.reply_of(body)
+    return Reply(status=reply.status, headers={**fields(response), **reply.headers}, error=reply.error)
+
+
 def fields(message: http.Message) -> dict[str, str]:
     """The headers with names in lower case; those of one name are joined."""
     found: dict[str, str] = {}
@@ -71,6 +82,6 @@ def _parts(of: type[http.MessageData]) -> tuple[str, ...]:
 
 
 def is_event_stream(response: http.Response) -> bool:
-    coding: str = response.headers.get("content-encoding", "identity")
+    """Whether its head says so. A stream that does not say what it is, is one all the same: its first bytes tell."""
     kind: str = response.headers.get("content-type", "")
-    return coding == "identity" and kind.startswith("text/event-stream")
+    return kind.partition(";")[0].strip().lower() == "text/event-stream"

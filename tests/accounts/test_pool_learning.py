@@ -289,7 +289,7 @@ def test_accounts_that_fail_by_their_own_fault_rest_in_a_storm_too() -> None:
     for name in "abc":
         attempt(pool, name, Kind.CONNECT_FAILED)
     attempt(pool, "d", Kind.USAGE_LIMIT)
-    attempt(pool, "e", Kind.FORBIDDEN)
+    attempt(pool, "e", Kind.PAYMENT_REQUIRED)
     attempt(pool, "f", Kind.TOKEN_INVALIDATED)
     assert resting(pool) == ["a", "b", "d", "e"]
     assert not pool.can_serve(key_of("f"), Ask(), NOW)
@@ -309,7 +309,7 @@ def test_only_a_success_ends_a_storm_or_an_alarm_before_its_time(end: Kind) -> N
 
 
 @pytest.mark.parametrize(
-    "kind", [Kind.FORBIDDEN, Kind.USAGE_LIMIT, Kind.REQUEST_FAULT, Kind.CHALLENGE, Kind.CLIENT_GONE]
+    "kind", [Kind.PAYMENT_REQUIRED, Kind.USAGE_LIMIT, Kind.REQUEST_FAULT, Kind.CHALLENGE, Kind.CLIENT_GONE]
 )
 def test_what_is_not_upstreams_trouble_makes_no_storm(kind: Kind) -> None:
     pool = pool_of(*"abc")

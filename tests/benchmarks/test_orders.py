@@ -5,7 +5,7 @@ import json
 import pytest
 
 from accounts.choice.outcomes import Kind, Reply, classify
-from addons.wire.events import Meaning, meaning
+from addons.wire.events import Meaning, meaning_of
 from benchmarks.orders import Order, events_of, order_of, refusal
 
 
@@ -21,7 +21,7 @@ def test_without_a_header_it_is_the_usual_order():
 def test_an_answer_has_the_events_that_it_says():
     events = [json.loads(event) for event in events_of(Order(events=5))]
     assert len(events) == Order(events=5).messages
-    meanings = [meaning(event["type"]) for event in events]
+    meanings = [meaning_of(event["type"], json.dumps(event).encode()) for event in events]
     assert meanings == [Meaning.PRELUDE] * 2 + [Meaning.OUTPUT] * 5 + [Meaning.ENDING]
 
 

@@ -4,6 +4,7 @@ The strategies have tests/accounts/test_strategies.py, nobody left test_exhauste
 test_selection_rules.py.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -150,6 +151,7 @@ def test_a_reserve_holds_until_the_last_window_that_reaches_into_it_is_reset() -
 # --- who comes first -------------------------------------------------------------------------------------------------
 
 BETTER_AND_WORSE: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "failed": ({}, {}),  # the situation says who has failed the thread
     "tired": ({}, {"cooldown": rest(60, SOFT)}),
     "deferred": ({}, {"windows": (window(95),)}),
     "place": ({}, {}),  # the request says whose thread it is
@@ -161,6 +163,7 @@ BETTER_AND_WORSE: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "key": ({}, {}),  # the names say whose is smaller
 }
 WHY = {
+    "failed": "the others have just failed this thread",
     "tired": "the others have just failed",
     "deferred": "the others are close to their limits",
     "place": "the thread lives here",
@@ -184,7 +187,10 @@ def duel(field: str) -> tuple[Seat, Seat, Situation]:
     names = ("a", "b") if field == "key" else ("b", "a")
     home = {"place": names[0]}.get(field, names[1] if at < Rank._fields.index("place") else "")
     place = Placement(home=key_of(home)) if home else UNPLACED
-    return seat(names[0], **first), seat(names[1], **second), about(place, model="m")
+    situation = about(place, model="m")
+    if field == "failed":
+        situation = replace(situation, failed=frozenset({key_of(names[1]), key_of("z")}))
+    return seat(names[0], **first), seat(names[1], **second), situation
 
 
 def test_every_preference_is_in_the_tables() -> None:
@@ -249,8 +255,8 @@ STUMBLED = rest(SHORT_SECONDS - RESIDENT_SECONDS - 0.1, SOFT, age=RESIDENT_SECON
         (Placement(home=key_of("c"), detour=A), STUMBLED, "a"),
         (Placement(home=A), rest(9, SOFT, age=RESIDENT_SECONDS), "b"),
         (Placement(home=A), rest(SHORT_SECONDS - 9, SOFT, age=9.1), "b"),
-        (Placement(home=A), rest(20, Kind.HEAD_TIMEOUT, age=10), "b"),
-        (Placement(home=A), rest(60, Kind.FORBIDDEN, age=59), "b"),
+        (Placement(home=A), rest(20, Kind.STALLED, age=10), "b"),
+        (Placement(home=A), rest(60, Kind.PAYMENT_REQUIRED, age=59), "b"),
         (Placement(home=A), rest(60, Kind.BURST_LIMIT, age=59), "b"),
         (Placement(home=B), STUMBLED, "b"),
         (UNPLACED, STUMBLED, "b"),

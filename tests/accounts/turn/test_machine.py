@@ -1,6 +1,7 @@
 """The table of a turn: everything that can happen has a row, every row can be reached, every way has an end."""
 
 from collections import Counter
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -14,7 +15,7 @@ from accounts.turn import events, steps
 from accounts.turn.log import DecisionLog
 from accounts.turn.machine import TABLE, Illegal, TableRow, Turn, What
 from accounts.turn.moves import MoveResult
-from accounts.turn.state import MOST_ATTEMPTS, PACE_SECONDS, Phase
+from accounts.turn.state import BUSY_SECONDS, MOST_ATTEMPTS, PACE_SECONDS, Phase
 from tests.builders import NOW, credentials, key_of, lease_of, pool_of, rest, turn_on
 
 HOLDING = {Phase.RENEWING_FIRST, Phase.ASKING, Phase.DELIVERING}
@@ -24,9 +25,9 @@ DRIVERS = {
     Phase.RENEWING_FIRST: (events.Renewed, events.NotRenewed),
     Phase.ASKING: (events.AskedAgain, events.Failed, events.Silent, events.Answered, events.Ended),
     Phase.RENEWING: (events.Renewed, events.NotRenewed),
-    Phase.PAUSED: (events.Waited,),
+    Phase.PAUSED: (events.Waited, events.AskedAgain),
     Phase.STRIPPING: (events.Stripped, events.NothingStripped),
-    Phase.DELIVERING: (events.AskedAgain, events.Ended),
+    Phase.DELIVERING: (events.AskedAgain, events.Died, events.Ended),
     Phase.REFUSED: (events.Ended,),
     Phase.OVER: (),
 }
@@ -41,7 +42,7 @@ def made(kind: type[events.Event], outcome: Outcome, *, words: bool = True) -> e
         return events.Renewed(credentials("new"))
     if kind is events.Failed:
         return events.Failed(outcome, words=words)
-    if kind in {events.Silent, events.Ended, events.NotRenewed, events.Left}:
+    if kind in {events.Silent, events.Died, events.Ended, events.NotRenewed, events.Left}:
         return kind(outcome)  # type: ignore[call-arg]
     return kind()  # type: ignore[call-arg]
 
@@ -103,6 +104,10 @@ class Chance:
 
     def __init__(self, seed: int) -> None:
         self._random = Random(seed)
+        self.favourite = self.one(
+            None, None, Kind.BURST_LIMIT, Kind.USAGE_LIMIT, Kind.TOKEN_EXPIRED, Kind.INVALID_SEALED
+        )
+        """What an upstream in trouble says nearly always."""
 
     def one[T](self, *choices: T) -> T:
         return self._random.choice(choices)
@@ -110,8 +115,12 @@ class Chance:
     def event(self, turn: Turn) -> events.Event:
         """One of the things that may happen now."""
         can = [each for each in DRIVERS[turn.phase] if each is not events.AskedAgain or turn.bound]
+        if self.favourite and events.Failed in can:
+            can += [events.Failed] * 6
         kind = events.Left if self.one(*range(12)) == 0 else self.one(*can)
-        outcome = Outcome(kind=self.one(*Kind, *[Kind.TOKEN_INVALIDATED] * 5))
+        likely = [self.favourite] * 20 if self.favourite else [Kind.TOKEN_INVALIDATED] * 5
+        until = turn.began + self.one(1.0, 4.0, 90.0) if self.one(*range(4)) == 0 else None
+        outcome = Outcome(kind=self.one(*Kind, *likely), until=until)
         return made(kind, outcome, words=self.one(True, True, False))
 
     def turn(self) -> Turn:
@@ -125,12 +134,22 @@ class Chance:
         }
         resting = {key_of(name): rest(900) for name in names if self.one(*range(5)) == 0}
         pool = pool_of(*names, tokens=tokens, rests=resting)
+        for name in names if self.one(*range(6)) == 0 else ():
+            lease = replace(pool.lease_of(key_of(name), NOW), thread="t")
+            pool.report(lease, Outcome(kind=self.one(Kind.SOCKET_CLOSED, Kind.LOGIN_REFUSED, Kind.BURST_LIMIT)), NOW)
         if resting and len(resting) < len(names) and self.one(True, False):
             somebody = pool.select(Ask(thread="t"), NOW)
             if isinstance(somebody, Lease):
                 pool.report(somebody, Outcome(kind=Kind.OK), NOW)
         ask = Ask(thread=self.one("", "t"))
-        return Noted(pool=pool, ask=ask, began=NOW, bound=self.one(True, False), replayable=self.one(True, True, False))
+        return Noted(
+            pool=pool,
+            ask=ask,
+            began=NOW,
+            bound=(bound := self.one(True, False)),
+            upgrade=not bound and self.one(True, False),
+            replayable=self.one(True, True, False),
+        )
 
     def begin(self, turn: Turn) -> events.Begin | events.Left:
         if self.one(*range(20)) == 0:
@@ -160,7 +179,7 @@ def check_way(chance: Chance) -> None:
         step = turn.next(event, now)
         held = Counter({key: pool.in_flight(key) for key in pool.seats if pool.in_flight(key)})
         assert sum(held.values()) == (turn.phase in HOLDING), (turn.phase, step, held)
-        assert turn.bound or not isinstance(step, steps.HandOver)
+        assert turn.bound or turn.upgrade or turn.phase is Phase.OVER or not isinstance(step, steps.HandOver)
         stripped += isinstance(step, steps.StripAndRetry)
         if turn.phase is Phase.OVER:
             break
@@ -168,10 +187,12 @@ def check_way(chance: Chance) -> None:
         again += isinstance(event, events.AskedAgain | events.Silent)
         if again > 3:
             event = events.Left(Outcome(kind=Kind.CLIENT_GONE))
-        now += chance.one(0.0, 0.5, 20.0)
+        now += chance.one(0.0, 0.5, 20.0, 0.5, 20.0, 200.0)
     assert not held
-    assert turn.tally.attempts <= MOST_ATTEMPTS
-    assert len(turn.log.attempts) <= 2 * MOST_ATTEMPTS + stripped
+    tally = turn.tally
+    assert tally.attempts <= MOST_ATTEMPTS
+    assert len(turn.log.attempts) <= 2 * MOST_ATTEMPTS + stripped + tally.rounds + len(tally.resent) + again
+    assert tally.waited_for_all <= BUSY_SECONDS
     assert stripped <= len(pool.seats)
     assert turn.tally.waited <= PACE_SECONDS
     assert isinstance(turn.next(events.Left(Outcome(kind=Kind.CLIENT_GONE)), NOW), steps.Finish)

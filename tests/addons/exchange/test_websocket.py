@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from accounts.choice.decision_record import DECISION
-from accounts.choice.outcomes import RULES, Action, Kind, Rest
+from accounts.choice.outcomes import RULES, Action, Kind, Outcome, Rest
 from accounts.choice.selection import Ask
 from accounts.model import Cooldown, Standing
 from accounts.store.store import Store
 from addons.exchange.service import PoolService
-from addons.exchange.websocket import Injected, PooledSocket
+from addons.exchange.websocket import Held, Injected, PooledSocket
 from addons.wire import events
 from addons.wire.answers import RECONNECT
 from tests.builders import HOUR, NOW, Clock, account, credentials, key_of, lease_of, planted
@@ -143,10 +143,12 @@ BEFORE_OUTPUT: list[tuple[bytes, Kind]] = [
     (refused(429, "insufficient_quota"), Kind.NO_CREDIT),
     (failed("server_is_overloaded"), Kind.OVERLOADED),
     (refused(500), Kind.SERVER_ERROR),
-    (refused(402), Kind.DEACTIVATED),
+    (refused(402), Kind.PAYMENT_REQUIRED),
+    (refused(402, "deactivated_workspace"), Kind.DEACTIVATED),
     (refused(401, "token_invalidated"), Kind.TOKEN_INVALIDATED),
     (refused(401, "token_expired"), Kind.TOKEN_EXPIRED),
     (refused(403), Kind.FORBIDDEN),
+    (refused(404), Kind.UNEXPLAINED),
     (refused(400, "model_not_supported"), Kind.UNSUPPORTED_MODEL),
     (failed("never_heard_of"), Kind.FAILED_IN_STREAM),
 ]
@@ -179,11 +181,39 @@ def test_the_account_takes_the_consequences(turn: PooledSocket, message: bytes, 
 
 
 @pytest.mark.parametrize(("message", "kind"), BEFORE_OUTPUT)
-def test_a_failure_after_output_is_the_clients_to_see(turn: PooledSocket, message: bytes, kind: Kind) -> None:
+def test_an_account_that_fails_after_output_makes_the_client_ask_another(
+    turn: PooledSocket, message: bytes, kind: Kind
+) -> None:
+    """Most of these errors would end the client's turn for good."""
     turn.from_server(DELTA)
-    assert turn.from_server(message) is None
+    assert turn.from_server(message) == (None if kind is Kind.FAILED_IN_STREAM else RECONNECT)
     assert turn.service.pool.in_flight(A) == 0
     assert turn.service.pool.can_serve(A, Ask(), NOW) == (not RULES[kind].bars)
+
+
+def test_with_nobody_left_a_failure_after_output_is_the_clients_to_see(turn: PooledSocket) -> None:
+    rest(turn.service, B)
+    turn.service.sync(at_once=True)
+    turn.from_server(DELTA)
+    assert turn.from_server(LIMIT) is None
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [("usage_limit_reached", 429), ("server_is_overloaded", 503), ("invalid_prompt", 400), ("x", 500)],
+)
+@pytest.mark.parametrize("output", [False, True])
+def test_an_error_without_a_status_gets_the_one_it_has_over_http(
+    turn: PooledSocket, code: str, status: int, output: bool
+) -> None:
+    """The client would take no notice of it, and wait."""
+    rest(turn.service, B)
+    turn.service.sync(at_once=True)
+    if output:
+        turn.from_server(DELTA)
+    told = turn.from_server(event("error", error={"code": code, "message": "m"}))
+    assert isinstance(told, bytes)
+    assert json.loads(told)["status"] == status
 
 
 @pytest.mark.parametrize(("message", "kind"), TO_THE_CLIENT)
@@ -228,34 +258,56 @@ def test_the_reconnect_is_the_one_that_the_client_does_in_silence() -> None:
 BURST = refused(429, "rate_limit_exceeded")
 
 
-def test_an_account_that_is_asked_too_often_gets_a_moment(turn: PooledSocket) -> None:
-    told = json.loads(turn.from_server(BURST) or b"{}")
-    assert told == {**json.loads(BURST), "headers": {"retry-after": "1"}}
+@pytest.mark.parametrize("message", [BURST, failed("slow_down")])
+def test_an_account_that_is_asked_too_often_is_asked_again_after_a_moment(turn: PooledSocket, message: bytes) -> None:
+    """The client hears nothing of it."""
+    assert turn.from_server(message) == Held(1.0)
+    assert turn.resumed() == CREATE
+    assert turn.resumed() is None
+    assert turn.from_server(DELTA) is None
     assert turn.service.pool.seats[A].cooldown is None
+
+
+def test_a_moment_is_for_nothing_when_the_client_has_left(turn: PooledSocket) -> None:
+    turn.from_server(BURST)
+    turn.closed(by_client=True)
+    assert turn.resumed() is None
+    assert turn.service.pool.in_flight(A) == 0
+
+
+def test_a_request_in_the_moment_goes_at_once(turn: PooledSocket) -> None:
+    turn.from_server(BURST)
+    assert turn.from_client(CREATE) == CREATE
+    assert turn.resumed() is None
 
 
 def test_after_its_moment_another_account_takes_over(turn: PooledSocket) -> None:
     turn.from_server(BURST)
-    assert turn.from_client(CREATE) == CREATE
+    turn.resumed()
     assert turn.from_server(BURST) == RECONNECT
     assert turn.service.pool.tired(A, NOW)
 
 
-def test_a_success_earns_the_next_moment(turn: PooledSocket) -> None:
-    turn.from_server(BURST)
-    for message in (DELTA, COMPLETED):
-        turn.from_client(CREATE)
-        turn.from_server(message)
-    turn.from_client(CREATE)
-    assert turn.from_server(BURST) != RECONNECT
+def waits_of(turn: PooledSocket) -> tuple[list[float], bytes | None]:
+    """How long an account is waited for that is always asked too often, and what the client hears in the end."""
+    waits = []
+    while isinstance(told := turn.from_server(BURST), Held):
+        waits.append(told.seconds)
+        turn.resumed()
+    return waits, told
 
 
-def test_a_long_wait_means_another_account(turn: PooledSocket) -> None:
-    assert turn.from_server(refused(429, "slow_down", resets_in_seconds=6)) == RECONNECT
+def test_when_everybody_is_asked_too_often_the_socket_waits_longer_each_time(turn: PooledSocket) -> None:
+    turn.service.pool.report(lease_of(turn.service.pool, "b", thread="t"), Outcome(kind=Kind.BURST_LIMIT), NOW)
+    assert waits_of(turn) == ([1, 1, 2, 4, 4], RECONNECT)
 
 
-def test_a_failed_response_says_itself_when_to_ask_again(turn: PooledSocket) -> None:
-    assert turn.from_server(failed("rate_limit_exceeded")) is None
+def test_the_only_account_is_waited_for_and_then_the_client_waits(turn: PooledSocket) -> None:
+    rest(turn.service, B)
+    turn.service.sync(at_once=True)
+    waits, told = waits_of(turn)
+    assert waits == [1, 1, 2, 4, 4]
+    assert json.loads(told or b"")["headers"] == {"retry-after": "1"}
 
 
 # --- nobody left -----------------------------------------------------------------------------------------------------
@@ -285,7 +337,7 @@ def test_when_the_others_need_a_person_the_own_reset_is_told(turn: PooledSocket)
     assert json.loads(instead)["error"]["resets_at"] == NOW + 900
 
 
-@pytest.mark.parametrize("message", [refused(500), failed("rate_limit_exceeded"), failed("never_heard_of")])
+@pytest.mark.parametrize("message", [refused(500), failed("server_is_overloaded"), failed("never_heard_of")])
 def test_when_nobody_is_left_a_passing_trouble_is_told_in_upstreams_words(turn: PooledSocket, message: bytes) -> None:
     rest(turn.service, B)
     turn.service.sync(at_once=True)
@@ -384,8 +436,8 @@ def test_no_token_is_logged_recorded_or_sent(
 
 def test_a_turn_that_nothing_has_answered_in_time_goes_to_another_account(turn: PooledSocket) -> None:
     assert turn.silent_since(turn.heard) == RECONNECT
-    assert turn.service.pool.seats[A].cooldown is not None
-    assert lease_of(turn.service.pool, "b").key == B
+    assert turn.service.pool.seats[A].cooldown is None
+    assert turn.service.pool.select(Ask(thread="t"), NOW).key == B  # type: ignore[union-attr]
     assert not turn.active
 
 
@@ -399,3 +451,43 @@ def test_a_word_in_time_is_enough(turn: PooledSocket) -> None:
 def test_between_turns_silence_is_what_is_expected(turn: PooledSocket) -> None:
     turn.from_server(COMPLETED)
     assert turn.silent_since(turn.heard) is None
+
+
+# --- closed by upstream ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("code", [1000, 1008, 1011, 1012, 1013, 1006, None])
+@pytest.mark.parametrize("asked", [False, True])
+def test_a_socket_that_is_closed_before_its_first_event_leads_the_thread_elsewhere(
+    socket: PooledSocket, code: int | None, asked: bool
+) -> None:
+    if asked:
+        socket.from_client(CREATE)
+    socket.closed(by_client=False, code=code)
+    assert socket.service.pool.select(Ask(thread="t"), NOW).key == B  # type: ignore[union-attr]
+    assert socket.service.pool.in_flight(A) == 0
+
+
+def test_a_socket_that_is_closed_later_between_turns_says_nothing(socket: PooledSocket, clock: Clock) -> None:
+    clock.now += 60
+    socket.closed(by_client=False, code=1000)
+    assert socket.service.pool.seats[A].cooldown is None
+
+
+def test_after_two_sockets_of_different_accounts_were_closed_at_once_the_thread_goes_on_over_http(
+    service: PoolService,
+) -> None:
+    for name, fails in (("a", False), ("a", False), ("b", True)):
+        PooledSocket(service, lease_of(service.pool, name, thread="t")).closed(by_client=False, code=1011)
+        assert service.pool.failures.sockets_fail("t", NOW) is fails
+    assert not service.pool.failures.sockets_fail("u", NOW)
+
+
+def test_after_a_message_too_large_for_a_socket_the_thread_goes_on_over_http_and_nobody_rests(
+    socket: PooledSocket,
+) -> None:
+    socket.from_client(CREATE)
+    socket.closed(by_client=False, code=1009)
+    pool = socket.service.pool
+    assert pool.failures.sockets_fail("t", NOW)
+    assert [seat.cooldown for seat in pool.seats.values()] == [None, None]

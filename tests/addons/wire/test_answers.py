@@ -131,19 +131,6 @@ def test_inside_a_socket_the_client_hears_what_it_would_hear_over_http(exhausted
 
 
 @pytest.mark.parametrize(
-    ("event", "headers"),
-    [
-        ({"type": "error", "status": 429}, {"retry-after": "3"}),
-        ({"type": "error", "headers": {"x": "y", "retry-after": "0.5"}}, {"x": "y", "retry-after": "3"}),
-    ],
-)
-def test_a_moment_to_wait_is_told_where_the_client_looks(event: dict[str, Any], headers: dict[str, str]) -> None:
-    told = json.loads(answers.paced(json.dumps(event).encode(), 3) or b"")
-    assert told == {**event, "headers": headers}
-    assert answers.paced(b'{"type": "response.failed"}', 3) is None
-
-
-@pytest.mark.parametrize(
     "response",
     [
         answers.failed_closed(),
