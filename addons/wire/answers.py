@@ -17,7 +17,7 @@ from mitmproxy import http
 
 from accounts.choice.outcomes import Kind
 from accounts.choice.selection import Exclusion, Exhausted
-from addons.wire.events import ERROR, decoded
+from addons.wire.events import ERROR, FAILED, decoded
 
 RULES: Final[Mapping[str, str]] = {
     Exclusion.PIN: "The account that codex-rotate is pinned to cannot serve this request. Take back what pinned it "
@@ -51,12 +51,10 @@ RECONNECT: Final = json.dumps(
 
 TAKEN_OVER: Final = "codex-rotate: the account has failed within its answer; please ask again, another one takes over."
 RETRY_STREAM: Final = (
-    b"event: response.failed\ndata: "
-    + json.dumps(
-        {"type": "response.failed", "response": {"error": {"code": "server_error", "message": TAKEN_OVER}}}
-    ).encode()
-    + b"\n\n"
-)
+    f"event: {FAILED}\ndata: "
+    + json.dumps({"type": FAILED, "response": {"error": {"code": "server_error", "message": TAKEN_OVER}}})
+    + "\n\n"
+).encode()
 """In a stream of events: the failure after which the client asks again by itself (docs/codex-wire.md section 3)."""
 
 
