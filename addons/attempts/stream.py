@@ -56,10 +56,10 @@ def _nothing(_: events.Event | None = None) -> layer.CommandGenerator[None]:
 class AttemptStream(LedStream):
     """One request of the client and all attempts made for it."""
 
-    def __init__(self, context: Context, stream_id: int, http_layer: h.HttpLayer, alarms: Timers, find: Find) -> None:
+    def __init__(self, context: Context, stream_id: int, http_layer: h.HttpLayer, timers: Timers, find: Find) -> None:
         super().__init__(context, stream_id)
         self.http_layer = http_layer
-        self.alarms = alarms
+        self.timers = timers
         self.find = find
         self.exchange: Exchange | None = None
         self.held: list[HttpEvent] = []
@@ -173,7 +173,7 @@ class AttemptStream(LedStream):
         """Nothing more comes of this stream. What leads back to it goes, and the flow with its bodies: the garbage
         collector would find them, but maybe a thousand requests later."""
         self._handle_event = self.client_state = self.server_state = _nothing  # type: ignore[method-assign,assignment]
-        self.alarms.forget(self)
+        self.timers.forget(self)
         self.exchange = None
         self.held.clear()
         self.context.layers.clear()
@@ -269,7 +269,7 @@ class AttemptStream(LedStream):
             self.http_layer.streams[self.wire_id] = self
         self.upstream_open = True
         yield from self._send_request(attempt.request, connection)
-        yield from self._arm()
+        yield from self._schedule()
         return None
 
     def _send_request(self, request: http.Request, connection: Server) -> layer.CommandGenerator[None]:
@@ -345,12 +345,12 @@ class AttemptStream(LedStream):
 
     # Time: what it means that a timer fires is asked then.
 
-    def _arm(self) -> layer.CommandGenerator[None]:
+    def _schedule(self) -> layer.CommandGenerator[None]:
         seconds = self.exchange.patience() if self.exchange is not None else 0
         self.timer = None
         if seconds > 0:
             self.timer = AttemptWakeup(seconds, self)
-            yield from self.alarms.arm(self.timer)
+            yield from self.timers.schedule(self.timer)
 
     def _is_ours(self, event: events.Event) -> bool:
         command = event.command if isinstance(event, events.Wakeup) else None
@@ -361,7 +361,7 @@ class AttemptStream(LedStream):
             step = self._ask(lambda exchange: exchange.overdue())
             yield from self._translated(self._follow(step))
             if step is Signal.WAIT:
-                yield from self._arm()
+                yield from self._schedule()
 
     # Between the attempt's names for things and the client's
 
@@ -399,11 +399,11 @@ def install(top: layer.Layer | None, find: Find) -> None:
 
 
 def _install(http_layer: h.HttpLayer, find: Find) -> None:
-    alarms = Timers(http_layer)
+    timers = Timers(http_layer)
     know(http_layer)
 
     def make_stream(stream_id: int) -> Generator[commands.Command, Any, None]:
-        stream = AttemptStream(http_layer.context.fork(), stream_id, http_layer, alarms, find)
+        stream = AttemptStream(http_layer.context.fork(), stream_id, http_layer, timers, find)
         http_layer.streams[stream_id] = stream
         yield from http_layer.event_to_child(stream, events.Start())
 
