@@ -1,7 +1,7 @@
 """A WebSocket that we accept ourselves, with nobody behind it: for telling a client why it is not served.
 
 A refused upgrade loses its body on the way through a proxy; inside a socket the client reads what it is told
-(docs/codex-wire.md section 1.2). `attempts.py` puts this layer where mitmproxy's own WebSocket layer would be; that one
+(docs/codex-wire.md section 1.2). `stream.py` puts this layer where mitmproxy's own WebSocket layer would be; that one
 relays between two sides, this one has only the client's. Flow, messages and hooks are the same. Every socket ends: when
 the client has its answer, when it leaves, or after a while.
 """

@@ -3,7 +3,7 @@
 mitmproxy's timers cannot be cancelled, and each is a task until it fires: with one per attempt, thousands of answered
 requests would wait for it. Here a timer is asked for only if none fires earlier; what is due then is looked up.
 
-Leans on mitmproxy's internals as attempts.py does; see there and docs/mitmproxy.md.
+Leans on mitmproxy's internals as stream.py does; see there and docs/mitmproxy.md.
 """
 
 import weakref
