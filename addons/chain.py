@@ -1,6 +1,5 @@
 """All addons. The order of this list is the order of the hooks."""
 
-from addons.attempts.buffers import Buffers
 from addons.clients import Clients
 from addons.commands import KeptFlows, PoolCommands
 from addons.discovery import Discovery
@@ -31,7 +30,6 @@ addons = [
     Draining(discovery, rotator, socket_rotator),
     turns,
     way_out,
-    Buffers(),
     PoolCommands(startup),
     KeptFlows(startup),
     Views(),

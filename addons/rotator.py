@@ -1,4 +1,4 @@
-"""The addon's hooks. Each translates and hands on; what to do is decided in `accounts/`, how in `attempts.py`."""
+"""The addon's hooks. Each translates and hands on; what to do is decided in `accounts/`, how in `attempts/`."""
 
 import asyncio
 import functools

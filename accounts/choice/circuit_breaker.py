@@ -6,20 +6,20 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class CircuitBreaker:
-    """On for `hold` seconds once `most` different accounts were struck within `within` seconds."""
+    """On for `hold` seconds once `most` different accounts have failed within `within` seconds."""
 
     most: int
     within: float
     hold: float
-    _strikes: deque[tuple[float, str]] = field(default_factory=deque)
+    _failures: deque[tuple[float, str]] = field(default_factory=deque)
     _until: float = 0.0
 
-    def strike(self, key: str, now: float) -> bool:
-        """An account was struck; whether the brake is on now."""
-        self._strikes.append((now, key))
-        while self._strikes and self._strikes[0][0] <= now - self.within:
-            self._strikes.popleft()
-        if len({struck for _, struck in self._strikes}) >= self.most:
+    def record(self, key: str, now: float) -> bool:
+        """An account has failed; whether the brake is on now."""
+        self._failures.append((now, key))
+        while self._failures and self._failures[0][0] <= now - self.within:
+            self._failures.popleft()
+        if len({failed for _, failed in self._failures}) >= self.most:
             self._until = now + self.hold
         return self.on(now)
 
@@ -28,5 +28,5 @@ class CircuitBreaker:
 
     def release(self) -> None:
         """Something went well: the trouble is over."""
-        self._strikes.clear()
+        self._failures.clear()
         self._until = 0.0

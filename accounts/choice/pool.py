@@ -161,11 +161,11 @@ class Pool:
         if rule.standing is not None:
             self._set_standing(seat, rule.standing)
         if outcome.kind is Kind.TOKEN_INVALIDATED:
-            self.alarm.strike(lease.key, now)
+            self.alarm.record(lease.key, now)
         if outcome.kind is Kind.UNSUPPORTED_MODEL and lease.model:
             until = self._models.refuse(lease.key, lease.model, now)
             self._journal.refuse_model(lease.key, lease.model, until, now)
-        stormy = rule.blame is Blame.UPSTREAM and self.storm.strike(lease.key, now)
+        stormy = rule.blame is Blame.UPSTREAM and self.storm.record(lease.key, now)
         if rule.rest is not Rest.NONE and not stormy:
             self._rest(lease.key, outcome, now)
         if outcome.kind is Kind.OK:

@@ -1,7 +1,7 @@
 """Upstream connections for attempts: never shared between accounts, never too few, forgotten when closed, and led
 through another proxy where one is in between.
 
-Leans on mitmproxy's internals as attempts.py does; see there and docs/mitmproxy.md.
+Leans on mitmproxy's internals as stream.py does; see there and docs/mitmproxy.md.
 """
 
 import asyncio

@@ -36,7 +36,6 @@ HOOKS: Final = frozenset(
         "running",
         "server_connect",
         "tls_established_client",
-        "tls_established_server",
         "upstream_decision",
         "websocket_end",
         "websocket_message",

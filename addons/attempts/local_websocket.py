@@ -1,7 +1,7 @@
 """A WebSocket that we accept ourselves, with nobody behind it: for telling a client why it is not served.
 
 A refused upgrade loses its body on the way through a proxy; inside a socket the client reads what it is told
-(docs/codex-wire.md section 1.2). `attempts.py` puts this layer where mitmproxy's own WebSocket layer would be; that one
+(docs/codex-wire.md section 1.2). `stream.py` puts this layer where mitmproxy's own WebSocket layer would be; that one
 relays between two sides, this one has only the client's. Flow, messages and hooks are the same. Every socket ends: when
 the client has its answer, when it leaves, or after a while.
 """
@@ -67,7 +67,7 @@ class LocalSocket(layer.Layer):
             return
         if isinstance(event, events.Start):
             yield self._hook("websocket_start")
-            yield self._alarm(MOST_SECONDS)
+            yield self._schedule(MOST_SECONDS)
         elif isinstance(event, events.DataReceived):
             self.wire.receive_data(event.data)
             yield from self._listen()
@@ -121,7 +121,7 @@ class LocalSocket(layer.Layer):
         """Say goodbye and wait for the client to do so too."""
         self.farewell = CloseConnection(code=code)
         yield self._send(self.farewell)
-        yield self._alarm(FAREWELL_SECONDS)
+        yield self._schedule(FAREWELL_SECONDS)
 
     def _end(self, how: CloseConnection, *, by_client: bool) -> layer.CommandGenerator[None]:
         self.over = True
@@ -147,6 +147,6 @@ class LocalSocket(layer.Layer):
     def _send(self, event: Any) -> commands.SendData:
         return commands.SendData(self.context.client, self.wire.send(event))
 
-    def _alarm(self, seconds: float) -> commands.RequestWakeup:
+    def _schedule(self, seconds: float) -> commands.RequestWakeup:
         self.timer = commands.RequestWakeup(seconds)
         return self.timer

@@ -1,4 +1,4 @@
-"""What an exchange and the stream that serves it say to each other. Values only; what they do is in attempts.py."""
+"""What an exchange and the stream that serves it say to each other. Values only; what is done then is in driver.py."""
 
 import enum
 from collections.abc import Callable, Sequence
@@ -73,7 +73,7 @@ class Loss(enum.Enum):
 class Exchange(Protocol):
     """Decides for one request of the client.
 
-    Called by the stream in this order: `start`, then per attempt `head`, `body` and `end` until a verdict, or `lost`;
+    Called in this order: `start`, then per attempt `head`, `body` and `end` until a verdict, or `lost`;
     after delivery `finished`, `gone` or `broke`.
     """
 

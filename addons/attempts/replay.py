@@ -1,7 +1,7 @@
 """What mitmproxy plays again goes through our streams too.
 
 mitmproxy's client replay makes an HTTP layer of its own for each request and asks no hook about it. So the class that
-it makes them with is ours as long as the addon is loaded. See attempts.py and docs/mitmproxy.md.
+it makes them with is ours as long as the addon is loaded. See stream.py and docs/mitmproxy.md.
 """
 
 from collections.abc import Awaitable, Callable

@@ -1,7 +1,7 @@
 """Tries the attempt machinery on this mitmproxy before any request meets it: by hand, without a socket, in a few ms.
 
-`attempts.py` leans on mitmproxy's internals. If a release moves one, the proxy must not start and find out later with
-somebody's tokens. `Rehearsal` is also what the tests of `attempts.py` are written with.
+`stream.py` and its neighbours lean on mitmproxy's internals. If a release moves one, the proxy must not start and find
+out later with somebody's tokens. `Rehearsal` is also what their tests are written with.
 """
 
 from collections import defaultdict, deque

@@ -1,15 +1,13 @@
 """A WebSocket of our own, driven by hand: a client's frames in, what it is told out, and nobody else involved."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import pytest
 from mitmproxy import http
-from mitmproxy.addons.proxyserver import Proxyserver
 from mitmproxy.connection import ConnectionState
 from mitmproxy.options import Options
 from mitmproxy.proxy import commands, events
-from mitmproxy.test import taddons
 from mitmproxy.websocket import WebSocketData
 from wsproto import ConnectionType, WSConnection
 from wsproto.connection import Connection
@@ -31,12 +29,6 @@ from addons.attempts.local_websocket import accepting
 from addons.attempts.protocol import Accept, Step, Talk
 from addons.attempts.selftest import Rehearsal, Script
 from addons.wire.answers import in_band_defect
-
-
-@pytest.fixture
-def options() -> Iterator[Options]:
-    with taddons.context(Proxyserver()) as context:
-        yield context.options
 
 
 def echo(message: bytes) -> Sequence[bytes]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from mitmproxy.proxy import commands, events, layer
 
-from addons.attempts.timers import Alarm, AttemptWakeup, Timers
+from addons.attempts.timers import AttemptWakeup, SharedWakeup, Timers
 
 
 class Stream:
@@ -28,20 +28,20 @@ class Stage:
 
     def __init__(self) -> None:
         self.layer: Any = SimpleNamespace(command_sources={})
-        self.alarms = Timers(self.layer)
-        self.set: list[Alarm] = []
+        self.timers = Timers(self.layer)
+        self.set: list[SharedWakeup] = []
         self.passed: list[commands.Command] = []
 
-    def arm(self, stream: Stream, seconds: float) -> None:
-        self._obey(self.alarms.arm(AttemptWakeup(seconds, stream)), stream)
+    def schedule(self, stream: Stream, seconds: float) -> None:
+        self._obey(self.timers.schedule(AttemptWakeup(seconds, stream)), stream)
 
     def feed(self, event: events.Event) -> None:
-        self._obey(self.alarms.handle_event(event), self.alarms)
+        self._obey(self.timers.handle_event(event), self.timers)
 
     def _obey(self, said: layer.CommandGenerator[None], by: object) -> None:
         for command in said:
             self.layer.command_sources[command] = by
-            if isinstance(command, Alarm):
+            if isinstance(command, SharedWakeup):
                 self.set.append(command)
             else:
                 self.passed.append(command)
@@ -50,15 +50,15 @@ class Stage:
 def test_later_streams_ask_for_no_further_timer() -> None:
     stage, streams = Stage(), [Stream() for _ in range(100)]
     for stream in streams:
-        stage.arm(stream, 45)
-    assert [alarm.delay for alarm in stage.set] == [45]
-    assert stage.layer.command_sources[stage.set[0]] is stage.alarms  # and not the stream, which may be over soon
+        stage.schedule(stream, 45)
+    assert [wakeup.delay for wakeup in stage.set] == [45]
+    assert stage.layer.command_sources[stage.set[0]] is stage.timers  # and not the stream, which may be over soon
 
 
 def test_an_earlier_time_asks_for_a_timer_of_its_own() -> None:
     stage, patient, hasty = Stage(), Stream(), Stream()
-    stage.arm(patient, 45)
-    stage.arm(hasty, 6)
+    stage.schedule(patient, 45)
+    stage.schedule(hasty, 6)
     stage.feed(events.Wakeup(stage.set[1]))
     assert (len(hasty.seen), len(patient.seen)) == (1, 0)
     assert 38 < stage.set[2].delay < 40  # the rest of the patient one's time
@@ -66,16 +66,16 @@ def test_an_earlier_time_asks_for_a_timer_of_its_own() -> None:
 
 def test_a_timer_whose_place_another_has_taken_means_nothing() -> None:
     stage, patient = Stage(), Stream()
-    stage.arm(patient, 45)
-    stage.arm(Stream(), 6)
+    stage.schedule(patient, 45)
+    stage.schedule(Stream(), 6)
     stage.feed(events.Wakeup(stage.set[0]))
     assert patient.seen == []
 
 
 def test_a_stream_that_sets_a_new_time_is_not_woken_at_the_old_one() -> None:
     stage, stream = Stage(), Stream()
-    stage.arm(stream, 6)
-    stage.arm(stream, 45)
+    stage.schedule(stream, 6)
+    stage.schedule(stream, 45)
     stage.feed(events.Wakeup(stage.set[0]))
     assert stream.seen == []
     stage.feed(events.Wakeup(stage.set[1]))
@@ -84,7 +84,7 @@ def test_a_stream_that_sets_a_new_time_is_not_woken_at_the_old_one() -> None:
 
 def test_nobody_left_is_woken_and_nothing_is_asked_for() -> None:
     stage, stream = Stage(), Stream()
-    stage.arm(stream, 6)
+    stage.schedule(stream, 6)
     gone = weakref.ref(stream)
     stage.layer.command_sources.clear()
     del stream
@@ -99,7 +99,7 @@ def test_what_a_woken_stream_asks_is_answered_to_it() -> None:
     question = commands.RequestWakeup(1)
     stage, asking, other = Stage(), Stream(question), Stream()
     for stream in (asking, other):
-        stage.arm(stream, 6)
+        stage.schedule(stream, 6)
     stage.feed(events.Wakeup(stage.set[0]))
     stage.feed(events.Wakeup(stage.set[1])) if len(stage.set) > 1 else None
     assert stage.passed == [question]
@@ -113,8 +113,8 @@ def test_what_a_woken_stream_asks_is_answered_to_it() -> None:
 
 def test_a_stream_that_is_over_is_not_woken() -> None:
     stage, stream = Stage(), Stream()
-    stage.arm(stream, 6)
-    stage.alarms.forget(stream)
+    stage.schedule(stream, 6)
+    stage.timers.forget(stream)
     stage.feed(events.Wakeup(stage.set[0]))
     assert (stream.seen, len(stage.set)) == ([], 1)
 
@@ -124,12 +124,12 @@ def test_nor_is_one_that_ends_while_another_is_woken() -> None:
 
     class Ending(Stream):
         def handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
-            stage.alarms.forget(later)
+            stage.timers.forget(later)
             yield from super().handle_event(event)
 
     ending = Ending()
-    stage.arm(ending, 6)
-    stage.arm(later, 6)
+    stage.schedule(ending, 6)
+    stage.schedule(later, 6)
     stage.set[0].due += 1  # both are due by now
     stage.feed(events.Wakeup(stage.set[0]))
     assert (len(ending.seen), later.seen) == (1, [])

@@ -158,7 +158,7 @@ def test_an_ending_that_has_passed_is_what_is_booked(fresh: PoolService, go: Lea
     """The official client hangs up at the last event, before the stream has ended."""
     chunks = [CREATED, DELTA, ending]
     for key in "xyz":
-        fresh.pool.storm.strike(key, NOW)
+        fresh.pool.storm.record(key, NOW)
     exchange, _ = begun(fresh, chunks)
     passing(exchange, chunks)
     go(exchange)

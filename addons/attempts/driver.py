@@ -1,0 +1,223 @@
+"""What an exchange says is done here: send an attempt, hold what comes, deliver it, answer, break off.
+
+Nothing is decided here. A driver stands beside the stream that mitmproxy calls (`stream.py`), sets that stream's states
+and calls its methods; of mitmproxy's internals it leans on what docs/mitmproxy.md names.
+"""
+
+from collections.abc import Callable
+
+from mitmproxy import http
+from mitmproxy.proxy import layer
+from mitmproxy.proxy.layers import http as h
+from mitmproxy.proxy.layers.http._base import HttpEvent
+
+from addons.attempts.attempt import UpstreamAttempt
+from addons.attempts.connections import GetAccountConnection, LedStream, forget_closed
+from addons.attempts.protocol import (
+    Accept,
+    Answer,
+    Exchange,
+    Loss,
+    Send,
+    Signal,
+    Step,
+    Talk,
+    UpstreamDecisionHook,
+)
+from addons.attempts.timers import AttemptWakeup, Timers
+from addons.wire.answers import failed_closed, log_defect
+
+
+class ExchangeDriver:
+    """Does for one stream what its exchange says."""
+
+    def __init__(self, stream: LedStream, timers: Timers) -> None:
+        self.stream = stream
+        self.timers = timers
+        self.exchange: Exchange | None = None
+        self.attempt = UpstreamAttempt(stream.stream_id, stream.stream_id)
+        """The newest one. There is always one, so that nobody has to ask."""
+        self.talk: Talk | None = None
+        """What is said inside of a WebSocket that we have accepted ourselves."""
+
+    # What has happened
+
+    def start(self, exchange: Exchange | None) -> layer.CommandGenerator[None]:
+        """The request can be sent."""
+        self.exchange = exchange
+        yield from self._follow(self._ask(lambda exchange: exchange.start()))
+
+    def lost(self, event: h.ResponseProtocolError) -> layer.CommandGenerator[None]:
+        """An attempt that was held has broken."""
+        self.attempt.connection = None
+        yield from self._follow(self._loss(Loss.BROKEN, event))
+
+    def woken(self, timer: AttemptWakeup) -> layer.CommandGenerator[None]:
+        """A timer fires. What that means is asked now."""
+        if timer is self.attempt.timer:
+            step = self._ask(lambda exchange: exchange.overdue())
+            yield from self._follow(step)
+            if step is Signal.WAIT:
+                yield from self._schedule()
+
+    def delivering(self, response: http.Response) -> None:
+        """The response of the attempt is about to become the flow's."""
+        if self.exchange is not None:
+            self.exchange.delivering(response)
+
+    def finished(self) -> None:
+        """The client has, or is about to get, the whole answer."""
+        self.attempt.timer = None
+        if self.exchange is not None:
+            self.exchange.finished()
+
+    def broken_off(self, event: h.RequestProtocolError | h.ResponseProtocolError) -> None:
+        """The client, or upstream in what is delivered, has come to an early end."""
+        self.attempt.end()
+        if self.exchange is not None and self.stream.server_state != self.stream.state_done:
+            if isinstance(event, h.ResponseProtocolError):
+                self.exchange.broke(event.message)
+            else:
+                self.exchange.gone()
+
+    def let_go(self) -> None:
+        """The stream is over, and must not be kept by us."""
+        self.timers.forget(self.stream)
+        self.exchange = None
+        self.attempt.held.clear()
+        del self.stream
+
+    # States that we give to the stream
+
+    def state_hold_response(self, event: HttpEvent) -> layer.CommandGenerator[None]:
+        """An attempt is under way, and nothing of it is delivered."""
+        self.attempt.held.append(event)
+        step: Step = Signal.WAIT
+        if isinstance(event, h.ResponseHeaders):
+            response = event.response
+            step = self._ask(lambda exchange: exchange.head(response))
+        elif isinstance(event, h.ResponseData):
+            data = event.data
+            step = self._ask(lambda exchange: exchange.body(data))
+        elif isinstance(event, h.ResponseEndOfMessage):
+            self.attempt.connection = None
+            step = self._ask(lambda exchange: exchange.end())
+        yield from self._follow(step)
+
+    def state_swallow_request_body(self, event: HttpEvent) -> layer.CommandGenerator[None]:
+        """We have an answer before the client has finished asking: read on, then answer."""
+        if isinstance(event, h.RequestEndOfMessage):
+            self.stream.client_state = self.stream.state_done
+            yield from self._respond()
+
+    # Doing what the exchange says
+
+    def _ask(self, question: Callable[[Exchange], Step]) -> Step:
+        """Fail closed: no exchange, or one that raises, means that nothing leaves."""
+        if self.exchange is None:
+            return Answer(failed_closed())
+        try:
+            return question(self.exchange)
+        except Exception as e:  # noqa: BLE001 - the border: whatever goes wrong, nothing leaves
+            log_defect("a request was refused", e)
+            return Answer(failed_closed())
+
+    def _follow(self, step: Step) -> layer.CommandGenerator[None]:
+        while True:
+            if isinstance(step, Send):
+                error = yield from self._send(step)
+                if error is None:
+                    return
+                lost = h.ResponseProtocolError(self.stream.stream_id, error, h.ErrorCode.CONNECT_FAILED)
+                step = self._loss(Loss.PROXY if self.stream.flow.server_conn.via else Loss.CONNECT, lost)
+            elif isinstance(step, Answer):
+                yield from self.attempt.abandon()
+                self.stream.flow.response = step.response
+                self.talk = step.talk if isinstance(step, Accept) else None
+                yield from self._respond()
+                return
+            elif step is Signal.AWAIT:
+                yield from self.attempt.abandon()
+                assert self.exchange is not None
+                yield UpstreamDecisionHook(self.exchange)
+                if (yield from self._client_gone()):
+                    return
+                step = self._ask(lambda exchange: exchange.decided())
+            else:
+                if step is Signal.DELIVER:
+                    yield from self._deliver()
+                elif step is Signal.ABORT:
+                    yield from self._abort()
+                return
+
+    def _send(self, step: Send) -> layer.CommandGenerator[str | None]:
+        """Make an attempt. The reply is an error message when there is no connection, else None."""
+        stream = self.stream
+        yield from self.attempt.abandon()
+        self.attempt = attempt = self.attempt.successor()
+        stream.server_state = self.state_hold_response
+        forget_closed(stream.http_layer)
+        wanted = GetAccountConnection.for_attempt(step, stream.flow.server_conn, stream.http_layer)
+        if wanted.via and self.exchange is not None:
+            yield from wanted.hurried(self.exchange.patience())
+        connection, error = yield wanted
+        if (yield from self._client_gone()):
+            return None
+        if connection is None:
+            return wanted.explained(str(error))
+        wanted.took(connection, step.request)
+        stream.context.server = stream.flow.server_conn = connection
+        if attempt.wire_id != stream.stream_id:
+            stream.http_layer.streams[attempt.wire_id] = stream
+        yield from attempt.send(step.request, connection, complete=stream.client_state == stream.state_done)
+        yield from self._schedule()
+        return None
+
+    def _deliver(self) -> layer.CommandGenerator[None]:
+        """Hand the attempt over to mitmproxy's own states, from its first event on."""
+        stream = self.stream
+        stream.server_state = stream.state_wait_for_response_headers
+        for event in self.attempt.take_held():
+            if isinstance(event, h.ResponseProtocolError):
+                yield from stream.handle_protocol_error(event)
+            else:
+                yield from stream.server_state(event)
+
+    def _respond(self) -> layer.CommandGenerator[None]:
+        stream = self.stream
+        if stream.client_state == stream.state_stream_request_body:
+            stream.client_state = self.state_swallow_request_body
+            stream.server_state = stream.state_done
+            return
+        yield h.HttpResponseHeadersHook(stream.flow)
+        if (yield from self._client_gone()):
+            return
+        yield from stream.send_response()
+
+    def _client_gone(self) -> layer.CommandGenerator[bool]:
+        """To be asked after everything that takes time: the client may have left, or the user killed the flow."""
+        if not (yield from self.stream.check_killed(True)):
+            return False
+        self.attempt.end()
+        if self.exchange is not None:
+            self.exchange.gone()
+        return True
+
+    def _loss(self, loss: Loss, event: h.ResponseProtocolError) -> Step:
+        self.attempt.held.append(event)
+        return self._ask(lambda exchange: exchange.lost(loss, event.message))
+
+    def _abort(self) -> layer.CommandGenerator[None]:
+        yield from self.attempt.abandon()
+        stream = self.stream
+        silent = h.ResponseProtocolError(stream.stream_id, "upstream fell silent", h.ErrorCode.GENERIC_SERVER_ERROR)
+        yield from h.HttpStream.handle_protocol_error(
+            stream, silent
+        )  # mitmproxy's own: the exchange has said it itself
+
+    def _schedule(self) -> layer.CommandGenerator[None]:
+        seconds = self.exchange.patience() if self.exchange is not None else 0
+        self.attempt.timer = None
+        if seconds > 0:
+            self.attempt.timer = AttemptWakeup(seconds, self.stream)
+            yield from self.timers.schedule(self.attempt.timer)
