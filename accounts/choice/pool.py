@@ -176,7 +176,7 @@ class Pool:
             for failure in self.failures.served(lease.thread, lease.key, now):
                 if failure.key in self.seats:
                     self._rest(failure.key, replace(failure.outcome, kind=Kind.REFUSED_ALONE), now)
-        elif outcome.kind not in {Kind.UPGRADED, Kind.CLIENT_GONE}:
+        elif outcome.kind not in {Kind.UPGRADED, Kind.CLIENT_GONE, Kind.STALE}:
             self.failures.note(lease.thread, lease.key, outcome, now)
             self._journal.record(
                 Event(at=now, kind=outcome.kind, key=lease.key, thread=lease.thread, detail=outcome.detail)

@@ -45,6 +45,8 @@ class UpstreamAttempt:
     held: list[HttpEvent] = field(default_factory=list)
     connection: Server | None = None
     """Where the request was sent, as long as upstream has not come to its end."""
+    on_kept_connection: bool = False
+    """Whether its connection has served an earlier request: the other side may have closed it meanwhile."""
     timer: AttemptWakeup | None = None
     """The one that means something; those that were scheduled before do not."""
 

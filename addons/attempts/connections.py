@@ -21,8 +21,9 @@ from mitmproxy.utils import human
 from addons.attempts.protocol import Send
 from config.network import outbound
 
-TUNNEL_SECONDS: Final = 10.0
-"""How long at most another proxy gets to connect us; a WebSocket's client gives up at 15."""
+CONNECT_SECONDS: Final = 10.0
+"""How long at most a connection may take, with its TLS handshake and the way through another proxy; a WebSocket's
+client gives up at 15."""
 _REFUSED: Final = re.compile(r"refused HTTP CONNECT request: (\d{3})")
 
 
@@ -54,6 +55,14 @@ class GetAccountConnection(h.GetHttpConnection):
     def spec(self) -> tuple[object, ...]:
         return self.key, self.address, self.tls, self.via
 
+    @property
+    def is_there(self) -> bool:
+        """Whether a connection that is open can be shared."""
+        return any(
+            each not in self.http_layer.waiting_for_establishment and self.connection_spec_matches(each)
+            for each in self.http_layer.connections
+        )
+
     def took(self, connection: Server, request: http.Request) -> None:
         """This connection belongs to the account from now on, and `request` is the first to be sent on it."""
         _OWNERS[connection] = self.spec
@@ -67,7 +76,7 @@ class GetAccountConnection(h.GetHttpConnection):
 
     def hurried(self, seconds: float) -> layer.CommandGenerator[None]:
         """Give up a connection that takes longer, or than a sensible time: nobody else would."""
-        wakeup = commands.RequestWakeup(min(seconds or TUNNEL_SECONDS, TUNNEL_SECONDS))
+        wakeup = commands.RequestWakeup(min(seconds or CONNECT_SECONDS, CONNECT_SECONDS))
         yield wakeup
         self.http_layer.command_sources[wakeup] = _Watch(self)  # type: ignore[assignment]
 
@@ -98,15 +107,19 @@ _OWNERS: Final[weakref.WeakKeyDictionary[Connection, tuple[object, ...]]] = weak
 
 
 class _Watch:
-    """Is there when the time for a connection is up; the stream itself sleeps until there is a reply."""
+    """Is there when the time for a connection is up; the stream itself sleeps until there is a reply, and may be over
+    long before."""
 
     def __init__(self, wanted: GetAccountConnection) -> None:
-        self.wanted = wanted
+        self.wanted = weakref.ref(wanted)
 
     def handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
-        http_layer = self.wanted.http_layer
+        wanted = self.wanted()
+        if wanted is None:
+            return
+        http_layer = wanted.http_layer
         for connection, waiting in tuple(http_layer.waiting_for_establishment.items()):
-            if isinstance(event, events.Wakeup) and any(each is self.wanted for each in waiting):
+            if isinstance(event, events.Wakeup) and any(each is wanted for each in waiting):
                 for each in waiting:
                     if isinstance(each, GetAccountConnection):
                         each.overdue = event.command.delay

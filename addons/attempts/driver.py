@@ -50,7 +50,8 @@ class ExchangeDriver:
     def lost(self, event: h.ResponseProtocolError) -> layer.CommandGenerator[None]:
         """An attempt that was held has broken."""
         self.attempt.connection = None
-        yield from self._follow(self._loss(Loss.BROKEN, event))
+        unread = self.attempt.on_kept_connection and not self.attempt.held
+        yield from self._follow(self._loss(Loss.STALE if unread else Loss.BROKEN, event))
 
     def woken(self, timer: AttemptWakeup) -> layer.CommandGenerator[None]:
         """A timer fires. What that means is asked now."""
@@ -96,6 +97,8 @@ class ExchangeDriver:
         if isinstance(event, h.ResponseHeaders):
             response = event.response
             step = self._ask(lambda exchange: exchange.head(response))
+            if step is Signal.WAIT and response.status_code >= 300:
+                yield from self._schedule()  # a refusal has another patience than an answer
         elif isinstance(event, h.ResponseData):
             data = event.data
             step = self._ask(lambda exchange: exchange.body(data))
@@ -158,7 +161,8 @@ class ExchangeDriver:
         stream.server_state = self.state_hold_response
         forget_closed(stream.http_layer)
         wanted = GetAccountConnection.for_attempt(step, stream.flow.server_conn, stream.http_layer)
-        if wanted.via and self.exchange is not None:
+        attempt.on_kept_connection = wanted.is_there
+        if not attempt.on_kept_connection and self.exchange is not None:
             yield from wanted.hurried(self.exchange.patience())
         connection, error = yield wanted
         if (yield from self._client_gone()):

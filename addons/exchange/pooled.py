@@ -104,7 +104,11 @@ class PooledRequest:
         reading = self._answer
         if reading.delivered:
             return max(1.0, self._stall_seconds - reading.silent) if self._may_stall(reading) else 0
-        return max(1.0, self._begin_seconds(reading) - (self.service.clock() - reading.began_at))
+        passed = self.service.clock() - reading.began_at
+        until = self._begin_seconds(reading)
+        if passed < HELD_SECONDS - 1:
+            until = min(until, HELD_SECONDS)  # by then it may have begun
+        return max(1.0, until - passed)
 
     def _begin_seconds(self, reading: AnswerReading) -> float:
         """What the attempt gets until something of it is decided, in seconds from its beginning."""

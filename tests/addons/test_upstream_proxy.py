@@ -13,7 +13,7 @@ from mitmproxy.options import Options
 from mitmproxy.proxy.mode_specs import UpstreamMode
 from mitmproxy.test import taddons, tflow
 
-from addons.attempts.connections import TUNNEL_SECONDS
+from addons.attempts.connections import CONNECT_SECONDS
 from addons.attempts.protocol import Loss, Step
 from addons.attempts.selftest import ASK, CONNECTED, FINE, LIMITED, PLAIN, THROUGH, TUNNEL, US, Rehearsal, Script
 from addons.upstream_proxy import ModeConflict, ThisVeryProxy, UpstreamProxy, check
@@ -177,7 +177,7 @@ def hanging(options: Options, script: Telling) -> Rehearsal:
     return rehearsal
 
 
-@pytest.mark.parametrize(("patient", "seconds"), [(30.0, TUNNEL_SECONDS), (0.0, TUNNEL_SECONDS), (6.0, 6.0)])
+@pytest.mark.parametrize(("patient", "seconds"), [(30.0, CONNECT_SECONDS), (0.0, CONNECT_SECONDS), (6.0, 6.0)])
 def test_a_proxy_that_says_nothing_to_connect_is_left(options: Options, patient: float, seconds: float) -> None:
     script = Telling("one", "two")
     script.patient = patient
@@ -216,10 +216,10 @@ def test_a_tunnel_that_breaks_later_is_like_any_connection_that_breaks(options: 
     assert script.history[1] == "lost BROKEN"
 
 
-def test_without_another_proxy_no_time_is_taken(options: Options) -> None:
+def test_a_direct_connection_has_its_time_too_and_one_that_is_there_takes_none(options: Options) -> None:
     rehearsal = Rehearsal(options, Telling("one"))
     rehearsal.says(rehearsal.client, ASK)
-    assert len(rehearsal.wakeups) == 1, "the one for the head of the answer"
+    assert [each.delay for each in rehearsal.wakeups] == [CONNECT_SECONDS, 30.0], "and the one for the answer's head"
 
 
 def test_the_mode_is_that_of_the_setting(monkeypatch: pytest.MonkeyPatch) -> None:
