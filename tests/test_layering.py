@@ -52,6 +52,8 @@ WITHOUT_A_TEST_FILE = {
     "cli/ui/options.py": "declarations that every command's own test uses",
     "cli/ui/result.py": "values without behaviour",
     "config/clock.py": "two calls of the standard library",
+    "standin/faults/details.py": "values without behaviour",
+    "standin/faults/kinds.py": "names; tests/standin/faults/test_rules.py asks for a row of each",
     "addons/attempts/protocol.py": "an interface; the tests of attempts and of the proxy are about it",
     "addons/attempts/connections.py": "part of attempts, tested with it",
     "addons/exchange/passthrough.py": "a request that passes unchanged; tests/proxy/test_boundaries.py",
