@@ -3,6 +3,7 @@
 from mitmproxy import http
 
 from addons.attempts.protocol import Answer, Loss, Send, Signal, Step
+from addons.recording.capture import Capture
 from addons.redaction import flows, replay_check
 from addons.wire import answers
 
@@ -14,14 +15,27 @@ def refusal_of_masked(flow: http.HTTPFlow, shown: flows.FlowRedactor, *, pooled:
     return Answer(answers.masked(what, again=again)) if what else None
 
 
+def _has_no_length(request: http.Request, response: http.Response) -> bool:
+    """Whether nothing says how long an answer's body is, or it is a stream of events."""
+    if request.method == "HEAD" or response.status_code in {101, 204, 304}:
+        return False
+    kind: str = response.headers.get("content-type", "")
+    return "content-length" not in response.headers or kind.strip().lower().startswith("text/event-stream")
+
+
 class Passthrough:
-    """A request that is the client's own: sent once, unchanged, delivered as it comes."""
+    """A request that is the client's own: sent once, unchanged, delivered as it comes.
+
+    What has no length may go on for ever, as a stream of events does: it passes piece by piece, and `capture_bytes` of
+    it are kept for its flow. All else is delivered at its end, so that addons of the user's can change it.
+    """
 
     complete = False
 
-    def __init__(self, flow: http.HTTPFlow, shown: flows.FlowRedactor) -> None:
+    def __init__(self, flow: http.HTTPFlow, shown: flows.FlowRedactor, capture_bytes: int = 0) -> None:
         self.flow = flow
         self.shown = shown
+        self.capture = Capture(capture_bytes)
 
     def streaming(self) -> None: ...
 
@@ -50,6 +64,8 @@ class Passthrough:
 
     def delivering(self, response: http.Response) -> None:
         self.shown.answer_head(response)
+        if _has_no_length(self.flow.request, response):
+            response.stream = self.capture.passing
 
     def reveal(self, response: http.Response) -> http.Response:
         return self.shown.revealed(response)
@@ -57,11 +73,21 @@ class Passthrough:
     def reveal_data(self, data: bytes) -> bytes:
         return self.shown.revealed_data(data)
 
-    def gone(self) -> None: ...
+    def gone(self) -> None:
+        self._keep()
 
-    def broke(self, message: str) -> None: ...
+    def broke(self, message: str) -> None:
+        self._keep()
 
-    def finished(self) -> None: ...
+    def finished(self) -> None:
+        self._keep()
+
+    def _keep(self) -> None:
+        """Give the flow what was kept of a body that has streamed past."""
+        response = self.flow.response
+        if response is not None and callable(response.stream):
+            self.capture.into(self.flow)
+            response.stream = True
 
     async def decide(self) -> None: ...
 
