@@ -16,10 +16,11 @@ _QUOTA: Final = tuple(ending.encode() for ending in quota.HEADER_ENDINGS)
 
 
 def from_head(service: PoolService, lease: Lease, response: http.Response) -> None:
-    """Quota windows in the headers of any answer (docs/codex-wire.md section 2.3)."""
+    """Quota windows in the headers of any answer, and the edge's cookies (docs/codex-wire.md sections 2.3 and 2.4)."""
     said = any(name.lower().endswith(_QUOTA) for name, _ in response.headers.fields)
     if said:
         service.pool.observed(lease.key, quota.from_headers(messages.fields(response), service.clock()))
+    service.given.cookies.served(lease, response, service.clock())
 
 
 def from_prelude(service: PoolService, lease: Lease, kind: str, event: bytes) -> None:

@@ -3,6 +3,7 @@
 from mitmproxy import http
 
 from addons.attempts.protocol import Answer, Loss, Send, Signal, Step
+from addons.exchange.account_cookies import AccountCookies
 from addons.recording.capture import Capture
 from addons.redaction import flows, replay_check
 from addons.wire import answers
@@ -15,6 +16,12 @@ def refusal_of_masked(flow: http.HTTPFlow, shown: flows.FlowRedactor, *, pooled:
     return Answer(answers.masked(what, again=again)) if what else None
 
 
+def _account_of(wire: http.Request) -> bytes:
+    """Whose login the client has sent; empty for none, or one that does not say."""
+    said: str = wire.headers.get(flows.ACCOUNT.decode(), "")
+    return said.encode("utf-8", "surrogateescape")
+
+
 def _has_no_length(request: http.Request, response: http.Response) -> bool:
     """Whether nothing says how long an answer's body is, or it is a stream of events."""
     if request.method == "HEAD" or response.status_code in {101, 204, 304}:
@@ -24,7 +31,8 @@ def _has_no_length(request: http.Request, response: http.Response) -> bool:
 
 
 class Passthrough:
-    """A request that is the client's own: sent once, unchanged, delivered as it comes.
+    """A request that is the client's own: sent once, unchanged, delivered as it comes. Only cookies of the edge that
+    were set for an account of the pool, which the client keeps in the same jar, are left out.
 
     What has no length may go on for ever, as a stream of events does: it passes piece by piece, and `capture_bytes` of
     it are kept for its flow. All else is delivered at its end, so that addons of the user's can change it.
@@ -32,9 +40,17 @@ class Passthrough:
 
     complete = False
 
-    def __init__(self, flow: http.HTTPFlow, shown: flows.FlowRedactor, capture_bytes: int = 0) -> None:
+    def __init__(
+        self,
+        flow: http.HTTPFlow,
+        shown: flows.FlowRedactor,
+        cookies: AccountCookies | None = None,
+        capture_bytes: int = 0,
+    ) -> None:
         self.flow = flow
         self.shown = shown
+        self.cookies = cookies
+        self.account_id = b""
         self.capture = Capture(capture_bytes)
 
     def streaming(self) -> None: ...
@@ -42,9 +58,20 @@ class Passthrough:
     def start(self) -> Step:
         self.shown.request_body(self.flow.request)
         masked = refusal_of_masked(self.flow, self.shown, pooled=False)
-        return masked or Send(self.shown.wire(self.flow.request), key="")
+        return masked or Send(self._wire(), key="")
+
+    def _wire(self) -> http.Request:
+        wire = self.shown.wire(self.flow.request)
+        if self.cookies is not None:
+            fields, self.account_id = wire.headers.fields, _account_of(wire)
+            left = self.cookies.without_managed(fields, self.account_id)
+            if left is not fields:
+                wire.headers = http.Headers(left)
+        return wire
 
     def head(self, response: http.Response) -> Step:
+        if self.cookies is not None and self.account_id:
+            self.cookies.answered(self.account_id, response)
         return Signal.DELIVER
 
     def body(self, data: bytes) -> Step:

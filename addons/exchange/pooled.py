@@ -227,7 +227,7 @@ class PooledRequest:
     def _send(self, attempt: steps.Attempt) -> Step:
         lease = attempt.lease
         self.reading = AnswerReading(self.service, lease, Capture(self.limits.capture_bytes))
-        request = credentials.managed(self.flow.request, self.shown, lease, self.service.turn_states)
+        request = credentials.managed(self.flow.request, self.shown, lease, self.service.given)
         if self.turn.replayable and self.service.may_be_unreadable(lease):
             body = self._asked()
             readable = self.service.readable(body, lease)
@@ -243,5 +243,5 @@ class PooledRequest:
         reading.deliver()
         if self.turn.phase is Phase.DELIVERING and reading.response is not None:
             issued = reading.response.headers.get(credentials.TURN_STATE)
-            self.service.turn_states.issued(issued, reading.lease.key)
+            self.service.given.states.issued(issued, reading.lease.key)
         return Signal.DELIVER

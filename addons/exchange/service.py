@@ -16,7 +16,8 @@ from accounts.policy import policy_of
 from accounts.store.store import Store
 from accounts.tokens.refresh import Post, post_json
 from accounts.turn.machine import Turn
-from addons.exchange.credentials import TurnStates
+from addons.exchange.account_cookies import AccountCookies
+from addons.exchange.credentials import Belongings, TurnStates
 from addons.exchange.renewals import Renewals
 from addons.recording.decisions import DecisionWriter
 from addons.wire import answers
@@ -54,7 +55,7 @@ class PoolService:
         self.pool = Pool(self.store)
         self.renewals = Renewals(self.store, self.pool, clock, post, database.parent / "locks")
         self.decisions = DecisionWriter(self.store)
-        self.turn_states = TurnStates()
+        self.given = Belongings(TurnStates(), AccountCookies())
         self.unsealing = Unsealing()
         self.reload()
 
