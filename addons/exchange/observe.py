@@ -39,10 +39,13 @@ def from_output(service: PoolService, lease: Lease, kind: str, event: bytes) -> 
         service.pool.compacted(lease, now)
 
 
-def from_catalogue(service: PoolService, lease: Lease, body: bytes) -> None:
-    """The models that an account's catalogue names (docs/codex-wire.md section 1)."""
+def from_catalogue(service: PoolService, lease: Lease, body: bytes) -> bool:
+    """The models that an account's catalogue names (docs/codex-wire.md section 1). Whether there are any."""
     models = events.decoded(body).get("models")
-    if isinstance(models, list):
-        slugs = {each.get("slug") for each in models if isinstance(each, dict)}
-        named = frozenset(slug for slug in slugs if isinstance(slug, str))
-        service.pool.lists(lease.key, named, service.clock())
+    if not isinstance(models, list):
+        return False
+    slugs = {each.get("slug") for each in models if isinstance(each, dict)}
+    named = frozenset(slug for slug in slugs if isinstance(slug, str))
+    service.pool.lists(lease.key, named, service.clock())
+    service.model_lists.learned(lease.key, models, service.clock())
+    return bool(named)

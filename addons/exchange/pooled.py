@@ -18,7 +18,7 @@ from accounts.choice.selection import Ask
 from accounts.turn import events, steps
 from accounts.turn.state import Phase
 from addons.attempts.protocol import Answer, Loss, Send, Signal, Step
-from addons.exchange import credentials, local_answers
+from addons.exchange import catalogue_tag, credentials, local_answers
 from addons.exchange.answer_reading import AnswerReading, Found
 from addons.exchange.passthrough import refusal_of_masked
 from addons.exchange.request_log import RequestLog
@@ -125,6 +125,7 @@ class PooledRequest:
     # After delivery
 
     def delivering(self, response: http.Response) -> None:
+        catalogue_tag.agree(self.service, self.turn.ask, response)
         self.shown.answer_head(response)
         reading = self._answer
         if reading.events is not None:

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from mitmproxy import http
 
 from accounts.choice.foreign_reasoning import Unsealing
+from accounts.choice.model_lists import ModelLists
 from accounts.choice.outcomes import Outcome
 from accounts.choice.pool import Lease, Pool
 from accounts.choice.selection import Ask, Exhausted
@@ -56,6 +57,7 @@ class PoolService:
         self.renewals = Renewals(self.store, self.pool, clock, post, database.parent / "locks")
         self.decisions = DecisionWriter(self.store)
         self.given = Belongings(TurnStates(), AccountCookies())
+        self.model_lists = ModelLists()
         self.unsealing = Unsealing()
         self.reload()
 
