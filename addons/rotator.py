@@ -120,7 +120,8 @@ class Rotator:
 
     def _route(self, flow: http.HTTPFlow, route: Route, shown: flows.FlowRedactor) -> None:
         if route is Route.OWN:
-            self.exchanges[flow.id] = Passthrough(flow, shown)
+            service, kept = self.startup.service, self.startup.chosen.rotate_capture_limit
+            self.exchanges[flow.id] = Passthrough(flow, shown, service.given.cookies if service else None, kept)
         elif messages.is_upgrade(flow.request) and self.startup.chosen.rotate_transport == "sse":
             flow.response = answers.upgrade_refused()
         else:

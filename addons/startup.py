@@ -14,6 +14,7 @@ from accounts.choice.selection import Ask
 from accounts.errors import NoAccounts, UsageError
 from addons import options
 from addons.attempts import hook_check, selftest
+from addons.exchange.catalogue import CatalogueRequest
 from addons.exchange.pooled import Limits, PooledRequest
 from addons.exchange.service import PoolService
 from addons.redaction import flows
@@ -109,7 +110,8 @@ class Startup:
     def pooled(self, flow: http.HTTPFlow, shown: flows.FlowRedactor, ask: Ask) -> PooledRequest:
         """The exchange of a request that the pool serves."""
         limits = Limits(self.chosen.rotate_head_timeout, self.chosen.rotate_capture_limit)
-        return PooledRequest(self.opened(), flow, shown, ask, limits)
+        kind = CatalogueRequest if ask.steady else PooledRequest
+        return kind(self.opened(), flow, shown, ask, limits)
 
     def done(self) -> None:
         self.settled.clear()

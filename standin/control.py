@@ -4,10 +4,12 @@ import asyncio
 import dataclasses
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from standin.accounts import AccountDetails
-from standin.faults import Fault, FaultKind
+from standin.faults import Fault, FaultKind, Point
+from standin.faults.cases import CASES
 from standin.pace import Pace
 from standin.records import Incoming, SeenRequest
 from standin.replies import NOT_FOUND, Reply, error_reply, json_reply
@@ -31,9 +33,19 @@ def answer(state: State, request: Incoming) -> Reply:
 
 
 def _fault(state: State, asked: Asked) -> Asked:
-    details = {key: value for key, value in asked.items() if key not in {"account", "kind", "times"}}
-    fault = Fault(FaultKind(asked["kind"]), **details)
-    state.set_fault(asked.get("account", ANY_ACCOUNT), fault, asked.get("times"))
+    """A kind with its details, or a case by its name."""
+    who, times, lasting = asked.get("account", ANY_ACCOUNT), asked.get("times"), asked.get("lasting")
+    details = {key: value for key, value in asked.items() if key not in {"account", "kind", "times", "lasting", "case"}}
+    if "at" in details:
+        details["at"] = Point[details["at"].upper()]
+    fault = replace(CASES[asked["case"]], **details) if "case" in asked else Fault(FaultKind(asked["kind"]), **details)
+    state.set_fault(who, fault, times, lasting)
+    return {}
+
+
+def _lists(state: State, asked: Asked) -> Asked:
+    for account in state.find(asked["account"]):
+        state.catalogues[account.identity.key] = tuple(asked["models"])
     return {}
 
 
@@ -101,6 +113,7 @@ def _shown(seen: SeenRequest) -> Asked:
 _WORK: dict[tuple[str, str], Callable[[State, Asked], object]] = {
     ("POST", "fault"): _fault,
     ("POST", "clear"): _clear,
+    ("POST", "lists"): _lists,
     ("POST", "pace"): _pace,
     ("POST", "account"): _account,
     ("POST", "release"): _release,

@@ -6,6 +6,9 @@ from collections.abc import Awaitable, Callable
 from standin.records import Headers, Incoming
 from standin.replies import Reply
 
+NO_CONTENT = 204
+"""The status whose answer has no length: it has no body."""
+
 type Handler = Callable[[Exchange], Awaitable[None]]
 
 
@@ -67,7 +70,8 @@ class Exchange(ABC):
 
     async def reply(self, reply: Reply) -> None:
         """Send a whole answer."""
-        headers = (*reply.headers, ("content-length", str(len(reply.body))))
+        length = () if reply.status == NO_CONTENT else (("content-length", str(len(reply.body))),)
+        headers = (*reply.headers, *length)
         await self.start(reply.status, headers)
         if reply.body:
             await self.send(reply.body)

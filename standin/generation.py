@@ -4,17 +4,19 @@ import secrets
 from dataclasses import replace
 
 from standin.accounts import Account
+from standin.catalogue import etag_of
 from standin.exchange import Exchange
 from standin.faults import Fault, Phase, Point
-from standin.pace import Pace, pause
+from standin.pace import Pace
 from standin.records import Headers, Record
 from standin.replies import Reply, error_reply
-from standin.responses import Answer, Ask, compose, parse, rate_limits_event
+from standin.responses import Answer, Ask, compose, parse, rate_limits_event, shell
 from standin.state import State
 from standin.wire.sinks import HttpSink, Sink, SocketSink, Stage
 
 PATH = "/backend-api/codex/responses"
 
+_EVENT_STREAM = "text/event-stream; charset=utf-8"
 _NOT_JSON = error_reply(400, "invalid_json", "The request body is not a JSON object.")
 _NO_PREVIOUS = error_reply(
     400, "previous_response_not_found", "Previous response not found.", param="previous_response_id"
@@ -46,9 +48,11 @@ class Generation:
         if refusal is not None or ask is None:
             await sink.refuse(refusal or _NOT_JSON)
             return
-        kind = ("content-type", "text/event-stream; charset=utf-8")
-        await pause(pace.first_byte)
-        await sink.begin(200, (kind, *self._headers(account, record)))
+        named = fault.stream_type if fault is not None else None
+        kind = () if named == "" else (("content-type", named or _EVENT_STREAM),)
+        await self._state.tempo.pause(pace.first_byte)
+        coding = fault.stream_coding if fault is not None else None
+        await sink.begin(200, (*kind, *self._headers(account, record)), coding)
         await self._play(self._compose(ask, account, pace), sink, fault, pace)
 
     async def over_websocket(self, exchange: Exchange, record: Record, account: Account) -> None:
@@ -59,6 +63,9 @@ class Generation:
             return
         socket = await exchange.accept(self._headers(account, record))
         self._state.update(record, status=101, busy=False)
+        fault = self._state.take_fault(account, PATH, Phase.ACCEPTED)
+        if fault is not None and not await SocketSink(stage, exchange, socket).act(fault):
+            return
         known: set[str] = set()
         while isinstance(text := await socket.receive(), str):
             await self._answer(text, SocketSink(self._stage(record, account), exchange, socket), account, known)
@@ -74,7 +81,7 @@ class Generation:
             await sink.refuse(_NOT_JSON)
             return
         self._state.update(sink.stage.record, busy=True)
-        fault = self._state.take_fault(account, PATH, Phase.MESSAGE, warm_up=ask.warm_up)
+        fault = self._state.take_fault(account, PATH, Phase.MESSAGE, warm_up=ask.warm_up, size=ask.size)
         refusal = self._refusal(ask, account, known)
         if refusal is not None and (fault is None or fault.point is not Point.HEAD):
             await sink.refuse(refusal)
@@ -82,7 +89,7 @@ class Generation:
             pace = Pace() if ask.warm_up else self._state.pace_of(account)
             answer = self._compose(ask, account, pace, rate_limits=True)
             known.add(answer.response_id)
-            await pause(pace.first_byte)
+            await self._state.tempo.pause(pace.first_byte)
             await self._play(answer, sink, fault, pace)
         self._state.update(sink.stage.record, busy=False)
 
@@ -125,15 +132,15 @@ class Generation:
         )
 
     async def _play(self, answer: Answer, sink: Sink, fault: Fault | None, pace: Pace) -> None:
-        created = next(i for i, event in enumerate(answer.events) if event["type"] == "response.created")
-        places = {Point.HEAD: 0, Point.START: 0, Point.CREATED: created + 1, Point.OUTPUT: answer.first_output}
-        places[Point.LAST] = len(answer.events)
-        strike_at = places[fault.point] if fault else None
+        strike_at = _place(answer, fault.point) if fault else None
         for index, event in enumerate(answer.events):
-            if fault is not None and index == strike_at and not await sink.act(fault):
-                return
+            if fault is not None and index == strike_at:
+                for part in shell(fault.shell) if fault.point is Point.SHELL else ():
+                    await sink.event(part)
+                if not await sink.act(fault):
+                    return
             if index >= answer.first_output and event["type"].endswith(".delta"):
-                await pause(pace.between_words)
+                await self._state.tempo.pause(pace.between_words)
             await sink.event(event)
         if fault is not None and fault.point is Point.LAST and not await sink.act(fault):
             return
@@ -146,9 +153,24 @@ class Generation:
         turn_state = echoed if echoed.startswith(prefix) else f"{prefix}{self._state.next_turn()}"
         with self._state.changed:
             limits = account.rate_limit_headers(self._state.clock())
+            listed = self._state.catalogues.get(account.identity.key)
         return (
             *limits,
+            *((("x-models-etag", etag_of(listed)),) if listed is not None else ()),
             ("x-codex-turn-state", turn_state),
             ("x-request-id", f"req_{secrets.token_hex(8)}"),
-            ("set-cookie", f"__cf_bm={secrets.token_urlsafe(16)}; path=/; Secure; HttpOnly"),
+            *self._state.set_cookies(account),
         )
+
+
+def _place(answer: Answer, point: Point) -> int:
+    """Before which event of an answer a point is."""
+    kinds = [event["type"] for event in answer.events]
+    created = kinds.index("response.created") + 1
+    added = "response.output_item.added"
+    return {
+        Point.CREATED: created,
+        Point.SHELL: kinds.index(added) if added in kinds else created,
+        Point.OUTPUT: answer.first_output,
+        Point.LAST: len(answer.events),
+    }.get(point, 0)

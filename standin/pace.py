@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Self
 
@@ -53,3 +54,47 @@ async def pause(seconds: float) -> None:
     """Wait, unless there is nothing to wait for. Whoever serves a client cancels this when the client leaves."""
     if seconds > 0:
         await asyncio.sleep(seconds)
+
+
+class Tempo:
+    """How the pauses of paces and faults pass: by themselves or, `by_hand`, when a test says that time has passed.
+
+    A pause lasts until that much time was passed since it began. For the event loop only. `on_change` is called when
+    `pausing`, the number of pauses that run by hand, changes.
+    """
+
+    def __init__(self, *, by_hand: bool, on_change: Callable[[], None]) -> None:
+        self.by_hand = by_hand
+        self.pausing = 0
+        self._passed = 0.0
+        self._on_change = on_change
+        self._ticks: set[asyncio.Event] = set()
+
+    async def pause(self, seconds: float) -> None:
+        """Wait, unless there is nothing to wait for."""
+        if not self.by_hand:
+            await pause(seconds)
+        elif seconds > 0:
+            await self._until(self._passed + seconds)
+
+    def advance(self, seconds: float) -> None:
+        """Time has passed."""
+        self._passed += seconds
+        for tick in self._ticks:
+            tick.set()
+
+    async def _until(self, due: float) -> None:
+        tick = asyncio.Event()
+        self._ticks.add(tick)
+        self._pausing(1)
+        try:
+            while self._passed < due:
+                tick.clear()
+                await tick.wait()
+        finally:
+            self._ticks.discard(tick)
+            self._pausing(-1)
+
+    def _pausing(self, more: int) -> None:
+        self.pausing += more
+        self._on_change()

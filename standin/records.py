@@ -9,6 +9,12 @@ import zstandard
 type Headers = tuple[tuple[str, str], ...]
 
 
+def cookies_of(headers: Headers) -> dict[str, str]:
+    """The cookies that a request's headers hold, by name; HTTP/2 may spread them over several headers."""
+    pairs = [pair for name, value in headers if name == "cookie" for pair in value.split(";")]
+    return {name.strip(): value.strip() for name, _, value in (pair.partition("=") for pair in pairs)}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incoming:
     """A request as it came off the wire, whole. `secure` tells the TLS listener from the plain one."""
@@ -53,7 +59,8 @@ class SeenRequest:
     `account_id` and `user_id` name whose access token the request bore, looked up among all tokens ever issued.
     `disconnected` means that the client went away before the answer (for a WebSocket: a running answer) was complete;
     `closed` that the exchange or the socket is over, for whatever reason; `close_code` is the code of the close frame
-    the client sent, if it sent one.
+    the client sent, if it sent one. `foreign_cookies` are the names of cookies it sent that were set for another
+    account than the one its token is for.
     """
 
     method: str
@@ -73,6 +80,12 @@ class SeenRequest:
     disconnected: bool
     closed: bool
     close_code: int | None
+    foreign_cookies: tuple[str, ...] = ()
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        """The cookies that came with the request."""
+        return cookies_of(self.headers)
 
     def header(self, name: str) -> str | None:
         """The first value of a header, None without it."""
@@ -98,6 +111,7 @@ class Record:
     disconnected: bool = False
     closed: bool = False
     close_code: int | None = None
+    foreign_cookies: tuple[str, ...] = ()
 
     def snapshot(self) -> SeenRequest:
         """This record as it is now."""
@@ -120,4 +134,5 @@ class Record:
             disconnected=self.disconnected,
             closed=self.closed,
             close_code=self.close_code,
+            foreign_cookies=self.foreign_cookies,
         )

@@ -103,6 +103,12 @@ def compose(ask: Ask, text: str, seals: list[str], now: float) -> Answer:
     return Answer(response_id=response_id, events=numbered, first_output=first_output)
 
 
+def shell(kind: str) -> Iterator[Event]:
+    """What may come of an item before there is anything in it; `kind` is one of `SHELLS`."""
+    for event in SHELLS[kind]:
+        yield {"output_index": 0} | event
+
+
 def rate_limits_event(plan: str, primary: Event | None, secondary: Event | None) -> Event:
     """What opens every answer on a WebSocket, docs/codex-wire.md section 3."""
     return {
@@ -117,6 +123,34 @@ def rate_limits_event(plan: str, primary: Event | None, secondary: Event | None)
 def sse(event: Event) -> bytes:
     """An event as it stands in an event stream."""
     return f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode()
+
+
+_EMPTY_MESSAGE = {"type": "message", "id": "msg_0", "role": "assistant", "status": "in_progress", "content": []}
+_EMPTY_REASONING = {"type": "reasoning", "id": "rs_0", "summary": []}
+_IN_MESSAGE: Event = {"item_id": "msg_0", "content_index": 0}
+_IN_REASONING: Event = {"item_id": "rs_0", "summary_index": 0}
+
+SHELLS: dict[str, tuple[Event, ...]] = {
+    "message": ({"type": "response.output_item.added", "item": _EMPTY_MESSAGE},),
+    "deltas": (
+        {"type": "response.output_item.added", "item": _EMPTY_MESSAGE},
+        {
+            "type": "response.content_part.added",
+            **_IN_MESSAGE,
+            "part": {"type": "output_text", "text": "", "annotations": []},
+        },
+        {"type": "response.output_text.delta", **_IN_MESSAGE, "delta": ""},
+    ),
+    "reasoning": (
+        {"type": "response.output_item.added", "item": _EMPTY_REASONING},
+        {
+            "type": "response.reasoning_summary_part.added",
+            **_IN_REASONING,
+            "part": {"type": "summary_text", "text": ""},
+        },
+    ),
+}
+"""Items that were begun and hold nothing."""
 
 
 def _id(prefix: str) -> str:

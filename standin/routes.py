@@ -3,11 +3,12 @@
 import logging
 from collections.abc import Callable
 
-from standin import control
+from standin import control, feeds
 from standin.accounts import Account
 from standin.backend import ENDPOINTS
+from standin.catalogue import listing
 from standin.exchange import Exchange
-from standin.faults import GENERATION_PREFIX, Phase, Point
+from standin.faults import CATALOGUE_PATH, GENERATION_PREFIX, Phase, Point
 from standin.generation import PATH, Generation
 from standin.oauth import LoginServer
 from standin.records import Record
@@ -72,10 +73,15 @@ class Router:
             await self._generation.over_http(exchange, record, account)
         elif request.route == PATH and request.wants_websocket:
             await self._generation.over_websocket(exchange, record, account)
+        elif request.route == feeds.PATH and request.method == "POST" and self._state.feeding:
+            await feeds.serve(self._state, exchange, record)
         else:
             await self._plain(exchange, record, account, lambda: self._backend(record, account))
 
     def _backend(self, record: Record, account: Account) -> Reply:
+        listed = self._state.catalogues.get(account.identity.key)
+        if listed is not None and record.request.route == CATALOGUE_PATH:
+            return listing(listed)
         endpoint = ENDPOINTS.get((record.request.method, record.request.route))
         if endpoint is not None:
             with self._state.changed:
@@ -101,7 +107,7 @@ class Router:
         if fault is None:
             await sink.refuse(reply)
             return
-        await sink.begin(reply.status, reply.headers)
+        await sink.begin(reply.status, reply.headers, fault.stream_coding)
         half = 0 if fault.point is Point.START else len(reply.body) // 2
         await sink.data(reply.body[:half])
         if await sink.act(fault):

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Self, Unpack
+from typing import Any, Self, Unpack
 
 from config import clock as system_clock
 from standin.accounts import Account, AccountDetails
@@ -33,13 +33,19 @@ class StandIn:
 
     Every method may be called from any thread. `clock` gives seconds since the epoch, for expiries and reset times.
     Without `http2` only HTTP/1.1 is spoken. `pace` is how slowly every account answers until something else is said.
+    `by_hand`: no pause of a pace or a fault passes by itself, but by `pass_time`.
     """
 
     def __init__(
-        self, *, clock: Callable[[], float] = system_clock.now, http2: bool = True, pace: Pace | None = None
+        self,
+        *,
+        clock: Callable[[], float] = system_clock.now,
+        http2: bool = True,
+        pace: Pace | None = None,
+        by_hand: bool = False,
     ) -> None:
         self._http2 = http2
-        self._state = State(clock, pace)
+        self._state = State(clock, pace, by_hand=by_hand)
         self._router = Router(self._state)
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -111,13 +117,13 @@ class StandIn:
         """A new account with its first tokens. Two seats may share an account id if their user ids differ."""
         return self._state.add_account(account_id, details)
 
-    def fault(self, account: str, fault: Fault, times: int | None = None) -> None:
-        """Let a fault strike an account's requests, until cleared or `times` times.
+    def fault(self, account: str, fault: Fault, times: int | None = None, *, seconds: float | None = None) -> None:
+        """Let a fault strike an account's requests, until cleared or `times` times, and for `seconds` at most.
 
         `account` is an account id, `account_id:user_id`, or `*` for every account. Counted faults strike first, in the
         order they were set; a lasting one replaces the lasting one set before for the same account and path.
         """
-        self._state.set_fault(account, fault, times)
+        self._state.set_fault(account, fault, times, seconds)
 
     def clear(self, account: str | None = None) -> None:
         """Forget the faults set for this name, or all faults."""
@@ -132,6 +138,36 @@ class StandIn:
     def pace(self, account: str, pace: Pace) -> None:
         """How slowly an account answers from now on; for `*`, every account, whatever was said of some before."""
         self._state.set_pace(account, pace)
+
+    def lists(self, account: str, *models: str) -> None:
+        """Which models an account lists from now on; its answers say so in `x-models-etag`."""
+        with self._state.changed:
+            for one in self._state.find(account):
+                self._state.catalogues[one.identity.key] = models
+
+    def pass_time(self, seconds: float) -> None:
+        """Let time pass for all pauses, where it passes by hand."""
+        assert self._loop is not None, "the stand-in is not running"
+        self._loop.call_soon_threadsafe(self._state.tempo.advance, seconds)
+
+    @property
+    def pausing(self) -> int:
+        """How many pauses wait for time that passes by hand."""
+        return self._state.tempo.pausing
+
+    def open_feeds(self) -> None:
+        """From now on `POST /backend-api/ps/mcp` is answered with an event stream that goes on until `end_feeds`."""
+        self._state.feeding = True
+
+    def say(self, event: dict[str, Any]) -> None:
+        """Send an event, which has a `type`, to every open feed."""
+        assert self._loop is not None, "the stand-in is not running"
+        self._loop.call_soon_threadsafe(self._state.say, event)
+
+    def end_feeds(self) -> None:
+        """End every open feed properly."""
+        assert self._loop is not None, "the stand-in is not running"
+        self._loop.call_soon_threadsafe(self._state.say, None)
 
     @property
     def seal_reasoning(self) -> bool:

@@ -3,17 +3,23 @@
 import asyncio
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from standin.accounts import Account, AccountDetails, identity
 from standin.faults import Fault, Phase
-from standin.pace import Pace
-from standin.records import Incoming, Record
+from standin.pace import Pace, Tempo
+from standin.records import Headers, Incoming, Record, cookies_of
 from standin.tokens import Ledger
 
 ANY_ACCOUNT = "*"
+LASTING_COOKIES = ("_cfuvid", "__cflb")
+BRIEF_COOKIE = "__cf_bm"
+"""The edge's cookies: two stay what they are, one is new with each answer."""
+
+type Feed = asyncio.Queue[dict[str, Any] | None]
 
 
 class Refresh(NamedTuple):
@@ -26,11 +32,13 @@ class Refresh(NamedTuple):
 
 @dataclass(slots=True)
 class ActiveFault:
-    """A fault as it was set: for whom, and how many more times (None: until cleared)."""
+    """A fault as it was set: for whom, how many more times (None: until cleared), and until when, in seconds since the
+    epoch."""
 
     who: str
     fault: Fault
     left: int | None
+    until: float = float("inf")
 
 
 @dataclass(slots=True)
@@ -56,9 +64,10 @@ class Logins:
 class State:
     """What the stand-in knows. Take `changed` for anything but the methods here; it is a re-entrant lock."""
 
-    def __init__(self, clock: Callable[[], float], pace: Pace | None = None) -> None:
+    def __init__(self, clock: Callable[[], float], pace: Pace | None = None, *, by_hand: bool = False) -> None:
         self.clock = clock
         self.paces = {ANY_ACCOUNT: pace or Pace()}
+        self.tempo = Tempo(by_hand=by_hand, on_change=self._tell)
         self.changed = threading.Condition()
         self.ledger = Ledger()
         self.logins = Logins()
@@ -68,6 +77,10 @@ class State:
         self.errors: list[BaseException] = []
         self.seal_reasoning = False
         self.sealed: dict[str, str] = {}
+        self.catalogues: dict[str, tuple[str, ...]] = {}
+        self.feeding = False
+        self._cookies: dict[str, str] = {}
+        self._feeds: set[Feed] = set()
         self._faults: list[ActiveFault] = []
         self._turns = 0
         self._tickets = 0
@@ -106,9 +119,10 @@ class State:
 
     # faults
 
-    def set_fault(self, who: str, fault: Fault, times: int | None) -> None:
+    def set_fault(self, who: str, fault: Fault, times: int | None, seconds: float | None = None) -> None:
         """Counted faults come first, in the order they were set; a lasting one replaces the lasting one before it."""
         self.find(who)
+        until = float("inf") if seconds is None else self.clock() + seconds
         with self.changed:
             if times is None:
                 self._faults = [
@@ -116,7 +130,7 @@ class State:
                     for old in self._faults
                     if old.left is not None or (old.who, old.fault.scope) != (who, fault.scope)
                 ]
-            self._faults.append(ActiveFault(who, fault, times))
+            self._faults.append(ActiveFault(who, fault, times, until))
             self._faults.sort(key=lambda active: active.left is None)
 
     def clear(self, who: str | None) -> None:
@@ -124,12 +138,16 @@ class State:
         with self.changed:
             self._faults = [active for active in self._faults if who not in {None, active.who}]
 
-    def take_fault(self, account: Account | None, path: str, phase: Phase, *, warm_up: bool = False) -> Fault | None:
+    def take_fault(
+        self, account: Account | None, path: str, phase: Phase, *, warm_up: bool = False, size: int = 0
+    ) -> Fault | None:
         """The fault that strikes a request now; a counted one is used up by this."""
         names = {ANY_ACCOUNT} | ({account.account_id, account.identity.key} if account else set())
         with self.changed:
+            now = self.clock()
+            self._faults = [active for active in self._faults if now < active.until]
             for active in self._faults:
-                if active.who in names and active.fault.strikes(path, phase, warm_up=warm_up):
+                if active.who in names and active.fault.strikes(path, phase, warm_up=warm_up, size=size):
                     if active.left is not None:
                         active.left -= 1
                         self._faults = [other for other in self._faults if other.left != 0]
@@ -164,6 +182,11 @@ class State:
             user_id=account.user_id if account else None,
         )
         with self.changed:
+            if account is not None:
+                sent = cookies_of(request.headers)
+                owners = {name: self._cookies.get(f"{name}={value}") for name, value in sent.items()}
+                foreign = (name for name, owner in owners.items() if owner not in {None, account.identity.key})
+                record.foreign_cookies = tuple(foreign)
             self.records.append(record)
             self.changed.notify_all()
         return record
@@ -187,6 +210,33 @@ class State:
         with self.changed:
             self._turns += 1
             return self._turns
+
+    # cookies, docs/codex-wire.md section 2.4
+
+    def set_cookies(self, account: Account) -> Headers:
+        """The edge's cookies for an account, as headers of its next answer."""
+        lasting = {name: f"{name}={account.identity.key.replace(':', '.')}" for name in LASTING_COOKIES}
+        pairs = [*lasting.values(), f"{BRIEF_COOKIE}={secrets.token_urlsafe(16)}"]
+        with self.changed:
+            for pair in pairs:
+                self._cookies[pair] = account.identity.key
+        return tuple(("set-cookie", f"{pair}; path=/; Secure; HttpOnly") for pair in pairs)
+
+    # feeds
+
+    @contextmanager
+    def listening(self, feed: Feed) -> Iterator[None]:
+        """What is said while this lasts goes to this feed too. For the event loop only."""
+        self._feeds.add(feed)
+        try:
+            yield
+        finally:
+            self._feeds.discard(feed)
+
+    def say(self, event: dict[str, Any] | None) -> None:
+        """Say an event to every feed, or with None end them all. For the event loop only."""
+        for feed in self._feeds:
+            feed.put_nowait(event)
 
     # sealed content, docs/codex-wire.md section 9
 
@@ -221,6 +271,10 @@ class State:
         with self.changed:
             self._released = self._tickets
         loop.call_soon_threadsafe(self._open_gates)
+
+    def _tell(self) -> None:
+        with self.changed:
+            self.changed.notify_all()
 
     def _open_gates(self) -> None:
         for gate in self._gates:

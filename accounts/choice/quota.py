@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from accounts.choice.reset_times import LONGEST, as_moment, as_number
+from accounts.choice.reset_times import LONGEST, as_date, as_number
 
 MAIN: Final = "codex"
 """The family of the account's own limit, the one that every model request counts against."""
@@ -31,6 +31,7 @@ states nowhere: it is only used to share load between accounts and never keeps o
 _USED: Final = "-used-percent"
 _MINUTES: Final = "-window-minutes"
 _RESET: Final = "-reset-at"
+_RESET_AFTER: Final = "-reset-after-seconds"
 HEADER_ENDINGS: Final = (_USED, _MINUTES, _RESET)
 """How the headers end that describe a window."""
 _POSITIONS: Final = ("primary", "secondary")
@@ -70,7 +71,8 @@ class Window:
 def from_headers(headers: Mapping[str, str], now: float) -> tuple[Window, ...]:
     """The windows that the headers of an answer describe; their names must be in lower case. Never raises.
 
-    A window is `x-<limit>-<position>-used-percent` with `-window-minutes` and `-reset-at` beside it. Nothing is parsed
+    A window is `x-<limit>-<position>-used-percent` with `-window-minutes` and `-reset-at` (or
+    `-reset-after-seconds`) beside it. Nothing is parsed
     when there is none, which is so for most answers. docs/codex-wire.md section 2.3.
     """
     used = [name for name in headers if name.endswith(_USED)]
@@ -85,6 +87,7 @@ def from_headers(headers: Mapping[str, str], now: float) -> tuple[Window, ...]:
                 "used_percent": headers.get(name),
                 "window_minutes": headers.get(window + _MINUTES),
                 "reset_at": headers.get(window + _RESET),
+                "reset_after_seconds": headers.get(window + _RESET_AFTER),
             }
             found.append(_window(_family(limit), said, now))
     return _known(found)
@@ -232,8 +235,7 @@ def _window(family: str, said: object, now: float) -> Window | None:
 
 def _reset(words: Mapping[str, object], now: float) -> float | None:
     """When a window resets. Zero is neither date nor span: taken for one it would make a full window look free."""
-    at, after = as_number(words.get("reset_at")), as_number(words.get("reset_after_seconds"))
-    date = as_moment(at, now) if at is not None and at > 0 else None
+    date, after = as_date(words.get("reset_at"), now), as_number(words.get("reset_after_seconds"))
     span = now + after if after is not None and after > 0 else None
     return next((moment for moment in (date, span) if moment is not None and moment <= now + LONGEST), None)
 

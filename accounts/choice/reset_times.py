@@ -1,11 +1,12 @@
 """When upstream says to try again: every place and unit it uses, read into seconds since the epoch. Pure."""
 
+import datetime as dt
 import re
 from collections.abc import Mapping
 from typing import Final
 
-WEEK: Final = 7 * 86_400.0
-"""How far away a time may be that no window longer than a week explains (seconds); later ones are cut to this."""
+FARTHEST: Final = 8 * 86_400.0
+"""How far away a time may be where no window is named (seconds): a week, and what two clocks may differ."""
 
 LONGEST: Final = 35 * 86_400.0
 """A monthly window and a little more; anything later is nonsense, whatever explains it (seconds)."""
@@ -16,6 +17,12 @@ _SAME: Final = 60.0
 _MILLISECONDS_FROM: Final = 1e11
 """Seconds since the epoch stay below this until the year 5138; larger numbers are milliseconds."""
 
+_LONGEST_DATE: Final = 64
+_DATES: Final = ("resets_at", "reset_at")
+_SPANS: Final = ("resets_in_seconds", "reset_after_seconds")
+_RESET_AFTER: Final = "reset-after-seconds"
+_USED: Final = "-used-percent"
+
 _TRY_AGAIN: Final = re.compile(r"try again in", re.IGNORECASE | re.ASCII)
 _SPAN: Final = re.compile(r"\s{0,9}(\d{1,9}(?:\.\d{1,9})?)\s{0,9}(ms|[dhms])(?:[a-z]{0,9})", re.IGNORECASE | re.ASCII)
 _UNITS: Final = {"d": 86_400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
@@ -25,22 +32,24 @@ def reset_time(error: Mapping[str, object], headers: Mapping[str, str], now: flo
     """The moment upstream names, or None when it names none, or one that is already past.
 
     The most specific source wins: the error's own fields, then the header of the window that is used up, then
-    `retry-after-ms` and `retry-after`, then the text of the message. What is too far away is cut to a week, or to 35
-    days where a longer window explains it. Never raises. docs/codex-wire.md sections 2.3 and 3.
+    `retry-after-ms` and `retry-after`, then the text of the message. What is too far away is cut to the length of its
+    window, or to 8 days where none is named. Never raises. docs/codex-wire.md sections 2.3 and 3.
     """
     used_up = _exhausted_windows(headers, now)
     for moment in (
-        as_moment(as_number(error.get("resets_at")), now),
-        _after(as_number(error.get("resets_in_seconds")), now),
+        *(as_date(error.get(name), now) for name in _DATES),
+        *(_after(as_number(error.get(name)), now) for name in _SPANS),
         max((resets_at for resets_at, _ in used_up), default=None),
         _after(as_number(headers.get("retry-after-ms")), now, unit=0.001),
-        _retry_after(headers.get("retry-after", ""), now),
+        as_date(headers.get("retry-after"), now),
+        min(_spans_alone(headers, now), default=None),
         _after(_spoken(error.get("message")), now),
     ):
         if moment is not None and moment > now:
             lengths = [minutes for resets_at, minutes in used_up if abs(resets_at - moment) <= _SAME]
             lengths.append(as_number(error.get("limit_window_minutes")) or 0.0)
-            return min(moment, now + (LONGEST if max(lengths) * 60 > WEEK else WEEK))
+            longest = max(lengths) * 60
+            return min(moment, now + (min(longest, LONGEST) if longest > 0 else FARTHEST))
     return None
 
 
@@ -53,6 +62,33 @@ def as_number(value: object) -> float | None:
     except (ValueError, OverflowError):
         return None
     return number if number == number and abs(number) != float("inf") else None
+
+
+def as_date(value: object, now: float) -> float | None:
+    """Seconds since the epoch from a number, from one as text, or from a date as ISO 8601 or HTTP write it.
+
+    What names no zone is UTC. A number may be a span, see `as_moment`. None for everything else. Never raises.
+    """
+    number = as_number(value)
+    if number is not None:
+        return as_moment(number, now) if number > 0 else None
+    return _written(value.strip()) if isinstance(value, str) and len(value) <= _LONGEST_DATE else None
+
+
+def _written(text: str) -> float | None:
+    for read in (dt.datetime.fromisoformat, _http_date):
+        try:
+            date = read(text)
+            return (date if date.tzinfo else date.replace(tzinfo=dt.UTC)).timestamp()
+        except (ValueError, TypeError, OverflowError, IndexError):
+            continue
+    return None
+
+
+def _http_date(text: str) -> dt.datetime:
+    from email.utils import parsedate_to_datetime  # late: rarely a date, and dear to import
+
+    return parsedate_to_datetime(text)
 
 
 def as_moment(number: float | None, now: float) -> float | None:
@@ -73,24 +109,26 @@ def _exhausted_windows(headers: Mapping[str, str], now: float) -> list[tuple[flo
     """When each window resets whose `x-<limit>-<window>-used-percent` says 100, and its length (minutes, 0: unsaid)."""
     found = []
     for name, value in headers.items():
-        if name.startswith("x-") and name.endswith("-used-percent") and (as_number(value) or 0) >= 100:
-            window = name.removesuffix("-used-percent")
-            moment = as_moment(as_number(headers.get(f"{window}-reset-at")), now)
+        if name.startswith("x-") and name.endswith(_USED) and (as_number(value) or 0) >= 100:
+            window = name.removesuffix(_USED)
+            moment = as_date(headers.get(f"{window}-reset-at"), now)
+            if moment is None:
+                moment = _after(as_number(headers.get(f"{window}-{_RESET_AFTER}")), now)
             if moment is not None:
                 found.append((moment, as_number(headers.get(f"{window}-window-minutes")) or 0.0))
     return found
 
 
-def _retry_after(value: str, now: float) -> float | None:
-    number = as_number(value)
-    if number is not None:
-        return _after(number, now)
-    from email.utils import parsedate_to_datetime  # late: rarely a date, and dear to import
-
-    try:
-        return parsedate_to_datetime(value).timestamp()
-    except (ValueError, TypeError, OverflowError, IndexError):
-        return None
+def _spans_alone(headers: Mapping[str, str], now: float) -> list[float]:
+    """The moments of `reset-after-seconds`, with a window's name before it or without, where nothing says how much of
+    that window is used."""
+    return [
+        now + seconds
+        for name, value in headers.items()
+        if (name == _RESET_AFTER or (name.startswith("x-") and name.endswith(f"-{_RESET_AFTER}")))
+        and name.removesuffix(f"-{_RESET_AFTER}") + _USED not in headers
+        and (seconds := as_number(value) or 0) > 0
+    ]
 
 
 def _spoken(message: object) -> float | None:

@@ -1,17 +1,18 @@
 """The request as it goes on the wire: a copy with the right credentials, and nothing else changed. Pure.
 
 Credentials are `authorization` and `chatgpt-account-id`, and what belongs to the account behind them: its origin, its
-routing headers, and the turn state it issued (docs/codex-wire.md sections 1.1 and 2).
+routing headers, the turn state it issued, and the edge's cookies (docs/codex-wire.md sections 1.1 and 2).
 """
 
 import functools
 from collections import OrderedDict
-from typing import Final
+from typing import Final, NamedTuple
 
 from mitmproxy import http
 
 from accounts.choice.pool import Lease
 from accounts.origin import host_of
+from addons.exchange.account_cookies import AccountCookies
 from addons.redaction import flows
 
 TURN_STATE: Final = "x-codex-turn-state"
@@ -34,18 +35,25 @@ class TurnStates:
         return self._issuers.get(hash(value)) == key
 
 
-def managed(request: http.Request, shown: flows.FlowRedactor, lease: Lease, states: TurnStates) -> http.Request:
+class Belongings(NamedTuple):
+    """What upstream has given to each account."""
+
+    states: TurnStates
+    cookies: AccountCookies
+
+
+def managed(request: http.Request, shown: flows.FlowRedactor, lease: Lease, given: Belongings) -> http.Request:
     """The client's request with an account's credentials, bound for that account's own origin over TLS."""
     host = host_of(lease.account).encode()
     wire = shown.wire(request)
-    wire.headers = _swapped(wire.headers, lease, states, host)
+    wire.headers = _swapped(wire.headers, lease, given, host)
     wire.data.host, wire.data.port, wire.data.scheme = host.decode(), 443, b"https"
     if wire.data.authority:
         wire.data.authority = host
     return wire
 
 
-def _swapped(headers: http.Headers, lease: Lease, states: TurnStates, host: bytes) -> http.Headers:
+def _swapped(headers: http.Headers, lease: Lease, given: Belongings, host: bytes) -> http.Headers:
     """In one pass: what belongs to an account is set or left out, everything else stays as it is and where it is."""
     account = lease.account
     override = account.routing_override
@@ -55,6 +63,8 @@ def _swapped(headers: http.Headers, lease: Lease, states: TurnStates, host: byte
         b"x-openai-fedramp": b"true" if account.fedramp else None,
         b"x-openai-account-routing-override": override.encode() if override is not None else None,
     }
+    own = given.cookies.of(lease)
+    unsent = list(own.values())
     fields = []
     for field in headers.fields:
         name, value = field
@@ -65,9 +75,17 @@ def _swapped(headers: http.Headers, lease: Lease, states: TurnStates, host: byte
                 fields.append((name, mine))
         elif lower == b"host":
             fields.append((name, host))
-        elif lower != TURN_STATE.encode() or states.belongs(value.decode("utf-8", "replace"), lease.key):
+        elif lower == b"cookie":
+            left = given.cookies.left_of(value, lease, own)
+            if unsent:
+                left, unsent = b"; ".join(filter(None, [left, *unsent])), []
+            if left or not value:
+                fields.append((name, left))
+        elif lower != TURN_STATE.encode() or given.states.belongs(value.decode("utf-8", "replace"), lease.key):
             fields.append(field)
     fields += [(name, value) for name, value in belonging.items() if value is not None]
+    if unsent:
+        fields.append((b"cookie", b"; ".join(unsent)))
     return http.Headers(fields)
 
 

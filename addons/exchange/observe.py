@@ -16,10 +16,11 @@ _QUOTA: Final = tuple(ending.encode() for ending in quota.HEADER_ENDINGS)
 
 
 def from_head(service: PoolService, lease: Lease, response: http.Response) -> None:
-    """Quota windows in the headers of any answer (docs/codex-wire.md section 2.3)."""
+    """Quota windows in the headers of any answer, and the edge's cookies (docs/codex-wire.md sections 2.3 and 2.4)."""
     said = any(name.lower().endswith(_QUOTA) for name, _ in response.headers.fields)
     if said:
         service.pool.observed(lease.key, quota.from_headers(messages.fields(response), service.clock()))
+    service.given.cookies.served(lease, response, service.clock())
 
 
 def from_prelude(service: PoolService, lease: Lease, kind: str, event: bytes) -> None:
@@ -38,10 +39,13 @@ def from_output(service: PoolService, lease: Lease, kind: str, event: bytes) -> 
         service.pool.compacted(lease, now)
 
 
-def from_catalogue(service: PoolService, lease: Lease, body: bytes) -> None:
-    """The models that an account's catalogue names (docs/codex-wire.md section 1)."""
+def from_catalogue(service: PoolService, lease: Lease, body: bytes) -> bool:
+    """The models that an account's catalogue names (docs/codex-wire.md section 1). Whether there are any."""
     models = events.decoded(body).get("models")
-    if isinstance(models, list):
-        slugs = {each.get("slug") for each in models if isinstance(each, dict)}
-        named = frozenset(slug for slug in slugs if isinstance(slug, str))
-        service.pool.lists(lease.key, named, service.clock())
+    if not isinstance(models, list):
+        return False
+    slugs = {each.get("slug") for each in models if isinstance(each, dict)}
+    named = frozenset(slug for slug in slugs if isinstance(slug, str))
+    service.pool.lists(lease.key, named, service.clock())
+    service.model_lists.learned(lease.key, models, service.clock())
+    return bool(named)

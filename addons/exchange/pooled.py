@@ -18,7 +18,7 @@ from accounts.choice.selection import Ask
 from accounts.turn import events, steps
 from accounts.turn.state import Phase
 from addons.attempts.protocol import Answer, Loss, Send, Signal, Step
-from addons.exchange import credentials, local_answers
+from addons.exchange import catalogue_tag, credentials, local_answers
 from addons.exchange.answer_reading import AnswerReading, Found
 from addons.exchange.passthrough import refusal_of_masked
 from addons.exchange.request_log import RequestLog
@@ -155,6 +155,7 @@ class PooledRequest:
     # After delivery
 
     def delivering(self, response: http.Response) -> None:
+        catalogue_tag.agree(self.service, self.turn.ask, response)
         self.shown.answer_head(response)
         reading = self._answer
         if reading.is_stream:
@@ -276,7 +277,7 @@ class PooledRequest:
     def _send(self, attempt: steps.Attempt) -> Step:
         lease = attempt.lease
         self.reading = AnswerReading(self.service, lease, Capture(self.limits.capture_bytes), self._died)
-        request = credentials.managed(self.flow.request, self.shown, lease, self.service.turn_states)
+        request = credentials.managed(self.flow.request, self.shown, lease, self.service.given)
         if self.turn.replayable and self.service.may_be_unreadable(lease):
             body = self._asked()
             readable = self.service.readable(body, lease)
@@ -292,5 +293,5 @@ class PooledRequest:
         reading.deliver()
         if self.turn.phase is Phase.DELIVERING and reading.response is not None:
             issued = reading.response.headers.get(credentials.TURN_STATE)
-            self.service.turn_states.issued(issued, reading.lease.key)
+            self.service.given.states.issued(issued, reading.lease.key)
         return Signal.DELIVER

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from mitmproxy import http
 
 from accounts.choice.foreign_reasoning import Unsealing
+from accounts.choice.model_lists import ModelLists
 from accounts.choice.outcomes import Outcome
 from accounts.choice.pool import Lease, Pool
 from accounts.choice.selection import Ask, Exhausted
@@ -16,7 +17,8 @@ from accounts.policy import policy_of
 from accounts.store.store import Store
 from accounts.tokens.refresh import Post, post_json
 from accounts.turn.machine import Turn
-from addons.exchange.credentials import TurnStates
+from addons.exchange.account_cookies import AccountCookies
+from addons.exchange.credentials import Belongings, TurnStates
 from addons.exchange.renewals import Renewals
 from addons.recording.decisions import DecisionWriter
 from addons.wire import answers
@@ -54,7 +56,8 @@ class PoolService:
         self.pool = Pool(self.store)
         self.renewals = Renewals(self.store, self.pool, clock, post, database.parent / "locks")
         self.decisions = DecisionWriter(self.store)
-        self.turn_states = TurnStates()
+        self.given = Belongings(TurnStates(), AccountCookies())
+        self.model_lists = ModelLists()
         self.unsealing = Unsealing()
         self.reload()
 

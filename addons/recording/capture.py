@@ -25,6 +25,11 @@ class Capture:
         if room > 0:
             self._kept += data[:room]
 
+    def passing(self, data: bytes) -> bytes:
+        """The same, of a piece that goes on unchanged."""
+        self.keep(data)
+        return data
+
     def into(self, flow: http.HTTPFlow) -> None:
         """Give the flow its body. One that is there already, by `store_streamed_bodies`, stays."""
         if self.most <= 0 or flow.response is None or flow.response.raw_content is not None:
@@ -32,7 +37,8 @@ class Capture:
         flow.response.data.content = bytes(self._kept)
         if self.total > len(self._kept):
             flow.metadata[CAPTURED] = [len(self._kept), self.total]
-            flow.comment += f", the first {len(self._kept)} of {self.total} bytes are kept"
+            said = f"the first {len(self._kept)} of {self.total} bytes are kept"
+            flow.comment = f"{flow.comment}, {said}" if flow.comment else said
         self._kept.clear()
 
 

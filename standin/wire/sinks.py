@@ -6,12 +6,13 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from standin.exchange import Exchange, Socket
-from standin.faults import Action, Fault, Scene, event_of, reply_of
+from standin.faults import Action, Fault
 from standin.pace import pause
 from standin.records import Headers, Record
 from standin.replies import Reply
 from standin.responses import Event, sse
 from standin.state import State
+from standin.wire.codings import CODERS, Coder
 
 _READING_SECONDS = 0.05
 
@@ -33,6 +34,7 @@ class Sink(ABC):
 
     def __init__(self, stage: Stage, exchange: Exchange) -> None:
         self.stage = stage
+        self.parting = False
         self._exchange = exchange
 
     @abstractmethod
@@ -51,6 +53,10 @@ class Sink(ABC):
     async def finish(self) -> None:
         """All events were sent."""
 
+    @abstractmethod
+    async def close_with(self, code: int) -> None:
+        """A close frame, where there are frames."""
+
     async def act(self, fault: Fault) -> bool:
         """Let a fault strike here; True if the answer goes on after it."""
         stage = self.stage
@@ -59,13 +65,20 @@ class Sink(ABC):
                 await stage.state.hold(stage.ticket)
                 return True
             case Action.DELAY:
-                await asyncio.sleep(fault.seconds)
+                await stage.state.tempo.pause(fault.delay)
+                return True
+            case Action.DRESS:
+                return True
+            case Action.PART:
+                self.parting = True
                 return True
             case Action.REPLY:
-                await self.refuse(reply_of(Scene(fault, stage.plan, stage.state.clock())))
+                await self.refuse(fault.reply(stage.plan, stage.state.clock()))
             case Action.EVENT:
-                await self.event(event_of(fault))
+                await self.event(fault.event(stage.plan, stage.state.clock()))
                 await self.finish()
+            case Action.CLOSE_FRAME:
+                await self.close_with(fault.close_with)
             case Action.END:
                 await self.truncate()
             case Action.RESET | Action.CLOSE | Action.STREAM_RESET | Action.GOAWAY as way:
@@ -95,8 +108,13 @@ class Sink(ABC):
 class HttpSink(Sink):
     """The response to one HTTP request; `begin` sends its head."""
 
-    async def begin(self, status: int, headers: Headers) -> None:
-        """Send the head; events or data follow."""
+    _coder: Coder | None = None
+
+    async def begin(self, status: int, headers: Headers, coding: str | None = None) -> None:
+        """Send the head; events or data follow, in this content coding."""
+        if coding is not None:
+            self._coder = CODERS[coding]()
+            headers = (*headers, ("content-encoding", coding))
         self.stage.state.update(self.stage.record, status=status)
         await self._exchange.start(status, headers)
 
@@ -106,7 +124,7 @@ class HttpSink(Sink):
 
     async def data(self, data: bytes) -> None:
         """Send a piece of the body."""
-        await self._exchange.send(data)
+        await self._exchange.send(self._coder.code(data) if self._coder else data)
 
     async def refuse(self, reply: Reply) -> None:
         if self._exchange.started:
@@ -116,14 +134,21 @@ class HttpSink(Sink):
             self.stage.state.update(self.stage.record, status=reply.status)
             await self._exchange.reply(reply)
 
+    async def close_with(self, code: int) -> None:
+        raise TypeError("an HTTP answer has no close frame")
+
     async def truncate(self) -> None:
+        if self._coder is not None:
+            await self._exchange.send(self._coder.finish())
         await self._exchange.end()
+        if self.parting:
+            await self._exchange.go_away()
 
     async def finish(self) -> None:
         if self.stage.late_end > 0:
             self.stage.state.update(self.stage.record, busy=False)  # a client that has it all may leave
             await pause(self.stage.late_end)
-        await self._exchange.end()
+        await self.truncate()
 
 
 class SocketSink(Sink):
@@ -139,9 +164,12 @@ class SocketSink(Sink):
     async def refuse(self, reply: Reply) -> None:
         await self.event(reply.in_band())
 
-    async def truncate(self) -> None:
+    async def close_with(self, code: int) -> None:
         self.stage.state.update(self.stage.record, closed=True)
-        await self._socket.close(1001)
+        await self._socket.close(code)
+
+    async def truncate(self) -> None:
+        await self.close_with(1001)
 
     async def finish(self) -> None:
         """Nothing marks the end of an answer but its last event."""

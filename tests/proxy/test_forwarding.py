@@ -22,7 +22,7 @@ OF_THE_CLIENT = {
     "x-codex-routing-hint": "model=gpt-5",
     "x-oai-attestation": '{"v":1,"s":0,"t":"opaque"}',
     "accept": "text/event-stream",
-    "cookie": "__cf_bm=cookie-of-the-client; _cfuvid=another",
+    "cookie": "mine=cookie-of-the-client; oai-did=another",
 }
 """docs/codex-wire.md section 2.1, beside what `Bench.headers` has."""
 
@@ -42,9 +42,11 @@ def test_everything_but_the_credentials_arrives_as_it_was_sent(bench: Bench, ver
     arrived = dict(seen.headers)
     assert len(arrived) == len(seen.headers), "no header twice"
     added_by_httpx = {"host", "accept-encoding", "connection"} if version == "h1" else set()
-    assert {name: arrived[name] for name in arrived if name not in OURS | added_by_httpx} == {
-        name: value for name, value in sent.items() if name not in OURS
+    left_out = OURS | {"cookie"}
+    assert {name: arrived[name] for name in arrived if name not in left_out | added_by_httpx} == {
+        name: value for name, value in sent.items() if name not in left_out
     }
+    assert arrived["cookie"].startswith(f"{OF_THE_CLIENT['cookie']}; ")  # and those of the edge for this account
     assert seen.authorization == f"Bearer {bench.first.access_token}"
     assert seen.header("chatgpt-account-id") == bench.first.account_id
     assert (seen.method, seen.host, seen.path) == ("POST", CHATGPT, RESPONSES)
@@ -71,7 +73,10 @@ def test_a_socket_s_messages_arrive_as_they_were_sent(bench: Bench):
         True,
     ]
     arrived = dict(seen.headers)
-    assert {name: arrived.get(name) for name in OF_THE_CLIENT} == OF_THE_CLIENT
+    assert arrived["cookie"].startswith(f"{OF_THE_CLIENT['cookie']}; ")
+    assert {name: arrived.get(name) for name in OF_THE_CLIENT if name != "cookie"} == {
+        name: value for name, value in OF_THE_CLIENT.items() if name != "cookie"
+    }
     assert seen.authorization == f"Bearer {bench.first.access_token}"
 
 

@@ -120,3 +120,17 @@ def test_the_command_in_the_background_of_a_shell(number: signal.Signals, tmp_pa
         assert process.wait(timeout=10) == 0
     assert not Path(ca_file).exists()
     assert not list(tmp_path.iterdir())
+
+
+def test_cases_by_name(upstream: StandIn) -> None:
+    """Another process asks for what users have met by its name, with details of its own, and for lists of models."""
+    auth = control(upstream, "account", account_id="acc-1").json()
+    token = auth["tokens"]["access_token"]
+    assert control(upstream, "fault", account="acc-1", case="bare_421", times=1).status_code == 200
+    assert post(upstream, token).status_code == 421
+    control(upstream, "fault", account="acc-1", kind="failed_event", at="shell", code="slow_down", lasting=60)
+    assert "slow_down" in post(upstream, token).text
+    assert control(upstream, "fault", account="acc-1", case="nonsense").status_code == 400
+    assert control(upstream, "lists", account="acc-1", models=["gpt-5"]).status_code == 200
+    answer = httpx.get(f"{upstream.base_url}/codex/models", headers={"authorization": f"Bearer {token}"}, **QUICK)
+    assert answer.json()["models"][0]["slug"] == "gpt-5"

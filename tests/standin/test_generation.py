@@ -88,5 +88,20 @@ def test_headers(account: Account, http: httpx.Client) -> None:
     """What every answer carries."""
     headers = ask(http, account).headers
     assert headers["x-request-id"].startswith("req_")
-    assert headers["set-cookie"].startswith("__cf_bm=")
+    assert [cookie.partition("=")[0] for cookie in headers.get_list("set-cookie")] == ["_cfuvid", "__cflb", "__cf_bm"]
     assert headers["x-codex-secondary-window-minutes"] == "10080"
+
+
+def test_whose_cookies_come_with_whose_token(
+    upstream: StandIn, account: Account, other: Account, http: httpx.Client
+) -> None:
+    """A client with one jar sends what was set for another account; it is written down."""
+    cookies = [cookie.partition(";")[0] for cookie in ask(http, account).headers.get_list("set-cookie")]
+    sent = {"cookie": "; ".join([*cookies, "mine=1"])}
+    http.cookies.clear()
+    ask(http, account, sent)
+    ask(http, other, sent)
+    own, foreign = upstream.requests[-2:]
+    assert own.cookies.keys() == {"_cfuvid", "__cflb", "__cf_bm", "mine"}
+    assert own.foreign_cookies == ()
+    assert foreign.foreign_cookies == ("_cfuvid", "__cflb", "__cf_bm")

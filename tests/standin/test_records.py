@@ -2,7 +2,7 @@
 
 import zstandard
 
-from standin.records import Incoming, Record
+from standin.records import Incoming, Record, cookies_of
 
 
 def incoming(body: bytes = b"{}", **headers: str) -> Incoming:
@@ -42,3 +42,8 @@ def test_route_and_upgrade() -> None:
     assert incoming().route == "/p"
     assert not incoming().wants_websocket
     assert incoming(upgrade="WebSocket").wants_websocket
+
+
+def test_cookies() -> None:
+    """One header, or one for each pair as HTTP/2 may send them."""
+    assert cookies_of((("cookie", "a=1; b=2=3"), ("cookie", "c=4"))) == {"a": "1", "b": "2=3", "c": "4"}

@@ -71,6 +71,17 @@ def test_mistakes_are_named(state: State) -> None:
         state.add_account("acc-1", {"user_id": "user-1"})
 
 
+def test_a_fault_can_last_for_a_time() -> None:
+    """By the stand-in's clock."""
+    now = 1000.0
+    state = State(clock=lambda: now)
+    state.add_account("acc-1", {"user_id": "user-1"})
+    state.set_fault(ANY_ACCOUNT, LIMIT, None, seconds=4)
+    assert taken(state, 1) == [LIMIT]
+    now = 1004.0
+    assert taken(state, 1) == [None]
+
+
 async def test_a_release_lets_go_what_arrived_before_it(state: State) -> None:
     """Even if it comes to be held only later; what arrives after the release is held."""
     early = state.ticket()

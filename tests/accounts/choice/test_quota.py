@@ -118,6 +118,20 @@ def test_a_reset_is_in_seconds_or_milliseconds_and_may_be_past(form: str, resets
 
 
 @in_every_form
+@pytest.mark.parametrize("written", ["2027-01-15T09:00:00Z", "2027-01-15T10:00:00+01:00", "2027-01-15T09:00:00"])
+def test_a_reset_may_be_a_date_in_words(form: str, written: str) -> None:
+    """Without a zone it is UTC."""
+    assert [each.resets_at for each in read(form, 50, 300, written)] == [LATER]
+
+
+def test_a_header_may_give_the_reset_as_a_span() -> None:
+    """And a date beside it goes before it."""
+    span = {"x-codex-primary-reset-after-seconds": "600"}
+    assert [each.resets_at for each in quota.from_headers(headers(50, resets=None) | span, NOW)] == [NOW + 600]
+    assert [each.resets_at for each in quota.from_headers(headers(50) | span, NOW)] == [LATER]
+
+
+@in_every_form
 def test_the_two_windows_are_told_apart_by_length_wherever_they_stand(form: str) -> None:
     """Upstream may list the longer one first: neither place means anything."""
     short, week = Told(used_percent=12, minutes=300, resets_in=60), Told(used_percent=34, minutes=10_080, resets_in=DAY)

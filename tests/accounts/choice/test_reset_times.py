@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from accounts.choice.reset_times import LONGEST, WEEK, reset_time
+from accounts.choice.reset_times import FARTHEST, LONGEST, reset_time
 from tests.builders import DAY, HOUR, NOW
 
 DATE = format_datetime(datetime.fromtimestamp(NOW + 60, UTC), usegmt=True)
@@ -176,8 +176,8 @@ def test_a_source_that_names_the_past_leaves_the_word_to_the_next(first: int) ->
         ({}, {"x-codex-primary-used-percent": "100", "x-codex-primary-reset-at": str(NOW + 20 * DAY)}),
     ],
 )
-def test_every_source_is_cut_to_a_week(error: dict[str, Any], headers: dict[str, str]) -> None:
-    assert reset_time(error, headers, NOW) == NOW + WEEK
+def test_every_source_is_cut_to_8_days(error: dict[str, Any], headers: dict[str, str]) -> None:
+    assert reset_time(error, headers, NOW) == NOW + FARTHEST
 
 
 def used_up(days: float, minutes: object = None, *, used: str = "100", window: str = "primary") -> dict[str, str]:
@@ -196,65 +196,128 @@ ABSURD = {"resets_at": NOW + 400 * DAY}
     ("error", "headers", "days"),
     [
         # no window is named
-        ({"resets_at": NOW + 6 * DAY}, {}, 6),
         ({"resets_at": NOW + 7 * DAY}, {}, 7),
-        ({"resets_at": NOW + 7 * DAY + 1}, {}, 7),
-        (FAR, {}, 7),
-        (FAR_IN_MS, {}, 7),
-        (ABSURD, {}, 7),
-        ({}, used_up(20), 7),
-        # a week or less
-        ({**FAR, "limit_window_minutes": 300}, {}, 7),
+        ({"resets_at": NOW + 8 * DAY}, {}, 8),
+        ({"resets_at": NOW + 8 * DAY + 1}, {}, 8),
+        (FAR, {}, 8),
+        (FAR_IN_MS, {}, 8),
+        (ABSURD, {}, 8),
+        ({}, used_up(20), 8),
+        # a window with a name
+        ({**FAR, "limit_window_minutes": 300}, {}, 300 / 1440),
         ({**FAR, "limit_window_minutes": 10_080}, {}, 7),
-        ({}, used_up(20, 300), 7),
+        ({}, used_up(20, 300), 300 / 1440),
         ({}, used_up(20, 10_080), 7),
-        # longer than a week
-        ({**FAR, "limit_window_minutes": 10_081}, {}, 20),
         ({**FAR, "limit_window_minutes": "43200"}, {}, 20),
         ({**FAR_IN_MS, "limit_window_minutes": 43_800}, {}, 20),
-        ({**ABSURD, "limit_window_minutes": 43_800}, {}, 35),
+        ({**ABSURD, "limit_window_minutes": 43_200}, {}, 30),
         ({**ABSURD, "limit_window_minutes": 10**9}, {}, 35),
-        ({}, used_up(20, 10_081), 20),
-        ({}, used_up(400, 43_800), 35),
+        ({}, used_up(20, 43_800), 20),
+        ({}, used_up(400, 43_200), 30),
         ({"limit_window_minutes": 43_800}, {"retry-after": str(20 * DAY)}, 20),
-        # a longer window shortens nothing, and does not make the past a date
+        # a longer window makes nothing later, and does not make the past a date
         ({"resets_at": NOW + DAY, "limit_window_minutes": 43_800}, {}, 1),
         ({"resets_at": NOW - DAY, "limit_window_minutes": 43_800}, {}, None),
         # only the window that the time belongs to explains it
         ({}, used_up(20, 43_800) | used_up(3, 300, window="secondary"), 20),
-        ({}, used_up(20, 300) | used_up(3, 43_800, window="secondary"), 7),
-        ({}, used_up(20, 300) | used_up(20, 43_800, used="99", window="secondary"), 7),
+        ({}, used_up(20, 10_080) | used_up(3, 43_800, window="secondary"), 7),
+        ({}, used_up(20, 10_080) | used_up(20, 43_800, used="99", window="secondary"), 7),
         (FAR, used_up(20, 43_800), 20),
         (FAR, used_up(20.0005, 43_800), 20),
-        (FAR, used_up(3, 43_800), 7),
+        (FAR, used_up(3, 43_800), 8),
         # what cannot be a length names no window
-        ({**FAR, "limit_window_minutes": -1}, {}, 7),
-        ({**FAR, "limit_window_minutes": float("inf")}, {}, 7),
-        ({**FAR, "limit_window_minutes": True}, {}, 7),
-        ({**FAR, "limit_window_minutes": "a month"}, {}, 7),
-        ({**FAR, "limit_window_minutes": [43_800]}, {}, 7),
-        ({}, used_up(20, "a month"), 7),
-        ({}, used_up(20, "nan"), 7),
+        ({**FAR, "limit_window_minutes": -1}, {}, 8),
+        ({**FAR, "limit_window_minutes": float("inf")}, {}, 8),
+        ({**FAR, "limit_window_minutes": True}, {}, 8),
+        ({**FAR, "limit_window_minutes": "a month"}, {}, 8),
+        ({**FAR, "limit_window_minutes": [43_800]}, {}, 8),
+        ({}, used_up(20, "a month"), 8),
+        ({}, used_up(20, "nan"), 8),
     ],
 )
-def test_a_time_is_cut_to_a_week_unless_its_window_is_longer_and_then_to_35_days(
+def test_a_time_is_cut_to_the_length_of_its_window_and_to_8_days_without_one(
     error: dict[str, Any], headers: dict[str, str], days: float | None
 ) -> None:
     assert reset_time(error, headers, NOW) == (None if days is None else NOW + days * DAY)
+
+
+def iso(seconds: float) -> str:
+    return datetime.fromtimestamp(int(NOW) + seconds, UTC).isoformat()
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        (iso(900), 900),
+        (iso(900).replace("+00:00", "Z"), 900),
+        (iso(900).replace("+00:00", ""), 900),
+        (iso(900).replace("+00:00", ".250Z"), 900.25),
+        (iso(900 + 7200).replace("+00:00", "+02:00"), 900),
+        (f" {iso(900)} ", 900),
+        (DATE, 60),
+        (DATE.replace("GMT", "-0000"), 60),
+        (iso(-1), None),
+        (PAST_DATE, None),
+        (iso(400 * DAY), 8 * DAY),
+        ("2026-13-01T00:00:00Z", None),
+        ("9" * 4000 + "-01-01", None),
+        ("0001-01-01T00:00:00+23:59", None),
+    ],
+)
+def test_a_date_may_be_written(value: str, seconds: float | None) -> None:
+    """Wherever a date may stand; without a zone it is UTC."""
+    assert said({"resets_at": value}) == said({"reset_at": value}) == said(retry_after=value) == seconds
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"reset-after-seconds": "30"}, 30),
+        ({"x-codex-primary-reset-after-seconds": "30"}, 30),
+        ({"x-codex-primary-reset-after-seconds": "30", "x-codex-primary-used-percent": "100"}, 30),
+        ({"x-codex-primary-reset-after-seconds": "30", "x-codex-primary-used-percent": "99"}, None),
+        ({"x-codex-primary-reset-after-seconds": "30", "x-codex-secondary-reset-after-seconds": "90"}, 30),
+        ({"x-codex-primary-reset-after-seconds": "30", "retry-after": "5"}, 5),
+        ({"x-codex-primary-reset-after-seconds": "30", **USED_UP}, 300),
+        ({"x-codex-primary-reset-after-seconds": "soon"}, None),
+        ({"x-codex-primary-reset-after-seconds": "-1"}, None),
+        ({"x-codex-primary-reset-after-seconds": "99999999999"}, 8 * DAY),
+        ({"codex-primary-reset-after-seconds": "30"}, None),
+        ({"x-codex-primary-used-percent": "100", "x-codex-primary-reset-at": iso(300)}, 300),
+    ],
+)
+def test_a_header_may_say_it_as_a_span(headers: dict[str, str], seconds: float | None) -> None:
+    """Of a window that is used up, or of one of which nothing says how much is; of several of these the first."""
+    moment = reset_time({}, headers, NOW)
+    assert (None if moment is None else moment - NOW) == seconds
+
+
+@pytest.mark.parametrize(("name", "value"), [("reset_after_seconds", 45), ("reset_after_seconds", "45")])
+def test_an_error_may_say_it_as_a_span(name: str, value: object) -> None:
+    assert said({name: value}) == 45
 
 
 NUMBERS = st.integers() | st.floats() | st.text(alphabet="0123456789.e-+ ", max_size=12)
 TEXTS = st.text(max_size=40) | st.from_regex(
     r"(?a)try again in [0-9.]{1,12} ?(days?|ms|d|h|m|s)[a-z0-9 .]{0,20}", fullmatch=True
 )
-NAMED = ["x-a-used-percent", "x-a-reset-at", "x-b-used-percent", "x-b-reset-at", "retry-after", "retry-after-ms"]
+NAMED = [
+    "x-a-reset-after-seconds",
+    "reset-after-seconds",
+    "x-a-used-percent",
+    "x-a-reset-at",
+    "x-b-used-percent",
+    "x-b-reset-at",
+    "retry-after",
+    "retry-after-ms",
+]
 LENGTHS = ["x-a-window-minutes", "x-b-window-minutes"]
 FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "resets_at": NUMBERS,
     "resets_in_seconds": NUMBERS,
     "message": TEXTS | st.none(),
 }
-VALUES = NUMBERS.map(str) | st.text(max_size=30)
+VALUES = NUMBERS.map(str) | st.text(max_size=30) | st.datetimes().map(datetime.isoformat)
 
 
 @given(
@@ -274,12 +337,12 @@ def test_never_the_past_and_never_beyond_35_days(error: dict[str, Any], headers:
     now=st.floats(0, 4e9),
 )
 @settings(deadline=None, max_examples=300)
-def test_never_beyond_a_week_when_no_window_is_named(
+def test_never_beyond_8_days_when_no_window_is_named(
     error: dict[str, Any], headers: dict[str, str], now: float
 ) -> None:
     moment = reset_time(error, headers, now)
-    assert moment is None or now < moment <= now + 7 * DAY
+    assert moment is None or now < moment <= now + 8 * DAY
 
 
-def test_the_longest_rests_are_a_week_and_35_days() -> None:
-    assert (WEEK, LONGEST) == (7 * DAY, 35 * DAY)
+def test_the_longest_rests_are_8_and_35_days() -> None:
+    assert (FARTHEST, LONGEST) == (8 * DAY, 35 * DAY)

@@ -10,7 +10,8 @@ from mitmproxy import http
 from accounts.choice.pool import Lease
 from accounts.model import Account
 from accounts.origin import HOME_HOST
-from addons.exchange.credentials import MOST_TURN_STATES, TURN_STATE, TurnStates, managed
+from addons.exchange.account_cookies import AccountCookies
+from addons.exchange.credentials import MOST_TURN_STATES, TURN_STATE, Belongings, TurnStates, managed
 from addons.redaction import flows
 from addons.redaction.patterns import REQUEST_HEADERS
 from tests.builders import NOW, account, key_of
@@ -65,9 +66,15 @@ def hiding(shown: http.Request) -> flows.FlowRedactor:
     return hidden
 
 
-def sent(shown: http.Request, seat: Account | None = None, states: TurnStates | None = None) -> http.Request:
+def sent(
+    shown: http.Request,
+    seat: Account | None = None,
+    states: TurnStates | None = None,
+    cookies: AccountCookies | None = None,
+) -> http.Request:
     """What goes on the wire for a request of the client, hidden and leased as the addon does it."""
-    return managed(shown, hiding(shown), lease(seat), states or TurnStates())
+    given = Belongings(states or TurnStates(), cookies or AccountCookies())
+    return managed(shown, hiding(shown), lease(seat), given)
 
 
 # --- managed ---------------------------------------------------------------------------------------------------------
@@ -199,7 +206,9 @@ def test_the_shown_request_is_never_changed() -> None:
     shown = request(*PLAIN, (b"x-codex-turn-state", b"foreign"), (b"x-openai-fedramp", b"true"))
     hidden = hiding(shown)
     before = shown.copy()
-    wire = managed(shown, hidden, lease(account(backend_origin="https://eu.chatgpt.com")), states)
+    wire = managed(
+        shown, hidden, lease(account(backend_origin="https://eu.chatgpt.com")), Belongings(states, AccountCookies())
+    )
     wire.headers["later"] = "change"
     wire.path = "/other"
     assert shown.get_state() == before.get_state()
@@ -209,8 +218,9 @@ def test_the_shown_request_is_never_changed() -> None:
 def test_a_second_account_gets_the_clients_request_and_not_the_firsts() -> None:
     shown = request()
     hidden = hiding(shown)
-    first = managed(shown, hidden, lease(account("a", fedramp=True, routing_override="us"), "a"), TurnStates())
-    second = managed(shown, hidden, lease(account("b"), "b"), TurnStates())
+    given = Belongings(TurnStates(), AccountCookies())
+    first = managed(shown, hidden, lease(account("a", fedramp=True, routing_override="us"), "a"), given)
+    second = managed(shown, hidden, lease(account("b"), "b"), given)
     assert tokens("a").access in str(first.headers)
     assert tokens("a").access not in str(second.headers)
     assert "x-openai-fedramp" not in second.headers
@@ -236,6 +246,58 @@ def test_nothing_else_is_changed_and_the_order_is_kept(
     assert untouched(wire.headers) == untouched(client)
     same = ("method", "path", "http_version", "content", "trailers", "timestamp_start", "timestamp_end")
     assert [getattr(wire.data, name) for name in same] == [getattr(shown.data, name) for name in same]
+
+
+# --- cookies of the edge ----------------------------------------------------------------------------------------------
+
+
+def setting(*cookies: bytes) -> http.Response:
+    return http.Response.make(200, b"", tuple((b"Set-Cookie", each) for each in cookies))
+
+
+def of_two() -> AccountCookies:
+    """What was set for each of two accounts."""
+    cookies = AccountCookies()
+    cookies.served(lease(account("a"), "a"), setting(b"__cf_bm=of-a; Path=/; Secure", b"__cflb=of-a"), NOW)
+    cookies.served(lease(account("b"), "b"), setting(b"__cf_bm=of-b; Path=/; Secure", b"_cfuvid=of-b"), NOW)
+    return cookies
+
+
+@pytest.mark.parametrize(
+    ("sent_by_client", "on_the_wire"),
+    [
+        ([], ["__cf_bm=of-a; __cflb=of-a"]),
+        ([b"mine=1"], ["mine=1; __cf_bm=of-a; __cflb=of-a"]),
+        ([b"__cf_bm=of-b; _cfuvid=of-b; mine=1"], ["mine=1; __cf_bm=of-a; __cflb=of-a"]),
+        ([b"__cf_bm=of-b"], ["__cf_bm=of-a; __cflb=of-a"]),
+        ([b"__cf_bm=of-b", b"mine=1"], ["__cf_bm=of-a; __cflb=of-a", "mine=1"]),
+        ([b"_cfuvid=of-nobody-we-know"], ["_cfuvid=of-nobody-we-know; __cf_bm=of-a; __cflb=of-a"]),
+        ([b"mine=1", b"_cfuvid=of-b"], ["mine=1; __cf_bm=of-a; __cflb=of-a"]),
+        ([b"mine=__cf_bm; x=of-b"], ["mine=__cf_bm; x=of-b; __cf_bm=of-a; __cflb=of-a"]),
+    ],
+)
+def test_an_account_gets_its_own_cookies_and_no_others(sent_by_client: list[bytes], on_the_wire: list[str]) -> None:
+    fields = [field for field in PLAIN if field[0] != b"Cookie"] + [(b"cookie", each) for each in sent_by_client]
+    wire = sent(request(*fields), cookies=of_two())
+    assert wire.headers.get_all("cookie") == on_the_wire
+
+
+def test_an_account_without_cookies_gets_none_of_others() -> None:
+    client = request((b"authorization", CLIENT), (b"cookie", b"__cf_bm=of-b;  mine=1"))
+    hidden = hiding(client)
+    wire = managed(client, hidden, lease(account("c"), "c"), Belongings(TurnStates(), of_two()))
+    assert wire.headers.get_all("cookie") == ["mine=1"]
+
+
+def test_where_there_is_nothing_to_keep_apart_the_field_stays_byte_for_byte() -> None:
+    wire = sent(request((b"Cookie", b"a=1;b=2;  __cf_bm=unknown ;")))
+    assert wire.headers.fields[0] == (b"Cookie", b"a=1;b=2;  __cf_bm=unknown ;")
+
+
+def test_no_cookie_of_an_account_is_in_what_is_shown() -> None:
+    shown = request()
+    sent(shown, cookies=of_two())
+    assert "of-a" not in str(shown.get_state())
 
 
 # --- turn states -----------------------------------------------------------------------------------------------------

@@ -82,3 +82,12 @@ def test_one_message_larger_than_all_stays_until_the_next() -> None:
         trimming.trim(flow)
         assert flow.websocket.messages[-1].content == content
     assert [each.content for each in flow.websocket.messages] == [b"b", b"c"]
+
+
+def test_what_passes_is_kept_and_goes_on_unchanged() -> None:
+    kept, flow = Capture(3), tflow.tflow(resp=tutils.tresp(content=None))
+    assert [kept.passing(piece) for piece in (b"ab", b"cd", b"")] == [b"ab", b"cd", b""]
+    kept.into(flow)
+    assert flow.response is not None
+    assert flow.response.raw_content == b"abc"
+    assert flow.comment == "the first 3 of 4 bytes are kept"

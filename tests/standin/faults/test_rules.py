@@ -1,12 +1,16 @@
 """The table of faults: every kind has a row, and every row does over HTTP what its name says."""
 
+import ssl
+from collections.abc import Callable
+from concurrent import futures
 from typing import Any
 
 import httpx
 import pytest
 
 from standin import Account, Fault, FaultKind, StandIn
-from standin.faults import RULES, TOKEN_PATH, Action, Phase, Point, is_generation
+from standin.faults import RULES, Action, Point
+from standin.responses import SHELLS
 from tests.standin.clients import QUICK, RESPONSES, credentials, sse_events
 
 
@@ -38,6 +42,11 @@ def test_every_kind_has_a_complete_row(kind: FaultKind) -> None:
         (Fault(FaultKind.SERVER_ERROR, status=502), 502, "server_error", None),
         (Fault(FaultKind.UNAUTHORIZED_EXPIRED), 401, "invalid_request_error", "token_expired"),
         (Fault(FaultKind.UNAUTHORIZED_INVALIDATED), 401, "invalid_request_error", "token_invalidated"),
+        (Fault(FaultKind.UNAUTHORIZED_DEACTIVATED), 401, "invalid_request_error", None),
+        (Fault(FaultKind.MODEL_NOT_FOUND), 404, "invalid_request_error", "model_not_found"),
+        (Fault(FaultKind.MODEL_NOT_FOUND, status=400), 400, "invalid_request_error", "model_not_found"),
+        (Fault(FaultKind.MODEL_NOT_FOR_ACCOUNT), 400, "invalid_request_error", "account_model_unsupported"),
+        (Fault(FaultKind.USAGE_LIMIT, status=200), 200, "usage_limit_reached", None),
         (Fault(FaultKind.DEACTIVATED), 403, "invalid_request_error", "account_deactivated"),
         (Fault(FaultKind.FORBIDDEN), 403, "invalid_request_error", "forbidden"),
         (Fault(FaultKind.BAD_REQUEST), 400, "invalid_request_error", "invalid_value"),
@@ -75,6 +84,115 @@ def test_other_refusals(upstream: StandIn, account: Account, http: httpx.Client)
     assert (closed.status_code, closed.json()) == (402, {"detail": {"code": "deactivated_workspace"}})
     moved = answer(Fault(FaultKind.REDIRECT))
     assert (moved.status_code, moved.headers["location"]) == (302, "https://evil.example/")
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "content_type"),
+    [
+        *[(Fault(FaultKind.BARE, status=status), status, None) for status in (200, 402, 404, 408, 409, 413, 421, 425)],
+        *[(Fault(FaultKind.BARE, status=status), status, None) for status in (431, 451)],
+        (Fault(FaultKind.NO_CONTENT), 204, None),
+        *[(Fault(FaultKind.HTML, status=status), status, "text/html; charset=UTF-8") for status in (200, 401, 403)],
+    ],
+)
+def test_refusals_without_an_error_object(
+    upstream: StandIn, account: Account, http: httpx.Client, fault: Fault, status: int, content_type: str | None
+) -> None:
+    """Nothing at all, or a page."""
+    upstream.fault("acc-1", fault)
+    answer = post(http, account)
+    assert (answer.status_code, answer.headers.get("content-type")) == (status, content_type)
+    assert bool(answer.content) is bool(content_type)
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "words"),
+    [
+        (FaultKind.CONCURRENCY, 429, "Too many concurrent requests"),
+        (FaultKind.MODEL_DETAIL, 404, "Model not found gpt-5"),
+    ],
+)
+def test_refusals_with_a_detail(
+    upstream: StandIn, account: Account, http: httpx.Client, kind: FaultKind, status: int, words: str
+) -> None:
+    """The other shape of an error."""
+    upstream.fault("acc-1", Fault(kind))
+    answer = post(http, account)
+    assert (answer.status_code, answer.json()) == (status, {"detail": words})
+
+
+@pytest.mark.parametrize(
+    ("kind", "content_type", "coding"),
+    [
+        (FaultKind.NO_CONTENT_TYPE, None, None),
+        (FaultKind.ODD_CONTENT_TYPE, "Text/Event-Stream; charset=utf-8", None),
+        (FaultKind.GZIP, "text/event-stream; charset=utf-8", "gzip"),
+        (FaultKind.DEFLATE, "text/event-stream; charset=utf-8", "deflate"),
+        (FaultKind.BROTLI, "text/event-stream; charset=utf-8", "br"),
+        (FaultKind.ZSTD, "text/event-stream; charset=utf-8", "zstd"),
+    ],
+)
+def test_dresses(
+    upstream: StandIn,
+    account: Account,
+    http: httpx.Client,
+    kind: FaultKind,
+    content_type: str | None,
+    coding: str | None,
+) -> None:
+    """The answer is whole, and every event can be read when it has come."""
+    upstream.fault("acc-1", Fault(kind))
+    with http.stream("POST", RESPONSES, headers=credentials(account), json={"input": []}) as answer:
+        assert (answer.headers.get("content-type"), answer.headers.get("content-encoding")) == (content_type, coding)
+        raw = list(answer.iter_raw())
+    assert len(raw) > 3
+    plain = httpx.Response(200, headers=answer.headers, content=b"".join(raw)).text
+    assert sse_events(plain)[-1]["type"] == "response.completed"
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_after_the_shell_of_an_item(upstream: StandIn, account: Account, http: httpx.Client, shell: str) -> None:
+    """Something was begun, and there is no output yet."""
+    upstream.fault("acc-1", Fault(FaultKind.FAILED_EVENT, at=Point.SHELL, shell=shell, code="insufficient_quota"))
+    events = sse_events(post(http, account).text)
+    assert [event["type"] for event in events[:3]] == [
+        "response.created",
+        "response.in_progress",
+        "response.output_item.added",
+    ]
+    assert events[-1]["response"]["error"]["code"] == "insufficient_quota"
+    assert not "".join(event.get("delta", "") for event in events)
+
+
+def test_a_late_head_comes_when_time_has_passed() -> None:
+    """By hand, no test has to wait for a minute."""
+    with StandIn(by_hand=True) as upstream:
+        account = upstream.add_account("acc-1")
+        upstream.fault("acc-1", Fault(FaultKind.LATE_HEAD))
+        url = f"{upstream.base_url}/codex/responses"
+        with futures.ThreadPoolExecutor(1) as pool:
+            asked = pool.submit(httpx.post, url, headers=credentials(account), json={}, **QUICK)
+            upstream.wait_for(lambda: upstream.pausing)
+            upstream.pass_time(59)
+            upstream.pass_time(0.5)
+            assert upstream.pausing == 1
+            upstream.pass_time(1)
+            assert asked.result().status_code == 200
+        assert upstream.pausing == 0
+
+
+def test_a_server_that_is_done_with_the_connection(
+    upstream: StandIn, account: Account, connect: Callable[..., ssl.SSLSocket]
+) -> None:
+    """HTTP/1.1: the answer is whole and says nothing of it; then the connection ends."""
+    upstream.fault("acc-1", Fault(FaultKind.PARTING), times=1)
+    named = "".join(f"{name}: {value}\r\n" for name, value in credentials(account).items())
+    kept = connect()
+    kept.sendall(f"POST {RESPONSES} HTTP/1.1\r\nhost: h\r\n{named}content-length: 2\r\n\r\n{{}}".encode())
+    heard = b"".join(iter(lambda: kept.recv(65536), b""))
+    assert heard.endswith(b"0\r\n\r\n")
+    assert b"response.completed" in heard
+    assert b"connection: close" not in heard.lower()
 
 
 def test_limit_details() -> None:
@@ -147,45 +265,6 @@ def test_hang_ends_with_release(upstream: StandIn, account: Account, http: httpx
         assert next(lines) == "event: response.created"
         upstream.release()
         assert "event: response.completed" in list(lines)
-
-
-def test_paths() -> None:
-    """Generation is what spends the account's allowance."""
-    assert is_generation(RESPONSES)
-    assert is_generation("/backend-api/codex/alpha/search")
-    assert not is_generation("/backend-api/codex/models")
-    assert not is_generation("/backend-api/codex/analytics-events/events")
-    assert not is_generation("/backend-api/wham/usage")
-
-
-@pytest.mark.parametrize(
-    ("fault", "path", "phase", "strikes"),
-    [
-        (Fault(FaultKind.HANG), RESPONSES, Phase.REQUEST, True),
-        (Fault(FaultKind.HANG), "/backend-api/codex/models", Phase.REQUEST, False),
-        (Fault(FaultKind.HANG, path="/backend-api/codex/models"), "/backend-api/codex/models", Phase.REQUEST, True),
-        (Fault(FaultKind.HANG, path="/backend-api/codex/models"), RESPONSES, Phase.REQUEST, False),
-        (Fault(FaultKind.HANG), RESPONSES, Phase.UPGRADE, True),
-        (Fault(FaultKind.HANG, in_band=True), RESPONSES, Phase.UPGRADE, False),
-        (Fault(FaultKind.HANG, after_output=True), RESPONSES, Phase.UPGRADE, False),
-        (Fault(FaultKind.STALL), RESPONSES, Phase.UPGRADE, False),
-        (Fault(FaultKind.STALL), RESPONSES, Phase.MESSAGE, True),
-        (Fault(FaultKind.UPGRADE_REQUIRED), RESPONSES, Phase.UPGRADE, True),
-        (Fault(FaultKind.UPGRADE_REQUIRED), RESPONSES, Phase.REQUEST, False),
-        (Fault(FaultKind.UPGRADE_REQUIRED), RESPONSES, Phase.MESSAGE, False),
-        (Fault(FaultKind.TOKEN_HANG), TOKEN_PATH, Phase.REQUEST, True),
-        (Fault(FaultKind.TOKEN_HANG), RESPONSES, Phase.REQUEST, False),
-    ],
-)
-def test_where_a_fault_strikes(fault: Fault, path: str, phase: Phase, strikes: bool) -> None:
-    """By path and by occasion."""
-    assert fault.strikes(path, phase) is strikes
-
-
-def test_points() -> None:
-    """`after_output` moves any fault behind the first piece of output."""
-    assert Fault(FaultKind.RESET).point is Point.HEAD
-    assert Fault(FaultKind.RESET, after_output=True).point is Point.OUTPUT
 
 
 def test_after_the_last_event(upstream: StandIn, account: Account, http: httpx.Client) -> None:

@@ -1,0 +1,110 @@
+"""The lists of models of several accounts as one: what any of them lists, in a steady order, under a tag of its own.
+
+An account's list is believed for a day and asked for again after an hour; like lists are kept once. Pure.
+"""
+
+import hashlib
+import json
+from collections import OrderedDict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from accounts.choice.model_support import MODEL_SECONDS
+
+FRESH_SECONDS: Final = 3_600.0
+AGAIN_SECONDS: Final = 300.0
+"""So soon an account that gave no list is not asked again."""
+MOST_LISTS: Final = 32
+"""Different lists; accounts of one plan have the same."""
+
+MOST_UNIONS: Final = 8
+
+type Model = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelList:
+    """The models of one list in its order, by their names."""
+
+    digest: str
+    models: Mapping[str, Model] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Union:
+    """What several accounts list. The tag changes only with the models."""
+
+    etag: str
+    models: tuple[Model, ...] = field(repr=False)
+
+
+class ModelLists:
+    """By the keys of accounts."""
+
+    def __init__(self) -> None:
+        self._lists: OrderedDict[str, ModelList] = OrderedDict()
+        self._of: dict[str, tuple[str, float]] = {}
+        self._asked: dict[str, float] = {}
+        self._unions: OrderedDict[frozenset[str], Union] = OrderedDict()
+
+    def learned(self, key: str, models: Iterable[object], now: float) -> None:
+        """What an account lists. One without models, or with such as have no name, says nothing."""
+        named = {each["slug"]: each for each in models if isinstance(each, dict) and isinstance(each.get("slug"), str)}
+        if not named:
+            return
+        digest = hashlib.sha256(json.dumps(list(named.values()), sort_keys=True).encode()).hexdigest()
+        self._lists.setdefault(digest, ModelList(digest, named))
+        self._lists.move_to_end(digest)
+        self._of[key] = digest, now
+        while len(self._lists) > MOST_LISTS:
+            gone, _ = self._lists.popitem(last=False)
+            self._of = {known: each for known, each in self._of.items() if each[0] != gone}
+
+    def to_ask(self, keys: Iterable[str], now: float, most: int) -> list[str]:
+        """Of these accounts, those whose list is not known or is older than an hour, but for such as were asked just
+        now, and so many of them at most. They count as asked from now on."""
+        found = [
+            key
+            for key in keys
+            if now - self._of.get(key, ("", -FRESH_SECONDS))[1] >= FRESH_SECONDS
+            and now - self._asked.get(key, -AGAIN_SECONDS) >= AGAIN_SECONDS
+        ][:most]
+        self._asked = {key: at for key, at in self._asked.items() if now - at < AGAIN_SECONDS}
+        self._asked |= dict.fromkeys(found, now)
+        return found
+
+    def union(self, keys: Collection[str], now: float) -> Union | None:
+        """What these accounts list, as far as that is known; None when nothing is."""
+        known = (self._of[key] for key in keys if key in self._of)
+        digests = frozenset(digest for digest, at in known if at > now - MODEL_SECONDS)
+        if not digests:
+            return None
+        if digests not in self._unions:
+            self._unions[digests] = _union([self._lists[each] for each in digests])
+            while len(self._unions) > MOST_UNIONS:
+                self._unions.popitem(last=False)
+        return self._unions[digests]
+
+
+def _union(lists: list[ModelList]) -> Union:
+    merged = _merged(sorted(lists, key=lambda one: (-len(one.models), one.digest)))
+    told = json.dumps(merged, sort_keys=True).encode()
+    return Union(f'W/"{hashlib.sha256(told).hexdigest()[:32]}"', tuple(merged))
+
+
+def _merged(lists: list[ModelList]) -> list[Model]:
+    """Each model once, after the one that it comes after in the first list that has it. Where lists differ about a
+    model, one that shows it goes before one that hides it."""
+    order = list(lists[0].models)
+    for each in lists[1:]:
+        before = -1
+        for name in each.models:
+            if name not in order:
+                order.insert(before + 1, name)
+            before = order.index(name)
+    return [_shown([each.models[name] for each in lists if name in each.models]) for name in order]
+
+
+def _shown(versions: list[Model]) -> Model:
+    return next((each for each in versions if each.get("visibility") == "list"), versions[0])

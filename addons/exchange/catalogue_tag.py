@@ -1,0 +1,38 @@
+"""Whose lists of models count, and the tag by which answers tell the client which list is the current one."""
+
+from typing import Final
+
+from mitmproxy import http
+
+from accounts.choice.selection import Ask
+from accounts.model import Standing
+from addons.exchange.service import PoolService
+
+MODELS_ETAG: Final = "x-models-etag"
+
+
+def listing(service: PoolService, ask: Ask) -> list[str]:
+    """Whose lists count: of the one that alone may serve, or of all that are not closed, paused or signed out."""
+    pin = ask.pin or service.pool.policy.pin
+    if pin:
+        return [pin]
+    return [
+        key
+        for key, seat in service.pool.seats.items()
+        if seat.account.standing is Standing.GOOD and seat.account.enabled and seat.has_tokens
+    ]
+
+
+def agree(service: PoolService, ask: Ask, response: http.Response) -> None:
+    """An answer of an account names the tag of its own list, and the client fetches the list anew when that is another
+    than the one it has: it gets the tag of the list that it would get, or none."""
+    if MODELS_ETAG not in response.headers:
+        return
+    keys = listing(service, ask)
+    if len(keys) <= 1:
+        return
+    union = service.model_lists.union(keys, service.clock())
+    if union is None:
+        del response.headers[MODELS_ETAG]
+    else:
+        response.headers[MODELS_ETAG] = union.etag
