@@ -3,7 +3,7 @@
 import zlib
 from abc import ABC, abstractmethod
 
-import brotli  # type: ignore[import-untyped]
+import brotli
 import zstandard
 
 
