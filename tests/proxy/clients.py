@@ -21,6 +21,7 @@ from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, CloseConnection, RejectConnection, RejectData, Request, TextMessage
 from wsproto.extensions import PerMessageDeflate
 
+from addons.wire.decoding import decoder
 from tests.harness import PATIENCE, Proxy
 from tests.users import acting_as
 
@@ -45,11 +46,14 @@ class Got:
     ended: bool = False
     cut: bool = False
     messages: list[Event] = field(default_factory=list)
+    decoded: bool = False
+    """Whether its body is without its coding already."""
 
     @property
     def events(self) -> list[Event]:
         """The Responses events, from an event stream or a socket."""
-        lines = self.body.decode("utf-8", "replace").splitlines()
+        coding = self.headers.get("content-encoding", "") if not self.decoded else ""
+        lines = decoder(coding)(bytes(self.body)).decode("utf-8", "replace").splitlines()
         return self.messages or [json.loads(line[6:]) for line in lines if line.startswith("data: ")]
 
     @property
@@ -101,12 +105,12 @@ def http1(proxy: Proxy, *, says: str = "", **settings: Any) -> httpx.Client:
 
 def got(answer: httpx.Response) -> Got:
     """What httpx saw, when it was read to its end."""
-    return Got(answer.status_code, dict(answer.headers), bytearray(answer.content), ended=True)
+    return Got(answer.status_code, dict(answer.headers), bytearray(answer.content), ended=True, decoded=True)
 
 
 def turn1(client: httpx.Client, headers: Headers, body: bytes = ASK) -> Got:
     """One turn over HTTP/1.1, its answer read to the end or the cut."""
-    seen = Got()
+    seen = Got(decoded=True)
     with client.stream("POST", RESPONSES, headers=headers, content=body) as answer:
         seen.status, seen.headers = answer.status_code, dict(answer.headers)
         try:

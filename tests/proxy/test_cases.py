@@ -3,16 +3,11 @@
 The cases are the stand-in's (standin/faults/cases.py). One account says what the case says, another one is well.
 """
 
-from collections.abc import Callable, Iterator
-
-import httpx
 import pytest
 
 from standin.faults.cases import BESIDE, CASES
 from tests.proxy.clients import Got, Http2, http1, turn1, turn_ws
 from tests.proxy.conftest import Bench
-
-type Turn = Callable[[], Got]
 
 ELSEWHERE = {"head_after_a_minute", "socket_silent_for_a_minute", "closed_1009_for_16_mib", "parting", *BESIDE}
 """Cases with tests of their own."""
@@ -31,28 +26,23 @@ COUNTED = [
 ]
 
 
-@pytest.fixture(scope="module")
-def one_client(shared: Bench) -> Iterator[httpx.Client]:
-    with http1(shared.proxy) as client:
-        yield client
-
-
-def turn_of(bench: Bench, version: str, one_client: httpx.Client) -> Got:
+def turn_of(bench: Bench, version: str) -> Got:
     if version == "ws":
         return turn_ws(bench.proxy, bench.headers())
     if version == "h1":
-        return turn1(one_client, bench.headers())
+        with http1(bench.proxy) as client:
+            return turn1(client, bench.headers())
     with Http2(bench.proxy) as client:
         return client.turn(bench.headers())
 
 
 @pytest.mark.parametrize(("version", "name"), COUNTED, ids=[f"{name}-{version}" for version, name in COUNTED])
-def test_the_client_gets_a_whole_answer(bench: Bench, one_client: httpx.Client, version: str, name: str) -> None:
+def test_the_client_gets_a_whole_answer(bench: Bench, version: str, name: str) -> None:
     bench.upstream.fault(bench.first.account_id, CASES[name])
-    answer = turn_of(bench, version, one_client)
+    answer = turn_of(bench, version)
     if name in AFTER_OUTPUT and not answer.completed:  # the client asks again by itself
         assert bench.first.answer.startswith(answer.text)
-        answer = turn_of(bench, version, one_client)
+        answer = turn_of(bench, version)
     well = bench.first if name in DRESSES else bench.second
     assert (answer.text, answer.completed) == (well.answer, True)
     if name in DRESSES:
@@ -65,20 +55,18 @@ def test_the_client_gets_a_whole_answer(bench: Bench, one_client: httpx.Client, 
 
 
 @pytest.mark.parametrize("name", sorted(DRESSES))
-def test_what_a_stream_says_is_learned_whatever_it_looks_like(
-    bench: Bench, one_client: httpx.Client, name: str
-) -> None:
+def test_what_a_stream_says_is_learned_whatever_it_looks_like(bench: Bench, name: str) -> None:
     bench.upstream.fault(bench.first.account_id, CASES[name])
-    turn_of(bench, "h2", one_client)
+    turn_of(bench, "h2")
     bench.settle()
     assert [event.kind for event in bench.events()] == []
     assert bench.thread in {each.thread for each in bench.affinities()}
 
 
 @pytest.mark.parametrize("name", [name for name in CASES if name.startswith("limit_resets_")])
-def test_the_time_of_a_reset_is_read_however_it_is_written(bench: Bench, one_client: httpx.Client, name: str) -> None:
+def test_the_time_of_a_reset_is_read_however_it_is_written(bench: Bench, name: str) -> None:
     bench.upstream.fault(bench.first.account_id, CASES[name])
-    turn_of(bench, "h1", one_client)
+    turn_of(bench, "h1")
     bench.settle()
     rest = bench.cooldown(bench.first)
     assert rest is not None
@@ -88,15 +76,13 @@ def test_the_time_of_a_reset_is_read_however_it_is_written(bench: Bench, one_cli
 @pytest.mark.parametrize(
     "name", ["bare_402", "html_402", "html_401", "html_403", "bare_404", "html_200", "redirect", "closed_1011"]
 )
-def test_no_such_answer_of_everybody_takes_an_account_out_of_service(
-    bench: Bench, one_client: httpx.Client, name: str
-) -> None:
+def test_no_such_answer_of_everybody_takes_an_account_out_of_service(bench: Bench, name: str) -> None:
     """An incident of a moment: the next turn works."""
     version = "ws" if name in IN_SOCKETS else "h1"
     for account in (bench.first, bench.second):
         bench.upstream.fault(account.account_id, CASES[name], times=1 if name != "html_401" else 2)
-    turn_of(bench, version, one_client)
-    answer = turn_of(bench, "h1", one_client)
+    turn_of(bench, version)
+    answer = turn_of(bench, "h1")
     assert answer.completed
     bench.settle()
     assert {bench.standing(account) for account in (bench.first, bench.second)} == {"good"}
