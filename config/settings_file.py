@@ -78,6 +78,8 @@ def lines(file: Path, content: bytes | None) -> dict[str, int]:
 
     tomlkit does not tell it: it is how many lines the document has without that entry and all after it, and one.
     """
+    if not content:
+        return {}
     import tomlkit
 
     document = _parsed(file, _text(file, content))
