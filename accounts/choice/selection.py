@@ -162,7 +162,7 @@ def _resting(candidate: Candidate, about: Situation) -> Excluded | None:
     rest = candidate.cooldown
     if rest is None or resting(rest, about.now) is not Rest.HARD:
         return None
-    return Excluded(bar=Exclusion.RESTING, text=f"resting: {rest.reason}", until=rest.until)
+    return Excluded(bar=Exclusion.RESTING, text=f"resting ({rest.reason.replace('_', ' ')})", until=rest.until)
 
 
 def _reserved(candidate: Candidate, about: Situation) -> Excluded | None:

@@ -87,7 +87,7 @@ def test_what_is_told_when_nobody_can_serve(
 
 def test_every_account_has_its_reason() -> None:
     answer = nobody(SPENT, candidate("b", enabled=False), candidate("c"), about=about(tried=frozenset({key_of("c")})))
-    assert answer.reasons == {"a": "resting: usage_limit", "b": "paused", "c": "already tried for this request"}
+    assert answer.reasons == {"a": "resting (usage limit)", "b": "paused", "c": "already tried for this request"}
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_an_explanation_has_every_account_the_best_first_and_those_who_are_out_b
     assert [each.barred.text if each.barred else "" for each in explanation.assessments] == [
         "",
         "",
-        "resting: usage_limit",
+        "resting (usage limit)",
         "paused",
     ]
     assert [each.rank is None for each in explanation.assessments] == [False, False, True, True]

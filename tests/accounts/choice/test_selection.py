@@ -43,7 +43,7 @@ BARRED: list[Row] = [
     (Exclusion.DEACTIVATED, {"standing": Standing.DEACTIVATED}, {}, "deactivated", None),
     (Exclusion.PAUSED, {"enabled": False}, {}, "paused", None),
     (Exclusion.NO_TOKENS, {"has_tokens": False}, {}, "no tokens stored", None),
-    (Exclusion.RESTING, {"cooldown": rest(60)}, {}, "resting: usage_limit", NOW + 60),
+    (Exclusion.RESTING, {"cooldown": rest(60)}, {}, "resting (usage limit)", NOW + 60),
     (Exclusion.RESERVED, {"reserve_percent": 20, "windows": (window(80),)}, {}, "20 % are its owner's", NOW + HOUR),
     (Exclusion.MODEL, {"refuses": frozenset({"m"})}, {"model": "m"}, "m is not for its plan", None),
     (Exclusion.PIN, {}, {"policy": Policy(pin=B)}, "another account is pinned", None),
