@@ -231,10 +231,9 @@ class Pool:
     def _rest(self, key: str, outcome: Outcome, now: float) -> None:
         until = outcome.until if outcome.until is not None else now + outcome.rule.seconds
         cooldown = Cooldown(until=until, reason=outcome.kind, since=now)
-        if replaces(cooldown, self.candidates[key].cooldown, now):
-            self._table.put(
-                key, replace(self.candidates[key], cooldown=cooldown), self._journal.set_cooldown(key, cooldown)
-            )
+        candidate = self.candidates[key]
+        if replaces(cooldown, candidate.cooldown, now):
+            self._table.put(key, replace(candidate, cooldown=cooldown), self._journal.set_cooldown(key, cooldown))
 
     def _proven(self, candidate: Candidate, lease: Lease) -> None:
         """A success is news only if it was asked for after the rest began: an older stream may end later."""
