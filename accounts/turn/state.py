@@ -103,7 +103,7 @@ class TurnState:
     def record(self, done: Done, now: float) -> Event:
         """The decision record of the turn, with what became of it."""
         event = self.log.record(self.ask, done, self.began, now)
-        return event if event.key in self.pool.seats else replace(event, key="")
+        return event if event.key in self.pool.candidates else replace(event, key="")
 
     def left(self, now: float) -> Lease | Exhausted:
         """Who could still serve this request, without taking them."""

@@ -169,13 +169,13 @@ def test_a_failure_before_output_makes_the_client_reconnect(turn: PooledSocket, 
 @pytest.mark.parametrize(("message", "kind"), BEFORE_OUTPUT)
 def test_the_account_takes_the_consequences(turn: PooledSocket, message: bytes, kind: Kind) -> None:
     turn.from_server(message)
-    seat, rule = turn.service.pool.seats[A], RULES[kind]
+    candidate, rule = turn.service.pool.candidates[A], RULES[kind]
     if kind is Kind.TOKEN_EXPIRED:  # no penalty: the next who takes it renews it first
-        assert seat.cooldown is None
+        assert candidate.cooldown is None
         assert lease_of(turn.service.pool, "a").wants_refresh(NOW)
     else:
-        assert (seat.cooldown is not None) == (rule.rest is not Rest.NONE)
-        assert seat.account.standing is (rule.standing or Standing.GOOD)
+        assert (candidate.cooldown is not None) == (rule.rest is not Rest.NONE)
+        assert candidate.account.standing is (rule.standing or Standing.GOOD)
 
 
 @pytest.mark.parametrize(("message", "kind"), BEFORE_OUTPUT)
@@ -189,7 +189,7 @@ def test_a_failure_after_output_is_the_clients_to_see(turn: PooledSocket, messag
 @pytest.mark.parametrize(("message", "kind"), TO_THE_CLIENT)
 def test_what_is_the_requests_fault_is_the_clients_to_see(turn: PooledSocket, message: bytes, kind: Kind) -> None:
     assert turn.from_server(message) is None
-    assert turn.service.pool.seats[A].cooldown is None
+    assert turn.service.pool.candidates[A].cooldown is None
     turn.service.store.flush()
     assert [each.kind for each in turn.service.store.events(9)] == [DECISION, kind]
 
@@ -231,7 +231,7 @@ BURST = refused(429, "rate_limit_exceeded")
 def test_an_account_that_is_asked_too_often_gets_a_moment(turn: PooledSocket) -> None:
     told = json.loads(turn.from_server(BURST) or b"{}")
     assert told == {**json.loads(BURST), "headers": {"retry-after": "1"}}
-    assert turn.service.pool.seats[A].cooldown is None
+    assert turn.service.pool.candidates[A].cooldown is None
 
 
 def test_after_its_moment_another_account_takes_over(turn: PooledSocket) -> None:
@@ -349,7 +349,7 @@ def test_after_its_rest_the_account_serves_again(socket: PooledSocket, clock: Cl
 def test_a_socket_that_breaks_within_a_turn_ends_it(turn: PooledSocket, by_client: bool, tired: bool) -> None:
     turn.closed(by_client=by_client)
     assert turn.service.pool.in_flight(A) == 0
-    assert (turn.service.pool.seats[A].cooldown is not None) == tired
+    assert (turn.service.pool.candidates[A].cooldown is not None) == tired
     turn.closed(by_client=by_client)
     assert turn.service.pool.in_flight(A) == 0
 
@@ -359,7 +359,7 @@ def test_a_socket_that_closes_between_two_turns_is_no_event(socket: PooledSocket
     socket.from_client(CREATE)
     socket.from_server(COMPLETED)
     socket.closed(by_client=by_client)
-    assert socket.service.pool.seats[A].cooldown is None
+    assert socket.service.pool.candidates[A].cooldown is None
     socket.service.store.flush()
     assert [each.kind for each in socket.service.store.events(9)] == [DECISION]
 
@@ -384,7 +384,7 @@ def test_no_token_is_logged_recorded_or_sent(
 
 def test_a_turn_that_nothing_has_answered_in_time_goes_to_another_account(turn: PooledSocket) -> None:
     assert turn.silent_since(turn.heard) == RECONNECT
-    assert turn.service.pool.seats[A].cooldown is not None
+    assert turn.service.pool.candidates[A].cooldown is not None
     assert lease_of(turn.service.pool, "b").key == B
     assert not turn.active
 
