@@ -16,7 +16,7 @@ from typing import Final
 from accounts.choice import quota
 from accounts.choice.quota import Window
 from accounts.choice.reset_times import LONGEST
-from accounts.choice.selection import Excluded, Exclusion, Seat, Situation, barred
+from accounts.choice.selection import Candidate, Excluded, Exclusion, Situation, barred
 from accounts.model import Account, Credentials
 from accounts.states import AccountState, tell
 
@@ -112,11 +112,11 @@ class Forecast:
 
 
 def forecast(
-    seats: Iterable[Seat], about: Situation, logins: Mapping[str, Credentials] = MappingProxyType({})
+    candidates: Iterable[Candidate], about: Situation, logins: Mapping[str, Credentials] = MappingProxyType({})
 ) -> Forecast:
     """What is ahead, for every account and for all of them together. `logins` are the stored ones, by key of the
     account. Never raises."""
-    prospects = tuple(_prospect(seat, about, logins.get(seat.account.key)) for seat in seats)
+    prospects = tuple(_prospect(candidate, about, logins.get(candidate.account.key)) for candidate in candidates)
     serving = [each for each in prospects if each.barred is None or each.barred.until is not None]
     counted = [each for each in serving if each.courses]
     unknown = tuple(each.account for each in serving if not each.courses)
@@ -166,11 +166,11 @@ def course(window: Window, limit: float, now: float) -> Course | None:
     )
 
 
-def _prospect(seat: Seat, about: Situation, login: Credentials | None) -> Prospect:
-    now, limit = about.now, 100.0 - max(0.0, min(100.0, float(seat.account.reserve_percent)))
-    own = [window for window in seat.windows if window.family == quota.MAIN]
+def _prospect(candidate: Candidate, about: Situation, login: Credentials | None) -> Prospect:
+    now, limit = about.now, 100.0 - max(0.0, min(100.0, float(candidate.account.reserve_percent)))
+    own = [window for window in candidate.windows if window.family == quota.MAIN]
     courses = tuple(found for each in own if (found := course(each, limit, now)) is not None)
-    bar = barred(seat, about)
+    bar = barred(candidate, about)
     out_at = now if bar is not None else min((c.full_at for c in courses if c.full_at is not None), default=None)
     back_at = _back(bar, courses, out_at)
     until = max((c.resets_at for c in courses if c.resets_at is not None), default=None)
@@ -188,8 +188,8 @@ def _prospect(seat: Seat, about: Situation, login: Credentials | None) -> Prospe
 
     present = by(now)
     return Prospect(
-        account=seat.account,
-        told=tell(seat, about, login),
+        account=candidate.account,
+        told=tell(candidate, about, login),
         barred=bar,
         courses=courses,
         now=Outlook.READY if present is Outlook.UNKNOWN else present,

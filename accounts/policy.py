@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from accounts.choice.pool import Pool, key_named
-from accounts.choice.selection import Policy, Seat, Situation, Strategy
+from accounts.choice.selection import Candidate, Policy, Situation, Strategy
 from accounts.states import AccountState, tell_all
 from accounts.store.store import Store
 from config import paths
@@ -18,7 +18,7 @@ KEYS: Final = ("strategy", "pinned_account", "defer_percent", "on_foreign_compac
 """The settings that a policy is made of."""
 
 
-def policy_of(settings: "Settings", seats: Mapping[str, Seat], chosen: str = "") -> Policy:
+def policy_of(settings: "Settings", candidates: Mapping[str, Candidate], chosen: str = "") -> Policy:
     """What the owner wants of the pool: `chosen`, the key of an account (`codex-rotate use`), goes before the settings.
 
     An account that the settings pin and that is not there bars everybody, and says so.
@@ -26,7 +26,7 @@ def policy_of(settings: "Settings", seats: Mapping[str, Seat], chosen: str = "")
     pinned = settings.strategy == "pinned"
     return Policy(
         strategy=Strategy.BALANCED if pinned else Strategy(settings.strategy),
-        pin=chosen if chosen in seats else key_named(seats, settings.pinned_account) if pinned else "",
+        pin=chosen if chosen in candidates else key_named(candidates, settings.pinned_account) if pinned else "",
         defer_percent=settings.defer_percent,
         drop_compaction=settings.on_foreign_compaction == "drop",
     )
@@ -37,15 +37,15 @@ def stored_pool(store: Store, settings: "Settings") -> Pool:
     turn it was last, which models a catalogue named."""
     pool = Pool(store)
     pool.load(store)
-    pool.policy = policy_of(settings, pool.seats, store.chosen_account())
+    pool.policy = policy_of(settings, pool.candidates, store.chosen_account())
     return pool
 
 
-def stored_seats(store: Store) -> dict[str, Seat]:
+def stored_candidates(store: Store) -> dict[str, Candidate]:
     """The accounts by key, oldest first, as selection sees them for a request of no particular model."""
     rests, windows, tokens = store.cooldowns(), store.windows(), store.all_credentials()
     return {
-        each.key: Seat(
+        each.key: Candidate(
             account=each,
             cooldown=rests.get(each.key),
             has_tokens=each.key in tokens,
@@ -58,22 +58,22 @@ def stored_seats(store: Store) -> dict[str, Seat]:
 def stored_states(store: Store, now: float, environ: Mapping[str, str] = os.environ) -> dict[str, AccountState]:
     """What every account is doing, by key, for a new thread. Settings that cannot be used count as none: a command that
     only shows accounts goes on, and `config show` says what is wrong."""
-    seats = stored_seats(store)
-    about = Situation(now=now, policy=stored_policy(seats, store.chosen_account(), environ))
-    return tell_all(seats, about, store.all_credentials())
+    candidates = stored_candidates(store)
+    about = Situation(now=now, policy=stored_policy(candidates, store.chosen_account(), environ))
+    return tell_all(candidates, about, store.all_credentials())
 
 
-def stored_policy(seats: Mapping[str, Seat], chosen: str, environ: Mapping[str, str] = os.environ) -> Policy:
+def stored_policy(candidates: Mapping[str, Candidate], chosen: str, environ: Mapping[str, str] = os.environ) -> Policy:
     """The policy in force for these accounts. The settings are loaded only if they say something about it, because
     that takes longer than all the rest."""
     if not _has_wishes(environ):
-        return Policy(pin=chosen if chosen in seats else "")
+        return Policy(pin=chosen if chosen in candidates else "")
     from config.settings import ConfigError, load  # late: pydantic
 
     try:
-        return policy_of(load(environ), seats, chosen)
+        return policy_of(load(environ), candidates, chosen)
     except ConfigError:
-        return Policy(pin=chosen if chosen in seats else "")
+        return Policy(pin=chosen if chosen in candidates else "")
 
 
 def _has_wishes(environ: Mapping[str, str]) -> bool:

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from accounts.choice import quota
-from accounts.choice.selection import Exclusion, Seat, Situation, back_at, barred, tired
+from accounts.choice.selection import Candidate, Exclusion, Situation, back_at, barred, tired
 from accounts.model import Credentials
 from accounts.tokens.lifetime import is_over
 from config.local_time import clock_time
@@ -91,41 +91,44 @@ class AccountState(NamedTuple):
         return not self.barred and self.state not in _ASKED_IN_VAIN
 
 
-def tell(seat: Seat, about: Situation, login: Credentials | None = None) -> AccountState:
+def tell(candidate: Candidate, about: Situation, login: Credentials | None = None) -> AccountState:
     """The state of an account for a request; `login` is its stored one, where that matters and is known."""
-    bar = barred(seat, about)
+    bar = barred(candidate, about)
     if bar is not None:
         state = _BY_BAR[bar.bar]
-        reason = {State.RESTING: seat.cooldown.reason if seat.cooldown else "", State.WITHOUT_MODEL: about.ask.model}
-        return AccountState(state, bar.until, reason.get(state, ""), barred=True, back=back_at(seat, about))
+        reason = {
+            State.RESTING: candidate.cooldown.reason if candidate.cooldown else "",
+            State.WITHOUT_MODEL: about.ask.model,
+        }
+        return AccountState(state, bar.until, reason.get(state, ""), barred=True, back=back_at(candidate, about))
     over = login is not None and is_over(login.expires_at, about.now)
     if login is not None and over and not login.refresh:
         return AccountState(State.LOGIN_ENDED)
-    if seat.cooldown is not None and tired(seat, about):
-        return AccountState(State.RESTING, seat.cooldown.until, seat.cooldown.reason)
+    if candidate.cooldown is not None and tired(candidate, about):
+        return AccountState(State.RESTING, candidate.cooldown.until, candidate.cooldown.reason)
     for state, percent in ((State.SPENT, 100.0), (State.NEARLY_SPENT, about.policy.defer_percent)):
-        until = quota.deferred_until(seat.windows, limit_percent=percent, now=about.now)
+        until = quota.deferred_until(candidate.windows, limit_percent=percent, now=about.now)
         if until is not None:
             back = until if state is State.SPENT else None
-            return AccountState(state, until, " and ".join(_used_to(seat, percent, about.now)), back=back)
+            return AccountState(state, until, " and ".join(_used_to(candidate, percent, about.now)), back=back)
     return AccountState(State.READY, reason=RENEWED_FIRST if over else "")
 
 
-def _used_to(seat: Seat, percent: float, now: float) -> list[str]:
+def _used_to(candidate: Candidate, percent: float, now: float) -> list[str]:
     """The windows of the account's own limit that are used to this much, by name."""
     return [
         quota.window_name(each.minutes)
-        for each in sorted(seat.windows, key=lambda each: each.minutes)
+        for each in sorted(candidate.windows, key=lambda each: each.minutes)
         if quota.deferred_until((each,), limit_percent=percent, now=now) is not None
     ]
 
 
 def tell_all(
-    seats: Mapping[str, Seat], about: Situation, logins: Mapping[str, Credentials] | None = None
+    candidates: Mapping[str, Candidate], about: Situation, logins: Mapping[str, Credentials] | None = None
 ) -> dict[str, AccountState]:
     """The state of each account, by key."""
     known = logins or {}
-    return {key: tell(seat, about, known.get(key)) for key, seat in seats.items()}
+    return {key: tell(candidate, about, known.get(key)) for key, candidate in candidates.items()}
 
 
 # --- words -----------------------------------------------------------------------------------------------------------

@@ -116,7 +116,7 @@ class Clients:
         decided = self._decided(client)
         if not isinstance(decided, Visitor):
             raise PermissionError("this client was not admitted")
-        return key_named(self.startup.opened().pool.seats, decided.account) if decided.account else ""
+        return key_named(self.startup.opened().pool.candidates, decided.account) if decided.account else ""
 
     def refusal(self, client: connection.Client) -> Refused | None:
         """Why the client may not use the proxy, as of its last request."""

@@ -36,7 +36,7 @@ class PoolCommands:
         service, now = self._service(), clock.now()
         chosen = service.store.chosen_account()
         pool = service.pool
-        return [line(each, now) for each in rows(pool.seats.values(), states_in(pool, now), now, chosen=chosen)]
+        return [line(each, now) for each in rows(pool.candidates.values(), states_in(pool, now), now, chosen=chosen)]
 
     @_command("rotate.use")
     def use(self, account: str) -> None:
@@ -81,7 +81,7 @@ class PoolCommands:
         return self.startup.service
 
     def _named(self, name: str) -> Account:
-        accounts = [seat.account for seat in self._service().pool.seats.values()]
+        accounts = [candidate.account for candidate in self._service().pool.candidates.values()]
         try:
             return find_account(accounts, name)
         except UnknownAccount:

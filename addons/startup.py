@@ -81,14 +81,14 @@ class Startup:
             selftest.check(ctx.options)
             hook_check.choose_manager(ctx.master, indexed=self.chosen.rotate_hook_index)
             self.service = PoolService(paths.pool_file(), clock.now, settings=settings.load())
-            if not self.service.pool.seats:
+            if not self.service.pool.candidates:
                 raise NoAccounts
         except (RotateError, settings.ConfigError, OSError) as e:
             # An error logged before the proxy runs makes mitmproxy exit with this line. A saved capture can be read
             # without a pool; what comes in meanwhile is refused, because `opened` raises.
             logger.log(logging.WARNING if ctx.options.rfile else logging.ERROR, "codex-rotate: %s", e)
             return
-        logger.info("codex-rotate: %d accounts from %s", len(self.service.pool.seats), paths.pool_file())
+        logger.info("codex-rotate: %d accounts from %s", len(self.service.pool.candidates), paths.pool_file())
 
     def opened(self) -> PoolService:
         """The pool. Raises when there is none: what was asked is then refused."""

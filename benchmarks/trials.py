@@ -176,7 +176,7 @@ async def selection(_: Rig, book: Book, share: float) -> None:
 def _choices(size: int, calls: int, step: float) -> float:
     """Microseconds of one choice in a pool of so many accounts; `step` seconds pass from one to the next."""
     pool = pool_of(*(account(f"bench-{number}", plan="plus") for number in range(size)))
-    for number, key in enumerate(pool.seats):
+    for number, key in enumerate(pool.candidates):
         used = 10.0 + number % 50
         pool.observed(key, (window(used), window(used / 2, 3 * DAY, minutes=WEEK_MINUTES)))
     lease, ask, seen = pool.select(Ask(), NOW), Ask(thread="a new one"), (window(40),)

@@ -146,7 +146,7 @@ def checked(
     """The settings in force with `content` in the file, but for the values of `instead`. Raises ConfigError."""
     in_file, in_environ = settings_file.values(file, content) | dict(instead), in_environment(environ)
     for key in (key for key in in_file if key not in Settings.model_fields):
-        where = f" (line {settings_file.line_of(file, content, key)})"
+        where = f" (line {settings_file.lines(file, content)[key]})"
         raise ConfigError(f"{file}: {unknown(key, where)}")
     for key in (key for key in in_environ if key not in Settings.model_fields):
         raise ConfigError(f"the environment: {unknown(key, prefix=PREFIX)}")
@@ -155,7 +155,7 @@ def checked(
         return Settings.model_validate(in_file | in_environ)
     source, line = f"the environment: {variable(found.key)}", None
     if found.key not in in_environ:
-        source, line = f"{file}: {found.key}", settings_file.line_of(file, content, found.key)
+        source, line = f"{file}: {found.key}", settings_file.lines(file, content).get(found.key)
     where = f" (line {line})" if line else ""
     raise ConfigError(f"{source}: {found.reason}{where}. Correct it or remove it.")
 

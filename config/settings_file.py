@@ -1,14 +1,17 @@
-"""config.toml as a file: what it says and where, and how one setting of it changes while every other byte stays.
+r"""config.toml as a file: what it says and where, and how one setting of it changes while every other byte stays.
 
-The file is the user's: comments, order, line endings and a byte order mark are kept. It is cut into statements, and
-only those of the setting in question are touched. A line that ends within a value leaves a bracket or a string open, so
-the fewest lines that are TOML by themselves are one statement.
+The file is the user's: comments, order, line endings and a byte order mark are kept. tomlkit reads and writes it, and a
+value is replaced by it with the spaces and the comment around it. Where a line comes or goes, the list of entries in
+its document is changed here, since its own methods touch what is around:
+
+- `document.add` ends the line with `\n` among lines that end with `\r\n`, puts an empty line between the new line and
+  `[table]`, and does not know the comment that names the setting;
+- `document.remove` takes the comments of a `[table]` with it;
+- what is written as `[[u]]`, `[t]`, `[[u]]` comes back as `[[u]]`, `[[u]]`, `[t]`: such a file is not changed.
 """
 
 import os
-import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -19,6 +22,9 @@ from config.files import write_private
 
 if TYPE_CHECKING:
     from tomlkit import TOMLDocument
+    from tomlkit.items import Item, Key
+
+    type Entry = tuple[Key | None, Item]
 
 LOCK_SECONDS: Final = 10.0
 """How long another command that changes the file is waited for."""
@@ -47,17 +53,6 @@ class CannotRead(ConfigError):
         super().__init__(f"{file} cannot be read ({refused.of(file)}). {refused.remedy}")
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """Lines that belong together, with their ends. `line` is the first one's number from 1; `key` is the name at the
-    top of the file that they are about, "" for comments and empty lines; `table` is true from a `[header]` on."""
-
-    line: int
-    text: str
-    key: str
-    table: bool
-
-
 # --- reading ---------------------------------------------------------------------------------------------------------
 
 
@@ -78,32 +73,22 @@ def values(file: Path, content: bytes | None) -> dict[str, Any]:
     return _parsed(file, _text(file, content)).unwrap() if content else {}
 
 
-def statements(file: Path, content: bytes | None) -> list[Statement]:
-    """The whole content in order. Raises ConfigError for what is not TOML."""
+def lines(file: Path, content: bytes | None) -> dict[str, int]:
+    """The line, from 1, in which the file first names each key. Raises ConfigError.
+
+    tomlkit does not tell it: it is how many lines the document has without that entry and all after it, and one.
+    """
     if not content:
-        return []
+        return {}
     import tomlkit
-    from tomlkit.exceptions import TOMLKitError
 
-    text = _text(file, content)
-    _parsed(file, text)
-    found: list[Statement] = []
-    chunk, start, table = "", 1, ""
-    for number, line in enumerate(re.findall(r"[^\n]*\n|[^\n]+", text), 1):
-        chunk += line
-        try:
-            name = next(iter(tomlkit.parse(chunk)), "")
-        except TOMLKitError:
-            continue  # the value goes on in the next line
-        table = name if chunk.lstrip().startswith("[") else table
-        found.append(Statement(start, chunk, table if name and table else name, bool(table)))
-        chunk, start = "", number + 1
+    document = _parsed(file, _text(file, content))
+    found = {}
+    for at, (name, _) in reversed([*enumerate(document.body)]):
+        del document.body[at:]
+        if name is not None:
+            found[name.key] = tomlkit.dumps(document).count("\n") + 1
     return found
-
-
-def line_of(file: Path, content: bytes | None, key: str) -> int | None:
-    """Where the file sets `key`, from 1. Raises ConfigError."""
-    return next((each.line for each in statements(file, content) if each.key == key), None)
 
 
 def _text(file: Path, content: bytes | None) -> str:
@@ -132,29 +117,34 @@ def _unreadable(file: Path, reason: str) -> ConfigError:
 
 def with_setting(file: Path, content: bytes | None, key: str, value: Value) -> bytes:
     """The content with `key` set to `value`: where it was set before, else below a comment that names it, as `config
-    init` writes them, else at the end. Raises ConfigError."""
+    init` writes them, else at the end but before the first table. Raises ConfigError."""
     import tomlkit
+    from tomlkit.items import AoT, Table
 
-    there = statements(file, content)
-    own = [at for at, each in enumerate(there) if each.key == key]
-    if len(own) == 1 and not there[own[0]].table:
-        line = tomlkit.parse(there[own[0]].text)
-        if line[key] == value and type(line[key].unwrap()) is type(value):
+    text = _text(file, content)
+    document = _changeable(file, text)
+    own = [entry for name, entry in document.body if name is not None and name.key == key]
+    if len(own) == 1 and not isinstance(own[0], AoT | Table):
+        if own[0].unwrap() == value and type(own[0].unwrap()) is type(value):
             return content or b""
-        line[key] = value  # with the spaces and the comment around it
-        return _joined(content, [*_texts(there[: own[0]]), tomlkit.dumps(line), *_texts(there[own[0] + 1 :])])
-    there = [each for each in there if each.key != key]
-    ending = "\r\n" if there and there[0].text.endswith("\r\n") else "\n"
-    at = _place(there, key)
-    ahead, behind = _texts(there[:at]), _texts(there[at:])
-    if ahead and not ahead[-1].endswith("\n"):
-        ahead.append(ending)
-    return _joined(content, [*ahead, f"{key} = {tomlkit.item(value).as_string()}{ending}", *behind])
+        document[key] = value
+        return _encoded(content, document)
+    ending = "\r\n" if text.partition("\n")[0].endswith("\r") else "\n"
+    new = tomlkit.parse(f"{key} = {tomlkit.item(value).as_string()}{ending}").body
+    at = _place(document.body, key)
+    behind = _without(document.body[at:], key)
+    document.body[:] = _without(document.body[:at], key)
+    if document.body and not tomlkit.dumps(document).endswith("\n"):
+        document.body.append((None, tomlkit.ws(ending)))
+    document.body.extend([*new, *behind])
+    return _encoded(content, document)
 
 
 def without_setting(file: Path, content: bytes | None, key: str) -> bytes:
-    """The content without the statements about `key`. Raises ConfigError."""
-    return _joined(content, _texts([each for each in statements(file, content) if each.key != key]))
+    """The content without what sets `key`, but with the comments of a table of that name. Raises ConfigError."""
+    document = _changeable(file, _text(file, content))
+    document.body[:] = _without(document.body, key)
+    return _encoded(content, document)
 
 
 def change(file: Path, edit: Callable[[bytes | None], bytes]) -> tuple[bytes, bool]:
@@ -189,17 +179,51 @@ def _unchanged(file: Path, before: bytes | None, _: Path) -> None:
         raise CannotChange(file, "another program has just changed it")
 
 
-def _place(there: Sequence[Statement], key: str) -> int:
-    """Where a new line goes: never behind a header, where it would belong to the table."""
-    top = [each for each in there if not each.table]
-    commented = re.compile(rf"\s*#\s*{re.escape(key)}\s*=")
-    return next((at for at, each in enumerate(top, 1) if commented.match(each.text)), len(top))
+def _changeable(file: Path, text: str) -> "TOMLDocument":
+    import tomlkit
+
+    document = _parsed(file, text)
+    if tomlkit.dumps(document) != text:
+        remedy = "Put the parts of each list of tables next to each other, then run the command again."
+        raise CannotChange(file, "a list of tables in it has another table between its parts", remedy)
+    return document
 
 
-def _texts(found: Sequence[Statement]) -> list[str]:
-    return [each.text for each in found]
+def _place(entries: Sequence["Entry"], key: str) -> int:
+    """Where the line of `key` goes: never behind a header, where it would belong to the table."""
+    from tomlkit.items import AoT, Comment, Table
+
+    for at, (name, entry) in enumerate(entries):
+        if name is not None and (name.key == key or (isinstance(entry, AoT | Table) and not name.is_dotted())):
+            return at
+        if isinstance(entry, Comment):
+            named, equals, _ = entry.trivia.comment.removeprefix("#").partition("=")
+            if equals and named.strip() == key:
+                return at + 1
+    return len(entries)
 
 
-def _joined(content: bytes | None, texts: Sequence[str]) -> bytes:
+def _without(entries: Sequence["Entry"], key: str) -> list["Entry"]:
+    kept: list[Entry] = []
+    for name, entry in entries:
+        kept.extend(_comments(entry) if name is not None and name.key == key else [(name, entry)])
+    return kept
+
+
+def _comments(entry: "Item") -> Iterator["Entry"]:
+    """The comments and empty lines of a table."""
+    from tomlkit.items import AoT, Table
+
+    if isinstance(entry, AoT):
+        for table in entry.body:
+            yield from _comments(table)
+    elif isinstance(entry, Table):
+        for name, inner in entry.value.body:
+            yield from [(name, inner)] if name is None else _comments(inner)
+
+
+def _encoded(content: bytes | None, document: "TOMLDocument") -> bytes:
+    import tomlkit
+
     mark = b"\xef\xbb\xbf" if (content or b"").startswith(b"\xef\xbb\xbf") else b""
-    return mark + "".join(texts).encode()
+    return mark + tomlkit.dumps(document).encode()

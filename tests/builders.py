@@ -12,7 +12,7 @@ import jwt
 from accounts.choice.outcomes import Kind, Outcome
 from accounts.choice.pool import Lease, Pool
 from accounts.choice.quota import MAIN, Window
-from accounts.choice.selection import Ask, Choice, Exhausted, Policy, Seat, Situation, choose
+from accounts.choice.selection import Ask, Candidate, Choice, Exhausted, Policy, Situation, choose
 from accounts.choice.threads import UNPLACED, Placement
 from accounts.model import Account, Affinity, Cooldown, Credentials, Event, Standing
 from accounts.store import schema
@@ -147,7 +147,7 @@ def pool_of(*seats: Account | str, journal: ListJournal | None = None, **stored:
 
 def lease_of(pool: Pool, name: str, now: float = NOW, thread: str = "", model: str = "") -> Lease:
     """A lease on this account and no other."""
-    others = frozenset(pool.seats) - {key_of(name)}
+    others = frozenset(pool.candidates) - {key_of(name)}
     lease = pool.select(Ask(thread=thread, model=model, tried=others), now)
     assert isinstance(lease, Lease), lease
     return lease
@@ -165,10 +165,10 @@ def rest(seconds: float = 60, kind: str = Kind.USAGE_LIMIT, *, age: float = 1) -
     return Cooldown(until=NOW + seconds, reason=kind, since=NOW - age)
 
 
-def seat(name: str, **changes: Any) -> Seat:
-    """An account as selection sees it. Changes are the seat's where it has a field of that name, else the account's."""
-    own = {each.name for each in fields(Seat)} & changes.keys()
-    return Seat(
+def candidate(name: str, **changes: Any) -> Candidate:
+    """An account as selection sees it. Changes are its own where it has a field of that name, else the account's."""
+    own = {each.name for each in fields(Candidate)} & changes.keys()
+    return Candidate(
         account=account(name, **{k: v for k, v in changes.items() if k not in own}), **{k: changes[k] for k in own}
     )
 
@@ -178,16 +178,16 @@ def about(place: Placement = UNPLACED, policy: Policy | None = None, *, now: flo
     return Situation(now=now, ask=Ask(**ask), place=place, policy=policy or Policy())
 
 
-def chosen(*seats: Seat, about: Situation | None = None) -> str:
+def chosen(*candidates: Candidate, about: Situation | None = None) -> str:
     """The name of the account that is chosen."""
-    answer = choose({each.account.key: each for each in seats}, about or Situation(now=NOW))
+    answer = choose({each.account.key: each for each in candidates}, about or Situation(now=NOW))
     assert isinstance(answer, Choice), answer
     return answer.account.label
 
 
-def nobody(*seats: Seat, about: Situation | None = None) -> Exhausted:
+def nobody(*candidates: Candidate, about: Situation | None = None) -> Exhausted:
     """Why nobody is chosen."""
-    answer = choose({each.account.key: each for each in seats}, about or Situation(now=NOW))
+    answer = choose({each.account.key: each for each in candidates}, about or Situation(now=NOW))
     assert isinstance(answer, Exhausted), answer
     return answer
 

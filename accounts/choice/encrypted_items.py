@@ -94,16 +94,14 @@ def without(
 
 
 def holds_compaction(event: bytes) -> bool:
-    """Whether a server event, from an event stream or a socket, completes an item that compacts the thread."""
-    if b"compaction" not in event or b"response.output_item.done" not in event:
+    """Whether the item in this server event compacts the thread; it does once the event is that it is complete."""
+    if b"compaction" not in event:
         return False
     try:
         payload = _DECODER.decode(event.decode())
     except (ValueError, RecursionError):
         return False
-    if not isinstance(payload, dict) or payload.get("type") != "response.output_item.done":
-        return False
-    return _word(payload.get("item"), "type") in _COMPACTIONS
+    return isinstance(payload, dict) and _word(payload.get("item"), "type") in _COMPACTIONS
 
 
 def _left(text: str, whole: _Whole, reasoning: frozenset[str] | None, compactions: frozenset[str]) -> list[str]:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Final
 
-from accounts.choice.selection import Policy, Rank, Seat, Situation, barred, rank
+from accounts.choice.selection import Candidate, Policy, Rank, Situation, barred, rank
 from accounts.choice.threads import UNPLACED
 
 SMALL: Final = 4
@@ -35,30 +35,30 @@ class Ordering:
         self._order = None
 
     def front(
-        self, seats: Mapping[str, Seat], about: Situation, touched: Iterable[str]
+        self, candidates: Mapping[str, Candidate], about: Situation, touched: Iterable[str]
     ) -> tuple[Collection[str], Mapping[str, Rank]]:
         """Keys of accounts among which are the best two for this request, and the rank of those that can serve it and
-        are as they were. `touched` are those that selection sees otherwise than `seats` has them."""
-        if len(seats) <= SMALL or about.ask.steady:
-            return seats, {}
+        are as they were. `touched` are those that selection sees otherwise than `candidates` has them."""
+        if len(candidates) <= SMALL or about.ask.steady:
+            return candidates, {}
         place = about.place
         wanted = {place.home, place.detour, place.owner, about.ask.pin, about.policy.pin, *touched, *self._changed}
         wanted |= about.failed
         known: dict[str, Rank] = {}
-        for ranked, key in self._current(seats, about):
-            if key not in wanted and barred(seats[key], about) is None:
+        for ranked, key in self._current(candidates, about):
+            if key not in wanted and barred(candidates[key], about) is None:
                 known[key] = ranked
                 if len(known) == 2:  # the best, and the one it is compared with in words
                     break
-        return (wanted & seats.keys()) | known.keys(), known
+        return (wanted & candidates.keys()) | known.keys(), known
 
-    def _current(self, seats: Mapping[str, Seat], about: Situation) -> list[tuple[Rank, str]]:
+    def _current(self, candidates: Mapping[str, Candidate], about: Situation) -> list[tuple[Rank, str]]:
         fresh = 0 <= about.now - self._made_at < LASTS and about.policy is self._policy
         if self._order is None or not fresh or len(self._changed) > MOST_CHANGED:
             anybody = replace(
                 about, ask=replace(about.ask, thread="", model="", pin=""), place=UNPLACED, failed=frozenset()
             )
-            self._order = sorted((rank(seat, anybody), key) for key, seat in seats.items())
+            self._order = sorted((rank(candidate, anybody), key) for key, candidate in candidates.items())
             self._made_at, self._policy = about.now, about.policy
             self._changed.clear()
         return self._order

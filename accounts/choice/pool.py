@@ -7,6 +7,7 @@ behind the answer. Nothing here waits for a disk.
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from accounts.choice.candidate_table import CandidateTable
 from accounts.choice.circuit_breaker import CircuitBreaker
 from accounts.choice.cooldowns import replaces, resting
 from accounts.choice.explanation import Explanation, explain
@@ -17,8 +18,7 @@ from accounts.choice.outcomes import Blame, Kind, Outcome, Rest
 from accounts.choice.ports import Journal, Source
 from accounts.choice.quota import Window
 from accounts.choice.recent_failures import RecentFailures
-from accounts.choice.seat_table import SeatTable
-from accounts.choice.selection import Ask, Exhausted, Policy, Seat, Situation, barred, choose, exhausted
+from accounts.choice.selection import Ask, Candidate, Exhausted, Policy, Situation, barred, choose, exhausted
 from accounts.choice.threads import MOST_THREADS, Placement, Threads
 from accounts.choice.token_cache import TokenCache
 from accounts.model import Account, Cooldown, Credentials, Event, Standing
@@ -61,7 +61,7 @@ class Pool:
         """Accounts that are signed out one after another: going on at this pace has cost whole pools their logins."""
         self.failures = RecentFailures()
         self._journal = journal
-        self._table = SeatTable()
+        self._table = CandidateTable()
         self._tokens = TokenCache()
         self._threads = Threads()
         self._load = Load()
@@ -76,8 +76,8 @@ class Pool:
         self._threads.load(reversed(source.affinities(MOST_THREADS)))
 
     @property
-    def seats(self) -> Mapping[str, Seat]:
-        return self._table.seats
+    def candidates(self) -> Mapping[str, Candidate]:
+        return self._table.candidates
 
     @property
     def tokens(self) -> Mapping[str, Credentials]:
@@ -86,8 +86,8 @@ class Pool:
 
     def lease_of(self, key: str, now: float) -> Lease | None:
         """A lease of one account outside any request, for its upkeep; None when it is gone or has no tokens."""
-        seat, tokens = self.seats.get(key), self.tokens.get(key)
-        return Lease(account=seat.account, credentials=tokens, thread="", at=now) if seat and tokens else None
+        candidate, tokens = self.candidates.get(key), self.tokens.get(key)
+        return Lease(account=candidate.account, credentials=tokens, thread="", at=now) if candidate and tokens else None
 
     # --- asking --------------------------------------------------------------------------------------------------
 
@@ -99,9 +99,9 @@ class Pool:
         """The account that serves this request, or why none can. Changes nothing."""
         about, touched = self._situation(ask, now), self._touched(now)
         few, known = self._table.front(about, touched)
-        chosen = choose({key: touched.get(key) or self.seats[key] for key in few}, about, known)
+        chosen = choose({key: touched.get(key) or self.candidates[key] for key in few}, about, known)
         if isinstance(chosen, Exhausted):  # why, of everybody
-            return chosen if len(few) == len(self.seats) else exhausted({**self.seats, **touched}, about)
+            return chosen if len(few) == len(self.candidates) else exhausted({**self.candidates, **touched}, about)
         return Lease(
             account=chosen.account,
             credentials=self.tokens[chosen.account.key],
@@ -114,20 +114,20 @@ class Pool:
 
     def explain(self, ask: Ask, now: float) -> Explanation:
         """The same choice, with every account's state, reasons and score."""
-        return explain({**self.seats, **self._touched(now)}, self._situation(ask, now), self.tokens)
+        return explain({**self.candidates, **self._touched(now)}, self._situation(ask, now), self.tokens)
 
     def can_serve(self, key: str, ask: Ask, now: float) -> bool:
         """Whether this account may serve this request at all."""
-        seat = self._touched(now).get(key) or self.seats.get(key)
-        return seat is not None and barred(seat, self._situation(ask, now)) is None
+        candidate = self._touched(now).get(key) or self.candidates.get(key)
+        return candidate is not None and barred(candidate, self._situation(ask, now)) is None
 
     def tired(self, key: str, now: float) -> bool:
         """Whether the account takes a short rest, which does not keep it from serving."""
-        return key in self.seats and resting(self.seats[key].cooldown, now) is Rest.SOFT
+        return key in self.candidates and resting(self.candidates[key].cooldown, now) is Rest.SOFT
 
     def reader(self, lease: Lease, now: float) -> ReadingContext:
         """A thread on the workspace of this lease, and the workspace it lived in until now."""
-        home = self.seats.get(self._threads.place(lease.thread, now).home)
+        home = self.candidates.get(self._threads.place(lease.thread, now).home)
         before = home.account.account_id if home is not None else ""
         mine = lease.account.account_id
         return ReadingContext(thread=lease.thread, workspace=mine, before="" if before == mine else before)
@@ -145,8 +145,8 @@ class Pool:
             return
         if place.home:
             self._load.follow(lease.key, lease.thread, now)
-        if lease.key in self.seats:
-            self._table.put(lease.key, replace(self.seats[lease.key], turn=self._load.next_turn()))
+        if lease.key in self.candidates:
+            self._table.put(lease.key, replace(self.candidates[lease.key], turn=self._load.next_turn()))
 
     def leave(self, key: str) -> None:
         """It is over."""
@@ -154,12 +154,12 @@ class Pool:
 
     def report(self, lease: Lease, outcome: Outcome, now: float) -> None:
         """Draw the consequences of an attempt: rest, standing, where the thread lives, one line of history."""
-        seat = self.seats.get(lease.key)
-        if seat is None:  # removed meanwhile
+        candidate = self.candidates.get(lease.key)
+        if candidate is None:  # removed meanwhile
             return
         rule = outcome.rule
         if rule.standing is not None:
-            self._set_standing(seat, rule.standing)
+            self._set_standing(candidate, rule.standing)
         if outcome.kind is Kind.TOKEN_INVALIDATED:
             self.alarm.record(lease.key, now)
         if outcome.kind is Kind.UNSUPPORTED_MODEL and lease.model:
@@ -171,10 +171,10 @@ class Pool:
         if outcome.kind is Kind.OK:
             self.storm.release()
             self.alarm.release()
-            self._proven(seat, lease)
+            self._proven(candidate, lease)
             self._settle(lease, now)
             for failure in self.failures.served(lease.thread, lease.key, now):
-                if failure.key in self.seats:
+                if failure.key in self.candidates:
                     self._rest(failure.key, replace(failure.outcome, kind=Kind.REFUSED_ALONE), now)
         elif outcome.kind not in {Kind.UPGRADED, Kind.CLIENT_GONE, Kind.STALE}:
             self.failures.note(lease.thread, lease.key, outcome, now)
@@ -194,7 +194,7 @@ class Pool:
 
     def renewed(self, key: str, credentials: Credentials) -> None:
         """Newer tokens of an account, already committed to the store."""
-        if key in self.seats:
+        if key in self.candidates:
             self._tokens.renewed(key, credentials)
 
     def distrust(self, key: str) -> None:
@@ -203,7 +203,7 @@ class Pool:
 
     def observed(self, key: str, windows: tuple[Window, ...]) -> None:
         """What upstream said of an account's quota windows."""
-        if key in self.seats and windows:
+        if key in self.candidates and windows:
             news = self._table.observe(key, windows)
             if news is not None:
                 self._journal.set_windows(key, news)
@@ -220,49 +220,50 @@ class Pool:
 
     def _situation(self, ask: Ask, now: float) -> Situation:
         place = self._threads.place(ask.thread, now)
-        if place.owner and place.owner not in self.seats:  # nobody can read that summary any more; upstream says so
+        if place.owner and place.owner not in self.candidates:  # nobody can read that summary any more
             place = replace(place, owner="")
         return Situation(now=now, ask=ask, place=place, policy=self.policy, failed=self.failures.of(ask.thread, now))
 
-    def _touched(self, now: float) -> dict[str, Seat]:
+    def _touched(self, now: float) -> dict[str, Candidate]:
         return self._table.touched(self._load, self._models, now)
 
-    def _set_standing(self, seat: Seat, standing: Standing) -> None:
-        key = seat.account.key
-        changed = replace(seat, account=replace(seat.account, standing=standing))
+    def _set_standing(self, candidate: Candidate, standing: Standing) -> None:
+        key = candidate.account.key
+        changed = replace(candidate, account=replace(candidate.account, standing=standing))
         self._table.put(key, changed, self._journal.set_standing(key, standing))
 
     def _rest(self, key: str, outcome: Outcome, now: float) -> None:
         until = outcome.until if outcome.until is not None else now + outcome.rule.seconds
         cooldown = Cooldown(until=until, reason=outcome.kind, since=now)
-        if replaces(cooldown, self.seats[key].cooldown, now):
-            self._table.put(key, replace(self.seats[key], cooldown=cooldown), self._journal.set_cooldown(key, cooldown))
+        candidate = self.candidates[key]
+        if replaces(cooldown, candidate.cooldown, now):
+            self._table.put(key, replace(candidate, cooldown=cooldown), self._journal.set_cooldown(key, cooldown))
 
-    def _proven(self, seat: Seat, lease: Lease) -> None:
+    def _proven(self, candidate: Candidate, lease: Lease) -> None:
         """A success is news only if it was asked for after the rest began: an older stream may end later."""
         self._load.earned(lease.key, lease.thread)
-        if seat.cooldown is not None and lease.at >= seat.cooldown.since:
-            self._table.put(lease.key, replace(seat, cooldown=None), self._journal.clear_cooldown(lease.key))
+        if candidate.cooldown is not None and lease.at >= candidate.cooldown.since:
+            self._table.put(lease.key, replace(candidate, cooldown=None), self._journal.clear_cooldown(lease.key))
 
     def _settle(self, lease: Lease, now: float) -> None:
         """The thread was served here: this is its home, or its detour."""
         if lease.thread:
-            home = self.seats.get(self._threads.place(lease.thread, now).home)
+            home = self.candidates.get(self._threads.place(lease.thread, now).home)
             may_return = home is not None and home.account.standing is Standing.GOOD
             changed = self._threads.served(lease.thread, lease.key, home_may_return=may_return, now=now)
             if changed is not None:
                 self._journal.save_affinity(changed)
 
 
-def key_named(seats: Mapping[str, Seat], name: str) -> str:
+def key_named(candidates: Mapping[str, Candidate], name: str) -> str:
     """The key of the account that a label, e-mail, account id, key or handle means; for none or several the name
     itself."""
     wanted = name.strip().casefold()
 
-    def names(seat: Seat) -> set[str]:
-        account = seat.account
+    def names(candidate: Candidate) -> set[str]:
+        account = candidate.account
         known = (account.label, account.email, account.account_id, account.key, account.handle)
         return {each.casefold() for each in known}
 
-    found = [key for key, seat in seats.items() if wanted in names(seat)]
+    found = [key for key, candidate in candidates.items() if wanted in names(candidate)]
     return found[0] if len(found) == 1 else name

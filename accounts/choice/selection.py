@@ -70,7 +70,7 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seat:
+class Candidate:
     """An account as selection sees it. `followed` is how many displaced threads came to it within RAMP_SECONDS,
     `turn` when it last got a new thread, as a number that only grows. `refuses` are models it was refused lately,
     `lists` those its catalogue names (None: not seen)."""
@@ -131,57 +131,57 @@ class Excluded:
     until: float | None = None
 
 
-type Check = Callable[[Seat, Situation], Excluded | None]
+type Check = Callable[[Candidate, Situation], Excluded | None]
 
 
-def _standing(seat: Seat, _: Situation) -> Excluded | None:
-    standing = seat.account.standing
+def _standing(candidate: Candidate, _: Situation) -> Excluded | None:
+    standing = candidate.account.standing
     return (
         None if standing is Standing.GOOD else Excluded(bar=Exclusion(standing.value), text=standing.replace("_", " "))
     )
 
 
-def _paused(seat: Seat, _: Situation) -> Excluded | None:
-    return None if seat.account.enabled else Excluded(bar=Exclusion.PAUSED, text="paused")
+def _paused(candidate: Candidate, _: Situation) -> Excluded | None:
+    return None if candidate.account.enabled else Excluded(bar=Exclusion.PAUSED, text="paused")
 
 
-def _no_tokens(seat: Seat, _: Situation) -> Excluded | None:
-    return None if seat.has_tokens else Excluded(bar=Exclusion.NO_TOKENS, text="no tokens stored")
+def _no_tokens(candidate: Candidate, _: Situation) -> Excluded | None:
+    return None if candidate.has_tokens else Excluded(bar=Exclusion.NO_TOKENS, text="no tokens stored")
 
 
-def _not_the_pin(seat: Seat, about: Situation) -> Excluded | None:
+def _not_the_pin(candidate: Candidate, about: Situation) -> Excluded | None:
     pin = about.ask.pin or about.policy.pin
-    return None if pin in {"", seat.account.key} else Excluded(bar=Exclusion.PIN, text="another account is pinned")
+    return None if pin in {"", candidate.account.key} else Excluded(bar=Exclusion.PIN, text="another account is pinned")
 
 
-def _not_the_owner(seat: Seat, about: Situation) -> Excluded | None:
-    if about.place.owner in {"", seat.account.key} or about.policy.drop_compaction:
+def _not_the_owner(candidate: Candidate, about: Situation) -> Excluded | None:
+    if about.place.owner in {"", candidate.account.key} or about.policy.drop_compaction:
         return None
     return Excluded(bar=Exclusion.COMPACTION, text="another account sealed this conversation's summary")
 
 
-def _resting(seat: Seat, about: Situation) -> Excluded | None:
-    rest = seat.cooldown
+def _resting(candidate: Candidate, about: Situation) -> Excluded | None:
+    rest = candidate.cooldown
     if rest is None or resting(rest, about.now) is not Rest.HARD:
         return None
-    return Excluded(bar=Exclusion.RESTING, text=f"resting: {rest.reason}", until=rest.until)
+    return Excluded(bar=Exclusion.RESTING, text=f"resting ({rest.reason.replace('_', ' ')})", until=rest.until)
 
 
-def _reserved(seat: Seat, about: Situation) -> Excluded | None:
-    kept = seat.account.reserve_percent
+def _reserved(candidate: Candidate, about: Situation) -> Excluded | None:
+    kept = candidate.account.reserve_percent
     if kept <= 0:
         return None
-    until = quota.deferred_until(seat.windows, limit_percent=100.0 - kept, now=about.now)
+    until = quota.deferred_until(candidate.windows, limit_percent=100.0 - kept, now=about.now)
     return None if until is None else Excluded(bar=Exclusion.RESERVED, text=f"{kept} % are its owner's", until=until)
 
 
-def _refuses_model(seat: Seat, about: Situation) -> Excluded | None:
+def _refuses_model(candidate: Candidate, about: Situation) -> Excluded | None:
     model = about.ask.model
-    return Excluded(bar=Exclusion.MODEL, text=f"{model} is not for its plan") if model in seat.refuses else None
+    return Excluded(bar=Exclusion.MODEL, text=f"{model} is not for its plan") if model in candidate.refuses else None
 
 
-def _tried(seat: Seat, about: Situation) -> Excluded | None:
-    tried = seat.account.key in about.ask.tried
+def _tried(candidate: Candidate, about: Situation) -> Excluded | None:
+    tried = candidate.account.key in about.ask.tried
     return Excluded(bar=Exclusion.TRIED, text="already tried for this request") if tried else None
 
 
@@ -190,10 +190,10 @@ EXCLUSIONS: Final[tuple[Check, ...]] = (
 )  # fmt: skip
 
 
-def barred(seat: Seat, about: Situation) -> Excluded | None:
+def barred(candidate: Candidate, about: Situation) -> Excluded | None:
     """Why this account cannot serve this request, None when it can."""
     for check in EXCLUSIONS:
-        found = check(seat, about)
+        found = check(candidate, about)
         if found is not None:
             return found
     return None
@@ -233,49 +233,49 @@ REASONS: Final[Mapping[str, str]] = {
 ALONE: Final = "it is the only one that can"
 
 
-def rank(seat: Seat, about: Situation) -> Rank:
+def rank(candidate: Candidate, about: Situation) -> Rank:
     """How this account compares with others that can serve."""
-    account, place, steady = seat.account, about.place, about.ask.steady
+    account, place, steady = candidate.account, about.place, about.ask.steady
     return Rank(
         failed=account.key in about.failed,
-        tired=tired(seat, about),
-        deferred=_deferred(seat, about),
+        tired=tired(candidate, about),
+        deferred=_deferred(candidate, about),
         place=0 if account.key == place.home else 1 if account.key == place.detour else 2,
-        unlisted=bool(about.ask.model and seat.lists is not None and about.ask.model not in seat.lists),
+        unlisted=bool(about.ask.model and candidate.lists is not None and about.ask.model not in candidate.lists),
         priority=-account.priority,
-        crowded=not steady and seat.followed >= RAMP_THREADS,
-        strategy=0.0 if steady else _STRATEGIES[about.policy.strategy](seat, about.now),
+        crowded=not steady and candidate.followed >= RAMP_THREADS,
+        strategy=0.0 if steady else _STRATEGIES[about.policy.strategy](candidate, about.now),
         added_at=account.added_at,
         key=account.key,
     )
 
 
-def _deferred(seat: Seat, about: Situation) -> bool:
+def _deferred(candidate: Candidate, about: Situation) -> bool:
     """Whether a window of the account is as good as used up."""
     limit = about.policy.defer_percent
-    return quota.deferred_until(seat.windows, limit_percent=limit, now=about.now) is not None
+    return quota.deferred_until(candidate.windows, limit_percent=limit, now=about.now) is not None
 
 
-def tired(seat: Seat, about: Situation) -> bool:
+def tired(candidate: Candidate, about: Situation) -> bool:
     """Whether the account had better be left alone for a moment. For a thread that lives there the moment is short when
     the trouble was upstream's: it may be over, and a switch costs a cold cache."""
-    rest, place = seat.cooldown, about.place
+    rest, place = candidate.cooldown, about.place
     if rest is None or resting(rest, about.now) is not Rest.SOFT:
         return False
-    lives_here = seat.account.key in {place.home, place.detour}
+    lives_here = candidate.account.key in {place.home, place.detour}
     short = rest.until - rest.since <= SHORT_SECONDS and RULES[Kind(rest.reason)].blame is Blame.UPSTREAM
     return not (lives_here and short and about.now - rest.since > RESIDENT_SECONDS)
 
 
-def score(seat: Seat, now: float) -> float:
+def score(candidate: Candidate, now: float) -> float:
     """How much an account has to give to one more thread, for the time until its windows reset.
 
     What is left of a window, divided by the part of it that is still to come: more than 1 is quota that would expire
     unused. The scarcest window counts. Turns in flight weigh less on a larger plan. `make week` shows what this does.
     """
-    main = [window for window in seat.windows if window.family == quota.MAIN]
+    main = [window for window in candidate.windows if window.family == quota.MAIN]
     scarcest = min((quota.left(window, now) / max(LEAST_AHEAD, _ahead(window, now)) for window in main), default=1.0)
-    return scarcest / (1 + (1 + seat.in_flight + seat.followed) / quota.capacity(seat.account.plan))
+    return scarcest / (1 + (1 + candidate.in_flight + candidate.followed) / quota.capacity(candidate.account.plan))
 
 
 def _ahead(window: Window, now: float) -> float:
@@ -285,21 +285,21 @@ def _ahead(window: Window, now: float) -> float:
     return min(1.0, (window.resets_at - now) / (window.minutes * 60.0))
 
 
-def _balanced(seat: Seat, now: float) -> float:
-    return -score(seat, now)
+def _balanced(candidate: Candidate, now: float) -> float:
+    return -score(candidate, now)
 
 
-def _drain(seat: Seat, now: float) -> float:
-    longest = max((w for w in seat.windows if w.family == quota.MAIN), key=lambda w: w.minutes, default=None)
+def _drain(candidate: Candidate, now: float) -> float:
+    longest = max((w for w in candidate.windows if w.family == quota.MAIN), key=lambda w: w.minutes, default=None)
     resets_at = longest.resets_at if longest is not None else None
     return resets_at if resets_at is not None and resets_at > now else float("inf")
 
 
-def _round_robin(seat: Seat, _: float) -> float:
-    return float(seat.turn)
+def _round_robin(candidate: Candidate, _: float) -> float:
+    return float(candidate.turn)
 
 
-_STRATEGIES: Final[Mapping[Strategy, Callable[[Seat, float], float]]] = {
+_STRATEGIES: Final[Mapping[Strategy, Callable[[Candidate, float], float]]] = {
     Strategy.BALANCED: _balanced,
     Strategy.DRAIN: _drain,
     Strategy.ROUND_ROBIN: _round_robin,
@@ -333,22 +333,22 @@ class Exhausted:
 
 
 def choose(
-    seats: Mapping[str, Seat], about: Situation, known: Mapping[str, Rank] = MappingProxyType({})
+    candidates: Mapping[str, Candidate], about: Situation, known: Mapping[str, Rank] = MappingProxyType({})
 ) -> Choice | Exhausted:
     """The best account that can serve, else why nobody can. `known` has ranks of accounts that can."""
-    home = seats.get(about.place.home) if len(seats) > 1 else None
+    home = candidates.get(about.place.home) if len(candidates) > 1 else None
     if home is not None and _at_home(home, about):
         return Choice(account=home.account, why=REASONS["place"])
-    able = [key for key, seat in seats.items() if key in known or barred(seat, about) is None]
+    able = [key for key, candidate in candidates.items() if key in known or barred(candidate, about) is None]
     if not able:
-        return exhausted(seats, about)
+        return exhausted(candidates, about)
     if len(able) == 1:
-        return Choice(account=seats[able[0]].account, why=ALONE)
-    ranked = sorted((known.get(key) or rank(seats[key], about), key) for key in able)
-    return Choice(account=seats[ranked[0][1]].account, why=_why([each for each, _ in ranked[:2]], about))
+        return Choice(account=candidates[able[0]].account, why=ALONE)
+    ranked = sorted((known.get(key) or rank(candidates[key], about), key) for key in able)
+    return Choice(account=candidates[ranked[0][1]].account, why=_why([each for each, _ in ranked[:2]], about))
 
 
-def _at_home(home: Seat, about: Situation) -> bool:
+def _at_home(home: Candidate, about: Situation) -> bool:
     """Whether the account that a thread lives on comes first, whatever the others are like."""
     stays = home.account.key not in about.failed and not tired(home, about)
     return stays and barred(home, about) is None and not _deferred(home, about)
@@ -364,30 +364,30 @@ def _why(best: list[Rank], about: Situation) -> str:
     raise AssertionError("two accounts have the same key")
 
 
-def exhausted(seats: Mapping[str, Seat], about: Situation) -> Exhausted:
+def exhausted(candidates: Mapping[str, Candidate], about: Situation) -> Exhausted:
     """The soonest return of an account that only rests; what the pool answers is built from this."""
-    bars = {key: _all_bars(seat, about) for key, seat in seats.items()}
+    bars = {key: _all_bars(candidate, about) for key, candidate in candidates.items()}
     returns = [(until, key) for key, found in bars.items() if (until := _return(found)) is not None]
     first = min(returns, default=None)
     limited = any(each.bar is Exclusion.RESTING for _, key in returns for each in bars[key])
     pin = about.ask.pin or about.policy.pin
-    stranger = {pin: "there is no such account"} if pin and pin not in seats else {}
+    stranger = {pin: "there is no such account"} if pin and pin not in candidates else {}
     return Exhausted(
         resets_at=first[0] if first else None,
         limited=limited,
-        plan=seats[first[1]].account.plan if first else "",
+        plan=candidates[first[1]].account.plan if first else "",
         rule=_rule(bars.values(), limited=limited),
-        reasons={seats[key].account.label: found[0].text for key, found in bars.items()} | stranger,
+        reasons={candidates[key].account.label: found[0].text for key, found in bars.items()} | stranger,
     )
 
 
-def back_at(seat: Seat, about: Situation) -> float | None:
+def back_at(candidate: Candidate, about: Situation) -> float | None:
     """When nothing keeps an account from serving any more; None when something does for good, or nothing does now."""
-    return _return(_all_bars(seat, about))
+    return _return(_all_bars(candidate, about))
 
 
-def _all_bars(seat: Seat, about: Situation) -> list[Excluded]:
-    return [found for check in EXCLUSIONS if (found := check(seat, about)) is not None]
+def _all_bars(candidate: Candidate, about: Situation) -> list[Excluded]:
+    return [found for check in EXCLUSIONS if (found := check(candidate, about)) is not None]
 
 
 def _return(found: list[Excluded]) -> float | None:

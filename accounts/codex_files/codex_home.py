@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from accounts.choice.selection import Choice, Seat, Situation, choose
+from accounts.choice.selection import Candidate, Choice, Situation, choose
 from accounts.codex_files.client_files import (
     Places,
     Read,
@@ -207,9 +207,9 @@ def first_usable(store: Store, now: float) -> Account:
     accounts, rests, tokens = store.accounts(), store.cooldowns(), store.all_credentials()
     if not accounts:
         raise NoAccounts
-    seats = {each.key: Seat(account=each, cooldown=rests.get(each.key), has_tokens=each.key in tokens)
+    candidates = {each.key: Candidate(account=each, cooldown=rests.get(each.key), has_tokens=each.key in tokens)
              for each in accounts}  # fmt: skip
-    chosen = choose(seats, Situation(now=now))
+    chosen = choose(candidates, Situation(now=now))
     if isinstance(chosen, Choice):
         return chosen.account
     raise NothingUsable("No account of the pool is ready. Name one, or wait: `codex-rotate status` says for how long.")

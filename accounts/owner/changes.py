@@ -10,7 +10,7 @@ from accounts.choice.selection import Exhausted, Policy, Situation, choose
 from accounts.model import Account, Event
 from accounts.owner.names import find_account, find_accounts
 from accounts.owner.only_account import END
-from accounts.policy import stored_seats
+from accounts.policy import stored_candidates
 from accounts.store.store import Store
 from config.local_time import clock_time
 
@@ -94,7 +94,7 @@ def reserve(store: Store, wanted: str, percent: int, now: float) -> OwnerChange:
 
 def nobody_left(store: Store, now: float) -> str:
     """A warning when no account can serve, "" when one can."""
-    there, chosen = stored_seats(store), store.chosen_account()
+    there, chosen = stored_candidates(store), store.chosen_account()
     chosen = chosen if chosen in there else ""
     if not isinstance(found := choose(there, Situation(now=now, policy=Policy(pin=chosen))), Exhausted):
         return ""

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from accounts.choice.selection import Seat, Situation
+from accounts.choice.selection import Candidate, Situation
 from accounts.errors import LoginNeeded
 from accounts.model import Account, Event
 from accounts.owner.names import find_account, typed
@@ -41,10 +41,10 @@ def settings_pin() -> str:
     return chosen.pinned_account if chosen.strategy == "pinned" else ""
 
 
-def hindrance(seat: Seat, now: float) -> str:
+def hindrance(candidate: Candidate, now: float) -> str:
     """Why an account cannot serve now, or will hardly, and what to do about it; "" when it can."""
-    told = tell(seat, Situation(now=now))
-    return "" if told.serves else _hindered(seat.account.label, told, now)
+    told = tell(candidate, Situation(now=now))
+    return "" if told.serves else _hindered(candidate.account.label, told, now)
 
 
 def _hindered(label: str, told: AccountState, now: float) -> str:

@@ -11,10 +11,10 @@ from typing import Final
 
 from accounts import states
 from accounts.choice import quota
-from accounts.choice.selection import Policy, Seat, Situation
+from accounts.choice.selection import Candidate, Policy, Situation
 from accounts.errors import LoginNeeded
 from accounts.model import Account, Cooldown, Credentials, Event
-from accounts.policy import stored_seats
+from accounts.policy import stored_candidates
 from accounts.provider import usage
 from accounts.provider.usage import AccountFinding, ProviderAnswer, Verdict
 from accounts.states import AccountState
@@ -106,13 +106,15 @@ def _check(checker: Checker, account: Account) -> Checked:
 def _checked(checker: Checker, account: Account, finding: AccountFinding, *, freed: bool = False) -> Checked:
     """With the account's state as it is now, or would be if something might be changed."""
     now, logins = checker.clock(), checker.store.all_credentials()
-    seat = stored_seats(checker.store).get(account.key, Seat(account=account))
-    standing = usage.STANDINGS.get(finding.verdict, seat.account.standing)
-    windows = quota.merged(seat.windows, finding.windows)
+    candidate = stored_candidates(checker.store).get(account.key, Candidate(account=account))
+    standing = usage.STANDINGS.get(finding.verdict, candidate.account.standing)
+    windows = quota.merged(candidate.windows, finding.windows)
     would_be_free = checker.renew is None and finding.verdict is Verdict.USABLE and not finding.at_limit
-    rest = None if would_be_free else seat.cooldown
-    seat = replace(seat, account=replace(seat.account, standing=standing), windows=windows, cooldown=rest)
-    state = states.tell(seat, Situation(now=now, policy=checker.policy), logins.get(account.key))
+    rest = None if would_be_free else candidate.cooldown
+    candidate = replace(
+        candidate, account=replace(candidate.account, standing=standing), windows=windows, cooldown=rest
+    )
+    state = states.tell(candidate, Situation(now=now, policy=checker.policy), logins.get(account.key))
     return Checked(account, finding, state, freed=freed)
 
 

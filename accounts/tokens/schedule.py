@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from accounts.choice.selection import Seat
+from accounts.choice.selection import Candidate
 from accounts.model import Credentials, Standing
 from accounts.tokens.lifetime import is_due
 
@@ -12,18 +12,18 @@ LAST_RETRY: Final = 1800.0
 
 
 def next_due(
-    seats: Iterable[Seat], tokens: Mapping[str, Credentials], not_before: Mapping[str, float], now: float
+    candidates: Iterable[Candidate], tokens: Mapping[str, Credentials], not_before: Mapping[str, float], now: float
 ) -> str | None:
     """The account whose token ends first of those that are due, None when nobody is."""
     due = []
-    for seat in seats:
-        key = seat.account.key
+    for candidate in candidates:
+        key = candidate.account.key
         held = tokens.get(key)
         if (
             held is not None
             and held.expires_at is not None
-            and seat.account.enabled
-            and seat.account.standing is Standing.GOOD
+            and candidate.account.enabled
+            and candidate.account.standing is Standing.GOOD
             and is_due(key, held.expires_at, now)
             and not_before.get(key, 0.0) <= now
         ):

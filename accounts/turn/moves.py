@@ -40,7 +40,7 @@ def choose(turn: TurnState, _: events.Event, now: float) -> MoveResult:
 def choose_again(turn: TurnState, event: events.Event, now: float) -> MoveResult:
     """Take the same account with the tokens it has now; another one if it was paused or removed meanwhile."""
     key, turn.verdict = turn.asked.key, None  # what it has said before is gone
-    others = frozenset(each for each in turn.pool.seats if each != key)
+    others = frozenset(each for each in turn.pool.candidates if each != key)
     chosen = turn.pool.select(replace(turn.ask, tried=(turn.tally.tried - {key}) | others), now)
     if isinstance(chosen, Exhausted):
         return choose(turn, event, now)

@@ -114,7 +114,7 @@ class TurnState:
     def record(self, done: Done, now: float) -> Event:
         """The decision record of the turn, with what became of it."""
         event = self.log.record(self.ask, done, self.began, now)
-        return event if event.key in self.pool.seats else replace(event, key="")
+        return event if event.key in self.pool.candidates else replace(event, key="")
 
     def left(self, now: float) -> Lease | Exhausted:
         """Who could still serve this request, without taking them."""
@@ -172,7 +172,7 @@ class TurnState:
 
     def token_is_refused(self, now: float) -> bool:
         """Whether a token that was renewed only now has been refused like the one before."""
-        seat = self.pool.seats.get(self.asked.key)
+        seat = self.pool.candidates.get(self.asked.key)
         before = seat is not None and seat.cooldown is not None and seat.cooldown.reason == Kind.LOGIN_REFUSED
         return self.token_is_new(now) and (before or self.asked.key in self.tally.renewed)
 

@@ -9,10 +9,10 @@ from typing import Final
 from accounts.choice.outcomes import Kind
 from accounts.choice.pool import Pool
 from accounts.choice.quota import MAIN, Window, left, window_name
-from accounts.choice.selection import Seat, Situation
+from accounts.choice.selection import Candidate, Situation
 from accounts.history import decisions
 from accounts.model import Account
-from accounts.policy import stored_seats, stored_states
+from accounts.policy import stored_candidates, stored_states
 from accounts.states import AccountState, tell_all
 from accounts.store.store import Store
 
@@ -40,11 +40,11 @@ class AccountRow:
 def stored_rows(store: Store, now: float, environ: Mapping[str, str] = os.environ) -> tuple[AccountRow, ...]:
     """What the pool's file says of every account."""
     states, chosen = stored_states(store, now, environ), store.chosen_account()
-    return rows(stored_seats(store).values(), states, now, chosen=chosen, uses=last_uses(store))
+    return rows(stored_candidates(store).values(), states, now, chosen=chosen, uses=last_uses(store))
 
 
 def rows(
-    seats: Iterable[Seat],
+    candidates: Iterable[Candidate],
     states: Mapping[str, AccountState],
     now: float,
     *,
@@ -53,26 +53,26 @@ def rows(
 ) -> tuple[AccountRow, ...]:
     """A row for each of these, in their order. `states` and `uses`, when each last served, are by key; `chosen` is the
     key of the account for everybody, "" for none."""
-    known = {seat.account.key: seat for seat in seats}
+    known = {candidate.account.key: candidate for candidate in candidates}
     last = max((key for key in uses if key in known), key=lambda key: uses[key], default="")
     active = chosen if chosen in known else last
     return tuple(
         AccountRow(
             number=number,
-            account=seat.account,
+            account=candidate.account,
             told=states[key],
-            windows=tuple(sorted((_current(each, now) for each in seat.windows), key=window_order)),
+            windows=tuple(sorted((_current(each, now) for each in candidate.windows), key=window_order)),
             last_used=uses.get(key),
             active=key == active,
             chosen=key == chosen,
         )
-        for number, (key, seat) in enumerate(known.items(), 1)
+        for number, (key, candidate) in enumerate(known.items(), 1)
     )
 
 
 def states_in(pool: Pool, now: float) -> dict[str, AccountState]:
     """What every account of a pool is doing, by key, for a new thread."""
-    return tell_all(pool.seats, Situation(now=now, policy=pool.policy), pool.tokens)
+    return tell_all(pool.candidates, Situation(now=now, policy=pool.policy), pool.tokens)
 
 
 def last_uses(store: Store) -> dict[str, float]:

@@ -44,7 +44,7 @@ def stored_choice(store: Store, settings: "Settings", thread: str, now: float) -
     """The choice for the next request of this thread ("": a new one), for the model that it used last. Raises
     NoAccounts."""
     pool = stored_pool(store, settings)
-    if not pool.seats:
+    if not pool.candidates:
         raise NoAccounts
     earlier = [each for each in decisions(store.events(EVENTS_KEPT)) if thread and each.thread == thread]
     ask = Ask(thread=thread, model=next((each.record.model for each in earlier if each.record.model), ""))
@@ -54,6 +54,6 @@ def stored_choice(store: Store, settings: "Settings", thread: str, now: float) -
         found=pool.explain(ask, now),
         place=pool.place(thread, now),
         known=next((each for each in store.affinities(MOST_THREADS) if thread and each.thread == thread), None),
-        accounts={key: seat.account for key, seat in pool.seats.items()},
+        accounts={key: candidate.account for key, candidate in pool.candidates.items()},
         numbers={account.key: number for number, account in enumerate(store.accounts(), 1)},
     )

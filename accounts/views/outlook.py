@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # pydantic takes a while to load: whoever has settings has it
 def stored_forecast(store: Store, settings: "Settings", now: float) -> Forecast:
     """What is ahead, from what is stored. Raises NoAccounts."""
     pool = stored_pool(store, settings)
-    if not pool.seats:
+    if not pool.candidates:
         raise NoAccounts
-    seats = [pool.seats[account.key] for account in store.accounts() if account.key in pool.seats]
-    return forecast(seats, Situation(now=now, policy=pool.policy), pool.tokens)
+    candidates = [pool.candidates[account.key] for account in store.accounts() if account.key in pool.candidates]
+    return forecast(candidates, Situation(now=now, policy=pool.policy), pool.tokens)

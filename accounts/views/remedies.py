@@ -9,9 +9,9 @@ from accounts.states import AccountState, State
 from config.local_time import clock_time
 
 
-def remedies(seats: Sequence[tuple[Account, AccountState]], now: float) -> list[str]:
+def remedies(accounts: Sequence[tuple[Account, AccountState]], now: float) -> list[str]:
     """What to do about accounts that will not serve by themselves, and about a pool in which nobody serves."""
-    by_state = {state: [account.label for account, told in seats if told.state is state] for state in State}
+    by_state = {state: [account.label for account, told in accounts if told.state is state] for state in State}
     dead, closed, paused = by_state[State.NEEDS_LOGIN], by_state[State.CLOSED], by_state[State.PAUSED]
     gone = [*by_state[State.NO_LOGIN], *by_state[State.LOGIN_ENDED]]
     told = []
@@ -30,15 +30,15 @@ def remedies(seats: Sequence[tuple[Account, AccountState]], now: float) -> list[
             f"{listed(closed)}: closed by the provider, and no login opens that again. "
             f"Run `codex-rotate remove {name}` for what will not come back."
         )
-    if seats and not any(each.serves for _, each in seats):
-        told.append(_nobody(seats, paused, now))
+    if accounts and not any(each.serves for _, each in accounts):
+        told.append(_nobody(accounts, paused, now))
     return told
 
 
-def _nobody(seats: Sequence[tuple[Account, AccountState]], paused: Sequence[str], now: float) -> str:
-    back = min((each.back for _, each in seats if each.back is not None), default=None)
+def _nobody(accounts: Sequence[tuple[Account, AccountState]], paused: Sequence[str], now: float) -> str:
+    back = min((each.back for _, each in accounts if each.back is not None), default=None)
     waiting = "Nobody can serve now" if back is None else f"Nobody can serve before {clock_time(back, now)}"
-    if any(each.state is State.PASSED_OVER for _, each in seats):
+    if any(each.state is State.PASSED_OVER for _, each in accounts):
         return f"{waiting}. `codex-rotate use --auto`, or the setting `strategy`, lets others serve."
     way = f"`codex-rotate resume {typed(paused[0])}`" if paused else "`codex-rotate login`"
     return f"{waiting}. {way} brings in {'a paused' if paused else 'another'} account."

@@ -42,7 +42,7 @@ def take_snapshot(store: Store, settings: "Settings", now: float) -> Snapshot:
     events, pool = store.events(EVENTS_KEPT), stored_pool(store, settings)
     told = states_in(pool, now)
     return Snapshot(
-        accounts=tuple(seat.account for seat in pool.seats.values()),
+        accounts=tuple(candidate.account for candidate in pool.candidates.values()),
         told=told,
         next_reset=min(((each.back, key) for key, each in told.items() if each.back is not None), default=None),
         chosen=store.chosen_account(),

@@ -18,7 +18,7 @@ def listing(service: PoolService, ask: Ask) -> list[str]:
         return [pin]
     return [
         key
-        for key, seat in service.pool.seats.items()
+        for key, seat in service.pool.candidates.items()
         if seat.account.standing is Standing.GOOD and seat.account.enabled and seat.has_tokens
     ]
 

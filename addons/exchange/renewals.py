@@ -84,7 +84,7 @@ class Renewals:
     async def keep(self, chance: float) -> bool:
         """Renew the one token that is due next, before a request needs it. True when there was one."""
         now = self.clock()
-        key = next_due(self.pool.seats.values(), self.pool.tokens, self._not_before, now)
+        key = next_due(self.pool.candidates.values(), self.pool.tokens, self._not_before, now)
         lease = self.pool.lease_of(key, now) if key is not None else None
         if lease is None:
             return False

@@ -79,8 +79,8 @@ class PoolService:
     def reload(self) -> None:
         """Take over what the store knows now."""
         self.pool.load(self.store)
-        self.pool.policy = policy_of(self.settings, self.pool.seats, self.store.chosen_account())
-        accounts = [seat.account for seat in self.pool.seats.values()]
+        self.pool.policy = policy_of(self.settings, self.pool.candidates, self.store.chosen_account())
+        accounts = [candidate.account for candidate in self.pool.candidates.values()]
         self.renewals.notices.loaded(accounts)
         ids = [each.account_id for each in accounts] + [each.user_id for each in accounts]
         self._beside = Beside(self.store.client_keys(), frozenset(each.encode() for each in ids))

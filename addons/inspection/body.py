@@ -7,6 +7,7 @@ looks.
 import json
 import re
 import zlib
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import Final, NamedTuple
@@ -14,10 +15,11 @@ from typing import Final, NamedTuple
 import brotli
 import zstandard
 
+from addons.wire.events import fields
+
 MOST: Final = 32 * 1024 * 1024
 """Bytes that are read of a body, after it was decoded."""
 
-_LINE: Final = re.compile(r"\r\n|\n|\r")
 _FIELD: Final = re.compile(r"\s*(?:event|data|id|retry)?:")
 _TOKEN: Final = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[{}\[\],]', re.DOTALL)
 _CLOSING: Final = {"{": "}", "[": "]"}
@@ -38,21 +40,17 @@ class StreamEvent(NamedTuple):
 
 def events(data: bytes) -> Iterator[StreamEvent]:
     """The events of an event stream as it was saved: of any size and with any line ending of the standard, the last one
-    too if it was cut off. What decides while a stream passes (`addons.wire.events.Events`) keeps less of it and has to
-    be cheaper."""
-    name, parts = "", list[str]()
-    lines = _LINE.split(text_of(data))
-    for line in (*lines, ""):
-        if not line:
-            if parts:
-                yield event("\n".join(parts), name)
-            name, parts = "", []
+    too if it was cut off. `addons.wire.events.Events` reads one while it passes: of what is large, unended or has other
+    line endings than upstream's it keeps no more than decides."""
+    block = list[bytes]()
+    for line in (*data[:MOST].removeprefix(BOM_UTF8).splitlines(), b""):
+        if line:
+            block.append(line)
             continue
-        field, _, value = line.partition(":")
-        if field == "event":
-            name = value.removeprefix(" ")
-        elif field == "data":
-            parts.append(value.removeprefix(" "))
+        name, parts = fields(block)
+        block.clear()
+        if parts:
+            yield event(b"\n".join(parts).decode("utf-8", "replace"), name.decode("utf-8", "replace"))
 
 
 def event(text: str, name: str = "") -> StreamEvent:

@@ -68,7 +68,7 @@ def _attempts(flow: http.HTTPFlow) -> list[str]:
 def _rest(flow: http.HTTPFlow) -> list[str]:
     """Why nobody was left, and a socket's turns."""
     nobody = flow.metadata.get(f"{PREFIX}nobody") or {}
-    cannot = [f"{label} cannot ({_plain(str(reason).replace(':', ','))})" for label, reason in nobody.items()]
+    cannot = [f"{label} cannot serve: {reason}" for label, reason in nobody.items()]
     turns = [
         f"turn {number}: {_turn(turn['attempts'])}{turn['done']} after {turn['seconds']:.1f} s"
         for number, turn in enumerate(flow.metadata.get(f"{PREFIX}turns") or (), start=1)

@@ -6,7 +6,7 @@ The same events arrive as server-sent events and as WebSocket messages; docs/cod
 import enum
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
 from accounts.choice.outcomes import Reply, error_of
@@ -176,6 +176,18 @@ def decoded(data: bytes) -> Mapping[str, object]:
     return payload if isinstance(payload, dict) else {}
 
 
+def fields(lines: Iterable[bytes]) -> tuple[bytes, list[bytes]]:
+    """The name of one server-sent event and the lines of its data."""
+    name, data = b"", list[bytes]()
+    for line in lines:
+        field, _, value = line.partition(b":")
+        if field == b"event":
+            name = value.removeprefix(b" ")
+        elif field == b"data":
+            data.append(value.removeprefix(b" "))
+    return name, data
+
+
 def reply_of(data: bytes) -> Reply:
     """A failure event as the same value a refusing HTTP answer makes."""
     payload = decoded(data)
@@ -218,13 +230,8 @@ class Events:
         for block in whole:
             if self._cut or len(block) > self.MOST:
                 self._cut, block = False, block[: self.BEGINNING]  # noqa: PLW2901 - what is left of it
-            kind, data = "", b""
-            for line in block.splitlines():
-                field, _, value = line.partition(b":")
-                if field == b"event":
-                    kind = value.strip().decode("utf-8", "replace")
-                elif field == b"data":
-                    data += value.strip()
+            name, lines = fields(block.splitlines())
+            kind, data = name.strip().decode("utf-8", "replace"), b"\n".join(lines).strip()
             if data or kind:
                 yield kind or event_type(data), data
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from accounts.model import Account
-from accounts.policy import policy_of, stored_seats
+from accounts.policy import policy_of, stored_candidates
 from accounts.provider import usage
 from accounts.provider.checking import Checked, Checker, Further, check_each
 from accounts.provider.usage import ProviderAnswer
@@ -37,7 +37,7 @@ def ask_provider(
 
     in_force = settings.load()
     url = usage.usage_url(in_force.chatgpt_base_url)
-    policy = policy_of(in_force, stored_seats(store), store.chosen_account())
+    policy = policy_of(in_force, stored_candidates(store), store.chosen_account())
     home_login = HomeLogin(store, places(), Writer(pause=clock.pause), clock.now)
     refresher = Refresher(store, paths.locks_folder(), clock.now, co_owner=home_login)
     renew = None if dry_run else refresher.renew_now

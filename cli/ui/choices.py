@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Final
 
-from accounts.choice.explanation import Candidate, Explanation
+from accounts.choice.explanation import Assessment, Explanation
 from accounts.choice.selection import Choice, Exhausted, Strategy
 from accounts.choice.threads import Placement
 from accounts.model import Account
@@ -53,7 +53,7 @@ def verdict(view: ChoiceView, now: float) -> str:
 
 def _in_vain(account: Account, found: Explanation, now: float) -> str:
     """What to expect of an account that is chosen although it has little chance: nobody has a better one."""
-    told = next(each.told for each in found.candidates if each.seat.account.key == account.key)
+    told = next(each.told for each in found.assessments if each.candidate.account.key == account.key)
     return "" if told.serves else f" The provider will hardly serve it: {in_words(told, now)}."
 
 
@@ -71,7 +71,7 @@ def as_data(view: ChoiceView, now: float) -> dict[str, object]:
             "drop_compaction": policy.drop_compaction,
         },
         "choice": _choice_data(view.found.choice),
-        "candidates": [_candidate_data(each, view.numbers, now) for each in view.found.candidates],
+        "candidates": [_assessment_data(each, view.numbers, now) for each in view.found.assessments],
     }
 
 
@@ -87,20 +87,20 @@ def _choice_data(choice: Choice | Exhausted) -> dict[str, object]:
     }
 
 
-def _candidate_data(each: Candidate, numbers: Mapping[str, int], now: float) -> dict[str, object]:
-    barred, seat = each.barred, each.seat
+def _assessment_data(each: Assessment, numbers: Mapping[str, int], now: float) -> dict[str, object]:
+    barred, candidate = each.barred, each.candidate
     return {
-        "number": numbers.get(seat.account.key),
-        "account": seat.account.label,
-        "plan": seat.account.plan,
+        "number": numbers.get(candidate.account.key),
+        "account": candidate.account.label,
+        "plan": candidate.account.plan,
         "state": str(each.told.state),
         "state_in_words": in_words(each.told, now),
         "barred": {"by": str(barred.bar), "text": barred.text, "until": barred.until} if barred else None,
         "rank": {name: _finite(value) for name, value in each.rank._asdict().items()} if each.rank else None,
         "score": each.score,
-        "cooldown": asdict(seat.cooldown) if seat.cooldown else None,
-        "windows": [asdict(window) for window in seat.windows],
-        "refused_models": sorted(seat.refuses),
+        "cooldown": asdict(candidate.cooldown) if candidate.cooldown else None,
+        "windows": [asdict(window) for window in candidate.windows],
+        "refused_models": sorted(candidate.refuses),
     }
 
 

@@ -26,7 +26,10 @@ def terminal_width(stream: TextIO | None = None) -> int:
 
 def wrapped(head: str, text: str, columns: int, indent: int = 4) -> list[str]:
     """`head` and `text`, with further lines indented. Words stay whole, and letters are as wide as a terminal draws
-    them; 0 columns mean one line."""
+    them; 0 columns mean one line.
+
+    rich's `Text.wrap` breaks or cuts a word that is wider than the line, such as an address, and indents nothing.
+    """
     if not columns:
         return [head + text]
     from rich.cells import cell_len  # late: only a terminal needs it

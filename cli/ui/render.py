@@ -14,6 +14,7 @@ from cli.ui.lines import fitted, terminal_width, wrapped
 from cli.ui.result import Result, Table
 
 if TYPE_CHECKING:
+    from rich.measure import Measurement
     from rich.table import Table as RichTable
     from rich.text import Text
 
@@ -133,7 +134,7 @@ def _print_table(table: Table, *, plain: bool) -> None:
     if plain:
         table = _in_ascii(table, sys.stdout.encoding)
     if piped:
-        console.width = max(PIPE_WIDTH, _total(_widths(table)))
+        console.width = max(PIPE_WIDTH, _total([size.maximum for size in _measured(table)]))
     widest = table
     while table.narrow is not None and not piped and not _fits(table, console.width):
         table = table.narrow
@@ -172,12 +173,15 @@ def _in_ascii(table: Table, encoding: str) -> Table:
     return replace(table, rows=rows, narrow=narrow)
 
 
-def _widths(table: Table) -> list[int]:
-    """The columns of a terminal that each column of the table takes when nothing is cut."""
-    from rich.cells import cell_len
+def _measured(table: Table) -> list["Measurement"]:
+    """What rich measures of each column: how wide its longest word is (minimum), and its longest line (maximum)."""
+    from rich.console import Console
+    from rich.measure import Measurement
+    from rich.text import Text
 
-    cells = zip(*(table.columns, *table.rows), strict=True)
-    return [max(cell_len(line) for text in column for line in text.split("\n")) for column in cells]
+    wide = Console(width=sys.maxsize, height=1)
+    columns = zip(table.columns, *table.rows, strict=True)
+    return [Measurement.get(wide, wide.options, Text("\n".join(column))) for column in columns]
 
 
 def _total(widths: Sequence[int]) -> int:
@@ -186,21 +190,28 @@ def _total(widths: Sequence[int]) -> int:
 
 def _fits(table: Table, width: int) -> bool:
     """Whether the table can be shown well, though not always whole."""
-    words = _longest_words(table)
-    wrapping = {name: max(WRAPPED_ROOM, words[name]) for name in table.wrapped}
-    room = {**dict.fromkeys(table.clipped, CLIPPED_ROOM), **wrapping}
-    named = zip(table.columns, _widths(table), strict=True)
-    return _total([min(wide, room.get(name, wide)) for name, wide in named]) <= width
+    widths = []
+    for name, size in zip(table.columns, _measured(table), strict=True):
+        room = max(WRAPPED_ROOM, size.minimum) if name in table.wrapped else CLIPPED_ROOM
+        flexible = name in table.wrapped or name in table.clipped
+        widths.append(min(size.maximum, room) if flexible else size.maximum)
+    return _total(widths) <= width
 
 
 def _shrunk(table: Table, width: int) -> list[int]:
-    """The widths at which the table fits: the widest of those that can be cut or wrapped gives way first."""
-    widths = _widths(table)
-    least = {**dict.fromkeys(table.clipped, CLIPPED_LEAST), **dict.fromkeys(table.wrapped, WRAPPED_LEAST)}
-    longest = _longest_words(table)
-    least |= {name: max(least[name], min(longest[name], WRAPPED_MOST)) for name in table.wrapped}
+    """The widths at which the table fits: the widest of those that can be cut or wrapped gives way first.
+
+    rich narrows only columns that may wrap, to one letter if need be and without regard for their `min_width`.
+    """
+    measured = _measured(table)
+    widths, least = [size.maximum for size in measured], dict[int, int]()
+    for at, name in enumerate(table.columns):
+        if name in table.wrapped:
+            least[at] = max(WRAPPED_LEAST, min(measured[at].minimum, WRAPPED_MOST))
+        elif name in table.clipped:
+            least[at] = CLIPPED_LEAST
     while _total(widths) > width:
-        flexible = [at for at, name in enumerate(table.columns) if name in least and widths[at] > least[name]]
+        flexible = [at for at in least if widths[at] > least[at]]
         if not flexible:
             break
         # in favour of what is wrapped: it holds more than a name
@@ -209,18 +220,8 @@ def _shrunk(table: Table, width: int) -> list[int]:
     return widths
 
 
-def _longest_words(table: Table) -> dict[str, int]:
-    """How wide the longest word of each column is."""
-    from rich.cells import cell_len
-
-    cells = zip(*(table.columns, *table.rows), strict=True)
-    words = ({word for text in column for word in text.split()} for column in cells)
-    longest = (max(map(cell_len, found), default=0) for found in words)
-    return dict(zip(table.columns, longest, strict=True))
-
-
 def _blocks(table: Table, width: int) -> str:
-    """Each row as lines below each other, for what is too narrow for any table."""
+    """Each row as lines below each other, for what is too narrow for any table, where rich would leave columns out."""
     indent = 2
     lines = []
     for row in table.rows:

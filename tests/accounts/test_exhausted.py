@@ -6,10 +6,10 @@ import pytest
 
 from accounts.choice.explanation import explain
 from accounts.choice.outcomes import Kind
-from accounts.choice.selection import Ask, Exhausted, Policy, Seat, Situation
+from accounts.choice.selection import Ask, Candidate, Exhausted, Policy, Situation
 from accounts.choice.threads import Placement
 from accounts.model import Standing
-from tests.builders import DAY, HOUR, NOW, about, key_of, nobody, rest, seat, window
+from tests.builders import DAY, HOUR, NOW, about, candidate, key_of, nobody, rest, window
 
 A = key_of("a")
 SOFT = Kind.SERVER_ERROR
@@ -22,39 +22,39 @@ def test_an_empty_pool_has_nobody_and_no_time() -> None:
     assert nobody() == Exhausted()
 
 
-def told(*seats: Seat, situation: Situation | None = None) -> tuple[float | None, bool, str, str]:
+def told(*candidates: Candidate, situation: Situation | None = None) -> tuple[float | None, bool, str, str]:
     """When somebody returns (seconds from now), whether upstream's limits are the reason, whose plan, which rule."""
-    answer = nobody(*seats, about=situation)
+    answer = nobody(*candidates, about=situation)
     seconds = None if answer.resets_at is None else answer.resets_at - NOW
     return seconds, answer.limited, answer.plan, answer.rule
 
 
-SPENT = seat("a", cooldown=rest(900), plan="pro")
-KEPT = seat("b", windows=(window(90),), reserve_percent=20, plan="plus")
+SPENT = candidate("a", cooldown=rest(900), plan="pro")
+KEPT = candidate("b", windows=(window(90),), reserve_percent=20, plan="plus")
 
 
 @pytest.mark.parametrize(
-    ("seats", "situation", "expected"),
+    ("candidates", "situation", "expected"),
     [
         ([SPENT], about(), (900, True, "pro", "")),
-        ([SPENT, seat("b", cooldown=rest(60), plan="plus")], about(), (60, True, "plus", "")),
-        ([SPENT, seat("b", enabled=False)], about(), (900, True, "pro", "")),
-        ([SPENT, seat("b", cooldown=rest(5), enabled=False)], about(), (900, True, "pro", "")),
-        ([SPENT, seat("b", cooldown=rest(5), standing=Standing.NEEDS_LOGIN)], about(), (900, True, "pro", "")),
-        ([SPENT, seat("b", cooldown=rest(5), standing=Standing.DEACTIVATED)], about(), (900, True, "pro", "")),
+        ([SPENT, candidate("b", cooldown=rest(60), plan="plus")], about(), (60, True, "plus", "")),
+        ([SPENT, candidate("b", enabled=False)], about(), (900, True, "pro", "")),
+        ([SPENT, candidate("b", cooldown=rest(5), enabled=False)], about(), (900, True, "pro", "")),
+        ([SPENT, candidate("b", cooldown=rest(5), standing=Standing.NEEDS_LOGIN)], about(), (900, True, "pro", "")),
+        ([SPENT, candidate("b", cooldown=rest(5), standing=Standing.DEACTIVATED)], about(), (900, True, "pro", "")),
         ([SPENT], about(tried=frozenset({A})), (900, True, "pro", "")),
-        ([seat("a", cooldown=rest(900, SOFT))], about(tried=frozenset({A})), (None, False, "", "")),
-        ([seat("a", enabled=False)], about(), (None, False, "", "")),
-        ([SPENT, seat("b", cooldown=rest(950))], about(policy=Policy(pin=A)), (900, True, "pro", "")),
-        ([SPENT, seat("b", cooldown=rest(950))], about(Placement(home=A, owner=A)), (900, True, "pro", "")),
+        ([candidate("a", cooldown=rest(900, SOFT))], about(tried=frozenset({A})), (None, False, "", "")),
+        ([candidate("a", enabled=False)], about(), (None, False, "", "")),
+        ([SPENT, candidate("b", cooldown=rest(950))], about(policy=Policy(pin=A)), (900, True, "pro", "")),
+        ([SPENT, candidate("b", cooldown=rest(950))], about(Placement(home=A, owner=A)), (900, True, "pro", "")),
         ([KEPT], about(), (HOUR, False, "plus", "reserved")),
         ([SPENT, KEPT], about(), (900, True, "pro", "reserved")),
-        ([SPENT, seat("b")], about(policy=Policy(pin=A)), (900, True, "pro", "pinned")),
-        ([seat("a", enabled=False), seat("b")], about(policy=Policy(pin=A)), (None, False, "", "pinned")),
-        ([seat("a"), seat("b")], about(policy=Policy(pin="gone:gone")), (None, False, "", "pinned")),
-        ([SPENT, seat("b")], about(Placement(home=A, owner=A)), (900, True, "pro", "compaction")),
-        ([seat("a", refuses=frozenset({"m"}))], about(model="m"), (None, False, "", "model")),
-        ([SPENT, seat("b", refuses=frozenset({"m"}))], about(model="m"), (900, True, "pro", "")),
+        ([SPENT, candidate("b")], about(policy=Policy(pin=A)), (900, True, "pro", "pinned")),
+        ([candidate("a", enabled=False), candidate("b")], about(policy=Policy(pin=A)), (None, False, "", "pinned")),
+        ([candidate("a"), candidate("b")], about(policy=Policy(pin="gone:gone")), (None, False, "", "pinned")),
+        ([SPENT, candidate("b")], about(Placement(home=A, owner=A)), (900, True, "pro", "compaction")),
+        ([candidate("a", refuses=frozenset({"m"}))], about(model="m"), (None, False, "", "model")),
+        ([SPENT, candidate("b", refuses=frozenset({"m"}))], about(model="m"), (900, True, "pro", "")),
     ],
     ids=[
         "at its limit",
@@ -79,28 +79,30 @@ KEPT = seat("b", windows=(window(90),), reserve_percent=20, plan="plus")
     ],
 )
 def test_what_is_told_when_nobody_can_serve(
-    seats: list[Seat], situation: Situation, expected: tuple[float | None, bool, str, str]
+    candidates: list[Candidate], situation: Situation, expected: tuple[float | None, bool, str, str]
 ) -> None:
-    assert told(*seats, situation=situation) == expected
-    assert told(*reversed(seats), situation=situation) == expected
+    assert told(*candidates, situation=situation) == expected
+    assert told(*reversed(candidates), situation=situation) == expected
 
 
 def test_every_account_has_its_reason() -> None:
-    answer = nobody(SPENT, seat("b", enabled=False), seat("c"), about=about(tried=frozenset({key_of("c")})))
-    assert answer.reasons == {"a": "resting: usage_limit", "b": "paused", "c": "already tried for this request"}
+    answer = nobody(SPENT, candidate("b", enabled=False), candidate("c"), about=about(tried=frozenset({key_of("c")})))
+    assert answer.reasons == {"a": "resting (usage limit)", "b": "paused", "c": "already tried for this request"}
 
 
 @pytest.mark.parametrize(
-    ("seats", "rule"),
+    ("candidates", "rule"),
     [
-        ([seat("a", cooldown=rest(), enabled=False)], ""),
-        ([seat("a", cooldown=rest(), standing=Standing.NEEDS_LOGIN)], ""),
-        ([seat("a", cooldown=rest(), enabled=False), seat("b", refuses=frozenset({"m"}))], "model"),
+        ([candidate("a", cooldown=rest(), enabled=False)], ""),
+        ([candidate("a", cooldown=rest(), standing=Standing.NEEDS_LOGIN)], ""),
+        ([candidate("a", cooldown=rest(), enabled=False), candidate("b", refuses=frozenset({"m"}))], "model"),
     ],
     ids=["paused", "needs login", "beside one without the model"],
 )
-def test_the_limit_of_an_account_that_is_out_anyway_is_no_limit_of_the_pool(seats: list[Seat], rule: str) -> None:
-    assert told(*seats, situation=about(model="m")) == (None, False, "", rule)
+def test_the_limit_of_an_account_that_is_out_anyway_is_no_limit_of_the_pool(
+    candidates: list[Candidate], rule: str
+) -> None:
+    assert told(*candidates, situation=about(model="m")) == (None, False, "", rule)
 
 
 @pytest.mark.parametrize(
@@ -114,7 +116,7 @@ def test_the_limit_of_an_account_that_is_out_anyway_is_no_limit_of_the_pool(seat
 def test_an_account_is_not_waited_for_that_cannot_serve_after_its_rest(
     changes: dict[str, Any], situation: Situation
 ) -> None:
-    early = seat("b", cooldown=rest(60), **changes)
+    early = candidate("b", cooldown=rest(60), **changes)
     assert told(SPENT, early, situation=situation)[0] == 900
 
 
@@ -122,22 +124,27 @@ def test_an_account_is_not_waited_for_that_cannot_serve_after_its_rest(
 
 
 def test_an_explanation_has_every_account_the_best_first_and_those_who_are_out_by_name() -> None:
-    seats = [seat("d", enabled=False), seat("c", cooldown=rest()), seat("b"), seat("a", in_flight=1)]
+    candidates = [
+        candidate("d", enabled=False),
+        candidate("c", cooldown=rest()),
+        candidate("b"),
+        candidate("a", in_flight=1),
+    ]
     situation = about()
-    explanation = explain({each.account.key: each for each in seats}, situation)
-    assert [each.seat.account.label for each in explanation.candidates] == ["b", "a", "c", "d"]
-    assert [each.barred.text if each.barred else "" for each in explanation.candidates] == [
+    explanation = explain({each.account.key: each for each in candidates}, situation)
+    assert [each.candidate.account.label for each in explanation.assessments] == ["b", "a", "c", "d"]
+    assert [each.barred.text if each.barred else "" for each in explanation.assessments] == [
         "",
         "",
-        "resting: usage_limit",
+        "resting (usage limit)",
         "paused",
     ]
-    assert [each.rank is None for each in explanation.candidates] == [False, False, True, True]
-    assert [each.score for each in explanation.candidates] == [
+    assert [each.rank is None for each in explanation.assessments] == [False, False, True, True]
+    assert [each.score for each in explanation.assessments] == [
         pytest.approx(each) for each in (1 / 2, 1 / 3, 1 / 2, 1 / 2)
     ]
 
 
 def test_an_explanation_of_an_empty_pool_is_empty() -> None:
     explanation = explain({}, Situation(now=NOW, ask=Ask()))
-    assert (explanation.choice, explanation.candidates) == (Exhausted(), ())
+    assert (explanation.choice, explanation.assessments) == (Exhausted(), ())

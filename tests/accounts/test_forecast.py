@@ -9,17 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accounts.choice.quota import Window
-from accounts.choice.selection import Policy, Seat
+from accounts.choice.selection import Candidate, Policy
 from accounts.forecast import LEAST_PASSED, MOST_CHANGES, Course, Forecast, Outlook, Prospect, course, forecast
 from accounts.model import Account, Cooldown, Standing
-from tests.builders import DAY, HOUR, NOW, WEEK_MINUTES, about, key_of, rest, seat, window
+from tests.builders import DAY, HOUR, NOW, WEEK_MINUTES, about, candidate, key_of, rest, window
 
 HALF = 2.5 * HOUR
 """What is left of a 5-hour window after half of it."""
 
 
-def ahead(*seats: Seat, **changes: Any) -> Forecast:
-    return forecast(seats, about(**changes))
+def ahead(*candidates: Candidate, **changes: Any) -> Forecast:
+    return forecast(candidates, about(**changes))
 
 
 def of(found: Forecast, label: str = "a") -> Prospect:
@@ -81,36 +81,36 @@ def test_a_window_without_a_length_is_none(minutes: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given_seat", "told"),
+    ("given_candidate", "told"),
     [
-        (seat("a", windows=(window(40, HALF),)), ("ready", "ready", "ready")),
-        (seat("a", windows=(window(49, HALF),)), ("ready", "ready", "low")),
-        (seat("a", windows=(window(60, HALF),)), ("ready", "ready", "out")),
-        (seat("a", windows=(window(80, HALF),)), ("ready", "out", "out")),
-        (seat("a", windows=(window(96, 300),)), ("low", "low", "low")),
-        (seat("a", windows=(window(100, 600),)), ("out", "back", "back")),
-        (seat("a", windows=(window(100, HALF),)), ("out", "out", "back")),
-        (seat("a", cooldown=rest(600)), ("out", "back", "back")),
-        (seat("a", cooldown=rest(2 * HOUR), windows=(window(1, HALF),)), ("out", "out", "back")),
-        (seat("a"), ("ready", "unknown", "unknown")),
-        (seat("a", windows=(window(70, family="images"),)), ("ready", "unknown", "unknown")),
-        (seat("a", windows=(window(70, -1),)), ("ready", "ready", "ready")),
-        (seat("a", enabled=False, windows=(window(1, HALF),)), ("out", "out", "out")),
-        (seat("a", standing=Standing.NEEDS_LOGIN), ("out", "out", "out")),
-        (seat("a", has_tokens=False), ("out", "out", "out")),
-        (seat("a", reserve_percent=50, windows=(window(50, HALF),)), ("out", "out", "back")),
-        (seat("a", reserve_percent=40, windows=(window(50, HALF),)), ("ready", "out", "out")),
+        (candidate("a", windows=(window(40, HALF),)), ("ready", "ready", "ready")),
+        (candidate("a", windows=(window(49, HALF),)), ("ready", "ready", "low")),
+        (candidate("a", windows=(window(60, HALF),)), ("ready", "ready", "out")),
+        (candidate("a", windows=(window(80, HALF),)), ("ready", "out", "out")),
+        (candidate("a", windows=(window(96, 300),)), ("low", "low", "low")),
+        (candidate("a", windows=(window(100, 600),)), ("out", "back", "back")),
+        (candidate("a", windows=(window(100, HALF),)), ("out", "out", "back")),
+        (candidate("a", cooldown=rest(600)), ("out", "back", "back")),
+        (candidate("a", cooldown=rest(2 * HOUR), windows=(window(1, HALF),)), ("out", "out", "back")),
+        (candidate("a"), ("ready", "unknown", "unknown")),
+        (candidate("a", windows=(window(70, family="images"),)), ("ready", "unknown", "unknown")),
+        (candidate("a", windows=(window(70, -1),)), ("ready", "ready", "ready")),
+        (candidate("a", enabled=False, windows=(window(1, HALF),)), ("out", "out", "out")),
+        (candidate("a", standing=Standing.NEEDS_LOGIN), ("out", "out", "out")),
+        (candidate("a", has_tokens=False), ("out", "out", "out")),
+        (candidate("a", reserve_percent=50, windows=(window(50, HALF),)), ("out", "out", "back")),
+        (candidate("a", reserve_percent=40, windows=(window(50, HALF),)), ("ready", "out", "out")),
     ],
 )
-def test_how_an_account_fares(given_seat: Seat, told: tuple[str, str, str]) -> None:
+def test_how_an_account_fares(given_candidate: Candidate, told: tuple[str, str, str]) -> None:
     """Now, at worst within an hour, and at worst until its windows reset."""
-    assert outlooks(of(ahead(given_seat))) == told
+    assert outlooks(of(ahead(given_candidate))) == told
 
 
 def test_when_an_account_is_out_and_back() -> None:
     """The first window that fills up ends it, and that one's reset brings it back."""
     short, long = window(80, HALF), window(10, 2 * DAY, minutes=WEEK_MINUTES)
-    found = of(ahead(seat("a", windows=(short, long))))
+    found = of(ahead(candidate("a", windows=(short, long))))
     assert (found.out_at, found.back_at, found.until) == (NOW + HALF / 4, NOW + HALF, NOW + 2 * DAY)
     assert found.tightest is not None
     assert found.tightest.window == short
@@ -119,19 +119,19 @@ def test_when_an_account_is_out_and_back() -> None:
 def test_the_tightest_window_is_the_fullest_at_its_reset_when_none_fills_up() -> None:
     """The week is fuller now, and the hours will be."""
     hours, week = window(20, HALF), window(30, DAY, minutes=WEEK_MINUTES)
-    found = of(ahead(seat("a", windows=(week, hours)))).tightest
+    found = of(ahead(candidate("a", windows=(week, hours)))).tightest
     assert found is not None
     assert found.window == hours
 
 
 def test_an_account_that_two_things_keep_is_back_after_both() -> None:
-    found = of(ahead(seat("a", cooldown=rest(60), windows=(window(100, 600),))))
+    found = of(ahead(candidate("a", cooldown=rest(60), windows=(window(100, 600),))))
     assert (found.out_at, found.back_at) == (NOW, NOW + 600)
 
 
 def test_another_account_is_pinned() -> None:
     """Only one serves, whatever the other has left."""
-    found = ahead(seat("a", windows=(window(60, HALF),)), seat("b"), policy=Policy(pin=key_of("a")))
+    found = ahead(candidate("a", windows=(window(60, HALF),)), candidate("b"), policy=Policy(pin=key_of("a")))
     assert outlooks(of(found, "b")) == ("out", "out", "out")
     assert found.out_at == of(found).out_at
     assert found.unknown == ()
@@ -141,21 +141,21 @@ def test_another_account_is_pinned() -> None:
 
 
 def test_one_account_is_the_pool() -> None:
-    found = ahead(seat("a", windows=(window(80, HALF),)))
+    found = ahead(candidate("a", windows=(window(80, HALF),)))
     assert (found.out_at, found.back_at) == (pytest.approx(NOW + HALF / 4), NOW + HALF)
     assert found.paces == {300: pytest.approx(32.0)}
 
 
 def test_a_pool_that_lasts() -> None:
     """Until every window has reset once."""
-    found = ahead(seat("a", windows=(window(20, HALF), window(10, 2 * DAY, minutes=WEEK_MINUTES))))
+    found = ahead(candidate("a", windows=(window(20, HALF), window(10, 2 * DAY, minutes=WEEK_MINUTES))))
     assert (found.out_at, found.back_at, found.until) == (None, None, NOW + 2 * DAY)
 
 
 def test_the_work_of_one_that_is_out_goes_to_the_others() -> None:
     """Each alone would last until its reset; the second has to do both."""
-    spent = seat("a", windows=(window(100, HALF),))
-    other = seat("b", windows=(window(40, HALF),))
+    spent = candidate("a", windows=(window(100, HALF),))
+    other = candidate("b", windows=(window(40, HALF),))
     assert ahead(other).out_at is None
     found = ahead(spent, other)
     # 40 + 16 % an hour for 60 % that are left
@@ -165,12 +165,12 @@ def test_the_work_of_one_that_is_out_goes_to_the_others() -> None:
 
 def test_a_larger_plan_takes_more() -> None:
     """Ten times the size: the work of the small one is hardly felt."""
-    spent = seat("a", windows=(window(100, HALF),))
-    assert ahead(spent, seat("b", plan="pro", windows=(window(40, HALF),))).out_at is None
+    spent = candidate("a", windows=(window(100, HALF),))
+    assert ahead(spent, candidate("b", plan="pro", windows=(window(40, HALF),))).out_at is None
 
 
 def test_a_reset_on_the_way_saves_the_pool() -> None:
-    found = ahead(seat("a", windows=(window(100, 600),)), seat("b", windows=(window(50, HALF),)))
+    found = ahead(candidate("a", windows=(window(100, 600),)), candidate("b", windows=(window(50, HALF),)))
     assert found.changes[0].serves
     assert found.out_at is None
 
@@ -178,14 +178,16 @@ def test_a_reset_on_the_way_saves_the_pool() -> None:
 def test_a_long_window_ends_what_short_ones_would_not() -> None:
     """Short windows come back; the week is over before its reset."""
     week = window(80, 4 * DAY, minutes=WEEK_MINUTES)
-    found = ahead(seat("a", windows=(window(10, HALF), week)))
+    found = ahead(candidate("a", windows=(window(10, HALF), week)))
     assert found.out_at == pytest.approx(NOW + 0.2 * 3 * DAY / 0.8)
     assert found.back_at == NOW + 4 * DAY
 
 
 def test_a_rest_that_ends_brings_an_account_in() -> None:
     """Until then its windows stand still."""
-    found = ahead(seat("a", cooldown=rest(600), windows=(window(0, HALF),)), seat("b", windows=(window(95, HALF),)))
+    found = ahead(
+        candidate("a", cooldown=rest(600), windows=(window(0, HALF),)), candidate("b", windows=(window(95, HALF),))
+    )
     assert (found.changes[0].account.label, found.changes[0].serves) == ("b", False)
     assert found.out_at is not None
     assert found.back_at == NOW + 600
@@ -193,38 +195,40 @@ def test_a_rest_that_ends_brings_an_account_in() -> None:
 
 def test_who_is_signed_out_leaves_its_work_and_who_is_paused_takes_it_along() -> None:
     busy = (window(90, HALF),)
-    other = seat("b", windows=(window(40, HALF),))
-    assert ahead(seat("a", standing=Standing.NEEDS_LOGIN, windows=busy), other).out_at is not None
-    assert ahead(seat("a", enabled=False, windows=busy), other).out_at is None
+    other = candidate("b", windows=(window(40, HALF),))
+    assert ahead(candidate("a", standing=Standing.NEEDS_LOGIN, windows=busy), other).out_at is not None
+    assert ahead(candidate("a", enabled=False, windows=busy), other).out_at is None
 
 
 def test_what_nobody_has_seen_is_not_counted() -> None:
     """Neither as left nor as used up; the accounts are named."""
-    found = ahead(seat("a"), seat("b", windows=(window(80, HALF),)))
+    found = ahead(candidate("a"), candidate("b", windows=(window(80, HALF),)))
     assert [each.label for each in found.unknown] == ["a"]
     assert found.out_at == pytest.approx(NOW + HALF / 4)
-    alone = ahead(seat("a"))
+    alone = ahead(candidate("a"))
     assert (alone.out_at, alone.until) == (None, None)
 
 
-@pytest.mark.parametrize("seats", [(), (seat("a", enabled=False),), (seat("a", standing=Standing.DEACTIVATED),)])
-def test_a_pool_in_which_nobody_can_serve_is_empty_now_and_for_good(seats: Sequence[Seat]) -> None:
-    found = forecast(seats, about())
+@pytest.mark.parametrize(
+    "candidates", [(), (candidate("a", enabled=False),), (candidate("a", standing=Standing.DEACTIVATED),)]
+)
+def test_a_pool_in_which_nobody_can_serve_is_empty_now_and_for_good(candidates: Sequence[Candidate]) -> None:
+    found = forecast(candidates, about())
     assert (found.out_at, found.back_at) == (NOW, None)
 
 
 def test_unused_windows_are_no_pace() -> None:
-    found = ahead(seat("a", windows=(window(0, -1),)), seat("b", windows=(window(100, -1),)))
+    found = ahead(candidate("a", windows=(window(0, -1),)), candidate("b", windows=(window(100, -1),)))
     assert (found.out_at, found.until) == (None, None)
 
 
 def test_many_accounts_with_short_windows_are_looked_ahead_only_so_far() -> None:
     """The work is bounded, and so is what is told of it."""
-    seats = [
-        seat(f"{n:03}", windows=(window(55, 60 + n, minutes=5), window(1, 30 * DAY, minutes=43_200)))
+    candidates = [
+        candidate(f"{n:03}", windows=(window(55, 60 + n, minutes=5), window(1, 30 * DAY, minutes=43_200)))
         for n in range(100)
     ]
-    found = forecast(seats, about())
+    found = forecast(candidates, about())
     assert found.until is not None
     assert found.until < NOW + DAY
     assert len(found.changes) <= MOST_CHANGES
@@ -238,7 +242,7 @@ PLANS = st.sampled_from(["", "free", "plus", "pro", "enterprise"])
 
 
 @st.composite
-def seats_of(draw: st.DrawFn) -> list[Seat]:
+def candidates_of(draw: st.DrawFn) -> list[Candidate]:
     """Small pools of accounts in every state, with windows that are over, running or just begun."""
     found = []
     for n in range(draw(st.integers(0, 4))):
@@ -249,7 +253,7 @@ def seats_of(draw: st.DrawFn) -> list[Seat]:
         )
         resting = draw(st.none() | st.floats(1, DAY))
         found.append(
-            seat(
+            candidate(
                 chr(ord("a") + n),
                 plan=draw(PLANS),
                 enabled=draw(st.booleans()),
@@ -266,8 +270,8 @@ def never_if_none(moment: float | None) -> float:
 
 
 @settings(max_examples=200, deadline=None)
-@given(seats_of(), st.data())
-def test_more_use_never_makes_it_later(seats: list[Seat], data: st.DataObject) -> None:
+@given(candidates_of(), st.data())
+def test_more_use_never_makes_it_later(candidates: list[Candidate], data: st.DataObject) -> None:
     """For every account and for the pool: whoever uses more is out no later."""
     more = [
         replace(
@@ -277,9 +281,9 @@ def test_more_use_never_makes_it_later(seats: list[Seat], data: st.DataObject) -
                 for w in each.windows
             ),
         )
-        for each in seats
+        for each in candidates
     ]
-    before, after = forecast(seats, about()), forecast(more, about())
+    before, after = forecast(candidates, about()), forecast(more, about())
     slack = 1e-3
     assert never_if_none(after.out_at) <= never_if_none(before.out_at) + slack
     for one, other in zip(before.prospects, after.prospects, strict=True):
@@ -288,10 +292,10 @@ def test_more_use_never_makes_it_later(seats: list[Seat], data: st.DataObject) -
 
 
 @settings(max_examples=200, deadline=None)
-@given(seats_of())
-def test_what_is_told_holds_together(seats: list[Seat]) -> None:
+@given(candidates_of())
+def test_what_is_told_holds_together(candidates: list[Candidate]) -> None:
     """Nothing lies in the past, nobody is back before being out, and an empty pool has nobody who serves."""
-    found = forecast(seats, about())
+    found = forecast(candidates, about())
     assert never_if_none(found.out_at) >= NOW
     assert found.back_at is None or (found.out_at is not None and found.back_at >= found.out_at)
     assert [each.at for each in found.changes] == sorted(each.at for each in found.changes)
@@ -325,6 +329,6 @@ ODD = st.floats(allow_nan=True, allow_infinity=True) | st.sampled_from([0.0, -0.
 def test_nothing_raises(windows: list[Window], cooldown: Cooldown | None, now: float) -> None:
     """Numbers that nobody should ever send, and a clock that was set to another year."""
     account = Account(account_id="x", user_id="y", label="x", reserve_percent=len(windows))
-    one = Seat(account=account, windows=tuple(windows), cooldown=cooldown)
-    found = forecast([one, seat("b", windows=(window(50, HALF),))], about(now=now))
+    one = Candidate(account=account, windows=tuple(windows), cooldown=cooldown)
+    found = forecast([one, candidate("b", windows=(window(50, HALF),))], about(now=now))
     assert len(found.prospects) == 2

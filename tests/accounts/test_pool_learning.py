@@ -45,7 +45,7 @@ def refused(pool: Pool, name: str, model: str, now: float = NOW) -> None:
 def test_what_upstream_says_of_a_window_counts_at_once() -> None:
     pool = pool_of("a", "b")
     pool.observed(A, (window(96),))
-    assert (pool.seats[A].windows, next_for(pool)) == ((window(96),), "b")
+    assert (pool.candidates[A].windows, next_for(pool)) == ((window(96),), "b")
 
 
 def test_windows_are_kept_side_by_side_and_each_as_it_was_seen_last() -> None:
@@ -54,7 +54,7 @@ def test_windows_are_kept_side_by_side_and_each_as_it_was_seen_last() -> None:
     pool.observed(A, (window(10), week))
     pool.observed(A, (window(20, seen_at=NOW + 1), window(5, minutes=60, family="images")))
     pool.observed(A, (window(9, seen_at=NOW - 1),))
-    assert pool.seats[A].windows == (window(20, seen_at=NOW + 1), week, window(5, minutes=60, family="images"))
+    assert pool.candidates[A].windows == (window(20, seen_at=NOW + 1), week, window(5, minutes=60, family="images"))
 
 
 def test_a_window_is_written_when_it_is_new_or_has_moved_enough() -> None:
@@ -71,14 +71,14 @@ def test_a_window_is_written_when_it_is_new_or_has_moved_enough() -> None:
         (A, (window(11.2, seen_at=NOW + 400),)),
         (A, (window(11.2, seen_at=NOW + 400), week)),
     ]
-    assert pool.seats[A].windows == (window(11.2, seen_at=NOW + 400), week)
+    assert pool.candidates[A].windows == (window(11.2, seen_at=NOW + 400), week)
 
 
 def test_what_is_not_written_is_known_all_the_same() -> None:
     pool = pool_of("a")
     pool.observed(A, (window(10),))
     pool.observed(A, (window(10.4, seen_at=NOW + 1),))
-    assert pool.seats[A].windows == (window(10.4, seen_at=NOW + 1),)
+    assert pool.candidates[A].windows == (window(10.4, seen_at=NOW + 1),)
 
 
 def test_what_the_store_knows_already_is_not_written_again() -> None:
@@ -93,7 +93,7 @@ def test_answers_that_say_nothing_of_windows_change_nothing() -> None:
     pool = pool_of("a", journal=journal)
     pool.observed(A, ())
     pool.observed("nobody:here", (window(10),))
-    assert (journal.entries, pool.seats[A].windows) == ([], ())
+    assert (journal.entries, pool.candidates[A].windows) == ([], ())
 
 
 def test_of_what_memory_and_store_know_of_a_window_the_later_counts() -> None:
@@ -102,8 +102,8 @@ def test_of_what_memory_and_store_know_of_a_window_the_later_counts() -> None:
     pool.observed(B, (window(40, seen_at=NOW - 5),))
     week = window(1, DAY, minutes=WEEK_MINUTES)
     pool.load(Stored((account("a"), account("b")), seen={A: (window(10), week), B: (window(10),)}))
-    assert pool.seats[A].windows == (window(40, seen_at=NOW + 5), week)
-    assert pool.seats[B].windows == (window(10),)
+    assert pool.candidates[A].windows == (window(40, seen_at=NOW + 5), week)
+    assert pool.candidates[B].windows == (window(10),)
 
 
 # --- models ----------------------------------------------------------------------------------------------------------
@@ -123,7 +123,7 @@ def test_a_refused_model_costs_an_account_nothing_else() -> None:
     journal = ListJournal()
     pool = pool_of("a", journal=journal)
     refused(pool, "a", "m")
-    assert pool.seats[A].cooldown is None
+    assert pool.candidates[A].cooldown is None
     assert [entry[0] for entry in journal.entries] == ["refuse_model", "record"]
 
 
@@ -157,7 +157,7 @@ def test_a_refused_model_survives_a_restart(tmp_path: Path) -> None:
         again = Pool(store)
         again.load(store)
         assert [next_for(again, "m"), next_for(again, "n"), next_for(again, "m", NOW + DAY)] == ["b", "a", "a"]
-        assert again.seats[B].windows == (window(50, None),)
+        assert again.candidates[B].windows == (window(50, None),)
 
 
 def test_what_another_proxy_was_refused_counts_here_too() -> None:
@@ -259,7 +259,7 @@ def attempt(pool: Pool, name: str, kind: Kind, seconds: float = 0) -> None:
 
 
 def resting(pool: Pool) -> list[str]:
-    return [seat.account.label for seat in pool.seats.values() if seat.cooldown is not None]
+    return [candidate.account.label for candidate in pool.candidates.values() if candidate.cooldown is not None]
 
 
 def test_from_the_third_account_on_that_fails_by_upstreams_fault_nobody_rests_for_it() -> None:

@@ -292,7 +292,9 @@ def test_the_reader_of_a_request_is_a_workspace_and_the_one_the_thread_came_from
     serve(pool, "b", thread="u")
     beside = pool.select(Ask(thread="u", tried=frozenset({A, B})), NOW)
     assert isinstance(beside, Lease)
-    assert pool.reader(beside, NOW) == ReadingContext(thread="u", workspace=there), "another seat of the same workspace"
+    assert pool.reader(beside, NOW) == ReadingContext(thread="u", workspace=there), (
+        "another candidate of the same workspace"
+    )
 
 
 def test_a_home_that_was_removed_is_no_workspace_to_come_from() -> None:

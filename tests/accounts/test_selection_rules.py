@@ -11,10 +11,10 @@ from accounts.choice.outcomes import Kind, Rest
 from accounts.choice.selection import (
     OURS,
     Ask,
+    Candidate,
     Choice,
     Exhausted,
     Policy,
-    Seat,
     Situation,
     Strategy,
     barred,
@@ -56,9 +56,9 @@ ACCOUNTS = st.builds(
     reserve_percent=st.sampled_from([0, 0, 20, 100]),
     plan=st.sampled_from(["", "plus", "pro", "unheard-of"]),
 )
-SEATS = st.lists(
+CANDIDATES = st.lists(
     st.builds(
-        Seat,
+        Candidate,
         account=ACCOUNTS,
         cooldown=COOLDOWNS,
         has_tokens=st.integers(0, 9).map(bool),
@@ -71,7 +71,7 @@ SEATS = st.lists(
     ),
     max_size=6,
     unique_by=lambda each: each.account.key,
-).map(lambda seats: {each.account.key: each for each in seats})
+).map(lambda candidates: {each.account.key: each for each in candidates})
 ASKS = st.builds(
     Ask,
     model=MODELS,
@@ -94,19 +94,19 @@ SITUATIONS = st.builds(
 )
 
 
-@given(seats=SEATS, about=SITUATIONS)
+@given(candidates=CANDIDATES, about=SITUATIONS)
 @settings(deadline=None, max_examples=400)
 def test_a_barred_account_is_never_chosen_and_a_free_one_never_passed_over(
-    seats: dict[str, Seat], about: Situation
+    candidates: dict[str, Candidate], about: Situation
 ) -> None:
-    answer = choose(seats, about)
-    bars = {each.account.label: barred(each, about) for each in seats.values()}
+    answer = choose(candidates, about)
+    bars = {each.account.label: barred(each, about) for each in candidates.values()}
     if isinstance(answer, Choice):
         assert bars[answer.account.label] is None
-        assert answer.account == seats[answer.account.key].account
+        assert answer.account == candidates[answer.account.key].account
     else:
         pin = about.ask.pin or about.policy.pin
-        stranger = {pin: "there is no such account"} if pin not in {"", *seats} else {}
+        stranger = {pin: "there is no such account"} if pin not in {"", *candidates} else {}
         assert {label: bar.text for label, bar in bars.items() if bar is not None} | stranger == answer.reasons
         assert answer.reasons.keys() == bars.keys() | stranger.keys()
 
@@ -115,32 +115,34 @@ def untried(about: Situation) -> Situation:
     return replace(about, ask=replace(about.ask, tried=frozenset()))
 
 
-@given(seats=SEATS, about=SITUATIONS, part=st.floats(0, 0.999))
+@given(candidates=CANDIDATES, about=SITUATIONS, part=st.floats(0, 0.999))
 @settings(deadline=None, max_examples=400)
 def test_nobody_returns_before_the_time_that_is_told_and_then_somebody_does(
-    seats: dict[str, Seat], about: Situation, part: float
+    candidates: dict[str, Candidate], about: Situation, part: float
 ) -> None:
     about = untried(about)
-    answer = choose(seats, about)
+    answer = choose(candidates, about)
     if isinstance(answer, Exhausted):
         end = answer.resets_at if answer.resets_at is not None else NOW + 1000 * DAY
         assert end > NOW
         assert not answer.limited or answer.resets_at is not None
-        assert isinstance(choose(seats, replace(about, now=NOW + (end - NOW) * part)), Exhausted)
-        assert isinstance(choose(seats, replace(about, now=end)), Exhausted if answer.resets_at is None else Choice)
+        assert isinstance(choose(candidates, replace(about, now=NOW + (end - NOW) * part)), Exhausted)
+        assert isinstance(
+            choose(candidates, replace(about, now=end)), Exhausted if answer.resets_at is None else Choice
+        )
 
 
-@given(seats=SEATS, about=SITUATIONS)
+@given(candidates=CANDIDATES, about=SITUATIONS)
 @settings(deadline=None, max_examples=400)
 def test_a_rule_is_named_when_the_pools_rules_are_all_that_stands_in_the_way(
-    seats: dict[str, Seat], about: Situation
+    candidates: dict[str, Candidate], about: Situation
 ) -> None:
     """That a model is not for everybody explains nothing when others are at their limits."""
-    answer = choose(seats, about)
+    answer = choose(candidates, about)
     if isinstance(answer, Exhausted):
         lawless = {
             key: replace(each, account=replace(each.account, reserve_percent=0), refuses=frozenset())
-            for key, each in seats.items()
+            for key, each in candidates.items()
         }
         anarchy = replace(
             about,
@@ -154,59 +156,61 @@ def test_a_rule_is_named_when_the_pools_rules_are_all_that_stands_in_the_way(
         assert answer.rule or answer.limited or isinstance(found, Exhausted)
 
 
-@given(seats=SEATS, about=SITUATIONS)
+@given(candidates=CANDIDATES, about=SITUATIONS)
 @settings(deadline=None)
 def test_a_tired_account_is_chosen_for_its_own_threads_or_when_all_others_are_tired_or_barred(
-    seats: dict[str, Seat], about: Situation
+    candidates: dict[str, Candidate], about: Situation
 ) -> None:
-    answer = choose(seats, about)
+    answer = choose(candidates, about)
     if isinstance(answer, Choice) and answer.account.key not in {about.place.home, about.place.detour}:
-        tired = {key: resting(each.cooldown, NOW) is Rest.SOFT for key, each in seats.items()}
+        tired = {key: resting(each.cooldown, NOW) is Rest.SOFT for key, each in candidates.items()}
         assert not tired[answer.account.key] or all(
-            tired[key] or barred(each, about) is not None for key, each in seats.items()
+            tired[key] or barred(each, about) is not None for key, each in candidates.items()
         )
 
 
-@given(seats=SEATS, about=SITUATIONS)
+@given(candidates=CANDIDATES, about=SITUATIONS)
 @settings(deadline=None, max_examples=300)
-def test_an_explanation_says_what_is_chosen(seats: dict[str, Seat], about: Situation) -> None:
-    explanation = explain(seats, about)
-    assert explanation.choice == choose(seats, about)
-    assert {each.seat.account.key for each in explanation.candidates} == seats.keys()
-    for each in explanation.candidates:
-        assert each.barred == barred(each.seat, about)
+def test_an_explanation_says_what_is_chosen(candidates: dict[str, Candidate], about: Situation) -> None:
+    explanation = explain(candidates, about)
+    assert explanation.choice == choose(candidates, about)
+    assert {each.candidate.account.key for each in explanation.assessments} == candidates.keys()
+    for each in explanation.assessments:
+        assert each.barred == barred(each.candidate, about)
         assert (each.barred is None) == (each.rank is not None)
-        assert each.score == score(each.seat, NOW) >= 0
+        assert each.score == score(each.candidate, NOW) >= 0
     if isinstance(explanation.choice, Choice):
-        assert explanation.candidates[0].seat.account == explanation.choice.account
+        assert explanation.assessments[0].candidate.account == explanation.choice.account
         assert explanation.choice.why
     else:
-        assert all(each.barred is not None for each in explanation.candidates)
+        assert all(each.barred is not None for each in explanation.assessments)
 
 
-@given(seats=SEATS, about=SITUATIONS, data=st.data())
+@given(candidates=CANDIDATES, about=SITUATIONS, data=st.data())
 @settings(deadline=None)
 def test_the_choice_does_not_depend_on_the_order_of_the_accounts(
-    seats: dict[str, Seat], about: Situation, data: st.DataObject
+    candidates: dict[str, Candidate], about: Situation, data: st.DataObject
 ) -> None:
-    shuffled = dict(data.draw(st.permutations(list(seats.items()))))
-    assert choose(shuffled, about) == choose(seats, about)
-    assert explain(shuffled, about) == explain(seats, about)
+    shuffled = dict(data.draw(st.permutations(list(candidates.items()))))
+    assert choose(shuffled, about) == choose(candidates, about)
+    assert explain(shuffled, about) == explain(candidates, about)
 
 
-@given(seats=SEATS, about=SITUATIONS)
+@given(candidates=CANDIDATES, about=SITUATIONS)
 @settings(deadline=None)
-def test_who_is_chosen_does_not_depend_on_those_who_cannot_serve(seats: dict[str, Seat], about: Situation) -> None:
-    free = {key: each for key, each in seats.items() if barred(each, about) is None}
+def test_who_is_chosen_does_not_depend_on_those_who_cannot_serve(
+    candidates: dict[str, Candidate], about: Situation
+) -> None:
+    free = {key: each for key, each in candidates.items() if barred(each, about) is None}
     if free:
-        alone, among_all = choose(free, about), choose(seats, about)
+        alone, among_all = choose(free, about), choose(candidates, about)
         assert isinstance(alone, Choice)
         assert isinstance(among_all, Choice)
         assert alone.account == among_all.account
 
 
-@given(seats=SEATS, about=SITUATIONS)
+@given(candidates=CANDIDATES, about=SITUATIONS)
 @settings(deadline=None)
-def test_a_request_that_was_everywhere_finds_nobody(seats: dict[str, Seat], about: Situation) -> None:
-    everywhere = replace(about, ask=replace(about.ask, tried=frozenset(seats)))
-    assert isinstance(choose(seats, everywhere), Exhausted)
+def test_a_request_that_was_everywhere_finds_nobody(candidates: dict[str, Candidate], about: Situation) -> None:
+    everywhere = replace(about, ask=replace(about.ask, tried=frozenset(candidates)))
+    assert isinstance(choose(candidates, everywhere), Exhausted)

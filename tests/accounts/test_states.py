@@ -8,7 +8,7 @@ from accounts.choice.selection import EXCLUSIONS, Exclusion, Exhausted, Policy, 
 from accounts.choice.threads import Placement
 from accounts.model import Standing
 from accounts.states import AccountState, State, counted, in_words, named, tell, tell_all
-from tests.builders import HOUR, NOW, about, account, credentials, key_of, rest, seat, window
+from tests.builders import HOUR, NOW, about, account, candidate, credentials, key_of, rest, window
 
 A, B = key_of("a"), key_of("b")
 WEEK = 7 * 24 * 60
@@ -70,7 +70,7 @@ def _in_tokyo(in_tokyo: None) -> None:
 @pytest.mark.parametrize("row", TABLE, ids=[row[0] for row in TABLE])
 def test_every_situation_has_one_state(row: tuple) -> None:
     _, with_account, beside, state, until, words = row
-    told = tell(seat("a", **with_account), about(**beside))
+    told = tell(candidate("a", **with_account), about(**beside))
     assert (told.state, told.until) == (state, until)
     assert in_words(told, NOW).startswith(words)
 
@@ -79,7 +79,7 @@ def test_every_situation_has_one_state(row: tuple) -> None:
 def test_what_is_told_is_what_selection_does(row: tuple) -> None:
     """An account that is told as kept from serving is never chosen, and one that is not is."""
     _, with_account, beside, *_ = row
-    found, situation = seat("a", **with_account), about(**beside)
+    found, situation = candidate("a", **with_account), about(**beside)
     assert isinstance(choose({A: found}, situation), Exhausted) is tell(found, situation).barred
 
 
@@ -88,8 +88,8 @@ def test_only_what_is_ready_is_as_good_as_another(row: tuple) -> None:
     """Whatever is told as anything but ready is behind an account that is, and what is ready need not be."""
     _, with_account, beside, state, *_ = row
     situation = about(**{**beside, "policy": Policy(defer_percent=beside.get("policy", Policy()).defer_percent)})
-    found = seat("a", priority=1, **with_account)
-    answer = choose({A: found, B: seat("b")}, situation)
+    found = candidate("a", priority=1, **with_account)
+    answer = choose({A: found, B: candidate("b")}, situation)
     assert not isinstance(answer, Exhausted)
     assert (answer.account.label == "a") is (state is State.READY)
 
@@ -112,7 +112,7 @@ def test_every_bar_has_a_state() -> None:
 )
 def test_what_only_the_owner_can_mend_comes_first(fields: dict, state: State) -> None:
     """And the account's own trouble before that of the request."""
-    assert tell(seat("a", **fields), about(policy=Policy(pin=B))).state is (
+    assert tell(candidate("a", **fields), about(policy=Policy(pin=B))).state is (
         state if fields.get("cooldown", rest()).reason != Kind.SERVER_ERROR else State.PASSED_OVER
     )
 
@@ -129,32 +129,32 @@ def test_what_only_the_owner_can_mend_comes_first(fields: dict, state: State) ->
 def test_a_token_that_is_over(refresh: str, expires_in: float, state: State, words: str) -> None:
     """One that can be renewed costs a moment, one that cannot the account. Without the login nothing is said of it."""
     login = credentials(refresh=refresh, expires_at=NOW + expires_in)
-    told = tell(seat("a"), about(), login)
+    told = tell(candidate("a"), about(), login)
     assert (told.state, in_words(told, NOW)) == (state, words)
     assert told.serves is (state is State.READY)
-    assert tell(seat("a"), about()).state is State.READY
+    assert tell(candidate("a"), about()).state is State.READY
 
 
 def test_what_has_a_chance() -> None:
     """A spent account is asked when nobody else is left, but nobody should count on it; one that is nearly spent, or
     rests for a moment, does serve."""
-    spent, nearly = seat("a", windows=(window(100),)), seat("a", windows=(window(99),))
-    soft = seat("a", cooldown=rest(9, Kind.SERVER_ERROR))
+    spent, nearly = candidate("a", windows=(window(100),)), candidate("a", windows=(window(99),))
+    soft = candidate("a", cooldown=rest(9, Kind.SERVER_ERROR))
     assert [tell(each, about()).serves for each in (spent, nearly, soft)] == [False, True, True]
 
 
 def test_when_nothing_keeps_it_any_more() -> None:
     """Of several reasons the last one to end counts; with one that does not end there is no such time."""
-    kept = seat("a", cooldown=rest(60), reserve_percent=20, windows=(window(80),))
+    kept = candidate("a", cooldown=rest(60), reserve_percent=20, windows=(window(80),))
     assert (tell(kept, about()).until, tell(kept, about()).back) == (NOW + 60, NOW + HOUR)
     assert tell(kept, about(policy=Policy(pin=B))).back is None
-    assert tell(seat("a", windows=(window(100),)), about()).back == NOW + HOUR
-    assert tell(seat("a", windows=(window(96),)), about()).back is None
+    assert tell(candidate("a", windows=(window(100),)), about()).back == NOW + HOUR
+    assert tell(candidate("a", windows=(window(96),)), about()).back is None
 
 
 def test_all_accounts_at_once() -> None:
-    seats = {A: seat("a"), B: seat("b")}
-    found = tell_all(seats, about(), {B: credentials("b", refresh="", expires_at=NOW - 1)})
+    candidates = {A: candidate("a"), B: candidate("b")}
+    found = tell_all(candidates, about(), {B: credentials("b", refresh="", expires_at=NOW - 1)})
     assert {key: each.state for key, each in found.items()} == {A: State.READY, B: State.LOGIN_ENDED}
 
 
@@ -173,7 +173,7 @@ def test_words_alone() -> None:
 
 def test_another_limit_of_the_account_is_not_its_own() -> None:
     """Selection looks at MAIN alone, and so do the windows that are named."""
-    found = seat("a", windows=(window(100), window(100, family="gpt-x", minutes=60)))
+    found = candidate("a", windows=(window(100), window(100, family="gpt-x", minutes=60)))
     assert found.windows[0].family == MAIN
     assert tell(found, about()).reason == "5h"
     assert account("a").key == A

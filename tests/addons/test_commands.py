@@ -72,7 +72,7 @@ def test_one_account_serves_until_the_pool_chooses_again(call: Call, service: Po
 def test_an_account_is_paused_and_comes_back(call: Call, service: PoolService, store: Store) -> None:
     call("rotate.pause", ["a"])
     assert [seat.enabled for seat in store.accounts()] == [False, True]
-    assert service.pool.seats[account("a").key].account.enabled is False
+    assert service.pool.candidates[account("a").key].account.enabled is False
     call("rotate.pause", ["a"])
     assert [seat.enabled for seat in store.accounts()] == [True, True]
 
@@ -82,7 +82,7 @@ def test_a_rest_is_ended(call: Call, service: PoolService, store: Store) -> None
     store.set_cooldown(account("a").key, Cooldown(until=now + 600, reason="usage_limit", since=now)).result()
     call("rotate.clear", ["a"])
     assert store.cooldowns() == {}
-    assert service.pool.seats[account("a").key].cooldown is None
+    assert service.pool.candidates[account("a").key].cooldown is None
 
 
 @pytest.mark.parametrize("name", ["rotate.use", "rotate.pause", "rotate.clear"])

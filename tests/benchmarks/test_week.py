@@ -41,7 +41,7 @@ def test_every_turn_is_answered_exactly_once(tight: Week) -> None:
 
 
 def test_nothing_is_in_flight_in_the_end(tight: Week) -> None:
-    assert [tight.pool.in_flight(key) for key in tight.pool.seats] == [0] * len(TIGHT.seats)
+    assert [tight.pool.in_flight(key) for key in tight.pool.candidates] == [0] * len(TIGHT.seats)
 
 
 def test_a_full_window_serves_nobody(tight: Week) -> None:

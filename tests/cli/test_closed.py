@@ -65,7 +65,7 @@ def ran(worlds: Worlds, cause: Cause, commands: tuple[str, ...]) -> list[tuple[s
     return list(zip(commands, machines, done, strict=True))
 
 
-def check(command: str, done: Ran, *says: str) -> None:
+def expect_refusal(command: str, done: Ran, *says: str) -> None:
     told = f"{command}: {done.code}\n{done.out}{done.err}"
     assert (done.code, done.out, done.err.count("\n")) == (1, "", 1), told
     assert "Traceback" not in told
@@ -76,13 +76,15 @@ def test_after_one_run_as_root_every_command_says_how_it_becomes_the_user_s_agai
     """As another user for real."""
     for command, world, done in ran(worlds, run_as_root_once("home"), OPENING):
         mend = f"Run `sudo chown -R nobody {world.home}`"
-        check(command, done, "belongs to root, and you are nobody", mend, "run as another user here.")
+        expect_refusal(command, done, "belongs to root, and you are nobody", mend, "run as another user here.")
 
 
 def test_the_pool_of_another_user_is_nobody_s_to_take(worlds: Worlds) -> None:
     """No command is suggested that would take it from them."""
     for command, world, done in ran(worlds, closed_by_another, SOME):
-        check(command, done, f"{world.home} belongs to nobody, and you are root). A pool is one user's: set CODEX_")
+        expect_refusal(
+            command, done, f"{world.home} belongs to nobody, and you are root). A pool is one user's: set CODEX_"
+        )
         assert "chown" not in done.err
 
 
@@ -110,7 +112,7 @@ def test_a_part_of_our_folder_that_is_root_s(worlds: Worlds, names: tuple[str, .
         run_as_root_once(*names)(world)
 
     for command, world, done in ran(worlds, cause, commands):
-        check(command, done, names[0], "belongs to root", f"Run `sudo chown -R nobody {world.home}`")
+        expect_refusal(command, done, names[0], "belongs to root", f"Run `sudo chown -R nobody {world.home}`")
 
 
 def test_a_folder_above_ours_that_root_has_left_closed(worlds: Worlds) -> None:
@@ -123,12 +125,14 @@ def test_a_folder_above_ours_that_root_has_left_closed(worlds: Worlds) -> None:
 
     for command, world, done in ran(worlds, cause, ("list", "ca status")):
         closed = world.folder / "share"
-        check(command, done, f"({closed} belongs to root, and you", f"Run `sudo chown -R nobody {closed}`")
+        expect_refusal(command, done, f"({closed} belongs to root, and you", f"Run `sudo chown -R nobody {closed}`")
 
 
 def test_a_disk_that_can_only_be_read(worlds: Worlds) -> None:
     for command, world, done in ran(worlds, read_only_disk, SOME):
-        check(command, done, f"{world.pool} cannot be used (", "a disk that can only be read). Have that disk mounted")
+        expect_refusal(
+            command, done, f"{world.pool} cannot be used (", "a disk that can only be read). Have that disk mounted"
+        )
 
 
 def below_a_file(world: World) -> None:
@@ -139,7 +143,9 @@ def test_a_folder_below_a_file(worlds: Worlds) -> None:
     """One that is a file itself is refused for what it is (tests/config/test_paths.py)."""
     for command, world, done in ran(worlds, below_a_file, ("list", "status", "run true")):
         file = world.folder / "dan.json"
-        check(command, done, f"({file} is a file, where a folder has to be). Move it aside, or set CODEX_ROTATE_HOME")
+        expect_refusal(
+            command, done, f"({file} is a file, where a folder has to be). Move it aside, or set CODEX_ROTATE_HOME"
+        )
 
 
 def a_folder_for_a_pool(world: World) -> None:
@@ -150,7 +156,9 @@ def a_folder_for_a_pool(world: World) -> None:
 def test_a_pool_that_is_a_folder(worlds: Worlds) -> None:
     """It is left as it is, its mode included."""
     for command, world, done in ran(worlds, a_folder_for_a_pool, ("list", "serve")):
-        check(command, done, "pool.db cannot be used (it is a folder, where a file has to be). Move it aside, then")
+        expect_refusal(
+            command, done, "pool.db cannot be used (it is a folder, where a file has to be). Move it aside, then"
+        )
         assert world.pool.stat().st_mode & 0o777 == 0o755
 
 

@@ -3,6 +3,7 @@
 import os
 import stat
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from config import settings_file
 from config.errors import ConfigError
-from config.settings_file import CannotChange, Value, change, line_of, read, statements, values
+from config.settings_file import CannotChange, Value, change, lines, read, values
 
 FILE = Path("config.toml")
 MARK = b"\xef\xbb\xbf"
@@ -36,63 +37,82 @@ def written(draw: st.DrawFn, key: str) -> str:
     return f"{indent}{name}{around}={around}{value}{draw(st.sampled_from(['', ' ', f'  # {word}']))}"
 
 
+@dataclass(frozen=True)
+class Part:
+    """A setting with its lines' ends; `key` is "" for a comment or an empty line."""
+
+    key: str
+    text: str
+
+
 @st.composite
-def contents(draw: st.DrawFn) -> bytes:
+def files(draw: st.DrawFn) -> tuple[bytes, list[Part]]:
     """Settings, comments and empty lines in any order, with any line ends, with or without a mark and a last end."""
     keys = draw(st.lists(st.sampled_from(KEYS), unique=True))
-    parts = [draw(written(key)) for key in keys]
-    parts += draw(st.lists(st.one_of(st.just(""), st.just("  "), WORDS.map("# {}".format)), max_size=6))
-    text = "".join(part + draw(st.sampled_from(["\n", "\r\n"])) for part in draw(st.permutations(parts)))
-    if draw(st.booleans()):
-        text = text.removesuffix("\n").removesuffix("\r")
-    if draw(st.booleans()):
-        text = text.replace("\n", "\r\n").replace("\r\r", "\r")
-    return (MARK if draw(st.booleans()) else b"") + text.encode()
+    found = [(key, draw(written(key))) for key in keys]
+    others = draw(st.lists(st.one_of(st.just(""), st.just("  "), WORDS.map("# {}".format)), max_size=6))
+    found = draw(st.permutations([*found, *(("", text) for text in others)]))
+    ends = draw(st.sampled_from([("\n",), ("\r\n",), ("\n", "\r\n")]))
+    last = len(found) - draw(st.integers(0, 1))
+    texts = [text + (draw(st.sampled_from(ends)) if at < last else "") for at, (_, text) in enumerate(found)]
+    if ends == ("\r\n",):  # also within a value
+        texts = [text.replace("\n", "\r\n").replace("\r\r", "\r") for text in texts]
+    parts = [Part(key, text) for (key, _), text in zip(found, texts, strict=True)]
+    return draw(st.sampled_from([b"", MARK])) + joined(parts), parts
 
 
-def others(content: bytes, key: str) -> list[str]:
-    return [each.text for each in statements(FILE, content) if each.key != key]
+def joined(parts: list[Part]) -> bytes:
+    return "".join(each.text for each in parts).encode()
 
 
-@given(content=contents(), key=st.sampled_from(KEYS), value=VALUES)
-def test_setting_one_leaves_every_other_byte(content: bytes, key: str, value: Value) -> None:
-    """The value is what was asked for; the other statements, in their order, are byte for byte what they were."""
+@given(file=files(), key=st.sampled_from(KEYS), value=VALUES)
+def test_a_new_value_leaves_every_byte_around_its_line(file: tuple[bytes, list[Part]], key: str, value: Value) -> None:
+    content, parts = file
     after = settings_file.with_setting(FILE, content, key, value)
     assert values(FILE, after) == values(FILE, content) | {key: value}
     assert after.startswith(MARK) == content.startswith(MARK)
-    kept, before = others(after, key), others(content, key)
-    if kept != before:  # the last line had no end, and got one
-        assert not content.endswith(b"\n")
-        assert kept in ([*before[:-1], before[-1] + end] for end in ("\n", "\r\n"))
+    at = next((at for at, each in enumerate(parts) if each.key == key), None)
+    if at is not None:
+        ahead, behind = joined(parts[:at]), joined(parts[at + 1 :])
+        changed = after.removeprefix(MARK).removeprefix(ahead).removesuffix(behind)
+        assert after.removeprefix(MARK) == ahead + changed + behind
+        assert list(values(FILE, changed)) == [key]
 
 
-@given(content=contents(), key=st.sampled_from(KEYS))
-def test_taking_one_out_leaves_every_other_byte(content: bytes, key: str) -> None:
+@given(file=files(), key=st.sampled_from(KEYS), value=VALUES)
+def test_a_new_setting_is_one_line_more(file: tuple[bytes, list[Part]], key: str, value: Value) -> None:
+    """Every byte before and behind it is as it was, but for the last line's end, which a line after it needs."""
+    content, parts = file
+    before = content[: len(content) - len(joined(parts))] + joined([each for each in parts if each.key != key])
+    after = settings_file.with_setting(FILE, before, key, value)
+    assert values(FILE, after) == values(FILE, before) | {key: value}
+    cut = after.splitlines(keepends=True)
+    new = cut.pop(lines(FILE, after)[key] - 1)
+    ending = b"\r\n" if before.partition(b"\n")[0].endswith(b"\r") else b"\n"
+    assert new.removeprefix(MARK).startswith(f"{key} = ".encode())
+    assert new.endswith(ending)
+    rest = (MARK if new.startswith(MARK) else b"") + b"".join(cut)
+    assert rest in {before, before + ending}
+    assert rest == before or not before.endswith(b"\n")
+
+
+@given(file=files(), key=st.sampled_from(KEYS))
+def test_taking_one_out_leaves_every_other_byte(file: tuple[bytes, list[Part]], key: str) -> None:
+    content, parts = file
+    mark = content[: len(content) - len(joined(parts))]
     after = settings_file.without_setting(FILE, content, key)
-    assert key not in values(FILE, after)
-    assert others(after, key) == others(content, key)
-    if key not in values(FILE, content):
-        assert after == content
+    assert after == mark + joined([each for each in parts if each.key != key])
 
 
-@given(content=contents(), key=st.sampled_from(KEYS), value=VALUES)
-def test_setting_and_taking_out_again_is_the_same_file(content: bytes, key: str, value: Value) -> None:
-    """But for the last line's end, which a line after it needs."""
-    before = settings_file.without_setting(FILE, content, key)
-    after = settings_file.without_setting(FILE, settings_file.with_setting(FILE, before, key, value), key)
-    assert after == before or (after.rstrip(b"\r\n") == before and not before.endswith(b"\n"))
-
-
-@given(content=contents(), key=st.sampled_from(KEYS))
-def test_statements_are_the_whole_file(content: bytes, key: str) -> None:
-    """Nothing is lost in cutting it up, and each setting is found in the line that it begins in."""
-    found = statements(FILE, content)
-    text = content.decode("utf-8-sig")
-    assert "".join(each.text for each in found) == text
-    line = line_of(FILE, content, key)
-    assert (line is not None) == (key in values(FILE, content))
-    if line is not None:
-        assert text.split("\n")[line - 1].lstrip().strip("\"'").startswith(key)
+@given(file=files())
+def test_each_setting_is_found_in_the_line_that_it_begins_in(file: tuple[bytes, list[Part]]) -> None:
+    content, parts = file
+    begins, line = {}, 1
+    for each in parts:
+        if each.key:
+            begins[each.key] = line
+        line += each.text.count("\n")
+    assert lines(FILE, content) == begins
 
 
 @pytest.mark.parametrize(
@@ -102,10 +122,12 @@ def test_statements_are_the_whole_file(content: bytes, key: str) -> None:
         ("# mine", "# mine\npark_seconds = 5\n"),
         ("park_seconds = 1 # short\r\n", "park_seconds = 5 # short\r\n"),
         ("a = 1\r\n", "a = 1\r\npark_seconds = 5\r\n"),
+        ("a = 1\r\n# mine", "a = 1\r\n# mine\r\npark_seconds = 5\r\n"),
         ("# park_seconds = 120\n\n# more\n", "# park_seconds = 120\npark_seconds = 5\n\n# more\n"),
         ("a = 1\n[table]\nb = 2\n", "a = 1\npark_seconds = 5\n[table]\nb = 2\n"),
         ("[park_seconds]\nb = 2\n# kept\n", "park_seconds = 5\n# kept\n"),
-        ("park_seconds.a = 1\npark_seconds.b = 2\n", "park_seconds = 5\n"),
+        ("park_seconds.a = 1\nc = 1\npark_seconds.b = 2\n", "park_seconds = 5\nc = 1\n"),
+        ("#park_seconds=120\n## park_seconds = 1", "#park_seconds=120\npark_seconds = 5\n## park_seconds = 1"),
         ("park_seconds = 5.0\n", "park_seconds = 5\n"),
         ("  park_seconds=5#x\n", "  park_seconds=5#x\n"),
     ],
@@ -117,10 +139,21 @@ def test_where_a_setting_goes(before: str, after: str) -> None:
 
 def test_a_setting_in_a_table_is_another_one() -> None:
     content = b"[t]\nstrategy = 1\n[[u]]\n[t.v]\nstrategy = 2\n"
-    assert {each.key for each in statements(FILE, content)} == {"t", "u"}
-    assert line_of(FILE, content, "strategy") is None
-    assert line_of(FILE, content, "u") == 3
+    assert lines(FILE, content) == {"t": 1, "u": 3}
     assert settings_file.without_setting(FILE, content, "t") == b"[[u]]\n"
+
+
+def test_comments_stay_when_their_table_goes() -> None:
+    content = b"# 1\n[t] # of the header\n# 2\nb = 1 # of b\n\n[[t.u]]\n# 3\n[x]\n# 4\n"
+    assert settings_file.without_setting(FILE, content, "t") == b"# 1\n# 2\n\n# 3\n[x]\n# 4\n"
+
+
+def test_a_file_that_would_be_written_in_another_order_is_not_changed() -> None:
+    content = b"[[u]]\na = 1\n[t]\n[[u]]\na = 2\n"
+    with pytest.raises(CannotChange, match="between its parts"):
+        settings_file.without_setting(FILE, content, "t")
+    with pytest.raises(CannotChange, match="between its parts"):
+        settings_file.with_setting(FILE, content, "strategy", "pinned")
 
 
 @pytest.mark.parametrize(
@@ -134,7 +167,7 @@ def test_what_is_not_toml_is_refused_unchanged(content: bytes) -> None:
     """With the file's name and without what is in it."""
     for work in (
         lambda: values(FILE, content),
-        lambda: statements(FILE, content),
+        lambda: lines(FILE, content),
         lambda: settings_file.with_setting(FILE, content, "a", 1),
         lambda: settings_file.without_setting(FILE, content, "a"),
     ):

@@ -16,7 +16,7 @@ from accounts.model import Account
 from accounts.owner import changes
 from accounts.owner.names import checked_label, listed, named, typed
 from accounts.owner.only_account import hindrance, settings_pin
-from accounts.policy import stored_seats
+from accounts.policy import stored_candidates
 from accounts.store.store import Store
 from cli.ui.known_names import AccountName, complete_account, complete_change, complete_tag
 from cli.ui.options import AsJson
@@ -191,7 +191,7 @@ def resume(store: Store, wanted: Sequence[str], now: float) -> Result:
         told.append(f"{listed(changed)} may serve again, from the next request on. See them: codex-rotate list")
     if same:
         told.append(f"{listed(same)} {'was' if len(same) == 1 else 'were'} not paused.")
-    named_now = {seat.account.label: seat for seat in stored_seats(store).values()}
+    named_now = {candidate.account.label: candidate for candidate in stored_candidates(store).values()}
     notes = [hindrance(named_now[label], now) for label in (*changed, *same) if label in named_now]
     return Result("\n".join(told), _data(changed, same, "enabled"), notes=tuple(filter(None, notes)))
 
@@ -238,7 +238,7 @@ def reserve(store: Store, wanted: str, percent: int, now: float) -> Result:
                 f"it serves nothing once its windows are known. `codex-rotate pause {typed(account.label)}` is sure"
             )
         message = f"{percent} % of {named(account)} are kept for its owner{already}: {follows}."
-    trouble = hindrance(stored_seats(store)[account.key], now) if percent else ""
+    trouble = hindrance(stored_candidates(store)[account.key], now) if percent else ""
     data = _one(account, changed) | {"reserve_percent": percent, "was": account.reserve_percent}
     return Result(message, data, notes=(trouble,) if trouble else ())
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from accounts.choice import quota
-from accounts.choice.explanation import Candidate, Explanation
+from accounts.choice.explanation import Assessment, Explanation
 from accounts.choice.quota import window_name
 from accounts.choice.selection import Policy, Rank, Strategy
 from accounts.history import Decision, decisions
@@ -97,7 +97,7 @@ def why(store: Store, settings: "Settings", thread: str, now: float) -> Result:
     """The choice for a request of this thread ("": a new one). Exit code 3 when nobody can serve. Raises NoAccounts."""
     view = stored_choice(store, settings, thread, now)
     lines = [*_about_thread(view, now), verdict(view, now)]
-    if view.serves and sum(each.barred is None for each in view.found.candidates) > 1:
+    if view.serves and sum(each.barred is None for each in view.found.assessments) > 1:
         lines += {Strategy.BALANCED: [ONLY_STORED], Strategy.ROUND_ROBIN: [TURNS]}.get(view.policy.strategy, [])
     table = _table(view.found, view.policy, now)
     return Result("\n".join(lines), as_data(view, now), exit_code=0 if view.serves else 3, table=table)
@@ -105,10 +105,10 @@ def why(store: Store, settings: "Settings", thread: str, now: float) -> Result:
 
 def _table(found: Explanation, policy: Policy, now: float) -> Table:
     rows, before = [], None
-    for number, each in enumerate(found.candidates, 1):
+    for number, each in enumerate(found.assessments, 1):
         shown = (
             str(number) if each.rank else "-",
-            plain(each.seat.account.label),
+            plain(each.candidate.account.label),
             _used(each, now),
             f"{each.score:.2f}" if each.rank else "",
             plain(_words(each, before, policy, now)),
@@ -132,7 +132,7 @@ def _table(found: Explanation, policy: Policy, now: float) -> Table:
     )
 
 
-def _words(each: Candidate, before: Candidate | None, policy: Policy, now: float) -> str:
+def _words(each: Assessment, before: Assessment | None, policy: Policy, now: float) -> str:
     """Why an account is out, or behind the one before it, and what else is special about it."""
     if each.barred is not None:
         return f"cannot serve: {in_words(each.told, now)}"
@@ -144,7 +144,7 @@ def _words(each: Candidate, before: Candidate | None, policy: Policy, now: float
     return "; ".join([f"next: {behind}", *traits.values()])
 
 
-def _traits(each: Candidate, policy: Policy, now: float) -> dict[str, str]:
+def _traits(each: Assessment, policy: Policy, now: float) -> dict[str, str]:
     """What is special about an account that can serve, by the field of its rank."""
     rank, state = each.rank, in_words(each.told, now)
     assert rank is not None
@@ -167,9 +167,9 @@ def _drained(rank: Rank, now: float) -> str:
     )
 
 
-def _used(each: Candidate, now: float) -> str:
+def _used(each: Assessment, now: float) -> str:
     """What is used of each window of the account's own limit."""
-    main = [window for window in each.seat.windows if window.family == quota.MAIN]
+    main = [window for window in each.candidate.windows if window.family == quota.MAIN]
     return ", ".join(f"{window_name(w.minutes)} {in_percent(quota.used(w, now)).strip()}" for w in main)
 
 

@@ -193,7 +193,7 @@ def settings_found(file: Path, environ: Mapping[str, str]) -> list[FoundSetting]
     content = settings_file.read(file)
     in_force = settings.checked(file, content, environ)
     in_file, in_environ = settings_file.values(file, content), settings.in_environment(environ)
-    lines = {each.key: each.line for each in settings_file.statements(file, content)}
+    lines = settings_file.lines(file, content)
     found = []
     for key in settings.Settings.model_fields:
         value = getattr(in_force, key)
@@ -233,7 +233,7 @@ def set_config(file: Path, environ: Mapping[str, str], key: str, value: str) -> 
 
     content, changed = settings_file.change(file, edit)
     written = shown(getattr(settings.checked(file, content, {}), key))
-    line = settings_file.line_of(file, content, key)
+    line = settings_file.lines(file, content)[key]
     over = overriding(environ, key)
     done = f"{key} = {in_words(written)}, in {file}, line {line}."
     message = f"{done} {FROM_NOW_ON}" if changed else f"Nothing to change: {done}"

@@ -10,7 +10,7 @@ from accounts.model import Account
 from accounts.owner import only_account
 from accounts.owner.names import named
 from accounts.owner.only_account import END, hindrance
-from accounts.policy import stored_seats
+from accounts.policy import stored_candidates
 from accounts.store.store import Store
 from cli.ui.known_names import complete_account
 from cli.ui.options import AsJson
@@ -64,7 +64,7 @@ def choose_account(store: Store, wanted: str, pin: str, now: float) -> Result:
     message = f"Everybody uses {named(account)} already."
     if changed:
         message = f"From the next request on everybody uses {named(account)}, through running proxies too. {OWN_PIN}"
-    hindered = hindrance(stored_seats(store)[account.key], now)
+    hindered = hindrance(stored_candidates(store)[account.key], now)
     return _result(f"{message} End it: {END}", account, pin=pin, hindered=hindered, changed=changed)
 
 
@@ -79,7 +79,7 @@ def choose_nobody(store: Store, pin: str, now: float) -> Result:
 
 def show_choice(store: Store, pin: str, now: float) -> Result:
     """Who is chosen."""
-    there = stored_seats(store)
+    there = stored_candidates(store)
     if not there:
         raise NoAccounts
     chosen = there.get(store.chosen_account())

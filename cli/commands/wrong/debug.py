@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
-from cli.report.files import Out, write_new
+from cli.report.files import Out, write_report
 from cli.report.text import in_words
 from cli.ui.options import AsJson
 from cli.ui.result import Result
@@ -65,7 +65,7 @@ def bundle_command(*, out: Out = None, as_json: AsJson = False) -> Result:
     stamp = datetime.fromtimestamp(now, UTC)
     file = (out or Path(f"codex-rotate-debug-{stamp:%Y%m%d-%H%M%S}.zip")).expanduser()
     members = contents(made(os.environ, now), paths.logs_folder(), now)
-    write_new(file, packed(members, stamp))
+    write_report(file, packed(members, stamp))
     message = f"{file} was written: {len(members)} files. Look through it before you pass it on."
     return Result(message, {"file": str(file), "members": sorted(members)})
 

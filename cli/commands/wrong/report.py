@@ -5,7 +5,7 @@ import os
 
 import typer
 
-from cli.report.files import Out, write_new
+from cli.report.files import Out, write_report
 from cli.report.text import in_words
 from cli.ui.lines import terminal_width
 from cli.ui.options import AsJson
@@ -34,7 +34,7 @@ def report_command(*, out: Out = None, as_json: AsJson = False) -> Result:
     report.sweep.check("The report", text)
     if out is None:
         return Result(text, report.data)
-    file = write_new(out.expanduser(), f"{text}\n".encode("utf-8", "replace"))
+    file = write_report(out.expanduser(), f"{text}\n".encode("utf-8", "replace"))
     return Result(f"The report was written to {file}. Read it before you pass it on.", {"file": str(file)})
 
 

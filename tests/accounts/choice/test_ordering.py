@@ -8,7 +8,7 @@ import pytest
 from accounts.choice.ordering import LASTS, MOST_CHANGED, SMALL, Ordering
 from accounts.choice.outcomes import Kind, Outcome
 from accounts.choice.pool import Pool
-from accounts.choice.selection import Ask, Exhausted, Policy, Seat, Situation, Strategy, rank
+from accounts.choice.selection import Ask, Candidate, Exhausted, Policy, Situation, Strategy, rank
 from accounts.model import Standing
 from tests.builders import NOW, Stored, about, account, key_of, lease_of, pool_of, rest, window
 
@@ -18,10 +18,10 @@ MANY = 60
 def mixed(chance: random.Random) -> Pool:
     """A pool in which a bit of everything is the matter with somebody."""
     names = [f"a{number:02}" for number in range(MANY)]
-    seats = [account(name, priority=chance.choice((0, 0, 1)), enabled=chance.random() > 0.1) for name in names]
+    candidates = [account(name, priority=chance.choice((0, 0, 1)), enabled=chance.random() > 0.1) for name in names]
     rests = {key_of(name): rest(chance.choice((-5, 30, 300))) for name in names if chance.random() < 0.3}
     windows = {key_of(name): (window(chance.uniform(0, 100), chance.uniform(60, 9000)),) for name in names}
-    return pool_of(*seats, rests=rests, seen=windows)
+    return pool_of(*candidates, rests=rests, seen=windows)
 
 
 @pytest.mark.parametrize("seed", range(25))
@@ -54,62 +54,68 @@ def test_it_is_as_if_all_had_been_compared(seed: int, strategy: Strategy) -> Non
             pool.leave(taken.key)
 
 
-def seats_of(number: int) -> dict[str, Seat]:
-    return {key_of(f"a{each:03}"): Seat(account=account(f"a{each:03}", added_at=float(each))) for each in range(number)}
+def candidates_of(number: int) -> dict[str, Candidate]:
+    return {
+        key_of(f"a{each:03}"): Candidate(account=account(f"a{each:03}", added_at=float(each))) for each in range(number)
+    }
 
 
-def few(ordering: Ordering, seats: dict[str, Seat], about: Situation) -> set[str]:
-    return set(ordering.front(seats, about, ())[0])
+def few(ordering: Ordering, candidates: dict[str, Candidate], about: Situation) -> set[str]:
+    return set(ordering.front(candidates, about, ())[0])
 
 
 def test_only_a_few_are_compared() -> None:
-    seats = seats_of(1000)
-    assert len(few(Ordering(), seats, about())) == 2
+    candidates = candidates_of(1000)
+    assert len(few(Ordering(), candidates, about())) == 2
 
 
 def test_of_a_handful_all_are_compared() -> None:
-    seats = seats_of(SMALL)
-    assert few(Ordering(), seats, about()) == seats.keys()
+    candidates = candidates_of(SMALL)
+    assert few(Ordering(), candidates, about()) == candidates.keys()
 
 
 def test_accounts_that_cannot_serve_are_skipped() -> None:
-    seats = seats_of(100)
-    for key in list(seats)[:90]:
-        seats[key] = replace(seats[key], account=replace(seats[key].account, standing=Standing.NEEDS_LOGIN))
-    assert few(Ordering(), seats, about()) == set(list(seats)[90:92])
+    candidates = candidates_of(100)
+    for key in list(candidates)[:90]:
+        candidates[key] = replace(
+            candidates[key], account=replace(candidates[key].account, standing=Standing.NEEDS_LOGIN)
+        )
+    assert few(Ordering(), candidates, about()) == set(list(candidates)[90:92])
 
 
 def test_what_has_changed_is_compared_until_the_order_is_worked_out_anew() -> None:
-    seats, ordering = seats_of(100), Ordering()
-    keys = list(seats)
-    few(ordering, seats, about())
+    candidates, ordering = candidates_of(100), Ordering()
+    keys = list(candidates)
+    few(ordering, candidates, about())
     ordering.change(keys[50])
-    assert keys[50] in few(ordering, seats, about())
-    assert keys[50] not in few(ordering, seats, about(now=NOW + LASTS))
+    assert keys[50] in few(ordering, candidates, about())
+    assert keys[50] not in few(ordering, candidates, about(now=NOW + LASTS))
 
 
 def test_what_has_not_changed_has_its_rank_already() -> None:
-    seats, ordering = seats_of(100), Ordering()
-    first, second, *_ = keys = list(seats)
+    candidates, ordering = candidates_of(100), Ordering()
+    first, second, *_ = keys = list(candidates)
     ordering.change(keys[50])
-    assert ordering.front(seats, about(), [first])[1] == {key: rank(seats[key], about()) for key in (second, keys[2])}
+    assert ordering.front(candidates, about(), [first])[1] == {
+        key: rank(candidates[key], about()) for key in (second, keys[2])
+    }
 
 
 def test_many_changes_are_a_reason_to_work_it_out() -> None:
-    seats, ordering = seats_of(200), Ordering()
-    few(ordering, seats, about())
-    for key in list(seats)[: MOST_CHANGED + 1]:
+    candidates, ordering = candidates_of(200), Ordering()
+    few(ordering, candidates, about())
+    for key in list(candidates)[: MOST_CHANGED + 1]:
         ordering.change(key)
-    few(ordering, seats, about())
-    assert len(few(ordering, seats, about())) == 2
+    few(ordering, candidates, about())
+    assert len(few(ordering, candidates, about())) == 2
 
 
 def test_another_policy_is_another_order() -> None:
-    seats, ordering = seats_of(100), Ordering()
-    last = list(seats)[-1]
-    seats[last] = replace(seats[last], windows=(window(1, 60, minutes=300),))
-    few(ordering, seats, about(policy=Policy(strategy=Strategy.ROUND_ROBIN)))
-    assert last in few(ordering, seats, about(policy=Policy(strategy=Strategy.DRAIN)))
+    candidates, ordering = candidates_of(100), Ordering()
+    last = list(candidates)[-1]
+    candidates[last] = replace(candidates[last], windows=(window(1, 60, minutes=300),))
+    few(ordering, candidates, about(policy=Policy(strategy=Strategy.ROUND_ROBIN)))
+    assert last in few(ordering, candidates, about(policy=Policy(strategy=Strategy.DRAIN)))
 
 
 def test_an_account_that_is_gone_is_not_asked_for() -> None:

@@ -23,7 +23,7 @@ from tests.builders import HOUR, NOW, ListJournal, Stored, account, credentials,
 
 A, B = key_of("a"), key_of("b")
 OK, HARD, SOFT = Outcome(kind=Kind.OK), Kind.USAGE_LIMIT, Kind.SERVER_ERROR
-NO_EVENT = {Kind.OK, Kind.UPGRADED, Kind.CLIENT_GONE}
+NO_EVENT = {Kind.OK, Kind.UPGRADED, Kind.CLIENT_GONE, Kind.STALE}
 
 
 def limit(seconds: float, kind: Kind = HARD) -> Outcome:
@@ -31,7 +31,7 @@ def limit(seconds: float, kind: Kind = HARD) -> Outcome:
 
 
 def cooldown(pool: Pool, key: str = A) -> Cooldown | None:
-    return pool.seats[key].cooldown
+    return pool.candidates[key].cooldown
 
 
 def usable(pool: Pool, key: str = A, now: float = NOW) -> bool:
@@ -112,7 +112,7 @@ def test_an_explanation_is_of_the_very_choice() -> None:
     lease = pool.select(Ask(thread="t", model="m"), NOW)
     assert isinstance(lease, Lease)
     assert explanation.choice == Choice(account=lease.account, why=lease.why)
-    assert [each.seat.account.label for each in explanation.candidates] == ["b", "c", "a"]
+    assert [each.candidate.account.label for each in explanation.assessments] == ["b", "c", "a"]
     assert (lease.account.label, lease.why) == ("b", "the thread lives here")
 
 
@@ -317,8 +317,8 @@ def test_loading_takes_over_what_is_stored_and_keeps_what_only_memory_knows() ->
     stale = (Affinity(thread="t", key=A, used_at=NOW - 5), Affinity(thread="u", key=B, used_at=NOW))
     rests = {B: Cooldown(until=NOW + 5, reason=HARD)}
     pool.load(Stored((account("b"), account("c")), rests=rests, threads=stale))
-    assert sorted(pool.seats) == [B, key_of("c")]
-    assert (len(pool.seats), A in pool.tokens) == (2, False)
+    assert sorted(pool.candidates) == [B, key_of("c")]
+    assert (len(pool.candidates), A in pool.tokens) == (2, False)
     assert not usable(pool, B)
     assert (pool.place("t", NOW).home, pool.place("u", NOW).home, pool.in_flight(B)) == (B, B, 1)
 
@@ -327,7 +327,7 @@ def test_what_the_owner_changes_counts_from_the_next_loading_on() -> None:
     pool = pool_of("a", "b")
     changed = account("a", enabled=False, label="renamed"), account("b", priority=3, note="n")
     pool.load(Stored(changed))
-    assert tuple(each.account for each in pool.seats.values()) == changed
+    assert tuple(each.account for each in pool.candidates.values()) == changed
     assert not usable(pool, A)
 
 
@@ -397,4 +397,4 @@ def test_a_name_means_an_account_when_it_can_mean_only_one(name: str, key: str) 
         account("b", email="both@example.com"),
         account("c", email="both@example.com"),
     )
-    assert key_named(pool.seats, name) == key
+    assert key_named(pool.candidates, name) == key

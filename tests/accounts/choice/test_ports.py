@@ -13,4 +13,4 @@ def test_a_store_is_a_journal_and_a_source(tmp_path: Path) -> None:
         source: Source = store
         pool = Pool(journal)
         pool.load(source)
-        assert len(pool.seats) == 0
+        assert len(pool.candidates) == 0

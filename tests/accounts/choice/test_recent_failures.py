@@ -117,6 +117,6 @@ def test_in_a_large_pool_too() -> None:
 def test_who_has_refused_what_another_account_then_serves_rests_for_a_moment() -> None:
     pool = pool_of("a", "b")
     pool.report(lease_of(pool, "a", thread="t"), PAGE, NOW)
-    assert pool.seats[key_of("a")].cooldown is None
+    assert pool.candidates[key_of("a")].cooldown is None
     pool.report(lease_of(pool, "b", thread="t"), Outcome(kind=Kind.OK), NOW + 1)
-    assert pool.seats[key_of("a")].cooldown == Cooldown(until=NOW + 61, reason=Kind.REFUSED_ALONE, since=NOW + 1)
+    assert pool.candidates[key_of("a")].cooldown == Cooldown(until=NOW + 61, reason=Kind.REFUSED_ALONE, since=NOW + 1)

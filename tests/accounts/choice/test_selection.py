@@ -16,18 +16,18 @@ from accounts.choice.selection import (
     REASONS,
     RESIDENT_SECONDS,
     SHORT_SECONDS,
+    Candidate,
     Excluded,
     Exclusion,
     Policy,
     Rank,
-    Seat,
     Situation,
     barred,
     choose,
 )
 from accounts.choice.threads import UNPLACED, Placement
 from accounts.model import Cooldown, Standing
-from tests.builders import DAY, HOUR, NOW, about, chosen, key_of, rest, seat, window
+from tests.builders import DAY, HOUR, NOW, about, candidate, chosen, key_of, rest, window
 
 A, B = key_of("a"), key_of("b")
 SOFT = Kind.SERVER_ERROR
@@ -44,7 +44,7 @@ BARRED: list[Row] = [
     (Exclusion.DEACTIVATED, {"standing": Standing.DEACTIVATED}, {}, "deactivated", None),
     (Exclusion.PAUSED, {"enabled": False}, {}, "paused", None),
     (Exclusion.NO_TOKENS, {"has_tokens": False}, {}, "no tokens stored", None),
-    (Exclusion.RESTING, {"cooldown": rest(60)}, {}, "resting: usage_limit", NOW + 60),
+    (Exclusion.RESTING, {"cooldown": rest(60)}, {}, "resting (usage limit)", NOW + 60),
     (Exclusion.RESERVED, {"reserve_percent": 20, "windows": (window(80),)}, {}, "20 % are its owner's", NOW + HOUR),
     (Exclusion.MODEL, {"refuses": frozenset({"m"})}, {"model": "m"}, "m is not for its plan", None),
     (Exclusion.PIN, {}, {"policy": Policy(pin=B)}, "another account is pinned", None),
@@ -70,9 +70,9 @@ def test_the_table_has_every_bar_in_its_order() -> None:
 def test_who_is_barred_why_and_until_when(row: Row) -> None:
     bar, with_account, beside, text, until = row
     situation = about(**beside)
-    assert barred(seat("a", **with_account), situation) == Excluded(bar=bar, text=text, until=until)
-    assert barred(seat("a"), about()) is None
-    assert chosen(seat("a", **with_account), seat("b"), about=situation) == "b"
+    assert barred(candidate("a", **with_account), situation) == Excluded(bar=bar, text=text, until=until)
+    assert barred(candidate("a"), about()) is None
+    assert chosen(candidate("a", **with_account), candidate("b"), about=situation) == "b"
 
 
 @pytest.mark.parametrize("first", range(len(BARRED)))
@@ -82,7 +82,7 @@ def test_the_first_bar_that_fits_is_the_one_that_is_named(first: int) -> None:
     for _, one, other, *_ in reversed(BARRED[first:]):
         with_account |= one
         beside |= other
-    found = barred(seat("a", **with_account), about(**beside))
+    found = barred(candidate("a", **with_account), about(**beside))
     assert found is not None
     assert found.bar is BARRED[first][0]
 
@@ -90,24 +90,24 @@ def test_the_first_bar_that_fits_is_the_one_that_is_named(first: int) -> None:
 @pytest.mark.parametrize(
     ("who", "situation"),
     [
-        (seat("a", cooldown=rest(60, SOFT)), about()),
-        (seat("a", cooldown=rest(0)), about()),
-        (seat("a", in_flight=100, followed=100), about()),
-        (seat("a"), about(policy=Policy(pin=A))),
-        (seat("a"), about(policy=Policy(pin=B), pin=A)),
-        (seat("a"), about(Placement(owner=A))),
-        (seat("a"), about(Placement(home=B))),
-        (seat("a"), about(Placement(owner=B), Policy(drop_compaction=True))),
-        (seat("a", windows=(window(99.6),)), about()),
-        (seat("a", windows=(window(100),)), about()),
-        (seat("a", windows=(window(79.9),), reserve_percent=20), about()),
-        (seat("a", windows=(window(100, family="images"),), reserve_percent=20), about()),
-        (seat("a", windows=(window(80),), reserve_percent=20), about(now=NOW + HOUR)),
-        (seat("a", reserve_percent=100), about()),
-        (seat("a", refuses=frozenset({"m"})), about(model="n")),
-        (seat("a", refuses=frozenset({"m"})), about()),
-        (seat("a", lists=frozenset({"m"})), about(model="n")),
-        (seat("a"), about(tried=frozenset({B}))),
+        (candidate("a", cooldown=rest(60, SOFT)), about()),
+        (candidate("a", cooldown=rest(0)), about()),
+        (candidate("a", in_flight=100, followed=100), about()),
+        (candidate("a"), about(policy=Policy(pin=A))),
+        (candidate("a"), about(policy=Policy(pin=B), pin=A)),
+        (candidate("a"), about(Placement(owner=A))),
+        (candidate("a"), about(Placement(home=B))),
+        (candidate("a"), about(Placement(owner=B), Policy(drop_compaction=True))),
+        (candidate("a", windows=(window(99.6),)), about()),
+        (candidate("a", windows=(window(100),)), about()),
+        (candidate("a", windows=(window(79.9),), reserve_percent=20), about()),
+        (candidate("a", windows=(window(100, family="images"),), reserve_percent=20), about()),
+        (candidate("a", windows=(window(80),), reserve_percent=20), about(now=NOW + HOUR)),
+        (candidate("a", reserve_percent=100), about()),
+        (candidate("a", refuses=frozenset({"m"})), about(model="n")),
+        (candidate("a", refuses=frozenset({"m"})), about()),
+        (candidate("a", lists=frozenset({"m"})), about(model="n")),
+        (candidate("a"), about(tried=frozenset({B}))),
     ],
     ids=[
         "a soft rest",
@@ -130,20 +130,20 @@ def test_the_first_bar_that_fits_is_the_one_that_is_named(first: int) -> None:
         "another account was tried",
     ],
 )
-def test_what_does_not_bar(who: Seat, situation: Situation) -> None:
+def test_what_does_not_bar(who: Candidate, situation: Situation) -> None:
     assert barred(who, situation) is None
     assert chosen(who, about=situation) == "a"
 
 
 def test_the_smallest_reserve_is_a_reserve() -> None:
-    found = barred(seat("a", windows=(window(99),), reserve_percent=1), about())
+    found = barred(candidate("a", windows=(window(99),), reserve_percent=1), about())
     assert found is not None
     assert found.text == "1 % are its owner's"
 
 
 def test_a_reserve_holds_until_the_last_window_that_reaches_into_it_is_reset() -> None:
     windows = (window(85, HOUR), window(90, 2 * DAY, minutes=10_080), window(10, 9 * DAY, minutes=43_200))
-    found = barred(seat("a", windows=windows, reserve_percent=20), about())
+    found = barred(candidate("a", windows=windows, reserve_percent=20), about())
     assert found is not None
     assert found.until == NOW + 2 * DAY
 
@@ -176,7 +176,7 @@ WHY = {
 }
 
 
-def duel(field: str) -> tuple[Seat, Seat, Situation]:
+def duel(field: str) -> tuple[Candidate, Candidate, Situation]:
     """Two accounts, alike in all that comes before this field: the first is better in it, and worse in all the rest."""
     at = Rank._fields.index(field)
     first, second = {"added_at": 1.0}, {"added_at": 1.0}
@@ -190,7 +190,7 @@ def duel(field: str) -> tuple[Seat, Seat, Situation]:
     situation = about(place, model="m")
     if field == "failed":
         situation = replace(situation, failed=frozenset({key_of(names[1]), key_of("z")}))
-    return seat(names[0], **first), seat(names[1], **second), situation
+    return candidate(names[0], **first), candidate(names[1], **second), situation
 
 
 def test_every_preference_is_in_the_tables() -> None:
@@ -207,29 +207,31 @@ def test_each_preference_outweighs_everything_that_comes_after_it(field: str) ->
 @pytest.mark.parametrize("field", Rank._fields)
 def test_the_reason_is_the_first_preference_in_which_the_two_best_differ(field: str) -> None:
     winner, loser, situation = duel(field)
-    seats = {each.account.key: each for each in (loser, winner, seat("z", cooldown=rest(60, SOFT), added_at=9.0))}
-    assert getattr(choose(seats, situation), "why", None) == WHY[field]
+    candidates = {
+        each.account.key: each for each in (loser, winner, candidate("z", cooldown=rest(60, SOFT), added_at=9.0))
+    }
+    assert getattr(choose(candidates, situation), "why", None) == WHY[field]
 
 
-def why(*seats: Seat, situation: Situation | None = None) -> str | None:
-    return getattr(choose({each.account.key: each for each in seats}, situation or about()), "why", None)
+def why(*candidates: Candidate, situation: Situation | None = None) -> str | None:
+    return getattr(choose({each.account.key: each for each in candidates}, situation or about()), "why", None)
 
 
 def test_the_reason_names_a_detour_as_one() -> None:
     place = Placement(home=B, detour=A)
     away = "the thread is here while its home is away"
-    assert why(seat("a"), seat("b", cooldown=rest(60)), seat("c"), situation=about(place)) == away
-    assert why(seat("a"), seat("b"), seat("c"), situation=about(place)) == "the thread lives here"
+    assert why(candidate("a"), candidate("b", cooldown=rest(60)), candidate("c"), situation=about(place)) == away
+    assert why(candidate("a"), candidate("b"), candidate("c"), situation=about(place)) == "the thread lives here"
 
 
 def test_the_only_account_that_can_serve_needs_no_other_reason() -> None:
-    assert why(seat("a")) == "it is the only one that can"
-    assert why(seat("a"), seat("b", enabled=False)) == "it is the only one that can"
+    assert why(candidate("a")) == "it is the only one that can"
+    assert why(candidate("a"), candidate("b", enabled=False)) == "it is the only one that can"
 
 
 def test_a_thread_is_at_home_first_then_on_its_detour_then_anywhere() -> None:
     place = Placement(home=B, detour=key_of("c"))
-    accounts = {name: seat(name, priority=ord("c") - ord(name)) for name in "abc"}
+    accounts = {name: candidate(name, priority=ord("c") - ord(name)) for name in "abc"}
     order = []
     while accounts:
         order.append(chosen(*accounts.values(), about=about(place)))
@@ -238,11 +240,14 @@ def test_a_thread_is_at_home_first_then_on_its_detour_then_anywhere() -> None:
 
 
 def test_a_home_that_is_gone_is_nobodys() -> None:
-    assert chosen(seat("a"), seat("b"), about=about(Placement(home=key_of("gone"), detour=key_of("gone-too")))) == "a"
+    assert (
+        chosen(candidate("a"), candidate("b"), about=about(Placement(home=key_of("gone"), detour=key_of("gone-too"))))
+        == "a"
+    )
 
 
 def test_a_thread_whose_home_has_just_failed_returns_to_it_when_all_others_have_too() -> None:
-    assert chosen(*(seat(name, cooldown=rest(60, SOFT)) for name in "ab"), about=about(Placement(home=B))) == "b"
+    assert chosen(*(candidate(name, cooldown=rest(60, SOFT)) for name in "ab"), about=about(Placement(home=B))) == "b"
 
 
 STUMBLED = rest(SHORT_SECONDS - RESIDENT_SECONDS - 0.1, SOFT, age=RESIDENT_SECONDS + 0.1)
@@ -277,7 +282,7 @@ def test_a_thread_keeps_away_for_a_moment_only_from_where_it_lives_when_upstream
     place: Placement, cooldown: Cooldown, best: str
 ) -> None:
     assert RESIDENT_SECONDS == 3
-    assert chosen(seat("a", cooldown=cooldown, priority=9), seat("b"), about=about(place)) == best
+    assert chosen(candidate("a", cooldown=cooldown, priority=9), candidate("b"), about=about(place)) == best
 
 
 @pytest.mark.parametrize(
@@ -286,32 +291,35 @@ def test_a_thread_keeps_away_for_a_moment_only_from_where_it_lives_when_upstream
 )
 def test_an_account_close_to_its_limit_waits_behind_the_others(used: float, defer_percent: float, waits: bool) -> None:
     """Also behind those that are not a thread's home, and only until the window is reset."""
-    low = seat("a", windows=(window(used),), priority=9)
+    low = candidate("a", windows=(window(used),), priority=9)
     policy = Policy(defer_percent=defer_percent)
-    assert chosen(low, seat("b"), about=about(MINE, policy)) == ("b" if waits else "a")
-    assert chosen(low, seat("b"), about=about(MINE, policy, now=NOW + HOUR)) == "a"
+    assert chosen(low, candidate("b"), about=about(MINE, policy)) == ("b" if waits else "a")
+    assert chosen(low, candidate("b"), about=about(MINE, policy, now=NOW + HOUR)) == "a"
 
 
 def test_an_account_close_to_its_limit_serves_when_nobody_else_can() -> None:
-    low = seat("a", windows=(window(99.6),))
+    low = candidate("a", windows=(window(99.6),))
     assert chosen(low) == "a"
-    assert chosen(low, seat("b", cooldown=rest())) == "a"
-    assert chosen(low, seat("b", cooldown=rest(60, SOFT))) == "a", "closeness is better than a fresh failure"
+    assert chosen(low, candidate("b", cooldown=rest())) == "a"
+    assert chosen(low, candidate("b", cooldown=rest(60, SOFT))) == "a", "closeness is better than a fresh failure"
 
 
 def test_another_limit_of_an_account_does_not_make_it_wait() -> None:
-    assert chosen(seat("a", windows=(window(100, family="images"),)), seat("b")) == "a"
+    assert chosen(candidate("a", windows=(window(100, family="images"),)), candidate("b")) == "a"
 
 
 def test_a_steady_request_gets_the_same_account_whatever_is_going_on() -> None:
     """Of equal priority, the oldest: neither load nor quota nor the herd moves it."""
     steady = about(steady=True)
-    busy = [seat("a", in_flight=n, followed=9 * n, windows=(window(18.0 * n),)) for n in range(6)]
-    assert {chosen(each, seat("b"), about=steady) for each in busy} == {"a"}
-    assert {chosen(each, seat("b")) for each in busy} == {"a", "b"}
+    busy = [candidate("a", in_flight=n, followed=9 * n, windows=(window(18.0 * n),)) for n in range(6)]
+    assert {chosen(each, candidate("b"), about=steady) for each in busy} == {"a"}
+    assert {chosen(each, candidate("b")) for each in busy} == {"a", "b"}
 
 
 def test_a_catalogue_that_was_not_seen_says_nothing_against_an_account() -> None:
-    assert chosen(seat("a"), seat("b", lists=frozenset({"m"})), about=about(model="m")) == "a"
-    assert chosen(seat("a", lists=frozenset({"n"})), seat("b", lists=frozenset({"n"})), about=about(model="m")) == "a"
-    assert chosen(seat("a", lists=frozenset({"n"})), seat("b"), about=about()) == "a"
+    assert chosen(candidate("a"), candidate("b", lists=frozenset({"m"})), about=about(model="m")) == "a"
+    assert (
+        chosen(candidate("a", lists=frozenset({"n"})), candidate("b", lists=frozenset({"n"})), about=about(model="m"))
+        == "a"
+    )
+    assert chosen(candidate("a", lists=frozenset({"n"})), candidate("b"), about=about()) == "a"

@@ -7,7 +7,7 @@ import pytest
 from accounts.choice.quota import MAIN, Window
 from accounts.errors import UnknownAccount
 from accounts.owner.only_account import choose_account, choose_nobody, hindrance, settings_pin
-from accounts.policy import stored_seats
+from accounts.policy import stored_candidates
 from accounts.store.store import Store
 from tests.builders import NOW, key_of
 
@@ -43,8 +43,8 @@ def test_what_is_kept_and_a_login_that_is_gone(store: Store) -> None:
     store.update_account(ann, reserve_percent=10, label="my ann")
     window = Window(family=MAIN, minutes=300, used_percent=95, resets_at=NOW + 60, seen_at=NOW)
     store.set_windows(ann, (window,)).result()
-    there = stored_seats(store)
+    there = stored_candidates(store)
     assert "`codex-rotate reserve 'my ann' 0`" in hindrance(there[ann], NOW)
     assert hindrance(there[ann], NOW + 60) == ""
     store._file.write(lambda db: db.execute("DELETE FROM credential WHERE key = ?", (bob,)).rowcount).result()
-    assert "The pool has no login of bob" in hindrance(stored_seats(store)[bob], NOW)
+    assert "The pool has no login of bob" in hindrance(stored_candidates(store)[bob], NOW)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accounts.choice.selection import Seat
+from accounts.choice.selection import Candidate
 from accounts.model import Standing
 from accounts.tokens.lifetime import FOR_KEEPER, STAGGER, stagger
 from accounts.tokens.schedule import FIRST_RETRY, LAST_RETRY, next_due, next_look, retry_after
@@ -16,9 +16,9 @@ A, B = key_of("a"), key_of("b")
 
 
 def due(ends: dict[str, float | None], not_before: dict[str, float] | None = None, **changes: Any) -> str | None:
-    seats = [Seat(account=account(name, **changes)) for name in ends]
+    candidates = [Candidate(account=account(name, **changes)) for name in ends]
     tokens = {key_of(name): credentials(name, expires_at=end and NOW + end) for name, end in ends.items()}
-    return next_due(seats, tokens, not_before or {}, NOW)
+    return next_due(candidates, tokens, not_before or {}, NOW)
 
 
 def test_the_token_that_ends_first_is_first() -> None:
@@ -39,7 +39,7 @@ def test_nothing_is_renewed_for_an_account_that_does_not_serve(changes: dict[str
 
 
 def test_an_account_without_tokens_has_nothing_to_renew() -> None:
-    assert next_due([Seat(account=account("a"))], {}, {}, NOW) is None
+    assert next_due([Candidate(account=account("a"))], {}, {}, NOW) is None
 
 
 def test_after_a_failure_the_others_come_first() -> None:

@@ -154,7 +154,9 @@ class Chance:
     def begin(self, turn: Turn) -> events.Begin | events.Left:
         if self.one(*range(20)) == 0:
             return events.Left(Outcome(kind=Kind.CLIENT_GONE))
-        lease = turn.pool.lease_of(self.one(*turn.pool.seats), NOW) if turn.bound and turn.pool.seats else None
+        lease = (
+            turn.pool.lease_of(self.one(*turn.pool.candidates), NOW) if turn.bound and turn.pool.candidates else None
+        )
         turn.bound = turn.bound and lease is not None
         return events.Begin(lease)
 
@@ -177,7 +179,7 @@ def check_way(chance: Chance) -> None:
     pool, event = turn.pool, chance.begin(turn)
     while True:
         step = turn.next(event, now)
-        held = Counter({key: pool.in_flight(key) for key in pool.seats if pool.in_flight(key)})
+        held = Counter({key: pool.in_flight(key) for key in pool.candidates if pool.in_flight(key)})
         assert sum(held.values()) == (turn.phase in HOLDING), (turn.phase, step, held)
         assert turn.bound or turn.upgrade or turn.phase is Phase.OVER or not isinstance(step, steps.HandOver)
         stripped += isinstance(step, steps.StripAndRetry)
@@ -193,7 +195,7 @@ def check_way(chance: Chance) -> None:
     assert tally.attempts <= MOST_ATTEMPTS
     assert len(turn.log.attempts) <= 2 * MOST_ATTEMPTS + stripped + tally.rounds + len(tally.resent) + again
     assert tally.waited_for_all <= BUSY_SECONDS
-    assert stripped <= len(pool.seats)
+    assert stripped <= len(pool.candidates)
     assert turn.tally.waited <= PACE_SECONDS
     assert isinstance(turn.next(events.Left(Outcome(kind=Kind.CLIENT_GONE)), NOW), steps.Finish)
 

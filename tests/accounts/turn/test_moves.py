@@ -45,7 +45,7 @@ def burst(seconds: float | None = None, now: float = NOW) -> Outcome:
 
 
 def rested(pool: Pool) -> list[str]:
-    return [seat.account.label for seat in pool.seats.values() if seat.cooldown is not None]
+    return [candidate.account.label for candidate in pool.candidates.values() if candidate.cooldown is not None]
 
 
 # --- trouble on several accounts -------------------------------------------------------------------------------------
@@ -112,7 +112,7 @@ def test_a_second_request_whose_account_is_signed_out_ends_at_once() -> None:
     pool = pool_of(*"abcd")
     assert walked(turn_on(pool), INVALIDATED, FORBIDDEN) == ["a other", "b other"]
     assert walked(later(pool, 30), INVALIDATED, now=NOW + 30) == ["c refuse"]
-    assert pool.seats[key_of("d")].account.standing is Standing.GOOD
+    assert pool.candidates[key_of("d")].account.standing is Standing.GOOD
 
 
 @pytest.mark.parametrize(("seconds", "step"), [(59.9, "refuse"), (60, "other")])
@@ -233,8 +233,8 @@ def test_nobody_is_sent_away_when_nobody_else_could_serve(ask: dict[str, str]) -
 def test_a_socket_does_not_get_round_what_the_owner_has_ruled(policy: Policy, reserve: int) -> None:
     """A pin fails hard, and a reserve is the owner's: the next connection says so to the client."""
     pool = Pool(ListJournal(), policy)
-    seats = (account("a", reserve_percent=reserve), account("b"))
-    pool.load(Stored(seats, rests={key_of("b"): rest(60)}, seen={A: (window(90),)}))
+    candidates = (account("a", reserve_percent=reserve), account("b"))
+    pool.load(Stored(candidates, rests={key_of("b"): rest(60)}, seen={A: (window(90),)}))
     assert isinstance(pool.select(Ask(), NOW), Exhausted)
     assert not stays(pool, "a")
 

@@ -46,7 +46,7 @@ def burst(seconds: float | None = None, now: float = NOW) -> Outcome:
 
 
 def rested(pool: Pool) -> list[str]:
-    return [seat.account.label for seat in pool.seats.values() if seat.cooldown is not None]
+    return [candidate.account.label for candidate in pool.candidates.values() if candidate.cooldown is not None]
 
 
 # --- the budget ------------------------------------------------------------------------------------------------------
@@ -160,7 +160,7 @@ def test_a_refused_token_costs_nothing_the_first_time() -> None:
     turn = turn_on("ab")
     begun(turn)
     assert isinstance(turn.next(Failed(EXPIRED), NOW), steps.Renew)
-    assert turn.pool.seats[A].cooldown is None
+    assert turn.pool.candidates[A].cooldown is None
 
 
 def test_after_a_refresh_the_same_account_is_tried_with_its_new_tokens() -> None:
@@ -195,7 +195,7 @@ def test_two_accounts_signed_out_stop_the_walk() -> None:
     assert MOST_INVALIDATED == 2
     turn = turn_on("abcd")
     assert walked(turn, INVALIDATED, INVALIDATED) == ["a other", "b refuse"]
-    assert [seat.account.standing for seat in turn.pool.seats.values()] == [Standing.NEEDS_LOGIN] * 2 + [
+    assert [candidate.account.standing for candidate in turn.pool.candidates.values()] == [Standing.NEEDS_LOGIN] * 2 + [
         Standing.GOOD
     ] * 2
 
@@ -255,8 +255,8 @@ def test_an_account_paused_during_its_refresh_makes_room_for_another(left: str) 
     turn = turn_on("ab")
     begun(turn)
     turn.next(Failed(EXPIRED), NOW)
-    seats = (account("a", enabled=False), account("b")) if left else (account("a", enabled=False),)
-    turn.pool.load(Stored(seats))
+    candidates = (account("a", enabled=False), account("b")) if left else (account("a", enabled=False),)
+    turn.pool.load(Stored(candidates))
     step = turn.next(Renewed(credentials("new")), NOW)
     assert (step.lease.account.label if isinstance(step, steps.Attempt) else "") == left
 
@@ -275,7 +275,7 @@ def test_an_account_that_is_asked_too_often_is_asked_again_after_a_moment(second
     step = turn.next(Failed(burst(seconds)), NOW)
     assert isinstance(step, steps.Pause)
     assert step.seconds == pytest.approx(pause)
-    assert (turn.pool.seats[A].cooldown, journal.entries) == (None, [])
+    assert (turn.pool.candidates[A].cooldown, journal.entries) == (None, [])
     again = turn.next(Waited(), NOW + pause)
     assert isinstance(again, steps.Attempt)
     assert again.lease.key == A
@@ -285,7 +285,7 @@ def test_a_longer_wait_means_another_account_and_a_rest() -> None:
     assert PACE_SECONDS == 5
     turn = turn_on("ab")
     assert walked(turn, burst(5.1)) == ["a other"]
-    resting = turn.pool.seats[A].cooldown
+    resting = turn.pool.candidates[A].cooldown
     assert resting is not None
     assert resting.until == pytest.approx(NOW + 5.1)
 
@@ -351,7 +351,7 @@ def test_a_request_that_cannot_be_read_is_sent_once_more_to_the_same_account_and
     journal = ListJournal()
     turn = turn_on(pool_of("a", "b", journal=journal), thread="t")
     assert walked(turn, SEALED, OK) == ["a strip", "a served"]
-    assert turn.pool.seats[A].cooldown is None
+    assert turn.pool.candidates[A].cooldown is None
     assert not turn.pool.storm.on(NOW)
     assert [(event.kind, event.key, event.thread) for (event,) in journal.of("record")] == [(SEALED, A, "t")]
 

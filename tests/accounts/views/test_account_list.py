@@ -8,7 +8,7 @@ from accounts.model import Affinity, Event
 from accounts.states import AccountState, State
 from accounts.store.store import Store
 from accounts.views.account_list import last_uses, rows, set_by_owner, stored_rows, window_label
-from tests.builders import HOUR, NOW, account, key_of, seat
+from tests.builders import HOUR, NOW, account, candidate, key_of
 
 
 def served(store: Store, key: str, at: float, kind: str = "ok") -> None:
@@ -51,7 +51,7 @@ def test_windows_are_as_they_are_now_the_account_s_own_first() -> None:
     other = Window(family="spark", minutes=300, used_percent=5, resets_at=NOW + HOUR, seen_at=NOW)
     week = Window(family=MAIN, minutes=7 * 1440, used_percent=40, resets_at=NOW + HOUR, seen_at=NOW)
     over = Window(family=MAIN, minutes=300, used_percent=90, resets_at=NOW - 1, seen_at=NOW - HOUR)
-    (row,) = rows([seat("ann", windows=(other, week, over))], {key_of("ann"): AccountState(State.READY)}, NOW)
+    (row,) = rows([candidate("ann", windows=(other, week, over))], {key_of("ann"): AccountState(State.READY)}, NOW)
     assert [window_label(each) for each in row.windows] == ["5h", "7d", "spark 5h"]
     assert [(each.used_percent, each.resets_at is None) for each in row.windows] == [(0, True), (40, False), (5, False)]
 

@@ -37,7 +37,7 @@ def lease(service: PoolService) -> Lease:
 
 def used(service: PoolService) -> dict[int, float]:
     """Percent used, by the length of the window in minutes."""
-    return {window.minutes: window.used_percent for window in service.pool.seats[A].windows}
+    return {window.minutes: window.used_percent for window in service.pool.candidates[A].windows}
 
 
 def test_headers_tell_how_much_is_used(service: PoolService, lease: Lease) -> None:
@@ -86,8 +86,8 @@ def test_a_compaction_ties_its_thread_to_the_account(service: PoolService, lease
 )
 def test_a_catalogue_names_models(service: PoolService, lease: Lease, body: bytes, known: set[str] | None) -> None:
     observe.from_catalogue(service, lease, body)
-    (candidate,) = service.pool.explain(Ask(), NOW).candidates
-    assert candidate.seat.lists == known
+    (assessment,) = service.pool.explain(Ask(), NOW).assessments
+    assert assessment.candidate.lists == known
 
 
 @given(

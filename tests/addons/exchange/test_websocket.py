@@ -171,13 +171,13 @@ def test_a_failure_before_output_makes_the_client_reconnect(turn: PooledSocket, 
 @pytest.mark.parametrize(("message", "kind"), BEFORE_OUTPUT)
 def test_the_account_takes_the_consequences(turn: PooledSocket, message: bytes, kind: Kind) -> None:
     turn.from_server(message)
-    seat, rule = turn.service.pool.seats[A], RULES[kind]
+    candidate, rule = turn.service.pool.candidates[A], RULES[kind]
     if kind is Kind.TOKEN_EXPIRED:  # no penalty: the next who takes it renews it first
-        assert seat.cooldown is None
+        assert candidate.cooldown is None
         assert lease_of(turn.service.pool, "a").wants_refresh(NOW)
     else:
-        assert (seat.cooldown is not None) == (rule.rest is not Rest.NONE)
-        assert seat.account.standing is (rule.standing or Standing.GOOD)
+        assert (candidate.cooldown is not None) == (rule.rest is not Rest.NONE)
+        assert candidate.account.standing is (rule.standing or Standing.GOOD)
 
 
 @pytest.mark.parametrize(("message", "kind"), BEFORE_OUTPUT)
@@ -219,7 +219,7 @@ def test_an_error_without_a_status_gets_the_one_it_has_over_http(
 @pytest.mark.parametrize(("message", "kind"), TO_THE_CLIENT)
 def test_what_is_the_requests_fault_is_the_clients_to_see(turn: PooledSocket, message: bytes, kind: Kind) -> None:
     assert turn.from_server(message) is None
-    assert turn.service.pool.seats[A].cooldown is None
+    assert turn.service.pool.candidates[A].cooldown is None
     turn.service.store.flush()
     assert [each.kind for each in turn.service.store.events(9)] == [DECISION, kind]
 
@@ -265,7 +265,7 @@ def test_an_account_that_is_asked_too_often_is_asked_again_after_a_moment(turn: 
     assert turn.resumed() == CREATE
     assert turn.resumed() is None
     assert turn.from_server(DELTA) is None
-    assert turn.service.pool.seats[A].cooldown is None
+    assert turn.service.pool.candidates[A].cooldown is None
 
 
 def test_a_moment_is_for_nothing_when_the_client_has_left(turn: PooledSocket) -> None:
@@ -401,7 +401,7 @@ def test_after_its_rest_the_account_serves_again(socket: PooledSocket, clock: Cl
 def test_a_socket_that_breaks_within_a_turn_ends_it(turn: PooledSocket, by_client: bool, tired: bool) -> None:
     turn.closed(by_client=by_client)
     assert turn.service.pool.in_flight(A) == 0
-    assert (turn.service.pool.seats[A].cooldown is not None) == tired
+    assert (turn.service.pool.candidates[A].cooldown is not None) == tired
     turn.closed(by_client=by_client)
     assert turn.service.pool.in_flight(A) == 0
 
@@ -411,7 +411,7 @@ def test_a_socket_that_closes_between_two_turns_is_no_event(socket: PooledSocket
     socket.from_client(CREATE)
     socket.from_server(COMPLETED)
     socket.closed(by_client=by_client)
-    assert socket.service.pool.seats[A].cooldown is None
+    assert socket.service.pool.candidates[A].cooldown is None
     socket.service.store.flush()
     assert [each.kind for each in socket.service.store.events(9)] == [DECISION]
 
@@ -436,7 +436,7 @@ def test_no_token_is_logged_recorded_or_sent(
 
 def test_a_turn_that_nothing_has_answered_in_time_goes_to_another_account(turn: PooledSocket) -> None:
     assert turn.silent_since(turn.heard) == RECONNECT
-    assert turn.service.pool.seats[A].cooldown is None
+    assert turn.service.pool.candidates[A].cooldown is None
     assert turn.service.pool.select(Ask(thread="t"), NOW).key == B  # type: ignore[union-attr]
     assert not turn.active
 
@@ -471,7 +471,7 @@ def test_a_socket_that_is_closed_before_its_first_event_leads_the_thread_elsewhe
 def test_a_socket_that_is_closed_later_between_turns_says_nothing(socket: PooledSocket, clock: Clock) -> None:
     clock.now += 60
     socket.closed(by_client=False, code=1000)
-    assert socket.service.pool.seats[A].cooldown is None
+    assert socket.service.pool.candidates[A].cooldown is None
 
 
 def test_after_two_sockets_of_different_accounts_were_closed_at_once_the_thread_goes_on_over_http(
@@ -490,4 +490,4 @@ def test_after_a_message_too_large_for_a_socket_the_thread_goes_on_over_http_and
     socket.closed(by_client=False, code=1009)
     pool = socket.service.pool
     assert pool.failures.sockets_fail("t", NOW)
-    assert [seat.cooldown for seat in pool.seats.values()] == [None, None]
+    assert [seat.cooldown for seat in pool.candidates.values()] == [None, None]

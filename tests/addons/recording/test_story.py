@@ -54,8 +54,8 @@ def test_in_one_sentence() -> None:
 
 
 def test_nobody_left() -> None:
-    flow = flow_of(done="answered by the proxy", nobody={"work": "resting: usage_limit", "home": "paused"})
-    assert rows(flow, NOW)[1:] == ["  - work cannot (resting, usage limit)", "  - home cannot (paused)"]
+    flow = flow_of(done="answered by the proxy", nobody={"work": "resting (usage limit)", "home": "paused"})
+    assert rows(flow, NOW)[1:] == ["  - work cannot serve: resting (usage limit)", "  - home cannot serve: paused"]
 
 
 def test_the_turns_of_a_socket() -> None:

@@ -16,7 +16,7 @@ from accounts.choice.selection import Exclusion, Exhausted
 from addons.wire import answers
 from tests.builders import NOW, credentials, planted
 
-LIMITED = Exhausted(resets_at=NOW + 90.2, limited=True, plan="plus", reasons={"a": "resting: usage_limit"})
+LIMITED = Exhausted(resets_at=NOW + 90.2, limited=True, plan="plus", reasons={"a": "resting (usage limit)"})
 PARK = 60
 """Seconds that a client waits by itself."""
 
@@ -96,7 +96,7 @@ def test_when_only_a_person_can_help_the_client_says_so_at_once(exhausted: Exhau
 
 
 def exhausted_until(seconds: float) -> Exhausted:
-    return Exhausted(resets_at=NOW + seconds, limited=True, plan="plus", reasons={"a": "resting: usage_limit"})
+    return Exhausted(resets_at=NOW + seconds, limited=True, plan="plus", reasons={"a": "resting (usage limit)"})
 
 
 @pytest.mark.parametrize(("away", "seconds"), [(-5, 1), (0.5, 1), (59.5, 60), (PARK, PARK)])
@@ -113,7 +113,7 @@ def test_a_rule_of_ours_is_no_limit_of_upstreams(rule: str) -> None:
     """The answer names the rule, says who is kept by what, and when that ends."""
     told = body(answers.nothing_usable(replace(exhausted_until(7260), rule=rule), NOW, PARK))
     assert told["type"] == told["code"] == f"codex_rotate_{rule}"
-    assert told["message"].endswith("(a: resting: usage_limit). The first one is back in 2 h 1 min.")
+    assert told["message"].endswith("(a: resting (usage limit)). The first one is back in 2 h 1 min.")
     assert "back in" not in body(answers.nothing_usable(Exhausted(rule=rule), NOW, PARK))["message"]
 
 

@@ -46,7 +46,7 @@ def fed(*chunks: bytes) -> list[tuple[str, bytes]]:
         (b'data: {"type":"a"}\n\n', [("a", b'{"type":"a"}')]),
         (b'data:{"type":"a"}\n\n', [("a", b'{"type":"a"}')]),
         (b'event:a\ndata:{}\n\ndata: {"type":"b"}\n\n', [("a", b"{}"), ("b", b'{"type":"b"}')]),
-        (b'data: {"type":\ndata: "a"}\n\n', [("a", b'{"type":"a"}')]),
+        (b'data: {"type":\ndata: "a"}\n\n', [("a", b'{"type":\n"a"}')]),
         (b"event: error\n\n", [("error", b"")]),
         (b": a comment\n\n", []),
         (b"id: 1\nretry: 5\n\n", []),

@@ -18,6 +18,7 @@ from cli.running.client_login import (
     needs_login,
     subcommand,
 )
+from config.errors import RotateError
 from tests.cli.conftest import Fill, Run
 
 SECRET = "sk-of-the-client"
@@ -38,6 +39,15 @@ def looked(client: Path, *words: str, login: object = None, settings: str = "", 
         (client / "auth.json").write_text(login if isinstance(login, str) else json.dumps(login))
     (client / "config.toml").write_text(settings)
     check(words, {"CODEX_HOME": str(client), **variables})
+
+
+def refusal(client: Path, *words: str, login: object = None, settings: str = "", **variables: str) -> str:
+    """Why it is not started; "" when it is."""
+    try:
+        looked(client, *words, login=login, settings=settings, **variables)
+    except RotateError as e:
+        return str(e)
+    return ""
 
 
 @pytest.mark.parametrize(
@@ -65,19 +75,19 @@ def test_the_variable_with_a_key_is_for_exec_only(client: Path) -> None:
 
 
 def test_a_login_with_chatgpt_is_what_the_pool_is_for(client: Path) -> None:
-    looked(client, "exec", "hi", login=CHATGPT)
-    looked(client, "exec", "hi", login={**CHATGPT, "OPENAI_API_KEY": SECRET})
-    looked(client, "exec", "hi", login={"personal_access_token": "at-x"})
+    assert refusal(client, "exec", "hi", login=CHATGPT) == ""
+    assert refusal(client, "exec", "hi", login={**CHATGPT, "OPENAI_API_KEY": SECRET}) == ""
+    assert refusal(client, "exec", "hi", login={"personal_access_token": "at-x"}) == ""
 
 
 @pytest.mark.parametrize("store", ["keyring", "auto", "ephemeral"])
 def test_what_cannot_be_told_is_no_reason_to_refuse(client: Path, store: str) -> None:
-    looked(client, settings=f'cli_auth_credentials_store = "{store}"')
-    looked(client, "-c", f"cli_auth_credentials_store={store}")
-    looked(client, CODEX_ACCESS_TOKEN="at-x")
-    looked(client, settings='model_provider = "mine"')
-    looked(client, settings="not toml")
-    looked(client, login="not json")
+    assert refusal(client, settings=f'cli_auth_credentials_store = "{store}"') == ""
+    assert refusal(client, "-c", f"cli_auth_credentials_store={store}") == ""
+    assert refusal(client, CODEX_ACCESS_TOKEN="at-x") == ""
+    assert refusal(client, settings='model_provider = "mine"') == ""
+    assert refusal(client, settings="not toml") == ""
+    assert refusal(client, login="not json") == ""
 
 
 @pytest.mark.parametrize(
@@ -89,7 +99,7 @@ def test_what_cannot_be_told_is_no_reason_to_refuse(client: Path, store: str) ->
     ],
 )  # fmt: skip
 def test_what_needs_no_login_of_the_client_is_not_held_up(client: Path, words: tuple[str, ...]) -> None:
-    looked(client, *words)
+    assert refusal(client, *words) == ""
 
 
 def test_the_subcommand_is_found_among_options() -> None:

@@ -16,7 +16,7 @@ from config import proxy_files
 from config.proxy_files import ProxyInfo
 from standin import StandIn
 from tests.cli.commands.use.test_run import World, alive, on_a_terminal, read_until
-from tests.cli.commands.use.test_serve import serving
+from tests.cli.serving import serving
 from tests.harness import PATIENCE, eventually, fill
 
 WAIT = "import sys; print('ready', flush=True); sys.stdin.read(); print('done', flush=True)"

@@ -9,8 +9,8 @@ import pytest
 
 from cli.running import processes
 from cli.running.proxy_command import PortOurs, PortTaken, check_free, start
-from tests.cli.commands.use.test_serve import serving, stopped
 from tests.cli.conftest import Fill
+from tests.cli.serving import serving, stopped
 
 MAY_ALL = os.name != "posix" or os.geteuid() == 0 or os.uname().sysname == "Darwin"
 

@@ -17,7 +17,7 @@ from config import clock
 from config.settings import Settings
 from standin import Account, Fault, FaultKind, StandIn
 from standin import Window as Said
-from tests.builders import DAY, HOUR, NOW, WEEK_MINUTES, about, seat, window
+from tests.builders import DAY, HOUR, NOW, WEEK_MINUTES, about, candidate, window
 from tests.cli.ui.test_render import Terminal
 from tests.harness import put
 
@@ -146,13 +146,13 @@ def test_it_fits_the_screen(run: Run, fill: Fill, monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_label_cannot_move_the_cursor() -> None:
-    found = forecast([seat("a\x1b[2J"), seat("b\nc", windows=(window(80, HALF),))], about())
+    found = forecast([candidate("a\x1b[2J"), candidate("b\nc", windows=(window(80, HALF),))], about())
     shown = "".join(head + text for head, text in explained(found, NOW)) + verdict(found, NOW)
     assert shown.isprintable()
 
 
 def test_unused_windows_give_no_pace() -> None:
-    assert "no pace to go by" in verdict(forecast([seat("a", windows=(window(0, -1),))], about()), NOW)
+    assert "no pace to go by" in verdict(forecast([candidate("a", windows=(window(0, -1),))], about()), NOW)
 
 
 @pytest.mark.parametrize(

@@ -1,40 +1,30 @@
-"""`serve` runs the real proxy in our place: for this machine only, and as long as it is wanted."""
+"""`serve` runs the real proxy in our place: for this machine only, and shows what was asked for."""
 
-import json
-import os
-import pty
 import re
-import select
 import signal
 import socket
 import ssl
-import subprocess
-import sys
-import threading
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import closing
 from pathlib import Path
 
 import httpx
 import pytest
 
 from accounts.errors import UsageError
-from addons.draining import SAME_SECONDS
 from addons.startup import FORCED
 from certs import ca
 from certs.bundles import certificates
 from cli.commands.use.serve import LISTEN, TAKEN, OptionTaken, debug_authority, own_authority, parse_listen, shown_by
 from cli.running import processes
-from config import clock, paths, proxy_files
-from standin import Fault, FaultKind, StandIn
+from config import clock, paths
+from standin import StandIn
 from tests.cli.conftest import Fill, Run
-from tests.harness import AGAIN, MITMDUMP, PATIENCE, ROOT, Output, eventually, plain_environment
-from tests.harness import fill as fill_pool
-from tests.proxy.clients import Http2, turn1
+from tests.cli.serving import ask, free_port, serving, stopped, through, upstream
+from tests.harness import MITMDUMP, PATIENCE, ROOT, plain_environment
+from tests.proxy.clients import turn1
 from tests.users import OTHER, acting_as, why_not
 
-ROTATE = str(MITMDUMP.with_name("codex-rotate"))
+__all__ = ["upstream"]  # a fixture
 
 
 @pytest.fixture
@@ -80,224 +70,6 @@ def test_an_empty_pool_is_no_reason_to_start(run: Run) -> None:
     ran = run("serve")
     assert ran.code == 3
     assert "codex-rotate login" in ran.err
-
-
-def free_port() -> int:
-    with closing(socket.create_server(("127.0.0.1", 0))) as probe:
-        return int(probe.getsockname()[1])
-
-
-def environment(home: Path) -> dict[str, str]:
-    ours = {"HOME": str(home.parent), "CODEX_ROTATE_HOME": str(home), "CODEX_HOME": str(home.parent)}
-    return {**plain_environment(), "PYTHONUNBUFFERED": "1", **ours}
-
-
-@contextmanager
-def serving(
-    home: Path, *flags: str, upstream: StandIn | None = None
-) -> Iterator[tuple[subprocess.Popen[str], Output, int]]:
-    """The console script as a process of its own; ended by pid."""
-    port = free_port()
-    env = environment(home)
-    if upstream is not None:
-        env["STANDIN_PORT"] = str(upstream.port)
-    process = subprocess.Popen(
-        [ROTATE, "serve", "--listen", f"127.0.0.1:{port}", *flags],
-        env=env, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    assert process.stdout is not None
-    assert process.stderr is not None
-    output = Output(process.stderr if "--json" in flags else process.stdout)
-    try:
-        output.wait_for(f"codex-rotate is listening at http://127.0.0.1:{port}", seconds=30)
-        yield process, output, port
-    finally:
-        for end in (process.terminate, process.terminate, process.kill):  # killed, it would leave its proxy behind
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(AGAIN)
-            if process.poll() is None:
-                end()
-        process.wait(10)
-        output.close()
-        process.stdout.close()
-        process.stderr.close()
-
-
-@contextmanager
-def through(port: int, host: str, trust: Path) -> Iterator[ssl.SSLSocket]:
-    """A client's connection through the proxy, with nothing trusted but that file."""
-    with closing(socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)) as raw:
-        raw.sendall(f"CONNECT {host}:443 HTTP/1.1\r\nhost: {host}:443\r\n\r\n".encode())
-        assert raw.recv(4096).startswith(b"HTTP/1.1 200")
-        with ssl.create_default_context(cafile=str(trust)).wrap_socket(raw, server_hostname=host) as secure:
-            yield secure
-
-
-def ask(port: int, trust: Path) -> str:
-    """A turn: what the model said, or all that came instead."""
-    address, context = f"http://127.0.0.1:{port}", ssl.create_default_context(cafile=str(trust))
-    with httpx.Client(proxy=address, verify=context, trust_env=False, base_url="https://chatgpt.com") as client:
-        seen = turn1(client, {"authorization": "Bearer of-the-client", "content-type": "application/json"})
-    return seen.text or seen.body.decode()
-
-
-LEADS_TO_STANDIN = """
-import asyncio, os
-
-_open = asyncio.open_connection
-
-def open_connection(host, port, **options):
-    return _open("127.0.0.1", int(os.environ["STANDIN_PORT"]), **options)
-
-asyncio.open_connection = open_connection
-"""
-"""For the interpreter's own start: what a hosts file would do, were the stand-in at port 443."""
-
-
-@pytest.fixture
-def upstream(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
-    """The stand-in, to which every `serve` of the test goes, and whose certificate it knows; and a pool for it."""
-    start = tmp_path / "start"
-    start.mkdir()
-    (start / "sitecustomize.py").write_text(LEADS_TO_STANDIN)
-    with StandIn() as upstream:
-        monkeypatch.setenv("PYTHONPATH", str(start))
-        fill_pool(home, [upstream.add_account("acc-1")], tmp_path)
-        for confdir in (paths.ca_folder(), paths.debug_ca_folder()):
-            paths.make_private_folder(confdir)
-            (confdir / "config.yaml").write_text(json.dumps({"ssl_verify_upstream_trusted_ca": str(upstream.ca_file)}))
-        yield upstream
-
-
-def stopped(process: subprocess.Popen[str], number: int = signal.SIGTERM) -> str:
-    """End it as a person or a service manager does; what it said on stderr."""
-    process.send_signal(number)
-    assert process.wait(20) == 0
-    assert process.stderr is not None
-    return process.stderr.read()
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_it_serves_with_its_own_certificate_until_it_is_told_to_stop(fill: Fill, home: Path, number: int) -> None:
-    fill("ann")
-    with serving(home) as (process, output, port):
-        for name in ("mitmproxy-ca-cert.pem", "trusted.pem"):
-            with through(port, "chatgpt.com", home / "ca" / name) as secure:
-                assert secure.version() == "TLSv1.3"
-        assert stopped(process, number) == ""
-        assert "The proxy has stopped" in output.text()
-
-
-@contextmanager
-def turn_in_the_middle(upstream: StandIn, port: int, trust: Path) -> Iterator[tuple[Http2, int]]:
-    """Its first words are there, and upstream waits to be told to go on."""
-    upstream.fault("acc-1", Fault(FaultKind.STALL, after_output=True), times=1)
-    with Http2(Led(port, trust)) as client:  # type: ignore[arg-type]
-        asked = client.ask({"authorization": "Bearer of-the-client", "content-type": "application/json"})
-        client.until(asked, lambda seen: b"response.output_text.delta" in seen.body)
-        yield client, asked
-
-
-@dataclass(frozen=True)
-class Led:
-    """What a client has to know of a proxy."""
-
-    port: int
-    file: Path
-
-    def trust(self) -> ssl.SSLContext:
-        return ssl.create_default_context(cafile=str(self.file))
-
-
-def test_a_turn_is_finished_before_it_stops_and_a_second_signal_stops_it_at_once(upstream: StandIn, home: Path) -> None:
-    """`serve` passes both on, and what it says of the turn is on the screen."""
-    with serving(home, upstream=upstream) as (process, output, port):
-        with turn_in_the_middle(upstream, port, home / "ca" / "trusted.pem") as (client, asked):
-            process.send_signal(signal.SIGTERM)
-            output.wait_for("waiting for 1 turn to end; stop once more to end at once")
-            upstream.release()
-            assert client.answer(asked).completed
-        assert process.wait(20) == 0
-        assert "The proxy has stopped" in output.text()
-    with serving(home, upstream=upstream) as (process, output, port):
-        with turn_in_the_middle(upstream, port, home / "ca" / "trusted.pem") as (client, asked):
-            process.send_signal(signal.SIGINT)
-            output.wait_for("waiting for 1 turn to end")
-            with pytest.raises(subprocess.TimeoutExpired):
-                process.wait(2 * SAME_SECONDS)
-            process.send_signal(signal.SIGINT)
-            assert process.wait(20) == 0
-            assert client.answer(asked).cut
-        assert "told to stop once more: 1 turn was cut off" in output.text()
-
-
-def test_when_only_its_parent_is_hung_up_the_proxy_ends_all_the_same(upstream: StandIn, home: Path) -> None:
-    with serving(home, upstream=upstream) as (process, output, port):
-        proxy = announced(home)
-        with turn_in_the_middle(upstream, port, home / "ca" / "trusted.pem") as (client, asked):
-            process.send_signal(signal.SIGHUP)
-            output.wait_for("waiting for 1 turn")
-            upstream.release()
-            assert client.answer(asked).completed
-        assert process.wait(20) == 0
-        assert eventually(lambda: not proxy_files.announced(home / "proxies"))
-        with pytest.raises(ProcessLookupError):
-            os.kill(proxy.pid, 0)
-
-
-def test_when_its_terminal_is_closed_the_turn_is_finished_and_nothing_stays(upstream: StandIn, home: Path) -> None:
-    """The terminal hangs up on both of them, and what they print goes nowhere."""
-    controller, terminal = pty.openpty()
-    lead = "import fcntl, termios, os, sys; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
-    port = free_port()
-    process = subprocess.Popen(
-        [sys.executable, "-c", lead, ROTATE, "serve", "--listen", f"127.0.0.1:{port}"],
-        env=environment(home) | {"STANDIN_PORT": str(upstream.port)}, cwd=ROOT,
-        stdin=terminal, stdout=terminal, stderr=terminal, start_new_session=True,
-    )  # fmt: skip
-    os.close(terminal)
-    screen = Screen(controller)
-    try:
-        proxy = announced(home)
-        with turn_in_the_middle(upstream, port, home / "ca" / "trusted.pem") as (client, asked):
-            screen.close()
-            assert eventually(lambda: [each.turns for each in proxy_files.announced(home / "proxies")] == [1])
-            upstream.release()
-            assert client.answer(asked).completed
-        process.wait(20)
-        assert proxy_files.announced(home / "proxies") == []
-        with pytest.raises(ProcessLookupError):
-            os.kill(proxy.pid, 0)
-    finally:
-        upstream.release()
-        process.kill()
-        process.wait(10)
-
-
-class Screen:
-    """A terminal that is looked at until it is closed. Whoever still reads from it keeps it open."""
-
-    def __init__(self, controller: int) -> None:
-        self.controller = controller
-        self.over = threading.Event()
-        self.reader = threading.Thread(target=self._read)
-        self.reader.start()
-
-    def _read(self) -> None:
-        while not self.over.is_set():
-            if select.select([self.controller], [], [], 0.05)[0]:
-                os.read(self.controller, 65536)
-
-    def close(self) -> None:
-        self.over.set()
-        self.reader.join()
-        os.close(self.controller)
-
-
-def announced(home: Path) -> proxy_files.ProxyInfo:
-    """The proxy that has left its file there."""
-    assert eventually(lambda: proxy_files.announced(home / "proxies"), 30)
-    return proxy_files.announced(home / "proxies")[0]
 
 
 def test_two_on_one_pool_serve_side_by_side(upstream: StandIn, home: Path) -> None:
@@ -519,38 +291,3 @@ def test_whoever_trusts_the_other_ca_does_not_believe_it(fill: Fill, home: Path,
 def test_at_the_usual_address_no_address_has_to_be_given(now: float) -> None:
     authority = debug_authority(LISTEN, now)
     assert any('eval "$(codex-rotate env --intercept-all)"' in line for line in authority.told)
-
-
-# --- its end ---------------------------------------------------------------------------------------------------------
-
-
-def test_at_its_end_whoever_is_bound_to_it_is_told(fill: Fill, home: Path, run: Run) -> None:
-    """Once, on stderr; the block is the user's to keep."""
-    fill("ann")
-    with serving(home) as (process, _, port):
-        assert run("bind", "--proxy", f"http://127.0.0.1:{port}").code == 0
-        block = (home.parent / ".env").read_bytes()
-        said = stopped(process)
-    assert said.count("\n") == 1
-    assert str(home.parent / ".env") in said
-    assert "codex-rotate unbind" in said
-    assert (home.parent / ".env").read_bytes() == block
-
-
-def test_a_block_that_leads_elsewhere_is_no_concern_of_it(fill: Fill, home: Path, run: Run) -> None:
-    fill("ann")
-    with serving(home) as (process, _, _):
-        assert run("bind", "--proxy", f"http://127.0.0.1:{free_port()}", "--force").code == 0
-        assert stopped(process) == ""
-
-
-def test_a_proxy_that_ends_by_itself_is_a_failure(
-    fill: Fill, home: Path, run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A setting that cannot be used: the proxy says which, and the exit code says that it failed."""
-    fill("ann")
-    monkeypatch.setenv("CODEX_ROTATE_STRATEGY", "roulette")
-    ran = run("serve", "--listen", f"127.0.0.1:{free_port()}")
-    assert ran.code == 1
-    assert "ended with exit code" in ran.out + ran.err
-    assert os.environ["CODEX_ROTATE_HOME"] == str(home)

@@ -18,9 +18,9 @@ from cli.running.proxies import running
 from config import proxy_files
 from standin import StandIn
 from tests.cli.commands.use.test_run import World
-from tests.cli.commands.use.test_serve import ROTATE, environment, free_port, serving, turn_in_the_middle, upstream
 from tests.cli.conftest import Fill, Run
 from tests.cli.running.test_guarding import WAIT, another
+from tests.cli.serving import ROTATE, environment, free_port, serving, turn_in_the_middle, upstream
 from tests.harness import PATIENCE, ROOT, eventually
 
 __all__ = ["upstream"]  # a fixture

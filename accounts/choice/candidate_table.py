@@ -1,4 +1,4 @@
-"""The seats of a pool: all accounts with their rests and windows, in step with what is on its way to the disk."""
+"""The candidates of a pool: all accounts with their rests and windows, in step with what is on its way to the disk."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
@@ -9,39 +9,39 @@ from accounts.choice.model_support import ModelSupport
 from accounts.choice.ordering import Ordering
 from accounts.choice.ports import Source, Write
 from accounts.choice.quota import Window
-from accounts.choice.selection import Rank, Seat, Situation
+from accounts.choice.selection import Candidate, Rank, Situation
 
 
-class SeatTable:
+class CandidateTable:
     """By the keys of accounts."""
 
     def __init__(self) -> None:
-        self._seats: dict[str, Seat] = {}
+        self._candidates: dict[str, Candidate] = {}
         self._ordering = Ordering()
         self._writes: dict[str, list[Write]] = {}
         self._stored_windows: dict[str, tuple[Window, ...]] = {}
 
     @property
-    def seats(self) -> Mapping[str, Seat]:
-        return self._seats
+    def candidates(self) -> Mapping[str, Candidate]:
+        return self._candidates
 
     def load(self, source: Source, unsettled: Collection[str], with_tokens: Collection[str]) -> None:
         """Take over what the store knows. Of the accounts in `unsettled` a rest and a standing are on their way to it:
         those that are known here are the truer ones."""
         cooldowns = source.cooldowns()
         self._stored_windows = source.windows()
-        seats = {}
+        candidates = {}
         for account in source.accounts():
-            key, known = account.key, self._seats.get(account.key)
-            seat = known or Seat(account=account)
-            windows = quota.merged(self._stored_windows.get(key, ()), seat.windows)
+            key, known = account.key, self._candidates.get(account.key)
+            candidate = known or Candidate(account=account)
+            windows = quota.merged(self._stored_windows.get(key, ()), candidate.windows)
             rest = cooldowns.get(key)
             if known is not None and key in unsettled:
                 account = replace(account, standing=known.account.standing)  # noqa: PLW2901 - truer than the disk's
                 rest = known.cooldown
             has_tokens = key in with_tokens
-            seats[key] = replace(seat, account=account, cooldown=rest, has_tokens=has_tokens, windows=windows)
-        self._seats = seats
+            candidates[key] = replace(candidate, account=account, cooldown=rest, has_tokens=has_tokens, windows=windows)
+        self._candidates = candidates
         self._ordering.forget()
 
     def unsettled(self) -> set[str]:
@@ -51,31 +51,31 @@ class SeatTable:
         self._writes = {key: self._writes[key] for key in found}
         return found
 
-    def put(self, key: str, seat: Seat, write: Write | None = None) -> None:
+    def put(self, key: str, candidate: Candidate, write: Write | None = None) -> None:
         """What is so from now on. `write` is its way to the disk: loading must not undo it meanwhile."""
-        self._seats[key] = seat
+        self._candidates[key] = candidate
         self._ordering.change(key)
         if write is not None:
             self._writes[key] = [one for one in self._writes.get(key, ()) if not one.done()] + [write]
 
     def observe(self, key: str, windows: tuple[Window, ...]) -> tuple[Window, ...] | None:
         """What upstream says of an account's windows. All that is known since, if it is worth writing."""
-        merged = quota.merged(self._seats[key].windows, windows)
-        self.put(key, replace(self._seats[key], windows=merged))
+        merged = quota.merged(self._candidates[key].windows, windows)
+        self.put(key, replace(self._candidates[key], windows=merged))
         if not quota.worth_writing(self._stored_windows.get(key, ()), merged):
             return None
         self._stored_windows[key] = merged
         return merged
 
-    def touched(self, load: Load, models: ModelSupport, now: float) -> dict[str, Seat]:
-        """The seats of which something is so at the moment only, with that."""
+    def touched(self, load: Load, models: ModelSupport, now: float) -> dict[str, Candidate]:
+        """The candidates of which something is so at the moment only, with that."""
         if load.is_empty and models.is_empty:
             return {}
         followed, refused, listed = load.followed(now), models.refused(now), models.listed(now)
-        found = (load.busy | followed.keys() | refused.keys() | listed.keys()) & self._seats.keys()
+        found = (load.busy | followed.keys() | refused.keys() | listed.keys()) & self._candidates.keys()
         return {
             key: replace(
-                self._seats[key],
+                self._candidates[key],
                 in_flight=load.in_flight(key),
                 followed=followed[key],
                 refuses=frozenset(refused.get(key, ())),
@@ -86,4 +86,4 @@ class SeatTable:
 
     def front(self, about: Situation, touched: Iterable[str]) -> tuple[Collection[str], Mapping[str, Rank]]:
         """Among whom the best are for a request (Ordering.front)."""
-        return self._ordering.front(self._seats, about, touched)
+        return self._ordering.front(self._candidates, about, touched)
