@@ -54,7 +54,7 @@ class Running:
     def turns(self) -> int:
         """How many answers of models are on their way to a client."""
         asked = (each for each in self._exchanges() if isinstance(each, PooledRequest))
-        return sum(not (each.upgrade or each.catalogue) for each in asked) + len(list(self._busy_sockets()))
+        return sum(not (each.turn.upgrade or each.turn.ask.steady) for each in asked) + len(list(self._busy_sockets()))
 
     @property
     def busy(self) -> set[str]:

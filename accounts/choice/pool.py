@@ -173,14 +173,11 @@ class Pool:
             self.alarm.release()
             self._proven(candidate, lease)
             self._settle(lease, now)
-            for failure in self.failures.served(lease.thread, lease.key, now):
-                if failure.key in self.candidates:
-                    self._rest(failure.key, replace(failure.outcome, kind=Kind.REFUSED_ALONE), now)
+            for failure in self.failures.served(lease.thread, lease.key, self.candidates, now):
+                self._rest(failure.key, replace(failure.outcome, kind=Kind.REFUSED_ALONE), now)
         elif outcome.kind not in {Kind.UPGRADED, Kind.CLIENT_GONE, Kind.STALE}:
             self.failures.note(lease.thread, lease.key, outcome, now)
-            self._journal.record(
-                Event(at=now, kind=outcome.kind, key=lease.key, thread=lease.thread, detail=outcome.detail)
-            )
+            self._journal.record(_event(lease, outcome, now))
 
     # --- what is learned on the way ------------------------------------------------------------------------------
 
@@ -253,6 +250,10 @@ class Pool:
             changed = self._threads.served(lease.thread, lease.key, home_may_return=may_return, now=now)
             if changed is not None:
                 self._journal.save_affinity(changed)
+
+
+def _event(lease: Lease, outcome: Outcome, now: float) -> Event:
+    return Event(at=now, kind=outcome.kind, key=lease.key, thread=lease.thread, detail=outcome.detail)
 
 
 def key_named(candidates: Mapping[str, Candidate], name: str) -> str:

@@ -5,6 +5,7 @@ that two accounts have given alike is believed without a third.
 """
 
 from collections import OrderedDict
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import Final
 
@@ -68,14 +69,17 @@ class RecentFailures:
         closed = {each.key for each in fresh if each.outcome.kind is Kind.SOCKET_CLOSED}
         return len(closed) > 1 or any(each.outcome.kind is Kind.TOO_LARGE for each in fresh)
 
-    def served(self, thread: str, key: str, now: float) -> tuple[Failure, ...]:
-        """The thread was served by this account: nothing of what it met elsewhere matters any more. What others have
+    def served(self, thread: str, key: str, others: Container[str], now: float) -> tuple[Failure, ...]:
+        """The thread was served by this account: nothing of what it met elsewhere matters any more. What `others` have
         refused without a reason was theirs, then."""
         failures = self._by_thread.pop(thread, [])
         return tuple(
             each
             for each in failures
-            if each.key != key and now - each.at < KEPT_SECONDS and each.outcome.rule.action is Action.ASK_ANOTHER
+            if each.key != key
+            and each.key in others
+            and now - each.at < KEPT_SECONDS
+            and each.outcome.rule.action is Action.ASK_ANOTHER
         )
 
     def _fresh(self, thread: str, now: float) -> list[Failure]:

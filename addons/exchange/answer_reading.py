@@ -47,7 +47,6 @@ class AnswerReading:
         self.lease = lease
         self.capture = capture
         self.dying = dying
-        self.response: http.Response | None = None
         self.collected = bytearray()
         """What is held back; of a catalogue that is delivered, a copy of what has passed."""
         self.reader: BodyReader | None = None
@@ -57,14 +56,11 @@ class AnswerReading:
         self.unpassed: int | None = None
         """Once it is delivered: how many bytes of it were read before, and pass by once more."""
         self.began_at = self.heard_at = service.clock()
-        self.is_cut = False
-        """It has failed, and the client was told something else: nothing of it passes any more."""
 
     # Before delivery
 
     def head(self, response: http.Response, *, opaque: bool) -> Found:
         """`opaque`: a success is an answer, whatever it holds."""
-        self.response = response
         observe.from_head(self.service, self.lease, response)
         self.reader = BodyReader(response, opaque=opaque)
         return Answered() if self.reader.form is Form.OPAQUE else None
@@ -104,6 +100,10 @@ class AnswerReading:
         return Failed(Outcome(kind=LOSSES[loss], detail=message[:200]), words=self.response is not None)
 
     @property
+    def response(self) -> http.Response | None:
+        return self.reader.response if self.reader is not None else None
+
+    @property
     def is_refusal(self) -> bool:
         return self.reader is not None and self.reader.form is Form.REFUSAL
 
@@ -113,17 +113,15 @@ class AnswerReading:
 
     def _judged(self) -> Found:
         """A refusal as far as it came, or a success that is no stream."""
-        assert self.response is not None
-        now, body = self.service.clock(), bytes(self.collected)
-        if self.response.status_code >= 400:
-            return Failed(classify(messages.read_reply(self.response, body), now), words=True)
-        document = self._reader.document
-        error = messages.error_in(self.response, document)
+        now, response, document = self.service.clock(), self._reader.response, self._reader.document
+        if response.status_code >= 400:
+            return Failed(classify(messages.read_reply(response, bytes(self.collected)), now), words=True)
+        error = messages.error_in(response, document)
         if error is not None:
             return Failed(classify_failure(error, now), words=True)
         if self._reader.form is Form.DOCUMENT and events.decoded(document):
             return Answered()
-        shown = f"{self.response.status_code} without an answer"
+        shown = f"{response.status_code} without an answer"
         return Failed(Outcome(kind=Kind.NO_ANSWER, detail=shown), words=True)
 
     def _failure(self, event: bytes, *, after_output: bool) -> Outcome:
@@ -140,6 +138,13 @@ class AnswerReading:
         """From now on it is the client's, with what was held of it."""
         self.unpassed = len(self.collected)
         self.collected.clear()
+
+    def follow(self, response: http.Response, *, catalogue: bool) -> None:
+        """Have what is delivered seen on its way, if there is anything to be seen in it."""
+        if self.is_stream:
+            response.stream = self.passing
+        elif catalogue and response.status_code == 200:
+            response.stream = self.collecting
 
     @property
     def delivered(self) -> bool:
@@ -183,7 +188,7 @@ class AnswerReading:
         elif self.is_open and not self._reader.is_quiet(data):
             self._watch(self._reader.events_in(data))
             data = self._survived(data)
-        elif self.is_cut:
+        elif self._reader.form is Form.CUT:
             return b""
         self.capture.keep(data)
         return data
@@ -193,8 +198,10 @@ class AnswerReading:
         if self.ending is None or self.ending[1] or not self._reader.is_plain:
             return data
         instead = self.dying(self.ending[0])
-        self.is_cut = instead is not None
-        return data if instead is None else events.before_failure(data) + instead
+        if instead is None:
+            return data
+        self._reader.form = Form.CUT
+        return events.before_failure(data) + instead
 
     def collecting(self, data: bytes) -> bytes:
         """Keeps a copy of a catalogue that passes."""

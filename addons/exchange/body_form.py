@@ -33,12 +33,15 @@ class Form(enum.Enum):
     """Its status is 300 or more."""
     OPAQUE = enum.auto()
     """It passes unread."""
+    CUT = enum.auto()
+    """It has failed, and the client was told something else: nothing of it passes any more."""
 
 
 class BodyReader:
     """Of one answer. `opaque`: a success is not looked into."""
 
     def __init__(self, response: http.Response, *, opaque: bool) -> None:
+        self.response = response
         self.coding: str = response.headers.get("content-encoding", "identity").strip().lower() or "identity"
         self.form = _of_head(response, opaque=opaque)
         self._decode: decoding.Feed | None = None
@@ -61,7 +64,7 @@ class BodyReader:
 
     def events_in(self, data: bytes) -> Iterator[tuple[str, bytes]]:
         """The type and the data of each event that is complete with this chunk; none of what is no stream."""
-        if self.form in {Form.REFUSAL, Form.OPAQUE}:
+        if self.form in {Form.REFUSAL, Form.OPAQUE, Form.CUT}:
             return iter(())
         plain = self._plain(data)
         if not self.is_stream:

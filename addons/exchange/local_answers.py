@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from mitmproxy import http
 
 from accounts.choice.selection import Ask, Exhausted
-from accounts.turn.steps import Reason, Refuse
+from accounts.turn.steps import HandOver, Reason, Refuse, Step
 from addons.attempts.local_websocket import accepting
 from addons.attempts.protocol import Accept, Answer
 from addons.exchange.service import PoolService
@@ -32,6 +32,17 @@ def response_to(refuse: Refuse, service: PoolService) -> http.Response:
             return answers.try_again(max(1, math.ceil(refuse.seconds)), ALL_BUSY)
         case Reason.USE_HTTP:
             return answers.upgrade_refused()
+
+
+def instead(step: Step, service: PoolService, ask: Ask, request: http.Request) -> Answer:
+    """What a request gets by a step that no account has to do with."""
+    match step:
+        case Refuse():
+            return answer_to(step, service, ask, request)
+        case HandOver():
+            return reconnecting(request)
+        case _:
+            raise AssertionError(f"{step} is not for a request over HTTP")
 
 
 def answer_to(refuse: Refuse, service: PoolService, ask: Ask, request: http.Request) -> Answer:

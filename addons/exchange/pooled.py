@@ -21,6 +21,7 @@ from addons.attempts.protocol import Answer, Loss, Send, Signal, Step
 from addons.exchange import catalogue_tag, credentials, local_answers
 from addons.exchange.answer_reading import AnswerReading, Found
 from addons.exchange.passthrough import refusal_of_masked
+from addons.exchange.patience import CLIENT_SECONDS, Patience, left_after
 from addons.exchange.request_log import RequestLog
 from addons.exchange.service import PoolService
 from addons.recording.annotations import FlowAnnotations
@@ -29,17 +30,6 @@ from addons.redaction import flows
 from addons.wire import answers, messages
 
 logger = logging.getLogger(__name__)
-
-UPGRADE_SECONDS: Final = 14.0
-"""After so long an upgrade that nobody has accepted is taken in hand: the client waits 15 s (docs/codex-wire.md section
-3), and then complains."""
-CLIENT_SECONDS: Final = 300.0
-"""A client waits so long for the next event of an answer (docs/codex-wire.md section 3). Nothing that is alive is cut
-before."""
-HELD_SECONDS: Final = 240.0
-"""So long an answer without output is held back: the client has to hear of it before its patience is over."""
-REFUSAL_SECONDS: Final = 15.0
-"""What a refusal gets to say why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +52,11 @@ class PooledRequest:
         self.service = service
         self.flow = flow
         self.shown = shown
-        self.limits = limits
-        self.upgrade = messages.is_upgrade(flow.request)
-        self.catalogue = ask.steady
-        self.turn = service.turn(ask)
-        self.turn.upgrade = self.upgrade
-        trail = FlowAnnotations(flow, self.turn, shown, upgrade=self.upgrade, minor=ask.steady)
-        self.log = RequestLog(service, self.turn, trail, minor=self.upgrade or self.catalogue)
+        self.capture_bytes = limits.capture_bytes
+        self.turn = service.turn(ask, upgrade=messages.is_upgrade(flow.request))
+        self.waiting = Patience(limits.head_seconds, self.turn.upgrade, self.turn.began)
+        trail = FlowAnnotations(flow, self.turn, shown, upgrade=self.turn.upgrade, minor=ask.steady)
+        self.log = RequestLog(service, self.turn, trail, minor=self.turn.upgrade or ask.steady)
         self.reading: AnswerReading | None = None
         """Of the attempt that is under way, or was last."""
         self.awaited: steps.Renew | steps.Pause | events.Event | None = None
@@ -85,11 +73,11 @@ class PooledRequest:
     def start(self) -> Step:
         self.shown.request_body(self.flow.request)
         if not self.turn.ask.thread:
-            self.turn.ask = replace(self.turn.ask, thread=thread_in(self._asked()))
+            self.turn.ask = replace(self.turn.ask, thread=thread_in(self.asked()))
         return refusal_of_masked(self.flow, self.shown, pooled=True) or self._next(events.Begin())
 
     def head(self, response: http.Response) -> Step:
-        return self._found(self._answer.head(response, opaque=self.catalogue))
+        return self._found(self._answer.head(response, opaque=self.turn.ask.steady))
 
     def body(self, data: bytes) -> Step:
         return self._found(self._answer.body(data))
@@ -102,39 +90,22 @@ class PooledRequest:
 
     def patience(self) -> float:
         reading = self._answer
-        if reading.delivered:
-            return max(1.0, self._stall_seconds - reading.silent) if self._may_stall(reading) else 0
-        passed = self.service.clock() - reading.began_at
-        until = self._begin_seconds(reading)
-        if passed < HELD_SECONDS - 1:
-            until = min(until, HELD_SECONDS)  # by then it may have begun
-        return max(1.0, until - passed)
-
-    def _begin_seconds(self, reading: AnswerReading) -> float:
-        """What the attempt gets until something of it is decided, in seconds from its beginning."""
-        if self.upgrade:
-            spent = reading.began_at - self.turn.began
-            return min(self.limits.head_seconds, UPGRADE_SECONDS - spent)
-        if reading.is_refusal:
-            return min(self.limits.head_seconds, REFUSAL_SECONDS)
-        return min(self.limits.head_seconds, HELD_SECONDS) if reading.is_stream else self.limits.head_seconds
-
-    @property
-    def _stall_seconds(self) -> float:
-        return CLIENT_SECONDS + 10
+        if reading.delivered and not self._may_stall(reading):
+            return 0
+        return self.waiting.left(reading, self.service.clock())
 
     def overdue(self) -> Step:
         reading = self._answer
+        if not self.waiting.is_over(reading, self.service.clock()) or (
+            reading.delivered and not self._may_stall(reading)
+        ):
+            return Signal.WAIT
         if not reading.delivered:
-            if self.service.clock() - reading.began_at < self._begin_seconds(reading) - 1:
-                return Signal.WAIT
             if reading.is_refusal or reading.is_stream:
                 return self._found(reading.held_long_enough())
             return self._next(events.Silent(Outcome(kind=Kind.HEAD_TIMEOUT, detail="no answer in time")))
-        silent = reading.silent
-        if not self._may_stall(reading) or silent < self._stall_seconds - 1:
-            return Signal.WAIT
-        self._over(events.Ended(Outcome(kind=Kind.STALLED, detail=f"silent for {silent:.0f} s")), Done.STALLED)
+        outcome = Outcome(kind=Kind.STALLED, detail=f"silent for {reading.silent:.0f} s")
+        self._over(events.Ended(outcome), Done.STALLED)
         return Signal.ABORT
 
     def _may_stall(self, reading: AnswerReading) -> bool:
@@ -157,11 +128,7 @@ class PooledRequest:
     def delivering(self, response: http.Response) -> None:
         catalogue_tag.agree(self.service, self.turn.ask, response)
         self.shown.answer_head(response)
-        reading = self._answer
-        if reading.is_stream:
-            response.stream = reading.passing
-        elif self.catalogue and response.status_code == 200:
-            response.stream = reading.collecting
+        self._answer.follow(response, catalogue=self.turn.ask.steady)
 
     def reveal(self, response: http.Response) -> http.Response:
         return self.shown.revealed(response)
@@ -185,16 +152,16 @@ class PooledRequest:
         if reading is None or not reading.delivered:
             self._over(events.Left(Outcome(kind=Kind.CLIENT_GONE)), Done.OURS)
             return
-        if self.catalogue:
+        if self.turn.ask.steady:
             reading.catalogue_over()
-        usual = Kind.UPGRADED if self.upgrade else Kind.OK
+        usual = Kind.UPGRADED if self.turn.upgrade else Kind.OK
         outcome = self.turn.last if self.turn.phase is Phase.REFUSED else reading.came_to(usual)
         self._over(events.Ended(outcome), Done.BROKEN_OFF if outcome.kind is Kind.TRUNCATED else Done.DELIVERED)
         if self.flow.response is not None and callable(self.flow.response.stream):
             reading.keep(self.flow)
 
     def gone(self) -> None:
-        self._cut(Outcome(kind=Kind.CLIENT_GONE), Done.CLIENT_LEFT)
+        self._cut(left_after(self.reading.silent if self.reading is not None else 0), Done.CLIENT_LEFT)
 
     def broke(self, message: str) -> None:
         self._cut(Outcome(kind=Kind.TRUNCATED, detail=message[:200]), Done.BROKEN_OFF)
@@ -213,7 +180,7 @@ class PooledRequest:
     def _cut(self, outcome: Outcome, done: Done) -> None:
         """One side has left before the end of the stream. An ending that has passed by then decides what that means:
         the official client leaves as soon as it has it."""
-        ending = self.reading.ending[0] if self.complete and self.reading and self.reading.ending else None
+        ending = self._answer.ending[0] if self.complete and self._answer.ending else None
         self._over(events.Left(ending or outcome), Done.DELIVERED if ending else done)
         if self.reading is not None:
             self.reading.keep(self.flow)
@@ -233,7 +200,7 @@ class PooledRequest:
         assert self.reading is not None
         return self.reading
 
-    def _asked(self) -> bytes:
+    def asked(self) -> bytes:
         """The client's request body without its coding; empty when there is none, or none that can be read."""
         return messages.plain(self.flow.request, self.shown.body(self.flow.request))
 
@@ -246,6 +213,8 @@ class PooledRequest:
         step = self.turn.next(event, self.service.clock())
         if len(self.turn.log.outcomes) > known:
             self.log.attempt_failed(self.reading)
+        if isinstance(step, steps.Refuse | steps.Deliver) and step.nobody is not None:
+            self.log.nobody(step.nobody)
         return self._do(step)
 
     def _do(self, step: steps.Step) -> Step:
@@ -258,40 +227,34 @@ class PooledRequest:
                 self.reading, self.awaited = None, step
                 return Signal.AWAIT
             case steps.StripAndRetry():
-                stripped = self.service.unseal(self._asked(), step.lease, self.service.clock())
+                stripped = self.service.unseal(self.asked(), step.lease, self.service.clock())
                 return self._next(events.Stripped() if stripped else events.NothingStripped())
             case steps.Deliver():
-                return self._deliver(step)
+                return self._deliver()
             case _:
-                return self._answer_ourselves(step)
-
-    def _answer_ourselves(self, step: steps.Step) -> Answer:
-        if isinstance(step, steps.HandOver):
-            return local_answers.reconnecting(self.flow.request)
-        if not isinstance(step, steps.Refuse):
-            raise AssertionError(f"{step} is not for a request over HTTP")  # noqa: TRY004 - a defect of ours
-        if step.nobody is not None:
-            self.log.nobody(step.nobody)
-        return local_answers.answer_to(step, self.service, self.turn.ask, self.flow.request)
+                return local_answers.instead(step, self.service, self.turn.ask, self.flow.request)
 
     def _send(self, attempt: steps.Attempt) -> Step:
-        lease = attempt.lease
-        self.reading = AnswerReading(self.service, lease, Capture(self.limits.capture_bytes), self._died)
-        request = credentials.managed(self.flow.request, self.shown, lease, self.service.given)
-        if self.turn.replayable and self.service.may_be_unreadable(lease):
-            body = self._asked()
-            readable = self.service.readable(body, lease)
-            if readable is not body:
-                request.headers.pop("content-encoding", None)
-                request.content = readable
-        return Send(request, key=lease.key)
+        self.reading = AnswerReading(self.service, attempt.lease, Capture(self.capture_bytes), self._died)
+        return Send(_prepared(self, attempt.lease), key=attempt.lease.key)
 
-    def _deliver(self, step: steps.Deliver) -> Step:
-        if step.nobody is not None:
-            self.log.nobody(step.nobody)
+    def _deliver(self) -> Step:
         reading = self._answer
         reading.deliver()
         if self.turn.phase is Phase.DELIVERING and reading.response is not None:
             issued = reading.response.headers.get(credentials.TURN_STATE)
             self.service.given.states.issued(issued, reading.lease.key)
         return Signal.DELIVER
+
+
+def _prepared(pooled: PooledRequest, lease: Lease) -> http.Request:
+    """The client's request with the account's credentials, as far as the account can read it."""
+    service = pooled.service
+    request = credentials.managed(pooled.flow.request, pooled.shown, lease, service.given)
+    if pooled.turn.replayable and service.may_be_unreadable(lease):
+        body = pooled.asked()
+        readable = service.readable(body, lease)
+        if readable is not body:
+            request.headers.pop("content-encoding", None)
+            request.content = readable
+    return request

@@ -95,10 +95,11 @@ class PoolService:
 
     # For requests
 
-    def turn(self, ask: Ask, *, bound: bool = False) -> Turn:
-        """A request begins: with the pool as it is now, whoever changed it. `bound`: on a socket of one account."""
+    def turn(self, ask: Ask, *, bound: bool = False, upgrade: bool = False) -> Turn:
+        """A request begins: with the pool as it is now, whoever changed it. `bound`: on a socket of one account;
+        `upgrade`: it asks for one."""
         self.sync()
-        return Turn(pool=self.pool, ask=ask, began=self.clock(), bound=bound)
+        return Turn(pool=self.pool, ask=ask, began=self.clock(), bound=bound, upgrade=upgrade)
 
     def failed(self, account: Account, outcome: Outcome) -> None:
         """An attempt has failed."""

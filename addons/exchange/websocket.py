@@ -17,6 +17,7 @@ from accounts.turn import events, steps
 from accounts.turn.machine import Turn
 from accounts.turn.state import Phase
 from addons.exchange import local_answers, observe
+from addons.exchange.patience import left_after
 from addons.exchange.service import PoolService
 from addons.recording import turn_line
 from addons.recording.turn_log import EndedTurn, Noted, unheard
@@ -63,6 +64,8 @@ class PooledSocket:
         """How many messages of turns have come from the server."""
         self.heard_before = 0
         """How many had when the turn began."""
+        self.heard_at = 0.0
+        """When the last of them came, or the turn began (seconds since the epoch)."""
 
     @property
     def active(self) -> bool:
@@ -94,7 +97,7 @@ class PooledSocket:
             turn = self.service.turn(ask, bound=True)
             if isinstance(turn.next(events.Begin(self.lease), now), steps.HandOver):
                 return Injected(RECONNECT)
-            self.turn, self.heard_before = turn, self.heard
+            self.turn, self.heard_before, self.heard_at = turn, self.heard, now
         else:
             self.turn.next(events.AskedAgain(), now)
         self.asked = content
@@ -106,7 +109,7 @@ class PooledSocket:
         turn = self.turn
         if turn is None:
             return None
-        self.heard += 1
+        self.heard, self.heard_at = self.heard + 1, self.service.clock()
         kind = wire_events.event_type(content)
         delivering = turn.phase is Phase.DELIVERING
         match wire_events.meaning(kind) if delivering else wire_events.meaning_of(kind, content):
@@ -132,7 +135,7 @@ class PooledSocket:
     def _came_to(self, *, by_client: bool, code: int | None) -> Outcome:
         """What it means that the socket is closed now."""
         if by_client:
-            return Outcome(kind=Kind.CLIENT_GONE, detail="socket closed")
+            return left_after(self.service.clock() - self.heard_at)
         if self.heard > self.heard_before or (self.turn is None and self.heard):
             return Outcome(kind=Kind.TRUNCATED, detail="socket closed")
         kind = Kind.TOO_LARGE if code == TOO_LARGE else Kind.SOCKET_CLOSED

@@ -145,7 +145,8 @@ def open_bench(folder: Path, confdir: Path, flags: list[str], module: object = N
     http2, env, scripts = (getattr(module, *each) for each in (("HTTP2", True), ("ENV", {}), ("SCRIPTS", ())))
     home = folder / "rotate"
     home.mkdir(mode=0o700)
-    with StandIn(http2=http2) as upstream, Store(home / "pool.db") as store:
+    by_hand = getattr(module, "BY_HAND", False)
+    with StandIn(http2=http2, by_hand=by_hand) as upstream, Store(home / "pool.db") as store:
         own = upstream.add_account("acc-own")
         put(store, upstream.add_account("acc-0"), folder, 0)
         with Proxy(upstream, home, confdir, flags, scripts, env=env) as proxy:
@@ -156,7 +157,7 @@ def open_bench(folder: Path, confdir: Path, flags: list[str], module: object = N
 @pytest.fixture(scope="module")
 def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, confdir: Path) -> Iterator[Bench]:
     """The module's bench. A module may set `OPTIONS`, `FLAGS`, `ENV` and `SCRIPTS` of its proxy, and `HTTP2 = False`
-    for upstream."""
+    and `BY_HAND = True` for upstream."""
     settings = {"rotate_head_timeout": 1, **getattr(request.module, "OPTIONS", {})}
     flags = [*options(**settings), *getattr(request.module, "FLAGS", ())]
     yield from open_bench(tmp_path_factory.mktemp("bench"), confdir, flags, request.module)

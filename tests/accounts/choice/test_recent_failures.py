@@ -42,9 +42,9 @@ def test_requests_without_a_thread_have_no_past() -> None:
 
 def test_a_success_ends_it_and_shows_whose_unexplained_refusals_were() -> None:
     recent = noted(("a", PAGE, 0), ("b", Kind.USAGE_LIMIT, 1), ("c", Kind.UNEXPLAINED, 2))
-    assert [failure.key for failure in recent.served("t", "c", NOW + 3)] == ["a"]
+    assert [failure.key for failure in recent.served("t", "c", "abc", NOW + 3)] == ["a"]
     assert recent.of("t", NOW + 3) == set()
-    assert recent.served("t", "c", NOW + 3) == ()
+    assert recent.served("t", "c", "abc", NOW + 3) == ()
 
 
 @pytest.mark.parametrize(
