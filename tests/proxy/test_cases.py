@@ -5,8 +5,9 @@ The cases are the stand-in's (standin/faults/cases.py). One account says what th
 
 import pytest
 
+from standin import FaultKind
 from standin.faults.cases import BESIDE, CASES
-from tests.proxy.clients import Got, Http2, http1, turn1, turn_ws
+from tests.proxy.clients import Got, Http2, Socket, http1, turn1, turn_ws
 from tests.proxy.conftest import Bench
 
 ELSEWHERE = {"head_after_a_minute", "socket_silent_for_a_minute", "closed_1009_for_16_mib", "parting", *BESIDE}
@@ -86,3 +87,56 @@ def test_no_such_answer_of_everybody_takes_an_account_out_of_service(bench: Benc
     assert answer.completed
     bench.settle()
     assert {bench.standing(account) for account in (bench.first, bench.second)} == {"good"}
+
+
+@pytest.mark.parametrize("version", ["h1", "ws"])
+def test_while_everybody_is_busy_the_client_waits_and_hears_nothing(bench: Bench, version: str) -> None:
+    """Both accounts, twice each: longer than the moment that a single one gets."""
+    for account in (bench.first, bench.second):
+        bench.upstream.fault(account.account_id, CASES["concurrency_in_band" if version == "ws" else "concurrency"], 2)
+    answer = turn_of(bench, version)
+    assert answer.completed
+    assert len([told for told in answer.messages if told["type"] == "error"]) == 0
+
+
+def test_when_two_accounts_close_their_sockets_at_once_the_client_is_sent_to_http(bench: Bench) -> None:
+    bench.upstream.fault("*", CASES["closed_1011"])
+    assert turn_of(bench, "ws").status == 426
+    assert bench.served_by() == ["first", "second"]
+    assert turn_of(bench, "h2").completed
+
+
+def test_a_message_too_large_for_a_socket_goes_over_http_and_blames_nobody(bench: Bench) -> None:
+    bench.upstream.fault("*", CASES["closed_1009_for_16_mib"], 1)
+    with Socket(bench.proxy, bench.headers()) as client:
+        assert client.turn(input="x" * (17 << 20)).cut
+    assert turn_of(bench, "ws").status == 426
+    assert turn_of(bench, "h2").completed
+    bench.settle()
+    assert bench.unpunished()
+
+
+@pytest.mark.parametrize("version", ["h1", "h2"])
+def test_a_connection_that_upstream_has_closed_meanwhile_costs_nothing(bench: Bench, version: str) -> None:
+    bench.upstream.fault(bench.first.account_id, CASES["parting"], 1)
+    if version == "h1":
+        with http1(bench.proxy) as client:
+            answers = [turn1(client, bench.headers()) for _ in range(2)]
+    else:
+        with Http2(bench.proxy) as client:
+            answers = [client.turn(bench.headers()) for _ in range(2)]
+    assert [answer.text for answer in answers] == [bench.first.answer] * 2
+    bench.settle()
+    assert bench.unpunished()
+    assert bench.events() == []
+
+
+def test_what_a_thread_has_just_tried_survives_its_reconnect(bench: Bench) -> None:
+    """After stumbles in one thread, the account of another one fails inside its socket: the first is asked at once."""
+    bench.fault(bench.second, FaultKind.SERVER_ERROR)
+    turn_of(bench, "h1")
+    bench.upstream.clear()
+    other = bench.headers(thread_id="another")
+    bench.fault(bench.first, FaultKind.SERVER_ERROR, in_band=True)
+    assert turn_ws(bench.proxy, other).text == bench.second.answer
+    assert bench.served_by()[-2:] == ["first", "second"]
