@@ -125,7 +125,7 @@ class PooledRequest:
     # After delivery
 
     def delivering(self, response: http.Response) -> None:
-        catalogue_tag.agree(self.service, self.turn.ask, response)
+        catalogue_tag.agree(self.service, self.turn.ask, self._answer.lease, response)
         self.shown.answer_head(response)
         reading = self._answer
         if reading.events is not None:
