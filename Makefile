@@ -11,7 +11,7 @@ MINUTES = 10
 WORKERS = 4
 ARGS =
 
-.PHONY: setup test soak ten-minutes week bench lint format lock codex installs newest demo docs reference clean
+.PHONY: setup test soak ten-minutes mixed week bench lint format lock codex installs newest demo docs reference clean
 
 setup:
 	@scripts/setup $(VENV)
@@ -49,6 +49,10 @@ soak: setup
 # The official CLI under `run` at the world's pace, with pauses: what its user saw, and what happened behind it.
 ten-minutes: setup codex
 	@$(VENV)/bin/python -m scripts.ten_minutes $(MINUTES)
+
+# The official CLI under `run` while upstream makes every kind of trouble at random, one account always well.
+mixed: setup codex
+	@$(VENV)/bin/python -m scripts.mixed $(MINUTES) $(SEED)
 
 # How the strategies share five accounts among forty developers in a simulated week; half a minute.
 week: setup

@@ -18,14 +18,15 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import cycle
 from pathlib import Path
-from threading import Event, Lock
+from threading import Event
 from typing import Final
 
 from cli.demo.play import TRANSPORTS, find_client
 from config import clock
+from scripts.user import User, beside
 from standin import ANY_ACCOUNT
-from tests.e2e.codex import FELL_BACK, finish
-from tests.e2e.desk import ROTATE, Desk, open_desk
+from tests.e2e.codex import finish
+from tests.e2e.desk import ROTATE, open_desk
 from tests.e2e.slow import SLOW, START_SECONDS, TURN_SECONDS, TYPED_AFTER, pids
 from tests.e2e.terminal import Screen, shown
 from tests.e2e.test_slow_turns import USUAL
@@ -33,42 +34,20 @@ from tests.harness import eventually
 
 PAUSES: Final = (8.0, 20.0, 45.0)
 """Seconds between two turns, in turn; all are longer than a proxy of `run` stays without a client."""
-_LOCK: Final = Lock()
 
 
 @dataclass
-class Play:
-    """One user, and what went wrong in front of that user."""
+class Play(User):
+    """One user's acts, one after the other."""
 
-    name: str
-    desk: Desk
-    end: float
-    began: float = field(default_factory=clock.monotonic)
     pauses: Iterator[float] = field(default_factory=lambda: cycle(PAUSES))
-    asked: int = 0
     talk: list[str] = field(default_factory=list)
     proxies: list[frozenset[int]] = field(default_factory=list)
-    faults: list[str] = field(default_factory=list)
-
-    def tell(self, words: str, lines: list[str] | None = None) -> None:
-        """With the time, and below it what is on the user's screen."""
-        minutes, seconds = divmod(int(clock.monotonic() - self.began), 60)
-        with _LOCK:
-            sys.stdout.write(f"{minutes:2}:{seconds:02}  {self.name:9}  {words}\n")
-            sys.stdout.writelines(f"                  | {line}\n" for line in lines or ())
-            sys.stdout.flush()
 
     def question(self) -> tuple[str, str]:
         """The next one, and what has to be answered."""
-        self.asked += 1
-        text = f"This is answer {self.asked}."
-        for account in self.desk.accounts:
-            self.desk.upstream.answer_with(account.account_id, text)
-        return f"question {self.asked}", SLOW.said(text)
-
-    def wrong(self, what: str) -> None:
-        self.faults.append(what)
-        self.tell(f"WRONG: {what}")
+        prompt, text = self.next_question()
+        return prompt, SLOW.said(text)
 
     def pause(self, wait: Callable[[float], object]) -> None:
         seconds = next(self.pauses)
@@ -83,11 +62,11 @@ class Play:
         eventually(lambda: len(self.desk.turns()) > before, START_SECONDS)
         self.proxies.append(pids(self.desk))
         ran = finish(client, TURN_SECONDS)
-        beside = [line for line in ran.said_beside(prompt, answer) if not line.endswith(FELL_BACK)]
-        self.tell(f"codex exec {' '.join((*words, prompt))!r}: exit code {ran.code}", ran.out.splitlines() + beside)
+        more = beside(ran, prompt, answer)
+        self.tell(f"codex exec {' '.join((*words, prompt))!r}: exit code {ran.code}", ran.out.splitlines() + more)
         self.talk += [f"› {prompt}", f"• {answer}"]
-        if (ran.code, ran.out, beside) != (0, f"{answer}\n", []):
-            self.wrong(f"code {ran.code}, beside the answer {beside}, answer {ran.out!r}")
+        if (ran.code, ran.out, more) != (0, f"{answer}\n", []):
+            self.wrong(f"code {ran.code}, beside the answer {more}, answer {ran.out!r}")
 
     def on_the_full_screen(self, *words: str) -> None:
         """Two questions with a pause, the first one some seconds after the start."""
@@ -122,8 +101,8 @@ class Play:
                 self.wrong(f"{each!r} is on the screen {whole.count(each)} times")
         self.talk += new
         said = " ".join(self.talk)
-        if beside := [line for line in lines if line not in said and not USUAL.fullmatch(line)]:
-            self.wrong(f"on the screen beside the talk: {beside}")
+        if more := [line for line in lines if line not in said and not USUAL.fullmatch(line)]:
+            self.wrong(f"on the screen beside the talk: {more}")
 
     def run(self) -> None:
         """Act after act until the time is up."""

@@ -8,13 +8,29 @@ made to fail in every way that matters:
         upstream.add_account("acc-2")
         upstream.fault("acc-1", Fault(FaultKind.USAGE_LIMIT, resets_in=3600))
         upstream.pace("acc-2", Pace(first_byte=8, between_words=0.25, words=60))
+        upstream.fault("acc-2", CASES["gzip_limit"], times=1)
+
+`CASES` are what users have met, by name. With `StandIn(by_hand=True)` a minute passes when a test says so.
 """
 
 from standin.accounts import Account, Window
-from standin.faults import Fault, FaultKind
+from standin.faults import Fault, FaultKind, Point
+from standin.faults.cases import CASES
 from standin.pace import Pace
 from standin.records import SeenRequest
 from standin.server import StandIn
 from standin.state import ANY_ACCOUNT, Refresh
 
-__all__ = ["ANY_ACCOUNT", "Account", "Fault", "FaultKind", "Pace", "Refresh", "SeenRequest", "StandIn", "Window"]
+__all__ = [
+    "ANY_ACCOUNT",
+    "CASES",
+    "Account",
+    "Fault",
+    "FaultKind",
+    "Pace",
+    "Point",
+    "Refresh",
+    "SeenRequest",
+    "StandIn",
+    "Window",
+]

@@ -1,6 +1,7 @@
 """The lists of models of several accounts as one: what any of them lists, in a steady order, under a tag of its own.
 
-An account's list is believed for a day and asked for again after an hour; like lists are kept once. Pure.
+An account's list is believed for a day and asked for again after an hour, or when the account names another tag for it
+than before; like lists are kept once. Pure.
 """
 
 import hashlib
@@ -46,6 +47,8 @@ class ModelLists:
         self._lists: OrderedDict[str, ModelList] = OrderedDict()
         self._of: dict[str, tuple[str, float]] = {}
         self._asked: dict[str, float] = {}
+        self._tags: dict[str, str] = {}
+        self._outdated: set[str] = set()
         self._unions: OrderedDict[frozenset[str], Union] = OrderedDict()
 
     def learned(self, key: str, models: Iterable[object], now: float) -> None:
@@ -57,22 +60,39 @@ class ModelLists:
         self._lists.setdefault(digest, ModelList(digest, named))
         self._lists.move_to_end(digest)
         self._of[key] = digest, now
+        self._outdated.discard(key)
         while len(self._lists) > MOST_LISTS:
             gone, _ = self._lists.popitem(last=False)
             self._of = {known: each for known, each in self._of.items() if each[0] != gone}
 
+    def names_tag(self, key: str, tag: str, now: float) -> None:
+        """An answer of an account names the tag of its list. Another one than before: the list is another, too."""
+        before, self._tags[key] = self._tags.get(key, tag), tag
+        touched = max(self._of.get(key, ("", now))[1], self._asked.get(key, -AGAIN_SECONDS))
+        if before != tag and now - touched >= AGAIN_SECONDS:
+            self._outdated.add(key)
+
     def to_ask(self, keys: Iterable[str], now: float, most: int) -> list[str]:
-        """Of these accounts, those whose list is not known or is older than an hour, but for such as were asked just
-        now, and so many of them at most. They count as asked from now on."""
+        """Of these accounts, those whose list is not known, outdated or older than an hour, but for such as were asked
+        just now, and so many of them at most. They count as asked from now on."""
         found = [
             key
             for key in keys
-            if now - self._of.get(key, ("", -FRESH_SECONDS))[1] >= FRESH_SECONDS
+            if (key in self._outdated or now - self._of.get(key, ("", -FRESH_SECONDS))[1] >= FRESH_SECONDS)
             and now - self._asked.get(key, -AGAIN_SECONDS) >= AGAIN_SECONDS
         ][:most]
         self._asked = {key: at for key, at in self._asked.items() if now - at < AGAIN_SECONDS}
         self._asked |= dict.fromkeys(found, now)
+        self._outdated.difference_update(found)
         return found
+
+    def tag(self, keys: Collection[str], now: float) -> str:
+        """Of the list that these accounts have together, "" when nothing is known. It is one that no list has while one
+        of theirs is outdated: whoever compares it has to ask."""
+        union = self.union(keys, now)
+        if union is None:
+            return ""
+        return f'W/"outdated-{union.etag[3:]}' if not self._outdated.isdisjoint(keys) else union.etag
 
     def union(self, keys: Collection[str], now: float) -> Union | None:
         """What these accounts list, as far as that is known; None when nothing is."""

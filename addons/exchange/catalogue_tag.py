@@ -4,6 +4,7 @@ from typing import Final
 
 from mitmproxy import http
 
+from accounts.choice.pool import Lease
 from accounts.choice.selection import Ask
 from accounts.model import Standing
 from addons.exchange.service import PoolService
@@ -23,16 +24,18 @@ def listing(service: PoolService, ask: Ask) -> list[str]:
     ]
 
 
-def agree(service: PoolService, ask: Ask, response: http.Response) -> None:
+def agree(service: PoolService, ask: Ask, lease: Lease, response: http.Response) -> None:
     """An answer of an account names the tag of its own list, and the client fetches the list anew when that is another
     than the one it has: it gets the tag of the list that it would get, or none."""
-    if MODELS_ETAG not in response.headers:
+    named = response.headers.get(MODELS_ETAG)
+    if named is None:
         return
-    keys = listing(service, ask)
+    now, keys = service.clock(), listing(service, ask)
+    service.model_lists.names_tag(lease.key, named, now)
     if len(keys) <= 1:
         return
-    union = service.model_lists.union(keys, service.clock())
-    if union is None:
-        del response.headers[MODELS_ETAG]
+    tag = service.model_lists.tag(keys, now)
+    if tag:
+        response.headers[MODELS_ETAG] = tag
     else:
-        response.headers[MODELS_ETAG] = union.etag
+        del response.headers[MODELS_ETAG]

@@ -126,7 +126,7 @@ class PooledRequest:
     # After delivery
 
     def delivering(self, response: http.Response) -> None:
-        catalogue_tag.agree(self.service, self.turn.ask, response)
+        catalogue_tag.agree(self.service, self.turn.ask, self._answer.lease, response)
         self.shown.answer_head(response)
         self._answer.follow(response, catalogue=self.turn.ask.steady)
 

@@ -24,7 +24,7 @@ RESPONSES: Final = "/backend-api/codex/responses"
 
 @dataclass(frozen=True)
 class Desk:
-    """A client with a login of its own, a pool of two accounts, and nothing that runs yet."""
+    """A client with a login of its own, a pool of accounts, and nothing that runs yet."""
 
     upstream: StandIn
     binary: Path
@@ -91,10 +91,10 @@ class Desk:
 
 
 @contextmanager
-def open_desk(binary: Path, folder: Path, transport: str) -> Iterator[Desk]:
+def open_desk(binary: Path, folder: Path, transport: str, *, seats: int = 2) -> Iterator[Desk]:
     """The stand-in is where the company's proxy leads: nothing that a user starts has to be told of it."""
     with StandIn() as upstream, Corporate({443: upstream.port, 80: upstream.plain_port}, "ann", "right") as company:
-        accounts = tuple(upstream.add_account(f"acc-{number}") for number in (1, 2))
+        accounts = tuple(upstream.add_account(f"acc-{number}") for number in range(1, seats + 1))
         for name in ("client", "work"):
             (folder / name).mkdir(parents=True)
         write_login(upstream.add_account("acc-home", expires_in=3600), folder / "client" / "auth.json")

@@ -90,6 +90,52 @@ def test_who_is_asked() -> None:
     assert known.to_ask(["0"], NOW + FRESH_SECONDS, 8) == ["0"]
 
 
+def test_an_account_that_names_another_tag_is_asked_again() -> None:
+    """Once, and until then nobody can take what is known for the current list."""
+    known = lists(models("a"), models("b"))
+    current = known.tag(["0", "1"], NOW)
+    later = NOW + AGAIN_SECONDS
+    known.names_tag("0", "x", NOW)
+    known.names_tag("0", "x", later)
+    assert known.tag(["0", "1"], later) == current
+    known.names_tag("0", "y", later)
+    outdated = known.tag(["0", "1"], later)
+    assert outdated not in {current, ""}
+    assert known.tag(["1"], later) == tag(known, "1")
+    assert known.to_ask(["0", "1"], later, 8) == ["0"]
+    assert known.to_ask(["0", "1"], later, 8) == []
+    assert known.tag(["0", "1"], later) == current
+
+
+def test_a_list_that_is_learned_again_is_current() -> None:
+    known = lists(models("a"))
+    known.names_tag("0", "x", NOW)
+    known.names_tag("0", "y", NOW + AGAIN_SECONDS)
+    known.learned("0", models("a", "b"), NOW + AGAIN_SECONDS)
+    union = known.union(["0"], NOW + AGAIN_SECONDS)
+    assert union is not None
+    assert known.tag(["0"], NOW + AGAIN_SECONDS) == union.etag
+
+
+def test_a_tag_that_wavers_makes_nobody_ask_all_the_time() -> None:
+    known = lists(models("a"))
+    for number in range(100):
+        known.names_tag("0", f"tag-{number % 2}", NOW + number)
+    assert known.to_ask(["0"], NOW + 100, 8) == []
+    known.names_tag("0", "other", NOW + AGAIN_SECONDS)
+    assert known.to_ask(["0"], NOW + AGAIN_SECONDS, 8) == ["0"]  # and gets no answer
+    current = tag(known, "0")
+    known.names_tag("0", "another", NOW + AGAIN_SECONDS + 1)
+    assert known.tag(["0"], NOW + AGAIN_SECONDS + 1) == current
+
+
+def test_without_a_list_there_is_no_tag() -> None:
+    known = ModelLists()
+    known.names_tag("0", "x", NOW)
+    known.names_tag("0", "y", NOW + AGAIN_SECONDS)
+    assert known.tag(["0"], NOW + AGAIN_SECONDS) == ""
+
+
 def test_different_lists_are_bounded_and_the_oldest_goes() -> None:
     known = lists(*(models(f"m{number}") for number in range(MOST_LISTS + 1)))
     assert names(known, "0") == []

@@ -1,6 +1,7 @@
 """The WebSocket: permessage-deflate, many turns, in-band faults, and every way it ends."""
 
 import json
+import socket
 import ssl
 from collections.abc import Callable
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 from wsproto.events import BytesMessage, Ping, TextMessage
 
-from standin import Account, Fault, FaultKind, StandIn
+from standin import CASES, Account, Fault, FaultKind, StandIn
 from tests.standin.clients import SocketClient
 
 type Open = Callable[[Account], SocketClient]
@@ -190,6 +191,50 @@ def test_stall_and_release(upstream: StandIn, account: Account, ws_client: Open,
             pass
         upstream.release()
         assert types(client.rest())[-1] == "response.completed"
+
+
+def test_silence_after_a_request_lasts_until_time_has_passed() -> None:
+    """Then the answer is a normal one."""
+    with StandIn(by_hand=True) as upstream:
+        account = upstream.add_account("acc-1")
+        upstream.fault("acc-1", CASES["socket_silent_for_a_minute"], times=1)
+        context = ssl.create_default_context(cafile=str(upstream.ca_file))
+        raw = socket.create_connection(upstream.address, timeout=5)
+        with context.wrap_socket(raw, server_hostname="chatgpt.com") as connection:
+            client = SocketClient(connection, account)
+            client.create()
+            upstream.wait_for(lambda: upstream.pausing)
+            upstream.pass_time(60)
+            assert types(client.rest())[-1] == "response.completed"
+
+
+@pytest.mark.parametrize("code", [1008, 1011, 1012, 1013])
+def test_a_socket_that_is_closed_before_or_after_the_first_message(
+    upstream: StandIn, account: Account, ws_client: Open, code: int
+) -> None:
+    """Before the first event in either case; what the server has done is not the client's leaving."""
+    upstream.fault("acc-1", CASES[f"closed_{code}"], times=1)
+    assert ws_client(account).receive() == code
+    upstream.fault("acc-1", CASES[f"closed_{code}_at_message"], times=1)
+    client = ws_client(account)
+    client.create()
+    assert client.receive() == code
+    assert not any(seen.disconnected for seen in upstream.requests)
+
+
+def test_a_message_that_is_too_big_closes_the_socket(upstream: StandIn, account: Account, ws_client: Open) -> None:
+    upstream.fault("acc-1", Fault(FaultKind.MESSAGE_TOO_BIG, min_bytes=1000))
+    client = ws_client(account)
+    assert types(client.turn())[-1] == "response.completed"
+    client.create(padding="x" * 1000)
+    assert client.receive() == 1009
+
+
+def test_an_error_without_a_status(upstream: StandIn, account: Account, ws_client: Open) -> None:
+    upstream.fault("acc-1", CASES["limit_without_status"], times=1)
+    [error] = ws_client(account).turn()
+    assert error["error"]["type"] == "usage_limit_reached"
+    assert "status" not in error
 
 
 def test_a_client_that_leaves_in_the_middle(upstream: StandIn, account: Account, ws_client: Open) -> None:
