@@ -36,7 +36,8 @@ OUTCOMES: Final[Mapping[str, str]] = {
     "burst_limit": "Asked too often within a short time.",
     "overloaded": "Upstream is overloaded.",
     "server_error": "Upstream failed with a 5xx.",
-    "head_timeout": "The answer did not begin in time (`rotate_head_timeout`).",
+    "head_timeout": "The answer did not begin within `rotate_head_timeout`, as long as the client itself waits. Slow is "
+    "not dead: nobody rests for it.",
     "connect_failed": "No connection to upstream came about.",
     "proxy_failed": "The company's proxy (`upstream_proxy`) gave no connection.",
     "reset": "The connection was reset before an answer.",
@@ -48,8 +49,18 @@ OUTCOMES: Final[Mapping[str, str]] = {
     "token_invalidated": "401: the provider has signed the account out. It needs `codex-rotate login`.",
     "refresh_failed": "The token could not be renewed this time.",
     "deactivated": "The account or its workspace was closed.",
-    "challenge": "A page for browsers instead of an answer; every account would get it.",
-    "forbidden": "403 of another kind.",
+    "challenge": "A page for browsers instead of an answer. Another account is asked; if it gets one too, the client "
+    "does.",
+    "forbidden": "403 of another kind; handled like that.",
+    "unexplained": "A 4xx without a code of upstream's own that would say whether the request or the account is meant; "
+    "handled like that.",
+    "refused_alone": "What was one of these three, once another account has served the same conversation.",
+    "payment_required": "402 without upstream's own code for a closed account.",
+    "no_answer": "A success by its status, but no answer: empty, a page, a redirect.",
+    "login_refused": "401 again right after the token was renewed: the account is asked last for a while.",
+    "stale_connection": "A connection that was kept had been closed by upstream: the request was read by nobody.",
+    "socket_closed": "Upstream closed the WebSocket before it had said anything.",
+    "message_too_large": "Upstream takes no WebSocket message that large: the conversation goes on over HTTP.",
     "unsupported_model": "The account may not use this model.",
     "invalid_encrypted_content": "The account cannot read reasoning that another one has sealed.",
     "previous_response_not_found": "Upstream does not know the answer that the request goes on from.",
@@ -64,6 +75,8 @@ ACTIONS: Final[Mapping[str, str]] = {
     "refresh": "renew the token, ask the same account",
     "retry_other": "ask another account",
     "retry_same": "wait a moment, ask the same account",
+    "ask_another": "ask one other account; what both say is the client's",
+    "resend": "ask the same account once more, at once",
     "unseal": "leave those items out, ask once more",
 }
 

@@ -59,10 +59,12 @@ class AnswerReading:
 
     # Before delivery
 
-    def head(self, response: http.Response, *, opaque: bool) -> Found:
-        """`opaque`: a success is an answer, whatever it holds."""
+    def head(self, response: http.Response, *, opaque: bool, unreadable: bool = False) -> Found:
+        """`opaque`: a success is an answer, whatever it holds; `unreadable`: the client cannot read its coding."""
         observe.from_head(self.service, self.lease, response)
         self.reader = BodyReader(response, opaque=opaque)
+        if unreadable and self.reader.form is not Form.REFUSAL:
+            return Failed(Outcome(kind=Kind.NO_ANSWER, detail="in a coding that the client cannot read"), words=True)
         return Answered() if self.reader.form is Form.OPAQUE else None
 
     def body(self, data: bytes) -> Found:

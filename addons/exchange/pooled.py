@@ -77,7 +77,8 @@ class PooledRequest:
         return refusal_of_masked(self.flow, self.shown, pooled=True) or self._next(events.Begin())
 
     def head(self, response: http.Response) -> Step:
-        return self._found(self._answer.head(response, opaque=self.turn.ask.steady))
+        unreadable = not messages.can_read(self.flow.request, response)
+        return self._found(self._answer.head(response, opaque=self.turn.ask.steady, unreadable=unreadable))
 
     def body(self, data: bytes) -> Step:
         return self._found(self._answer.body(data))
@@ -96,16 +97,13 @@ class PooledRequest:
 
     def overdue(self) -> Step:
         reading = self._answer
-        if not self.waiting.is_over(reading, self.service.clock()) or (
-            reading.delivered and not self._may_stall(reading)
-        ):
+        if not self.patience() or not self.waiting.is_over(reading, self.service.clock()):
             return Signal.WAIT
         if not reading.delivered:
             if reading.is_refusal or reading.is_stream:
                 return self._found(reading.held_long_enough())
             return self._next(events.Silent(Outcome(kind=Kind.HEAD_TIMEOUT, detail="no answer in time")))
-        outcome = Outcome(kind=Kind.STALLED, detail=f"silent for {reading.silent:.0f} s")
-        self._over(events.Ended(outcome), Done.STALLED)
+        self._over(events.Ended(Outcome(kind=Kind.STALLED, detail=f"silent for {reading.silent:.0f} s")), Done.STALLED)
         return Signal.ABORT
 
     def _may_stall(self, reading: AnswerReading) -> bool:

@@ -2,6 +2,8 @@
 
 import dataclasses
 import functools
+import re
+from typing import Final
 
 from mitmproxy import http
 from mitmproxy.net import encoding
@@ -37,6 +39,24 @@ def fields(message: http.Message) -> dict[str, str]:
         key, text = name.decode("utf-8", "surrogateescape").lower(), value.decode("utf-8", "surrogateescape")
         found[key] = f"{found[key]}, {text}" if key in found else text
     return found
+
+
+def can_read(request: http.Request, response: http.Response) -> bool:
+    """Whether the client has offered to read a body in this coding; one that offers nothing reads any (RFC 9110,
+    12.5.3)."""
+    offered = request.headers.get("accept-encoding")
+    coding = response.headers.get("content-encoding")
+    if offered is None or coding is None:
+        return True
+    names = {"identity"}
+    for each in offered.lower().split(","):
+        name, _, weight = each.replace(" ", "").partition(";")
+        if _REFUSED.fullmatch(weight) is None:
+            names.add(name)
+    return bool({"*", coding.strip().lower()} & names)
+
+
+_REFUSED: Final = re.compile(r"q=0(\.0*)?")
 
 
 def plain_body(request: http.Request) -> bytes:

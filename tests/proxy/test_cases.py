@@ -140,3 +140,10 @@ def test_what_a_thread_has_just_tried_survives_its_reconnect(bench: Bench) -> No
     bench.fault(bench.first, FaultKind.SERVER_ERROR, in_band=True)
     assert turn_ws(bench.proxy, other).text == bench.second.answer
     assert bench.served_by()[-2:] == ["first", "second"]
+
+
+def test_an_answer_in_a_coding_that_the_client_has_not_offered_is_none(bench: Bench) -> None:
+    bench.upstream.fault(bench.first.account_id, CASES["brotli"])
+    with http1(bench.proxy) as client:
+        answer = turn1(client, bench.headers(accept_encoding="zstd,gzip"))
+    assert (answer.text, answer.completed) == (bench.second.answer, True)

@@ -92,3 +92,27 @@ def test_what_is_changed_in_a_shallow_copy_is_changed_there_only() -> None:
 )
 def test_a_head_may_say_in_any_letters_that_it_is_a_stream(kind: str, is_one: bool) -> None:
     assert messages.is_event_stream(answer(200, content_type=kind)) is is_one
+
+
+@pytest.mark.parametrize(
+    ("offered", "coding", "reads"),
+    [
+        ("zstd,gzip", "gzip", True),
+        ("zstd, gzip;q=0.5", "GZIP", True),
+        ("zstd,gzip", "br", False),
+        ("zstd,gzip", None, True),
+        ("zstd,gzip", "identity", True),
+        (None, "br", True),
+        ("*", "br", True),
+        ("br;q=0, gzip", "br", False),
+        ("", "gzip", False),
+    ],
+)
+def test_a_client_reads_the_codings_that_it_offers(offered: str | None, coding: str | None, reads: bool) -> None:
+    request = http.Request.make("POST", "https://chatgpt.com/")
+    if offered is not None:
+        request.headers["accept-encoding"] = offered
+    response = http.Response.make(200)
+    if coding is not None:
+        response.headers["content-encoding"] = coding
+    assert messages.can_read(request, response) is reads
