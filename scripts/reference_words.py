@@ -36,8 +36,8 @@ OUTCOMES: Final[Mapping[str, str]] = {
     "burst_limit": "Asked too often within a short time.",
     "overloaded": "Upstream is overloaded.",
     "server_error": "Upstream failed with a 5xx.",
-    "head_timeout": "The answer did not begin within `rotate_head_timeout`, as long as the client itself waits. Slow is "
-    "not dead: nobody rests for it.",
+    "head_timeout": "The answer did not begin within `rotate_head_timeout`, as long as the client itself waits. Slow "
+    "is not dead: nobody rests for it.",
     "connect_failed": "No connection to upstream came about.",
     "proxy_failed": "The company's proxy (`upstream_proxy`) gave no connection.",
     "reset": "The connection was reset before an answer.",
