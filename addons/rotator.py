@@ -9,6 +9,7 @@ from typing import Any
 from mitmproxy import ctx, http
 from mitmproxy.addonmanager import Loader
 from mitmproxy.proxy.layer import NextLayer
+from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 from mitmproxy.websocket import WebSocketMessage
 
 from accounts.choice.request_identity import model_of, thread_of
@@ -77,6 +78,9 @@ class Rotator:
         ctx.master.addons.get("nextlayer").next_layer(nextlayer)
         stream.install(nextlayer.layer, self.find)
         connections.lift_connection_limit(ctx.master.addons.get("proxyserver"), nextlayer.context.client)
+
+    def server_connected(self, data: ServerConnectionHookData) -> None:
+        connections.notice_death(ctx.master.addons.get("proxyserver"), data.client, data.server)
 
     def find(self, flow: http.HTTPFlow) -> Passthrough | PooledRequest | None:
         """The exchange of a flow; none means that a hook failed, and the request is refused."""

@@ -57,7 +57,6 @@ WITHOUT_A_TEST_FILE = {
     "standin/faults/details.py": "values without behaviour",
     "standin/faults/kinds.py": "names; tests/standin/faults/test_rules.py asks for a row of each",
     "addons/attempts/protocol.py": "an interface; the tests of attempts and of the proxy are about it",
-    "addons/attempts/connections.py": "part of attempts, tested with it",
     "addons/exchange/passthrough.py": "a request that passes unchanged; tests/proxy/test_boundaries.py",
     "addons/draining.py": "signals and connections; tests/proxy/test_draining.py, with the real proxy",
     "addons/discovery.py": "hooks and a timer; tests/proxy/test_presence.py runs them in the real proxy",

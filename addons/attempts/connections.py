@@ -7,7 +7,9 @@ Leans on mitmproxy's internals as stream.py does; see there and docs/mitmproxy.m
 import asyncio
 import collections
 import re
+import socket
 import weakref
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
@@ -148,6 +150,28 @@ def forget_closed(http_layer: h.HttpLayer) -> None:
 MOST_CONNECTIONS: Final = 100
 """Upstream connections per client connection and address. mitmproxy allows 5, and with one per account the sixth
 account of a pool would wait for ever."""
+
+
+_PROBES: Final = {"TCP_KEEPIDLE": 20, "TCP_KEEPALIVE": 20, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 4}
+"""By option of TCP, as far as a system has it: after 20 s of silence the other machine is asked, and after four
+questions without an answer the connection is dead. The second name is that of macOS."""
+
+
+def notice_death(proxyserver: Any, client: Connection, server: Connection) -> None:
+    """Have the system find out when an upstream connection is dead. One that is only slow may stay silent for minutes,
+    and what is between us and upstream may have forgotten it meanwhile."""
+    handler = proxyserver.connections.get(client.id)
+    transport = handler.transports.get(server) if handler is not None else None
+    found = (
+        transport.writer.get_extra_info("socket") if transport is not None and transport.writer is not None else None
+    )
+    if found is None or found.type != socket.SOCK_STREAM:
+        return
+    with suppress(OSError):  # a system that has it otherwise
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, value in _PROBES.items():
+            if hasattr(socket, name):
+                found.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 def lift_connection_limit(proxyserver: Any, client: Connection) -> None:

@@ -35,6 +35,7 @@ HOOKS: Final = frozenset(
         "responseheaders",
         "running",
         "server_connect",
+        "server_connected",
         "tls_established_client",
         "upstream_decision",
         "websocket_end",
