@@ -45,6 +45,8 @@ class UpstreamAttempt:
     held: list[HttpEvent] = field(default_factory=list)
     connection: Server | None = None
     """Where the request was sent, as long as upstream has not come to its end."""
+    retold: bool = False
+    """mitmproxy tells once more what it has kept of the answer, and gives it the client's id."""
     on_kept_connection: bool = False
     """Whether its connection has served an earlier request: the other side may have closed it meanwhile."""
     timer: AttemptWakeup | None = None
@@ -57,6 +59,8 @@ class UpstreamAttempt:
 
     def is_stale(self, event: ResponseEvent) -> bool:
         """Whether this comes from an attempt that was left, this one or an earlier one."""
+        if self.retold:
+            return False
         return event.stream_id != self.wire_id or self.phase is AttemptPhase.ABANDONED
 
     def send(self, request: http.Request, connection: Server, *, complete: bool) -> layer.CommandGenerator[None]:

@@ -84,7 +84,11 @@ class AttemptStream(LedStream):
         """A body of known length was judged by it, and a hook may since have said to keep it: no streaming later."""
         if request and self.request_body_buf and "content-length" in self.flow.request.headers:
             return False
-        return (yield from super().check_body_size(request))
+        attempt = self.driver.attempt
+        attempt.retold = not request
+        streams: bool = yield from super().check_body_size(request)
+        attempt.retold = False
+        return streams
 
     def make_server_connection(self) -> layer.CommandGenerator[bool]:
         """The request is complete. The base class shall not send it: attempts do."""

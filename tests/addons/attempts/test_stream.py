@@ -226,3 +226,18 @@ def test_an_addon_that_replaces_our_acceptance_by_another_answer_has_its_way(opt
     rehearsal.says(rehearsal.client, UPGRADE)
     assert rehearsal.sent[rehearsal.client].startswith(b"HTTP/1.1 403")
     assert not rehearsal.layer.streams
+
+
+@pytest.mark.parametrize("attempts", [1, 2])
+def test_of_an_answer_that_turns_out_to_be_large_nothing_is_lost(options: Options, attempts: int):
+    """mitmproxy keeps its beginning until it knows, and then tells that once more."""
+    options.update(stream_large_bodies="10")
+    rehearsal = asked(options, Script("one", "two"))
+    for place in range(attempts - 1):
+        rehearsal.says(rehearsal.servers[place], LIMITED)
+    server = rehearsal.servers[attempts - 1]
+    rehearsal.says(server, b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nfirst\r\n")
+    rehearsal.says(server, b"7\r\n second\r\n")
+    rehearsal.says(server, b"6\r\n third\r\n0\r\n\r\n")
+    got = rehearsal.sent[rehearsal.client]
+    assert [word for word in (b"first", b" second", b" third") if word in got] == [b"first", b" second", b" third"]
