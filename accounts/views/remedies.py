@@ -6,21 +6,24 @@ from accounts.errors import LoginNeeded
 from accounts.model import Account
 from accounts.owner.names import listed, typed
 from accounts.states import AccountState, State
+from accounts.tokens.endings import is_providers
 from config.local_time import clock_time
 
 
 def remedies(seats: Sequence[tuple[Account, AccountState]], now: float) -> list[str]:
     """What to do about accounts that will not serve by themselves, and about a pool in which nobody serves."""
     by_state = {state: [account.label for account, told in seats if told.state is state] for state in State}
+    reasons = {account.label: told.reason for account, told in seats}
     dead, closed, paused = by_state[State.NEEDS_LOGIN], by_state[State.CLOSED], by_state[State.PAUSED]
     gone = [*by_state[State.NO_LOGIN], *by_state[State.LOGIN_ENDED]]
     told = []
     if len(dead) == 1:
-        told.append(str(LoginNeeded(dead[0])))
+        told.append(str(LoginNeeded(dead[0], reasons[dead[0]])))
     elif dead:
+        by_provider = all(is_providers(reasons[label]) for label in dead)
         told.append(
-            f"{listed(dead)} were signed out by the provider. Run `codex-rotate login` with each: "
-            "they are renewed in their places."
+            f"{listed(dead)} {'were signed out by the provider' if by_provider else 'need a login'}. "
+            "Run `codex-rotate login` with each: they are renewed in their places."
         )
     if gone:
         told.append(f"{listed(gone)}: no login that can be used is stored. Run `codex-rotate login` with each.")

@@ -88,7 +88,7 @@ def test_an_account_that_cannot_be_used_is_marked(
 ) -> None:
     """Exit code 1 while others can, 3 when none can; what to do is said."""
     add("ann")
-    add("dead", expires_in=10)
+    add("dead", expires_in=-10)
     upstream.fault("dead", Fault(FaultKind.TOKEN_REFUSED))
     ran = run("check")
     assert ran.code == 1
