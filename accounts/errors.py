@@ -122,8 +122,8 @@ class NoAccounts(NothingUsable):
 class BadAuthFile(RotateError):
     """A login file: which file, which field, what to do."""
 
-    def __init__(self, path: Path, trouble: str) -> None:
-        super().__init__(f"{path}: {trouble} Nothing was imported. Run `codex login` and try again.")
+    def __init__(self, path: Path, trouble: str, remedy: str = "Run `codex login` and try again.") -> None:
+        super().__init__(f"{path}: {trouble} Nothing was imported. {remedy}")
         self.trouble = f"{path}: {trouble}"
         """The same without the remedy, for one file among many."""
 

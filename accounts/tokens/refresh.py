@@ -73,10 +73,11 @@ def post_json(url: str, body: dict[str, str], leaving: Callable[[], None]) -> tu
     timeout = httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS)
     try:
         way = way_to(url)
+        opened = way.client(timeout)
     except ConfigError as e:
         raise OSError(str(e)) from None
     try:
-        with way.client(timeout) as client:
+        with opened as client:
             answer = client.post(url, json=body, extensions={"trace": trace})
     except (httpx.HTTPError, httpx.InvalidURL) as e:
         raise OSError(f"{way.failure(e)} at the token endpoint") from None
