@@ -27,6 +27,8 @@ def remedies(seats: Sequence[tuple[Account, AccountState]], now: float) -> list[
         )
     if gone:
         told.append(f"{listed(gone)}: no login that can be used is stored. Run `codex-rotate login` with each.")
+    if soon := ending(seats, now):
+        told.append(f"{'; '.join(soon)}. Run `codex-rotate login` before that, and nobody notices.")
     if closed:
         name = typed(closed[0]) if len(closed) == 1 else "ACCOUNT"
         told.append(
@@ -36,6 +38,15 @@ def remedies(seats: Sequence[tuple[Account, AccountState]], now: float) -> list[
     if seats and not any(each.serves for _, each in seats):
         told.append(_nobody(seats, paused, now))
     return told
+
+
+def ending(seats: Sequence[tuple[Account, AccountState]], now: float) -> list[str]:
+    """The accounts whose login nothing renews any more, and until when each serves."""
+    return [
+        f"{account.label} serves until {clock_time(told.ends, now)}, then needs a login"
+        for account, told in seats
+        if told.ends is not None
+    ]
 
 
 def _nobody(seats: Sequence[tuple[Account, AccountState]], paused: Sequence[str], now: float) -> str:

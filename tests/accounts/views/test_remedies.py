@@ -58,6 +58,18 @@ def test_a_pool_in_which_nobody_serves_says_when_and_how() -> None:
     assert remedies([], NOON) == []
 
 
+def test_a_login_that_ends_is_told_before_it_does() -> None:
+    seats = [
+        (account("ann"), AccountState(State.READY, NOON + 60, "login_ends", ends=NOON + 60)),
+        (account("bob"), AccountState(State.RESTING, NOON + 9, ends=NOON + 120)),
+    ]
+    (line,) = remedies(seats, NOON)
+    assert line == (
+        "ann serves until 21:01, then needs a login; bob serves until 21:02, then needs a login. "
+        "Run `codex-rotate login` before that, and nobody notices."
+    )
+
+
 def test_a_login_that_is_not_there_any_more() -> None:
     ended, none = AccountState(State.LOGIN_ENDED), AccountState(State.NO_LOGIN, barred=True)
     first, last = remedies([(account("ann"), ended), (account("bob"), none)], NOON)
