@@ -350,11 +350,12 @@ def test_what_is_on_its_way_to_the_disk_survives_loading(store: Store, kind: Kin
     pool.load(store)
     with closing(sqlite3.connect(store.path)) as other:
         other.execute("BEGIN IMMEDIATE")
-        serve(pool, "a", Outcome(kind=kind))
+        serve(pool, "a", Outcome(kind=kind, detail="401 token_revoked"))
         assert not usable(pool)
         pool.load(store)
         other.rollback()
     assert not usable(pool)
+    assert pool.seats[A].account.standing_reason == ("token_revoked" if kind is Kind.TOKEN_INVALIDATED else "")
 
 
 def test_a_refused_token_stays_distrusted_when_something_else_has_changed() -> None:

@@ -358,6 +358,15 @@ def test_a_spent_token_is_not_lost_when_the_disk_refuses(
         assert renewal.credentials.refresh in endpoint.valid
 
 
+def test_tokens_of_two_accounts_leave_with_a_gap_between_them(store: Store, endpoint: Endpoint) -> None:
+    waited: list[float] = []
+    made = Refresher(store, store.path.parent / "locks", lambda: NOW, endpoint, pause=waited.append)
+    for name in "ab":
+        assert made.renew_now(key_of(name), credentials(name), "x").credentials is not None
+    made.close()
+    assert waited == [SEND_GAP]
+
+
 # --- many who ask ----------------------------------------------------------------------------------------------------
 
 

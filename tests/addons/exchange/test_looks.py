@@ -1,7 +1,9 @@
 """An account out of service is looked at again while the proxy runs, and its mark goes when the provider says so."""
 
 import asyncio
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -120,7 +122,13 @@ async def test_two_proxies_ask_once_and_a_restart_begins_nothing_anew(
         await service.look_again()
         await service.look_again()
         clock.advance(FIRST)
-        await asyncio.gather(service.look_again(), other.look_again())
+        with closing(sqlite3.connect(path)) as busy:  # both have decided to look before either may write
+            busy.execute("BEGIN IMMEDIATE")
+            both = [asyncio.ensure_future(each.look_again()) for each in (service, other)]
+            for _ in range(9):
+                await asyncio.sleep(0)
+            busy.rollback()
+            await asyncio.gather(*both)
         assert len(provider.asked) == 1
     finally:
         other.close()
