@@ -142,7 +142,9 @@ class Renewals:
             return
         self.store.record(Event(at=now, kind="renewal_ended", key=key, detail=renewal.detail))
         self.pool.load(self.store)
-        self.notices.ends(self.pool.seats[key].account, self.pool.tokens.get(key), renewal.ended, now)
+        seat = self.pool.seats.get(key)
+        if seat is not None:
+            self.notices.ends(seat.account, self.pool.tokens.get(key), renewal.ended, now)
 
     async def _without(self, step: Renew, renewal: Renewal) -> Outcome:
         """What it comes to that there is no new token. Being signed out is news only once: afterwards it is no sign

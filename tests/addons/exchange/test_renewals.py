@@ -205,6 +205,23 @@ async def test_tokens_of_another_account_are_refused_and_said(
     assert "its renewal brought tokens of another account" in caplog.text
 
 
+@pytest.mark.parametrize("status", [400, 503, 200])
+async def test_an_account_that_was_removed_meanwhile_is_nobody_s_trouble(
+    endpoint: Endpoint, service: PoolService, path: Path, status: int
+) -> None:
+    def removed() -> None:
+        with Store(path) as other:
+            other.remove_account(A).result()
+
+    endpoint.before = removed
+    if status != 200:
+        endpoint.says(status, {"error": "invalid_grant"})
+    assert isinstance(await renewed(service), NotRenewed)
+    service.sync(at_once=True)
+    assert A not in service.pool.seats
+    assert not await service.keep()
+
+
 # --- everything else -------------------------------------------------------------------------------------------------
 
 TROUBLES = [
