@@ -49,7 +49,8 @@ def names_another(token: str, old: Credentials, key: str) -> bool:
     """Whether a new token says that it is another account's, or another user's, than the account with this key, whose
     tokens were `old` until now. A token that says nothing of it does not.
 
-    Users are compared by the same claim only: the same person goes by different names in different claims.
+    Users are compared by one claim, the surest that both sides have: the same person goes by different names in
+    different claims.
     """
     new = _payload(token)
     if new is None:
@@ -59,15 +60,15 @@ def names_another(token: str, old: Credentials, key: str) -> bool:
     if claimed and claimed != account_id:
         return True
     before = [payload for payload in (_payload(old.access), _payload(old.id_token)) if payload is not None]
-    known = [(_text(before, path), _text([new], path)) for path in _USER]
-    both = [(mine, theirs) for mine, theirs in known if mine and theirs]
-    if both:
-        return any(mine != theirs for mine, theirs in both)
-    named = {
-        theirs for _, theirs in known[:-1] if theirs
-    }  # a subject alone may be a name of the login's, not the user's
-    stands_in = "@" in user_id or user_id == account_id  # a file did not say whose it is
-    return bool(named) and not any(mine for mine, _ in known) and not stands_in and user_id not in named
+    known = [({_text([each], path) for each in before} - {""}, _text([new], path)) for path in _USER]
+    if both := [(mine, theirs) for mine, theirs in known if mine and theirs]:
+        mine, theirs = both[0]
+        return theirs not in mine
+    if any(mine for mine, _ in known) or "@" in user_id or user_id == account_id:  # a file did not say whose it is
+        return False
+    *sure, _ = known  # a subject alone may be the name of a way to log in
+    named = {theirs for _, theirs in sure} - {""}
+    return bool(named) and user_id not in named
 
 
 def _payload(token: str) -> Mapping[str, Any] | None:

@@ -159,6 +159,8 @@ def test_tokens_of_another_account_are_refused(place: str, claims: dict[str, str
         ({"user_id": "u1"}, {"user_id": "u2"}, True),
         ({"user_id": "u1"}, {"chatgpt_user_id": "other-name-of-u1"}, False),
         ({"chatgpt_user_id": "u1", "user_id": "x"}, {"user_id": "x"}, False),
+        ({"chatgpt_user_id": "u1", "user_id": "x"}, {"chatgpt_user_id": "u1", "user_id": "y"}, False),
+        ({"chatgpt_user_id": "u1", "user_id": "x"}, {"chatgpt_user_id": "u2", "user_id": "x"}, True),
     ],
 )
 def test_users_are_compared_by_the_same_claim(before: dict[str, str], after: dict[str, str], another: bool) -> None:
