@@ -44,6 +44,7 @@ Every message says what happened and ends with what to do next. None carries a t
 from collections.abc import Sequence
 from pathlib import Path
 
+from accounts.tokens.endings import in_words, is_providers
 from config.errors import RotateError
 
 
@@ -121,8 +122,8 @@ class NoAccounts(NothingUsable):
 class BadAuthFile(RotateError):
     """A login file: which file, which field, what to do."""
 
-    def __init__(self, path: Path, trouble: str) -> None:
-        super().__init__(f"{path}: {trouble} Nothing was imported. Run `codex login` and try again.")
+    def __init__(self, path: Path, trouble: str, remedy: str = "Run `codex login` and try again.") -> None:
+        super().__init__(f"{path}: {trouble} Nothing was imported. {remedy}")
         self.trouble = f"{path}: {trouble}"
         """The same without the remedy, for one file among many."""
 
@@ -239,11 +240,12 @@ class StoreClosed(StoreError):
 
 
 class LoginNeeded(RotateError):
-    def __init__(self, label: str) -> None:
-        super().__init__(
-            f"{label} was signed out by the provider. Run `codex-rotate login` with that account: "
-            "it is renewed in its place."
-        )
+    """`reason` is what ended its login (accounts/tokens/endings.py), "" where nobody knows."""
+
+    def __init__(self, label: str, reason: str = "") -> None:
+        said = f"needs a login: {in_words(reason)}" if reason else "needs a login"
+        why = "was signed out by the provider" if is_providers(reason) else said
+        super().__init__(f"{label} {why}. Run `codex-rotate login` with that account: it is renewed in its place.")
 
 
 class LoginFailed(RotateError):

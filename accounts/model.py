@@ -9,7 +9,7 @@ class Standing(StrEnum):
 
     GOOD = "good"
     NEEDS_LOGIN = "needs_login"
-    """The refresh token is dead: only a new login helps."""
+    """Its tokens serve no more and cannot be renewed: only a new login helps."""
     DEACTIVATED = "deactivated"
     """The workspace or the account was closed; a new login would not help."""
 
@@ -21,6 +21,7 @@ class Account:
     `backend_origin` and `routing_override` are what `/wham/accounts/check` says of this account: the https origin its
     requests belong to (None: chatgpt.com) and the value of `x-openai-account-routing-override` (None: no header).
     `added_at` is in seconds since the epoch. `reserve_percent` of every quota window is left to the owner.
+    `standing_reason` is the word that led to the standing (accounts/tokens/endings.py), "" where nobody knows one.
     """
 
     account_id: str
@@ -37,6 +38,7 @@ class Account:
     reserve_percent: int = 0
     enabled: bool = True
     standing: Standing = Standing.GOOD
+    standing_reason: str = ""
     added_at: float = 0.0
 
     @property
@@ -55,6 +57,8 @@ class Credentials:
     """The tokens of one account. `expires_at` is the access token's `exp`, None for one that does not say.
 
     `own`: they come from a login of the pool's own, so nobody else holds them. Others may be the official client's too.
+    `ended`: why the refresh token is never sent again (accounts/tokens/endings.py), "" while it may be; the access
+    token serves until its own end.
     """
 
     access: str = field(repr=False)
@@ -63,6 +67,12 @@ class Credentials:
     expires_at: float | None = None
     refreshed_at: float = 0.0
     own: bool = False
+    ended: str = ""
+
+    @property
+    def renewable(self) -> bool:
+        """Whether there is a refresh token that may be sent."""
+        return bool(self.refresh) and not self.ended
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +82,15 @@ class Cooldown:
     until: float
     reason: str
     since: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """How often an account that is out of service was looked at since it is, and when last (`times` 0: since when it is
+    waited for). In seconds since the epoch."""
+
+    times: int
+    at: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

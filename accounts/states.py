@@ -11,7 +11,8 @@ from typing import Final, NamedTuple
 from accounts.choice import quota
 from accounts.choice.selection import Candidate, Exclusion, Situation, back_at, barred, tired
 from accounts.model import Credentials
-from accounts.tokens.lifetime import is_over
+from accounts.tokens.endings import in_words as ending_in_words
+from accounts.tokens.lifetime import is_over, serves_until
 from config.local_time import clock_time
 
 
@@ -43,6 +44,8 @@ OF_A_REQUEST: Final = frozenset({State.WITHOUT_MODEL, State.CANNOT_READ, State.T
 """States that depend on what is asked for; of an account by itself they are never told."""
 RENEWED_FIRST: Final = "token_expired"
 """Why an account that is ready takes a moment longer: its token is renewed before it is used."""
+LOGIN_ENDS: Final = "login_ends"
+"""Why an account that is ready is so until a time only: nothing renews its token."""
 
 _WORDS: Final[Mapping[State, str]] = {
     State.NEARLY_SPENT: "nearly spent",
@@ -70,20 +73,24 @@ _BY_BAR: Final[Mapping[Exclusion, State]] = {
     Exclusion.TRIED: State.TRIED,
 }
 """Every reason that selection has to pass an account over."""
+_FOR_ITS_OWNER: Final = frozenset({State.NEEDS_LOGIN, State.CLOSED, State.PAUSED, State.NO_LOGIN, State.LOGIN_ENDED})
+_OF_LOGINS: Final = frozenset({State.NEEDS_LOGIN, State.LOGIN_ENDED, State.CLOSED})
 _ASKED_IN_VAIN: Final = frozenset({State.SPENT, State.LOGIN_ENDED})
 
 
 class AccountState(NamedTuple):
     """`until` (seconds since the epoch) is when it ends by itself, None for what does not or is not known. `reason` is
-    the outcome that made an account rest, the windows that are used up, the model it may not use, or RENEWED_FIRST.
-    `barred`: it may not serve; else it can, though perhaps after the others. `back` is when nothing at all keeps it
-    from serving well any more, None for never by itself, and for now."""
+    the outcome that made an account rest, the windows that are used up, the model it may not use, the word that ended
+    its login or closed it, RENEWED_FIRST or LOGIN_ENDS. `barred`: it may not serve; else it can, though perhaps after
+    the others. `back` is when nothing at all keeps it from serving well any more, None for never by itself, and for
+    now. `ends` is when its login ends, where nothing renews it."""
 
     state: State
     until: float | None = None
     reason: str = ""
     barred: bool = False
     back: float | None = None
+    ends: float | None = None
 
     @property
     def serves(self) -> bool:
@@ -93,17 +100,29 @@ class AccountState(NamedTuple):
 
 def tell(candidate: Candidate, about: Situation, login: Credentials | None = None) -> AccountState:
     """The state of an account for a request; `login` is its stored one, where that matters and is known."""
+    told = _tell(candidate, about, login)
+    ends = serves_until(login, about.now) if login is not None else None
+    if ends is None or told.state in _FOR_ITS_OWNER:
+        return told
+    if told == AccountState(State.READY):
+        return AccountState(State.READY, ends, LOGIN_ENDS, ends=ends)
+    return told._replace(ends=ends)
+
+
+def _tell(candidate: Candidate, about: Situation, login: Credentials | None) -> AccountState:
     bar = barred(candidate, about)
     if bar is not None:
         state = _BY_BAR[bar.bar]
         reason = {
             State.RESTING: candidate.cooldown.reason if candidate.cooldown else "",
             State.WITHOUT_MODEL: about.ask.model,
+            State.NEEDS_LOGIN: candidate.account.standing_reason,
+            State.CLOSED: candidate.account.standing_reason,
         }
         return AccountState(state, bar.until, reason.get(state, ""), barred=True, back=back_at(candidate, about))
     over = login is not None and is_over(login.expires_at, about.now)
-    if login is not None and over and not login.refresh:
-        return AccountState(State.LOGIN_ENDED)
+    if login is not None and over and not login.renewable:
+        return AccountState(State.LOGIN_ENDED, reason=login.ended)
     if candidate.cooldown is not None and tired(candidate, about):
         return AccountState(State.RESTING, candidate.cooldown.until, candidate.cooldown.reason)
     for state, percent in ((State.SPENT, 100.0), (State.NEARLY_SPENT, about.policy.defer_percent)):
@@ -151,6 +170,11 @@ def in_words(told: AccountState, now: float) -> str:
         return f"{told.reason} is not for its plan"
     if told.reason == RENEWED_FIRST:
         return f"{named(told.state)} (its token is renewed first)"
+    if told.reason == LOGIN_ENDS and told.until is not None:
+        return f"serves until {clock_time(told.until, now)}, then needs a login"
+    if told.state in _OF_LOGINS:
+        return f"{named(told.state)} ({ending_in_words(told.reason)})" if told.reason else named(told.state)
+    ends = f"; needs a login from {clock_time(told.ends, now)} on" if told.ends is not None else ""
     until = f" until {clock_time(told.until, now)}" if told.until is not None else ""
     reason = f" ({told.reason.replace('_', ' ')})" if told.reason else ""
-    return f"{named(told.state)}{until}{reason}"
+    return f"{named(told.state)}{until}{reason}{ends}"

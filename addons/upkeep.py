@@ -1,7 +1,7 @@
-"""Looks after the accounts while the proxy runs: renews tokens before a request needs them, backs the pool up daily."""
+"""Looks after the accounts while the proxy runs: renews tokens before a request needs them, looks again at accounts out
+of service, backs the pool up daily."""
 
 import asyncio
-import random
 from typing import Final
 
 from mitmproxy.utils import asyncio_utils
@@ -13,7 +13,7 @@ from config import clock, paths
 
 FIRST_LOOK: Final = 2.0
 EVERY: Final = 20.0
-"""Seconds between two looks. Tokens are due 900 s before their end, so a late look costs nothing."""
+"""Seconds between two looks. Most tokens are due 900 s before their end, so a late look costs nothing."""
 
 
 class TokenUpkeep:
@@ -38,8 +38,9 @@ class TokenUpkeep:
             try:
                 await asyncio.to_thread(backups.daily, paths.pool_file(), paths.backups_folder(), clock.now())
                 await self.startup.service.look_at_client()
-                while await self.startup.service.keep(random.random()):  # noqa: S311 - spreads retries, guards nothing
+                while await self.startup.service.keep():
                     pass
+                await self.startup.service.look_again()
             except Exception as e:  # noqa: BLE001 - upkeep that fails once must go on
                 answers.log_defect("looking after the accounts failed", e)
             await asyncio.sleep(EVERY)

@@ -63,6 +63,26 @@ class Window:
         }
 
 
+class Said:
+    """What an endpoint says of an account instead of the truth, by name, for so many times (None: until taken back)."""
+
+    def __init__(self) -> None:
+        self.name = ""
+        self.left: int | None = None
+
+    def set(self, name: str, times: int | None) -> None:
+        self.name, self.left = name, times
+
+    def take(self) -> str:
+        """The name of the answer to one request, "" for the truth."""
+        name = self.name
+        if self.left is not None:
+            self.left -= 1
+            if self.left <= 0:
+                self.set("", None)
+        return name
+
+
 class Account:
     """One seat and its tokens."""
 
@@ -71,6 +91,9 @@ class Account:
         self.answer = f"Hello from {who.account_id}."
         self.primary: Window | None = Window(used_percent=12.0, minutes=300, resets_in=3600)
         self.secondary: Window | None = Window(used_percent=34.0, minutes=10080, resets_in=86400)
+        self.tokens_live: float | None = None
+        """Seconds, for the access tokens that a refresh gives; None: as long as the first one."""
+        self.at_token_endpoint, self.of_usage = Said(), Said()
         self._ledger, self._lock, self._clock = ledger, lock, clock
         self.grant: Grant = ledger.issue(who, clock())
 
@@ -143,6 +166,16 @@ class Account:
             for tokens in (self._ledger.access, self._ledger.refresh):
                 for token in self._ledger.issued(tokens, self.identity):
                     token.revoked = True
+
+    def refreshes_get(self, answer: str, times: int | None = None) -> None:
+        """What a refresh of this account gets from now on: a name of TOKEN_ANSWERS (oauth.py), "" for the truth."""
+        with self._lock:
+            self.at_token_endpoint.set(answer, times)
+
+    def usage_gets(self, answer: str, times: int | None = None) -> None:
+        """What `/wham/usage` answers from now on: a name of USAGE_ANSWERS (backend.py), "" for the truth."""
+        with self._lock:
+            self.of_usage.set(answer, times)
 
     def limits(self, *, primary: Window | None, secondary: Window | None) -> None:
         """What the account's rate-limit headers, events and `/wham/usage` say from now on; None leaves a window out."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from standin.accounts import Account
 from standin.faults import CATALOGUE_PATH
-from standin.replies import EMPTY_OBJECT, Reply, json_reply
+from standin.replies import EMPTY_OBJECT, INVALIDATED, Reply, error_reply, json_reply
 
 type Endpoint = Callable[[Account, float], Reply]
 
@@ -30,7 +30,28 @@ def _accounts_check(account: Account, _now: float) -> Reply:
     return json_reply({"accounts": entries, "account_ordering": ordering, "default_account_id": account.account_id})
 
 
+PAGE = (("content-type", "text/html; charset=UTF-8"),)
+_HTML = b"<!DOCTYPE html><html><head><title>Something</title></head><body>A page for browsers</body></html>"
+USAGE_ANSWERS: dict[str, Reply] = {
+    "html_200": Reply(200, PAGE, _HTML),
+    "html_401": Reply(401, PAGE, _HTML),
+    "html_402": Reply(402, PAGE, _HTML),
+    "html_403": Reply(403, PAGE, _HTML),
+    "empty_object": EMPTY_OBJECT,
+    "empty_402": Reply(402),
+    "empty_404": Reply(404),
+    "empty_500": Reply(500),
+    "deactivated_without_code": json_reply({"detail": "Your account has been deactivated."}, 401),
+    "deactivated_workspace": json_reply({"detail": {"code": "deactivated_workspace"}}, 402),
+    "account_deactivated": error_reply(403, "account_deactivated", "Your OpenAI account has been deactivated."),
+    "token_invalidated": INVALIDATED,
+}
+"""What `Account.usage_gets` may be told."""
+
+
 def _usage(account: Account, now: float) -> Reply:
+    if name := account.of_usage.take():
+        return USAGE_ANSWERS[name]
     who, windows = account.identity, (account.primary, account.secondary)
     reached = any(window is not None and window.used_percent >= 100 for window in windows)
     limit: dict[str, Any] = {"allowed": not reached, "limit_reached": reached}

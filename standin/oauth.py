@@ -5,15 +5,16 @@ import hashlib
 import json
 import secrets
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from standin.accounts import Account
+from standin.accounts import Account, AccountDetails, identity
 from standin.faults import TOKEN_PATH
 from standin.records import Incoming, Record
 from standin.replies import EMPTY_OBJECT, Reply, error_reply, json_reply
 from standin.state import Code, Refresh, State
-from standin.tokens import Grant
+from standin.tokens import Grant, Ledger
 
 DEVICE_REDIRECT = "https://auth.openai.com/deviceauth/callback"
 
@@ -40,6 +41,78 @@ def challenge_of(verifier: str) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
 
 
+@dataclass(frozen=True, slots=True)
+class TokenAnswer:
+    """What a refresh gets by name: a refusal, or, its token being spent, something `instead` of what it has bought."""
+
+    refusal: Reply = EMPTY_OBJECT
+    instead: Callable[["LoginServer", Grant], Reply] | None = None
+    spends: bool = False
+
+
+def _refused(status: int, error: str) -> TokenAnswer:
+    """As OAuth has it: the code as text."""
+    return TokenAnswer(json_reply({"error": error, "error_description": "The stand-in was told to say so."}, status))
+
+
+def _with(**tokens: Any) -> TokenAnswer:
+    """New tokens, but for these."""
+    return TokenAnswer(instead=lambda _, grant: json_reply(grant.reply() | tokens), spends=True)
+
+
+def _strangers(server: "LoginServer", _: Grant) -> Reply:
+    return json_reply(server.stranger().reply())
+
+
+def _other_users(server: "LoginServer", grant: Grant) -> Reply:
+    account_id = server.account_of(grant)
+    return json_reply(server.stranger(account_id=account_id).reply())
+
+
+def _strange_id(server: "LoginServer", grant: Grant) -> Reply:
+    return json_reply(grant.reply() | {"id_token": server.stranger().id_token})
+
+
+_HTML = Reply(401, (("content-type", "text/html"),), b"<html><body>refresh_token_expired, or not</body></html>")
+TRUTH = TokenAnswer(spends=True)
+TOKEN_ANSWERS: dict[str, TokenAnswer] = {
+    # nobody's refresh token is at its end
+    "html_200": TokenAnswer(replace(_HTML, status=200)),
+    "html_400": TokenAnswer(replace(_HTML, status=400)),
+    "html_401": TokenAnswer(_HTML),
+    "html_403": TokenAnswer(replace(_HTML, status=403)),
+    "empty_200": TokenAnswer(Reply(200)),
+    "empty_400": TokenAnswer(Reply(400)),
+    "empty_401": TokenAnswer(Reply(401)),
+    "empty_object": TokenAnswer(EMPTY_OBJECT),
+    "without_code_401": TokenAnswer(error_reply(401, None, "Your refresh token has expired.")),
+    "temporarily_unavailable": _refused(400, "temporarily_unavailable"),
+    "server_error": _refused(400, "server_error"),
+    "unavailable_503": TokenAnswer(Reply(503)),
+    "slow_down": _refused(429, "slow_down"),
+    "invalid_client": _refused(401, "invalid_client"),
+    "unauthorized_client": _refused(400, "unauthorized_client"),
+    "unsupported_grant_type": _refused(400, "unsupported_grant_type"),
+    # it is
+    "invalid_grant": _refused(400, "invalid_grant"),
+    **{
+        code: TokenAnswer(error_reply(401, code, "Please try signing in again."))
+        for code in ("refresh_token_expired", "refresh_token_reused", "refresh_token_invalidated", "token_revoked")
+    },
+    # it is spent, for something that cannot be used
+    "other_account": TokenAnswer(instead=_strangers, spends=True),
+    "other_user": TokenAnswer(instead=_other_users, spends=True),
+    "other_id_token": TokenAnswer(instead=_strange_id, spends=True),
+    "broken_access_token": _with(access_token="two\nlines and a space"),  # noqa: S106 - none
+    "long_access_token": _with(access_token="x" * 100_000),
+    "number_as_access_token": _with(access_token=7),
+    "broken_refresh_token": _with(refresh_token="two\nlines and a space"),  # noqa: S106 - none
+    "no_refresh_token": _with(refresh_token=None),
+}
+"""What `Account.refreshes_get` may be told. A connection that drops is a fault of the token endpoint's path: `RESET` or
+`CLOSE`, before the token is spent, or with `after_output` once it is."""
+
+
 class LoginServer:
     """The endpoints of auth.openai.com."""
 
@@ -60,6 +133,11 @@ class LoginServer:
             token = self._state.ledger.refresh.get(asked.get("refresh_token") or asked.get("token") or "")
             code = self._state.logins.codes.get(asked.get("code", ""))
             return self._state.accounts[token.owner.key] if token else code.account if code else None
+
+    def account_of(self, grant: Grant) -> str:
+        """The workspace that tokens are for."""
+        with self._state.changed:
+            return self._state.ledger.access[grant.access].owner.account_id
 
     def _authorize(self, record: Record) -> Reply:
         asked = parameters(record.request, b"")
@@ -88,12 +166,24 @@ class LoginServer:
     def _refresh(self, record: Record, asked: dict[str, str]) -> Reply:
         owner = self.owner(record)
         with self._state.changed:
-            given = self._state.ledger.spend(asked.get("refresh_token", ""), self._state.clock())
-            ok = isinstance(given, Grant)
+            name = owner.at_token_endpoint.take() if owner else ""
+            said = TOKEN_ANSWERS[name] if name else TRUTH
+            lives = owner.tokens_live if owner else None
+            given: Grant | Reply = said.refusal
+            if said.spends:
+                given = self._state.ledger.spend(asked.get("refresh_token", ""), self._state.clock(), lives)
+            ok = isinstance(given, Grant) and not name
             at = self._state.records.index(record)
             self._state.refreshes.append(Refresh(owner.account_id if owner else None, at, ok))
             self._state.changed.notify_all()
-        return self._granted(owner, given) if owner and isinstance(given, Grant) else _as_reply(given)
+        if owner is None or not isinstance(given, Grant):
+            return _as_reply(given)
+        truth = self._granted(owner, given)
+        return said.instead(self, given) if said.instead is not None else truth
+
+    def stranger(self, *, account_id: str = "acc-of-a-stranger", user_id: str = "user-of-a-stranger") -> Grant:
+        """Tokens of somebody whom nobody has asked for. Nothing accepts them."""
+        return Ledger().issue(identity(account_id, AccountDetails(user_id=user_id)), self._state.clock())
 
     def _trade(self, asked: dict[str, str]) -> Reply:
         with self._state.changed:

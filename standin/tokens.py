@@ -4,7 +4,7 @@ Claims and refusals are the client's wire behaviour, docs/codex-wire.md section 
 """
 
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import jwt
@@ -110,8 +110,9 @@ class Ledger:
             return INVALIDATED
         return EXPIRED if token.expired or token.expires_at <= now else None
 
-    def spend(self, value: str, now: float) -> Grant | Reply:
-        """Trade a refresh token, which works once, for a new set of tokens."""
+    def spend(self, value: str, now: float, lives: float | None = None) -> Grant | Reply:
+        """Trade a refresh token, which works once, for a new set of tokens; `lives` is for how many seconds, if not for
+        as long as the first ones."""
         token = self.refresh.get(value)
         if token is None:
             return _refused("refresh_token_expired", "Your refresh token has expired.")
@@ -121,7 +122,7 @@ class Ledger:
             self.reused += 1
             return _refused("refresh_token_reused", "Your refresh token has already been used.")
         token.used = True
-        return self.issue(token.owner, now)
+        return self.issue(token.owner if lives is None else replace(token.owner, expires_in=lives), now)
 
     def _jwt(self, claims: dict[str, Any], now: float, expires_at: float) -> str:
         times = {"iat": int(now), "exp": int(expires_at), "jti": secrets.token_hex(8), "iss": ISSUER}

@@ -85,8 +85,8 @@ class ListJournal:
         self.entries.append(("clear_cooldown", key))
         return Written()
 
-    def set_standing(self, key: str, standing: Standing) -> Written:
-        self.entries.append(("set_standing", key, standing))
+    def set_standing(self, key: str, standing: Standing, reason: str) -> Written:
+        self.entries.append(("set_standing", key, standing, reason))
         return Written()
 
     def set_windows(self, key: str, windows: tuple[Window, ...]) -> None:
@@ -254,6 +254,8 @@ def old_pool(path: Path, version: int, login: Credentials) -> Account:
             db.executescript(script)
         db.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
         db.execute(f"PRAGMA user_version = {version}")
+        known = {row[1] for row in db.execute("PRAGMA table_info(account)")}
+        values = {name: value for name, value in values.items() if name in known}
         marks = ", ".join(f":{name}" for name in values)
         db.execute(f"INSERT INTO account ({', '.join(values)}) VALUES ({marks})", values)
         names = "key, access, refresh, id_token, expires_at, refreshed_at"

@@ -37,7 +37,8 @@ class CandidateTable:
             windows = quota.merged(self._stored_windows.get(key, ()), candidate.windows)
             rest = cooldowns.get(key)
             if known is not None and key in unsettled:
-                account = replace(account, standing=known.account.standing)  # noqa: PLW2901 - truer than the disk's
+                standing, reason = known.account.standing, known.account.standing_reason
+                account = replace(account, standing=standing, standing_reason=reason)  # noqa: PLW2901 - truer than the disk's
                 rest = known.cooldown
             has_tokens = key in with_tokens
             candidates[key] = replace(candidate, account=account, cooldown=rest, has_tokens=has_tokens, windows=windows)

@@ -50,8 +50,6 @@ class Kind(StrEnum):
     PAYMENT_REQUIRED = "payment_required"
     NO_ANSWER = "no_answer"
     """A success by its status, without an answer: empty, a page, a redirect."""
-    LOGIN_REFUSED = "login_refused"
-    """A token that was renewed only now is refused like the one before."""
     STALE = "stale_connection"
     """A connection that was kept had been closed by the other side: nobody has read the request."""
     SOCKET_CLOSED = "socket_closed"
@@ -153,7 +151,6 @@ RULES: Final[Mapping[Kind, Rule]] = {
     Kind.REFUSED_ALONE: Rule(_OTHER, _HIS, Rest.SOFT, 60),
     Kind.PAYMENT_REQUIRED: Rule(_OTHER, _HIS, Rest.SOFT, 60),
     Kind.NO_ANSWER: Rule(_OTHER, _THEIRS, Rest.SOFT, 10),
-    Kind.LOGIN_REFUSED: Rule(_OTHER, _HIS, Rest.SOFT, 900, private=True),
     Kind.STALE: Rule(Action.RESEND, Blame.NOBODY),
     Kind.SOCKET_CLOSED: Rule(_OTHER, _THEIRS, Rest.SOFT, 10),
     Kind.TOO_LARGE: Rule(_DELIVER, Blame.NOBODY),

@@ -22,7 +22,8 @@ from accounts.choice.selection import Ask, Candidate, Exhausted, Policy, Situati
 from accounts.choice.threads import MOST_THREADS, Placement, Threads
 from accounts.choice.token_cache import TokenCache
 from accounts.model import Account, Cooldown, Credentials, Event, Standing
-from accounts.tokens.lifetime import FOR_REQUEST, ends_within, is_over
+from accounts.provider.standings import reason_of
+from accounts.tokens.lifetime import is_over, wants_renewal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +45,7 @@ class Lease:
 
     def wants_refresh(self, now: float) -> bool:
         """Whether its token is to be renewed before it is used."""
-        return ends_within(self.credentials.expires_at, FOR_REQUEST, now)
+        return wants_renewal(self.credentials, now)
 
     def expired(self, now: float) -> bool:
         return is_over(self.credentials.expires_at, now)
@@ -159,7 +160,7 @@ class Pool:
             return
         rule = outcome.rule
         if rule.standing is not None:
-            self._set_standing(candidate, rule.standing)
+            self._set_standing(candidate, rule.standing, reason_of(outcome))
         if outcome.kind is Kind.TOKEN_INVALIDATED:
             self.alarm.record(lease.key, now)
         if outcome.kind is Kind.UNSUPPORTED_MODEL and lease.model:
@@ -224,10 +225,10 @@ class Pool:
     def _touched(self, now: float) -> dict[str, Candidate]:
         return self._table.touched(self._load, self._models, now)
 
-    def _set_standing(self, candidate: Candidate, standing: Standing) -> None:
+    def _set_standing(self, candidate: Candidate, standing: Standing, reason: str) -> None:
         key = candidate.account.key
-        changed = replace(candidate, account=replace(candidate.account, standing=standing))
-        self._table.put(key, changed, self._journal.set_standing(key, standing))
+        changed = replace(candidate, account=replace(candidate.account, standing=standing, standing_reason=reason))
+        self._table.put(key, changed, self._journal.set_standing(key, standing, reason))
 
     def _rest(self, key: str, outcome: Outcome, now: float) -> None:
         until = outcome.until if outcome.until is not None else now + outcome.rule.seconds

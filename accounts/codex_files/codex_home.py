@@ -98,7 +98,7 @@ def _renewed_in(store: Store, path: Path) -> tuple[Read, dict[str, Any]] | None:
     read = read_file(path)
     if read is None:
         return None
-    spent = store.spent(refresh_tokens(read.document))
+    spent = store.spent(refresh_tokens(read.document), only_replaced=True)
     tokens = store.all_credentials()
     renewed = {old: tokens[key] for old, key in spent.items() if key in tokens and tokens[key].access}
     document = with_renewed(read.document, renewed) if renewed else None
@@ -222,7 +222,7 @@ def push(store: Store, places: Places, account: Account, writer: Writer, now: fl
     after auth.json was written; every other one left both as they were.
     """
     if account.standing is not Standing.GOOD:
-        raise LoginNeeded(account.label)
+        raise LoginNeeded(account.label, account.standing_reason)
     store.count("write_attempts")
     try:
         with locked(places.auth, *([places.accounts] if places.accounts.exists() else [])):
@@ -240,7 +240,7 @@ def check_push(store: Store, places: Places, account: Account, now: float) -> Ch
     state = pool_state(store)
     client = _overwritable(state, accounts, auth, now)
     if account.standing is not Standing.GOOD:
-        raise LoginNeeded(account.label)
+        raise LoginNeeded(account.label, account.standing_reason)
     auth_document(account, _stored(store, account))
     return reconcile(state, client, now) if client else Changes()
 

@@ -194,11 +194,11 @@ def _better(given: Credentials, old: Login) -> bool:
     with two owners.
     """
     stored = old.credentials
-    if stored.own and old.account.standing is Standing.GOOD:
+    dead = old.account.standing is Standing.NEEDS_LOGIN or bool(stored.ended)
+    if stored.own and old.account.standing is Standing.GOOD and not dead:
         return False
     if newer(given, stored):
         return True
-    dead = old.account.standing is Standing.NEEDS_LOGIN
     return dead and given.refresh != stored.refresh and not newer(stored, given)
 
 

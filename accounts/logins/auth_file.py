@@ -17,6 +17,16 @@ LARGEST: Final = 1024 * 1024
 """Bytes. A login is a few KiB; anything larger is another file."""
 
 
+PERSONAL: Final = "at-"
+"""How a personal access token begins (docs/codex-wire.md section 4)."""
+OF_A_PERSON: Final = (
+    "The official client works with one, for as long as it was made for; the pool cannot, because it says neither "
+    "whose it is nor when it ends, and nothing renews it."
+)
+ACCESS_ONLY: Final = "There is only an access token, which ends within days and which nothing could renew."
+INSTEAD: Final = "Run `codex-rotate login` with that account: it gives the pool a login that can be renewed."
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Login:
     """A seat and its tokens. The account's label is a proposal, its `added_at` is left to whoever stores it."""
@@ -40,6 +50,9 @@ class LoginSource:
     def bad(self, name: str, trouble: str) -> BadAuthFile:
         return BadAuthFile(self.path, f"{self.where}{self.names.get(name, name)} {trouble}")
 
+    def not_renewable(self, name: str, trouble: str) -> BadAuthFile:
+        return BadAuthFile(self.path, f"{self.where}{self.names.get(name, name)} {trouble}", INSTEAD)
+
 
 def read_auth_file(path: Path) -> Login:
     """The ChatGPT login in `path`. Raises BadAuthFile, which names the file and the field and shows no token."""
@@ -50,10 +63,17 @@ def login_in(path: Path, document: Mapping[str, Any]) -> Login:
     """The same, of a file that has been read already."""
     tokens = document.get("tokens")
     if not isinstance(tokens, dict):
+        if is_personal(document):
+            raise BadAuthFile(path, f"it holds a personal access token. {OF_A_PERSON}", INSTEAD)
         raise BadAuthFile(path, _no_tokens(document))
     login = login_at(LoginSource(path=path), tokens)
     refreshed_at = _epoch(document.get("last_refresh"))
     return replace(login, credentials=replace(login.credentials, refreshed_at=refreshed_at))
+
+
+def is_personal(document: Mapping[str, Any]) -> bool:
+    """Whether a login of the client's is a personal access token."""
+    return bool(document.get("personal_access_token")) or document.get("auth_mode") == "personalAccessToken"
 
 
 def login_at(source: LoginSource, tokens: Mapping[str, Any], email: str = "") -> Login:
@@ -116,6 +136,7 @@ def _no_tokens(document: Mapping[str, Any]) -> str:
 
 
 def _credentials(source: LoginSource, tokens: Mapping[str, Any]) -> Credentials:
+    _refuse_what_nothing_renews(source, tokens)
     absent = not source.needs_access and tokens.get("access_token") in (None, "")
     access = "" if absent else _token(source, tokens, "access_token")
     refresh = _token(source, tokens, "refresh_token")
@@ -123,6 +144,14 @@ def _credentials(source: LoginSource, tokens: Mapping[str, Any]) -> Credentials:
     claims = read_claims(access)
     expires_at = claims.expires_at if claims else None
     return Credentials(access=access, refresh=refresh, id_token=id_token, expires_at=0.0 if absent else expires_at)
+
+
+def _refuse_what_nothing_renews(source: LoginSource, tokens: Mapping[str, Any]) -> None:
+    for name in ("access_token", "refresh_token"):
+        if str(tokens.get(name)).startswith(PERSONAL):
+            raise source.not_renewable(name, f"is a personal access token. {OF_A_PERSON}")
+    if tokens.get("access_token") and tokens.get("refresh_token") in (None, ""):
+        raise source.not_renewable("refresh_token", f"is missing. {ACCESS_ONLY}")
 
 
 def _token(source: LoginSource, tokens: Mapping[str, Any], name: str) -> str:

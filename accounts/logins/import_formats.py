@@ -10,7 +10,16 @@ from pathlib import Path
 from typing import Any, Final
 
 from accounts.errors import BadAuthFile
-from accounts.logins.auth_file import Login, LoginSource, login_at, login_in, read_document
+from accounts.logins.auth_file import (
+    INSTEAD,
+    OF_A_PERSON,
+    Login,
+    LoginSource,
+    is_personal,
+    login_at,
+    login_in,
+    read_document,
+)
 from accounts.model import Account, Standing
 
 LARGEST: Final = 16 * 1024 * 1024
@@ -84,6 +93,8 @@ def _of_client(path: Path, where: str, entry: Mapping[str, Any]) -> Login:
     auth = entry["auth"]
     tokens = auth.get("tokens") if isinstance(auth, dict) else None
     if not isinstance(tokens, dict):
+        if isinstance(auth, dict) and is_personal(auth):
+            raise BadAuthFile(path, f"{where} is a personal access token. {OF_A_PERSON}", INSTEAD)
         raise BadAuthFile(path, f"{where}.auth.tokens is not an object.")
     given = {"account_id": tokens.get("account_id") or entry.get("accountId")}
     source = LoginSource(path=path, where=f"{where}.auth.tokens.", needs_access=False)

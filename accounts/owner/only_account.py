@@ -52,7 +52,7 @@ def _hindered(label: str, told: AccountState, now: float) -> str:
         case State.PAUSED:
             return f"{label} is paused and serves nothing until `codex-rotate resume {typed(label)}`."
         case State.NEEDS_LOGIN:
-            return str(LoginNeeded(label))
+            return str(LoginNeeded(label, told.reason))
         case State.CLOSED:
             return f"The provider has closed {label}, and no login opens it again. Choose another account."
         case State.NO_LOGIN:

@@ -3,7 +3,6 @@
 How an address is asked, and how a token is renewed, are handed in.
 """
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
@@ -13,12 +12,13 @@ from accounts import states
 from accounts.choice import quota
 from accounts.choice.selection import Candidate, Policy, Situation
 from accounts.errors import LoginNeeded
-from accounts.model import Account, Cooldown, Credentials, Event
+from accounts.model import Account, Cooldown, Credentials, Event, Standing
 from accounts.policy import stored_candidates
 from accounts.provider import usage
 from accounts.provider.usage import AccountFinding, ProviderAnswer, Verdict
 from accounts.states import AccountState
 from accounts.store.store import Store
+from accounts.tokens.lifetime import is_over
 from accounts.tokens.oauth import Renewal
 
 AT_ONCE: Final = 6
@@ -66,7 +66,6 @@ def check_each(
 
     Whatever ends it early, what has been begun is finished: a token that was sent must find its answer stored.
     """
-    checker = replace(checker, renew=checker.renew and _one_at_a_time(checker.renew))
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="codex-rotate-check") as threads:
         asked = [threads.submit(_check, checker, each) for each in accounts]
         try:
@@ -78,17 +77,6 @@ def check_each(
         return [each.result() for each in asked]
 
 
-def _one_at_a_time(renew: Renew) -> Renew:
-    """The machine-wide lock gives up after a while. Those of one command wait for each other here, without that."""
-    turn = threading.Lock()
-
-    def waiting(key: str, stale: Credentials, reason: str) -> Renewal:
-        with turn:
-            return renew(key, stale, reason)
-
-    return waiting
-
-
 def _check(checker: Checker, account: Account) -> Checked:
     """Ask about one account and, unless nothing may be changed, draw the consequences."""
     before = checker.store.cooldowns().get(account.key)
@@ -98,7 +86,8 @@ def _check(checker: Checker, account: Account) -> Checked:
     finding, tested = _ask(checker, account, credentials)
     if checker.further is not None and finding.verdict is Verdict.USABLE:
         finding = checker.further(account, tested, finding)
-    if checker.renew is None or checker.store.credentials(account.key) != tested:
+    stored = checker.store.credentials(account.key)
+    if checker.renew is None or stored is None or stored.access != tested.access:
         return _checked(checker, account, finding)  # somebody has stored another login, about which we know nothing
     return _checked(checker, account, finding, freed=_settle(checker, account, finding, before))
 
@@ -107,13 +96,12 @@ def _checked(checker: Checker, account: Account, finding: AccountFinding, *, fre
     """With the account's state as it is now, or would be if something might be changed."""
     now, logins = checker.clock(), checker.store.all_credentials()
     candidate = stored_candidates(checker.store).get(account.key, Candidate(account=account))
-    standing = usage.STANDINGS.get(finding.verdict, candidate.account.standing)
+    standing, reason = _standing(finding) or (candidate.account.standing, candidate.account.standing_reason)
     windows = quota.merged(candidate.windows, finding.windows)
     would_be_free = checker.renew is None and finding.verdict is Verdict.USABLE and not finding.at_limit
     rest = None if would_be_free else candidate.cooldown
-    candidate = replace(
-        candidate, account=replace(candidate.account, standing=standing), windows=windows, cooldown=rest
-    )
+    account_now = replace(candidate.account, standing=standing, standing_reason=reason)
+    candidate = replace(candidate, account=account_now, windows=windows, cooldown=rest)
     state = states.tell(candidate, Situation(now=now, policy=checker.policy), logins.get(account.key))
     return Checked(account, finding, state, freed=freed)
 
@@ -138,18 +126,21 @@ def _ask(checker: Checker, account: Account, credentials: Credentials) -> tuple[
             break
         reason = "proactive_expiry" if finding.detail == EXPIRED else "unauthorized_recovery"
         renewal = checker.renew(account.key, credentials, reason)
+        if renewal.ended and finding.detail == EXPIRED and not is_over(credentials.expires_at, now):
+            credentials = replace(credentials, ended=renewal.ended)  # what is left of it tells
+            continue
         if renewal.credentials is None:
-            return usage.read_renewal(renewal), credentials
+            return usage.read_renewal(renewal, finding, credentials, checker.clock()), credentials
         credentials, ours = renewal.credentials, renewal.detail != "adopted"
-    return AccountFinding(verdict=Verdict.NEEDS_LOGIN, detail=f"{finding.detail}, with a new token too"), credentials
+    return usage.read_second_refusal(finding), credentials
 
 
 def _settle(checker: Checker, account: Account, finding: AccountFinding, before: Cooldown | None) -> bool:
     """Write down what was found; whether a rest was ended. One that began meanwhile is news, not stale, and stays."""
     store, key = checker.store, account.key
-    standing = usage.STANDINGS.get(finding.verdict)
-    if standing is not None and standing is not account.standing:
-        store.set_standing(key, standing).result()
+    found, was = _standing(finding), (account.standing, account.standing_reason)
+    if found is not None and found != was:
+        store.set_standing(key, *found).result()
     free = finding.verdict is Verdict.USABLE and not finding.at_limit
     freed = free and before is not None and store.cooldowns().get(key) == before
     if freed:
@@ -157,14 +148,24 @@ def _settle(checker: Checker, account: Account, finding: AccountFinding, before:
     if finding.windows:
         store.set_windows(key, finding.windows).result()
     detail = f"{finding.verdict} {finding.detail}".strip()
-    store.record(Event(at=checker.clock(), kind="verified", key=key, detail=detail)).result()
+    news = [Event(at=checker.clock(), kind="verified", key=key, detail=detail)]
+    if finding.verdict is Verdict.USABLE and account.standing is not Standing.GOOD:
+        marked = " ".join(filter(None, (account.standing.replace("_", " "), account.standing_reason)))
+        news.append(Event(at=checker.clock(), kind="recovered", key=key, detail=f"it was marked {marked}"))
+    store.record(*news).result()
     return freed
+
+
+def _standing(finding: AccountFinding) -> tuple[Standing, str] | None:
+    """The standing that follows from a finding, and its reason; None when nothing does."""
+    standing = usage.STANDINGS.get(finding.verdict)
+    return None if standing is None else (standing, "" if standing is Standing.GOOD else finding.word)
 
 
 def in_words(checked: Checked, now: float) -> str:
     """The account's state, where the provider has said something about it."""
     if checked.finding.verdict is Verdict.UNKNOWN:
-        return "not known"
+        return "cannot tell"
     return states.in_words(checked.told, now)
 
 
@@ -176,4 +177,5 @@ def detail(checked: Checked) -> str:
 
 def hints(checked: Sequence[Checked]) -> list[str]:
     """What a person has to do."""
-    return [str(LoginNeeded(c.account.label)) for c in checked if c.finding.verdict is Verdict.NEEDS_LOGIN]
+    needy = [each for each in checked if each.finding.verdict is Verdict.NEEDS_LOGIN]
+    return [str(LoginNeeded(each.account.label, each.finding.word)) for each in needy]

@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 from accounts.choice.cooldowns import replaces
 from accounts.choice.quota import Window
-from accounts.model import Affinity, Cooldown
+from accounts.model import Affinity, Cooldown, Look
 from accounts.store import rows
 from accounts.store.pool_file import PoolFile
 
@@ -38,6 +38,9 @@ class LearnedFacts:
 
     def refused_models(self) -> dict[tuple[str, str], float]:
         return {(row["key"], row["model"]): row["until"] for row in self._file.read("SELECT * FROM refused_model")}
+
+    def looks(self) -> dict[str, Look]:
+        return {row["key"]: Look(times=row["times"], at=row["at"]) for row in self._file.read("SELECT * FROM look")}
 
     # --- writing -------------------------------------------------------------------------------------------------
 
@@ -72,5 +75,15 @@ class LearnedFacts:
             db.execute("DELETE FROM refused_model WHERE until <= ?", (now,))
             row = (model, until, key)
             db.execute("INSERT OR REPLACE INTO refused_model SELECT key, ?, ? FROM account WHERE key = ?", row)
+
+        return self._file.write(work)
+
+    def looked(self, key: str, before: Look | None, now: float) -> Future[bool]:
+        def work(db: sqlite3.Connection) -> bool:
+            if before is None:
+                first = "INSERT OR IGNORE INTO look (key, times, at) SELECT key, 0, ? FROM account WHERE key = ?"
+                return db.execute(first, (now, key)).rowcount > 0
+            seen = "UPDATE look SET times = times + 1, at = ? WHERE key = ? AND times = ? AND at = ?"
+            return db.execute(seen, (now, key, before.times, before.at)).rowcount > 0
 
         return self._file.write(work)

@@ -100,8 +100,9 @@ def _replace_rows(db: sqlite3.Connection) -> tuple[tuple[str, ...], tuple[str, .
     ).fetchall()
     # What the provider thinks of an account is about its tokens, so its standing stays where they stay.
     staying = db.execute(
-        "SELECT seat.key, seat.label, live.standing, old.refresh IS NOT now.refresh OR old.access IS NOT now.access "
-        "AS differs FROM saved.account AS seat JOIN main.account AS live ON live.key = seat.key "
+        "SELECT seat.key, seat.label, live.standing, live.standing_reason, "
+        "old.refresh IS NOT now.refresh OR old.access IS NOT now.access AS differs "
+        "FROM saved.account AS seat JOIN main.account AS live ON live.key = seat.key "
         "JOIN main.credential AS now ON now.key = seat.key LEFT JOIN saved.credential AS old ON old.key = seat.key "
         "WHERE old.key IS NULL OR now.refreshed_at >= old.refreshed_at ORDER BY seat.added_at, seat.key"
     ).fetchall()
@@ -111,14 +112,16 @@ def _replace_rows(db: sqlite3.Connection) -> tuple[tuple[str, ...], tuple[str, .
         "SELECT name FROM main.sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite!_%' ESCAPE '!' "
         # What happened since has happened, and what was decided holds: a client's key that was taken back, the
         # account that was chosen for everybody.
-        "AND name NOT IN ('change', 'spent', 'client_key', 'choice')"
+        "AND name NOT IN ('change', 'spent', 'look', 'client_key', 'choice')"
     ).fetchall()
     for table in tables:
         _replace_table(db, table["name"])
     # A token that was spent once stays spent, also for a pool that has just been made anew.
-    db.execute("INSERT OR IGNORE INTO main.spent (digest, key, at) SELECT digest, key, at FROM saved.spent")
+    names = "digest, key, at, reason"
+    db.execute(f"INSERT OR IGNORE INTO main.spent ({names}) SELECT {names} FROM saved.spent")  # noqa: S608 - the line above
     db.executemany(
-        "UPDATE main.account SET standing = ? WHERE key = ?", ((row["standing"], row["key"]) for row in staying)
+        "UPDATE main.account SET standing = ?, standing_reason = ? WHERE key = ?",
+        ((row["standing"], row["standing_reason"], row["key"]) for row in staying),
     )
     return tuple(row["label"] for row in staying if row["differs"]), tuple(row["label"] for row in returned)
 

@@ -60,6 +60,7 @@ def renewed(old: Account, login: Account) -> Account:
         backend_origin=login.backend_origin or old.backend_origin,
         routing_override=login.routing_override or old.routing_override,
         standing=login.standing,
+        standing_reason=login.standing_reason,
     )
 
 
@@ -72,11 +73,21 @@ def save_account(db: sqlite3.Connection, account: Account) -> None:
         "standing": str(account.standing),
     }
     _upsert(db, "account", values)
+    if account.standing is Standing.GOOD:
+        db.execute("DELETE FROM look WHERE key = ?", (account.key,))
 
 
 def save_credentials(db: sqlite3.Connection, key: str, credentials: Credentials) -> None:
     """Insert or replace the tokens of an account."""
     _upsert(db, "credential", {"key": key, **asdict(credentials)})
+
+
+def put_spent(db: sqlite3.Connection, row: tuple[str, str, float, str], most: int) -> None:
+    """A refresh token that is never sent again: its digest, whose it was, since when, and why ("": it was replaced); of
+    so many."""
+    db.execute("INSERT OR REPLACE INTO spent (digest, key, at, reason) VALUES (?, ?, ?, ?)", row)
+    kept = "SELECT rowid FROM spent ORDER BY rowid DESC LIMIT -1 OFFSET ?"
+    db.execute(f"DELETE FROM spent WHERE rowid IN ({kept})", (most,))  # noqa: S608 - the line above
 
 
 def put_client_key(db: sqlite3.Connection, row: tuple[str, str, float]) -> None:

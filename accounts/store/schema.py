@@ -75,7 +75,14 @@ _CLIENTS = "CREATE TABLE client_key (digest TEXT PRIMARY KEY, name TEXT NOT NULL
 
 _CHOICES = "CREATE TABLE choice (name TEXT PRIMARY KEY, value TEXT NOT NULL);"
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _COUNTERS, _OWNERS, _SELECTION, _CLIENTS, _CHOICES)
+_ENDINGS = """
+ALTER TABLE account ADD COLUMN standing_reason TEXT NOT NULL DEFAULT '';
+ALTER TABLE credential ADD COLUMN ended TEXT NOT NULL DEFAULT '';
+ALTER TABLE spent ADD COLUMN reason TEXT NOT NULL DEFAULT '';
+CREATE TABLE look (key TEXT PRIMARY KEY, times INTEGER NOT NULL, at REAL NOT NULL);
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _COUNTERS, _OWNERS, _SELECTION, _CLIENTS, _CHOICES, _ENDINGS)
 """Script n leads from schema n to n + 1; the number of scripts is the schema this program knows."""
 
 

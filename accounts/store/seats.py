@@ -37,11 +37,12 @@ class StoredSeats:
     def all_credentials(self) -> dict[str, Credentials]:
         return {row["key"]: rows.credentials_of(row) for row in self._file.read("SELECT * FROM credential")}
 
-    def spent(self, refresh_tokens: Collection[str]) -> dict[str, str]:
+    def spent(self, refresh_tokens: Collection[str], *, only_replaced: bool) -> dict[str, str]:
         asked = {fingerprint(token): token for token in refresh_tokens}
         marks = ", ".join("?" * len(asked))
-        query = f"SELECT digest, key FROM spent WHERE digest IN ({marks})"  # noqa: S608 - only marks
-        return {asked[row["digest"]]: row["key"] for row in self._file.read(query, *asked)}
+        query = f"SELECT digest, key, reason FROM spent WHERE digest IN ({marks})"  # noqa: S608 - only marks
+        found = self._file.read(query, *asked)
+        return {asked[row["digest"]]: row["key"] for row in found if not (only_replaced and row["reason"])}
 
     # --- writing -------------------------------------------------------------------------------------------------
 
@@ -79,7 +80,7 @@ class StoredSeats:
     def remove(self, key: str) -> Future[bool]:
         def work(db: sqlite3.Connection) -> bool:
             db.execute("DELETE FROM choice WHERE name = 'account' AND value = ?", (key,))
-            for table in ("credential", "cooldown", "quota_window", "affinity", "refused_model"):
+            for table in ("credential", "cooldown", "quota_window", "affinity", "refused_model", "look"):
                 db.execute(f"DELETE FROM {table} WHERE key = ?", (key,))  # noqa: S608 - names from the line above
             return db.execute("DELETE FROM account WHERE key = ?", (key,)).rowcount > 0
 
@@ -93,11 +94,18 @@ class StoredSeats:
             self._tokens.forget()
             rows.save_credentials(db, key, credentials)
             if credentials.refresh != replaces:
-                spent = (fingerprint(replaces), key, credentials.refreshed_at)
-                db.execute("INSERT OR REPLACE INTO spent (digest, key, at) VALUES (?, ?, ?)", spent)
-                kept = "SELECT rowid FROM spent ORDER BY rowid DESC LIMIT -1 OFFSET ?"
-                db.execute(f"DELETE FROM spent WHERE rowid IN ({kept})", (SPENT_KEPT,))  # noqa: S608 - the line above
+                rows.put_spent(db, (fingerprint(replaces), key, credentials.refreshed_at, ""), SPENT_KEPT)
             return True
+
+        return self._file.write(work)
+
+    def end_renewals(self, key: str, refresh: str, reason: str, now: float) -> Future[bool]:
+        def work(db: sqlite3.Connection) -> bool:
+            known = db.execute("SELECT reason FROM spent WHERE digest = ?", (fingerprint(refresh),)).fetchone()
+            if known is None:
+                rows.put_spent(db, (fingerprint(refresh), key, now, reason), SPENT_KEPT)
+            ended = "UPDATE credential SET ended = ? WHERE key = ? AND refresh = ? AND ended = ''"
+            return db.execute(ended, (reason, key, refresh)).rowcount > 0
 
         return self._file.write(work)
 

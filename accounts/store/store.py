@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from accounts.choice.quota import Window
-from accounts.model import Account, Affinity, Cooldown, Credentials, Event, Standing, fingerprint
+from accounts.model import Account, Affinity, Cooldown, Credentials, Event, Look, Standing, fingerprint
 from accounts.store import rows, schema
 from accounts.store.event_log import EVENTS_KEPT, EventLog
 from accounts.store.learned import AFFINITIES_KEPT, LearnedFacts
@@ -82,9 +82,14 @@ class Store:
         """What happened, the newest first."""
         return self._log.events(limit)
 
-    def spent(self, refresh_tokens: Collection[str]) -> dict[str, str]:
-        """Which of these refresh tokens were replaced by newer ones, and the key of the account they were for."""
-        return self._seats.spent(refresh_tokens)
+    def spent(self, refresh_tokens: Collection[str], *, only_replaced: bool = False) -> dict[str, str]:
+        """Which of these refresh tokens are never sent again, because newer ones replaced them or, unless
+        `only_replaced`, for another reason; and the key of the account they were for."""
+        return self._seats.spent(refresh_tokens, only_replaced=only_replaced)
+
+    def looks(self) -> dict[str, Look]:
+        """How often each account out of service was looked at, by account key."""
+        return self._learned.looks()
 
     def client_keys(self) -> dict[str, str]:
         """The name of each client's key, by the key's digest; oldest first."""
@@ -126,9 +131,10 @@ class Store:
         """
         return self._seats.update(key, changes)
 
-    def set_standing(self, key: str, standing: Standing) -> Future[None]:
-        """What the provider thinks of the account now. The Future raises UnknownAccount when it is gone."""
-        return self.update_account(key, standing=standing)
+    def set_standing(self, key: str, standing: Standing, reason: str = "") -> Future[None]:
+        """What the provider thinks of the account now, and the word that led to it. The Future raises UnknownAccount
+        when it is gone."""
+        return self.update_account(key, standing=standing, standing_reason=reason)
 
     def remove_account(self, key: str) -> Future[bool]:
         """Forget an account and everything stored about it but its events; False when it was not there."""
@@ -140,6 +146,15 @@ class Store:
         False when somebody else was first or the account is gone; the stored tokens are then the ones to use.
         """
         return self._seats.save_credentials(key, credentials, replaces)
+
+    def end_renewals(self, key: str, refresh: str, reason: str, now: float) -> Future[bool]:
+        """This refresh token is never sent again, and why. False when that was known, or the account has another."""
+        return self._seats.end_renewals(key, refresh, reason, now)
+
+    def looked(self, key: str, before: Look | None, now: float) -> Future[bool]:
+        """An account out of service is looked at now; with no look before it, it is from now on waited for. False when
+        somebody else was first."""
+        return self._learned.looked(key, before, now)
 
     def share(self, key: str) -> Future[None]:
         """From now on somebody else holds this account's login too."""

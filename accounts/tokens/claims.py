@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from accounts.model import Credentials
 from config.provider import PROVIDER
 
 _AUTH: Final = PROVIDER.auth_claim
@@ -32,12 +33,42 @@ def read_claims(access: str, id_token: str = "") -> Claims | None:
         return None
     return Claims(
         account_id=_text(payloads, (_AUTH, "chatgpt_account_id")),
-        user_id=_text(payloads, (_AUTH, "chatgpt_user_id"), (_AUTH, "user_id"), ("sub",)),
+        user_id=_text(payloads, *_USER),
         email=_text(payloads, (_PROFILE, "email"), ("email",)),
         plan=_text(payloads, (_AUTH, "chatgpt_plan_type")),
         fedramp=any(_at(payload, (_AUTH, "chatgpt_account_is_fedramp")) is True for payload in payloads),
         expires_at=_seconds(of_access.get("exp")) if of_access else None,
     )
+
+
+_USER: Final = ((_AUTH, "chatgpt_user_id"), (_AUTH, "user_id"), ("sub",))
+"""The claims that name the user, the surest first. Not every token has all of them."""
+
+
+def names_another(token: str, old: Credentials, key: str) -> bool:
+    """Whether a new token says that it is another account's, or another user's, than the account with this key, whose
+    tokens were `old` until now. A token that says nothing of it does not.
+
+    Users are compared by one claim, the surest that both sides have: the same person goes by different names in
+    different claims.
+    """
+    new = _payload(token)
+    if new is None:
+        return False
+    account_id, _, user_id = key.partition(":")
+    claimed = _text([new], (_AUTH, "chatgpt_account_id"))
+    if claimed and claimed != account_id:
+        return True
+    before = [payload for payload in (_payload(old.access), _payload(old.id_token)) if payload is not None]
+    known = [({_text([each], path) for each in before} - {""}, _text([new], path)) for path in _USER]
+    if both := [(mine, theirs) for mine, theirs in known if mine and theirs]:
+        mine, theirs = both[0]
+        return theirs not in mine
+    if any(mine for mine, _ in known) or "@" in user_id or user_id == account_id:  # a file did not say whose it is
+        return False
+    *sure, _ = known  # a subject alone may be the name of a way to log in
+    named = {theirs for _, theirs in sure} - {""}
+    return bool(named) and user_id not in named
 
 
 def _payload(token: str) -> Mapping[str, Any] | None:

@@ -11,11 +11,13 @@ from typing import Final
 
 from accounts.choice.outcomes import WORD
 from accounts.model import Credentials
-from accounts.tokens.claims import read_claims
+from accounts.tokens.claims import names_another, read_claims
+from accounts.tokens.endings import DEAD, Ending
 from config.provider import PROVIDER
 
 CLIENT_ID: Final = "app_EMoamEEZ73f0CkXaXp7hrann"
-PERMANENT: Final = frozenset({"refresh_token_expired", "refresh_token_reused", "refresh_token_invalidated"})
+LONGEST_TOKEN: Final = 16_384
+"""Characters. The provider's are a few thousand at most; what is longer would not fit into a request's head."""
 
 
 def token_url(environ: Mapping[str, str] = os.environ) -> str:
@@ -35,46 +37,68 @@ def refresh_body(credentials: Credentials, reason: str) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Renewal:
-    """What the token endpoint's answer means: new credentials, a dead refresh token, or come back later."""
+    """What the token endpoint's answer means: new credentials, or none, and why.
+
+    `ended` says why the refresh token that was sent must not be sent again (accounts/tokens/endings.py); "": it may,
+    later. `rotated` is what is to be sent then, if an answer that was no use otherwise has replaced it. `detail` is for
+    people and never holds a token.
+    """
 
     credentials: Credentials | None = field(default=None, repr=False)
-    dead: bool = False
+    ended: str = ""
+    rotated: str = field(default="", repr=False)
     detail: str = ""
 
+    @property
+    def dead(self) -> bool:
+        """Whether this refresh token brings nothing any more."""
+        return bool(self.ended)
 
-def read_renewal(status: int, body: bytes, old: Credentials, now: float) -> Renewal:
-    """Read the endpoint's answer. Never raises; never puts a token in `detail`."""
+
+def read_renewal(status: int, body: bytes, old: Credentials, now: float, key: str) -> Renewal:
+    """Read the endpoint's answer about the account with this key. Never raises; never puts a token in `detail`."""
     try:
         payload = json.loads(body)
     except (ValueError, RecursionError):
         payload = None
-    if not isinstance(payload, dict):
-        payload = {}
     if status == 200:
-        return _accepted(payload, old, now)
-    error = payload.get("error")
+        return _accepted(payload, old, now, key) if isinstance(payload, dict) else Renewal(detail="200, but no JSON")
+    error = payload.get("error") if isinstance(payload, dict) else None
     code = error.get("code") if isinstance(error, dict) else error
     word = code if isinstance(code, str) and WORD.fullmatch(code) else ""
-    dead = status == 400 or (status == 401) or word in PERMANENT
-    return Renewal(dead=dead, detail=f"{status} {word}".strip())
+    ended = word if word in DEAD and 400 <= status < 500 else ""
+    seen = word or ("without a code" if payload is not None else "without JSON")
+    return Renewal(ended=ended, detail=f"{status} {seen}")
 
 
-def _accepted(payload: Mapping[str, object], old: Credentials, now: float) -> Renewal:
-    def text(name: str, default: str) -> str:
-        value = payload.get(name)
-        return value if isinstance(value, str) and value else default
+def fits(token: str) -> bool:
+    """Whether this can be a token: it goes into a header as it is."""
+    return 0 < len(token) <= LONGEST_TOKEN and token.isascii() and token.isprintable() and " " not in token
 
-    access = text("access_token", "")
-    if not access:
-        return Renewal(detail="200 without access_token")
+
+def _accepted(payload: Mapping[str, object], old: Credentials, now: float, key: str) -> Renewal:
+    given = {name: _text(payload, f"{name}_token") for name in ("access", "refresh", "id")}
+    access, refresh, id_token = given["access"], given["refresh"], given["id"]
+    if any(fits(each) and names_another(each, old, key) for each in (access, id_token)):
+        return Renewal(ended=Ending.OTHER_ACCOUNT, detail="200 with tokens of another account")
+    ended = Ending.UNUSABLE if refresh and not fits(refresh) else ""
+    if not fits(access):
+        detail = f"200 with an access_token that is none{', and a refresh_token that is none' if ended else ''}"
+        rotated = refresh if not ended and refresh != old.refresh else ""
+        return Renewal(ended=ended, rotated=rotated, detail=detail if access else "200 without access_token")
     claims = read_claims(access)
-    return Renewal(
-        credentials=replace(
-            old,
-            access=access,
-            refresh=text("refresh_token", old.refresh),
-            id_token=text("id_token", old.id_token),
-            expires_at=claims.expires_at if claims else None,
-            refreshed_at=now,
-        )
+    renewed = replace(
+        old,
+        access=access,
+        refresh=refresh if refresh and not ended else old.refresh,
+        id_token=id_token if fits(id_token) else old.id_token,
+        expires_at=claims.expires_at if claims else None,
+        refreshed_at=now,
+        ended=ended,
     )
+    return Renewal(credentials=renewed, ended=ended, detail="200 with a refresh_token that is none" if ended else "")
+
+
+def _text(payload: Mapping[str, object], name: str) -> str:
+    value = payload.get(name)
+    return value if isinstance(value, str) else ""

@@ -2,22 +2,29 @@
 
 A refresh token is single-use. Two processes that send the same one lose the account, so the sequence is: take the
 account's lock file, read the store again, adopt what somebody else won, only then ask, and commit the answer before
-anybody may use it. All refreshes of a machine go one after another: siblings renewed at the same instant have cost
-whole families of tokens.
+anybody may use it. One that the provider has refused, or that left and brought nothing, is never sent again, by any
+process. Tokens of several accounts leave one after another, with a gap between them (send_gap.py), and their answers
+are waited for at the same time.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 from accounts.errors import AccountBusy, StoreError
 from accounts.model import Credentials
 from accounts.tokens import oauth
+from accounts.tokens.endings import Ending, in_words
 from accounts.tokens.locks import AccountLocks
 from accounts.tokens.oauth import Renewal
+from accounts.tokens.renewal_queue import RenewalQueue, RenewalWait
+from accounts.tokens.send_gap import SendGap
 from accounts.tokens.sent_marks import SentMarks
+from accounts.tokens.unsaved import UnsavedTokens, Vault
+from config import clock as system_clock
 from config.network.outbound import way_to
 from config.settings import ConfigError
 
@@ -30,21 +37,8 @@ Post = Callable[[str, dict[str, str], Callable[[], None]], tuple[int, bytes]]
 """Sends a JSON body to an address; gives status and body. Calls its third argument right before the first byte leaves,
 and does not send if that raises. Raises OSError when no answer came."""
 
-CUT_OFF: Final = "a refresh was cut off after its token was sent"
-USED_UP: Final = "its refresh token was used before"
-"""An old copy has come back, from a backup or a file: sent again, it could cost the whole family of logins."""
-
-
-class Refreshed(Protocol):
-    def result(self, timeout: float | None = None) -> bool: ...
-
-
-class Vault(Protocol):
-    """The part of the store a refresh needs."""
-
-    def credentials(self, key: str) -> Credentials | None: ...
-    def spent(self, refresh_tokens: Collection[str]) -> Mapping[str, str]: ...
-    def save_credentials(self, key: str, credentials: Credentials, replaces: str) -> Refreshed: ...
+AT_ONCE: Final = 16
+"""So many accounts wait for the endpoint's answers at the same time."""
 
 
 class CoOwner(Protocol):
@@ -79,10 +73,11 @@ def post_json(url: str, body: dict[str, str], leaving: Callable[[], None]) -> tu
     timeout = httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS)
     try:
         way = way_to(url)
+        opened = way.client(timeout)
     except ConfigError as e:
         raise OSError(str(e)) from None
     try:
-        with way.client(timeout) as client:
+        with opened as client:
             answer = client.post(url, json=body, extensions={"trace": trace})
     except (httpx.HTTPError, httpx.InvalidURL) as e:
         raise OSError(f"{way.failure(e)} at the token endpoint") from None
@@ -95,81 +90,93 @@ def _is_for_a_proxy(info: Mapping[str, Any]) -> bool:
 
 
 class Refresher:
-    """Renews tokens for the proxy's event loop: single flight per account, one refresh at a time per machine.
+    """Renews tokens for the proxy's event loop: one renewal at a time of each account, those of several at once.
 
     `locks` is the folder of the lock files, `clock` gives seconds since the epoch, `post` is the way out. Neither
     method of `co_owner` may raise.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it works with
         self,
         vault: Vault,
         locks: Path,
         clock: Callable[[], float],
         post: Post = post_json,
         co_owner: CoOwner | None = None,
+        *,
+        pause: Callable[[float], None] = system_clock.pause,
     ) -> None:
         self.vault = vault
         self.clock = clock
         self.post = post
         self.co_owner = co_owner or Nobody()
         self._locks = AccountLocks(locks)
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="codex-rotate-refresh")
+        self._gap = SendGap(self._locks, clock, pause)
         self._marks = SentMarks(locks)
-        self._under_way: dict[str, asyncio.Future[Renewal]] = {}
-        self._saving: Future[None] | None = None
-        self._unsaved: dict[str, tuple[Credentials, str]] = {}
-        """Renewed tokens the disk has refused so far, and the refresh token each replaces there: the only copies."""
+        self._unsaved = UnsavedTokens(vault, self._marks, self.co_owner.tell)
+        self._work = _Work()
 
     async def renew(self, key: str, stale: Credentials, reason: str) -> Renewal:
         """Tokens newer than `stale`. Everybody who asks for the same account meanwhile gets the same answer."""
-        waiting = self._under_way.get(key)
+        work = self._work
+        waiting = work.under_way.get(key)
         if waiting is None:
-            loop = asyncio.get_running_loop()
-            waiting = loop.run_in_executor(self._thread, self.renew_now, key, stale, reason)
-            self._under_way[key] = waiting
-            waiting.add_done_callback(lambda _: self._under_way.pop(key, None))
+            work.queue.begin(key)
+            waiting = asyncio.get_running_loop().run_in_executor(work.threads, self.renew_now, key, stale, reason)
+            work.under_way[key] = waiting
+            waiting.add_done_callback(lambda _: self._over(key))
         # A client that leaves must not cancel a refresh whose answer others, and the store, need.
         return await asyncio.shield(waiting)
 
     def renew_now(self, key: str, stale: Credentials, reason: str) -> Renewal:
         """The same, in the caller's thread. Never raises for what a network, a disk or another process can do."""
         try:
-            with self._locks.refresh(key):
+            with self._locks.account(key):
                 return self._renew_locked(key, stale, reason)
         except AccountBusy:
             return self._adopted(key, stale) or Renewal(detail="another process is refreshing this account")
         except (OSError, StoreError) as e:
             return Renewal(detail=str(e))
 
+    def wait_for(self, key: str, now: float) -> RenewalWait:
+        """What a renewal of this account would wait for now. Belongs to the event loop, like `renew`."""
+        return self._work.queue.wait_for(key, now)
+
     @property
     def unsaved(self) -> tuple[str, ...]:
         """Accounts whose newest tokens are in memory only, because the disk refused them."""
-        return tuple(self._unsaved)
+        return self._unsaved.keys
 
     def save_again(self) -> None:
         """Try to store what the disk has refused so far, behind the caller; one try at a time."""
-        if self._saving is None or self._saving.done():
-            self._saving = self._thread.submit(self._save_unsaved)
+        work = self._work
+        if work.saving is None or work.saving.done():
+            work.saving = work.threads.submit(self._unsaved.save_all)
 
     def close(self) -> None:
         """Finish what is under way; the last try for what could not be stored."""
-        self._thread.submit(self._save_unsaved)
-        self._thread.shutdown(wait=True)
+        self._work.threads.shutdown(wait=True)
+        self._unsaved.save_all()
+
+    def _over(self, key: str) -> None:
+        self._work.under_way.pop(key, None)
+        self._work.queue.end(key, self.clock())
 
     def _renew_locked(self, key: str, stale: Credentials, reason: str) -> Renewal:
-        current = self._current(key)
+        current = self._unsaved.current(key)
         if current is None:
             return Renewal(detail="the account was removed")
         if adopted := self._adopted(key, stale):
             return adopted
-        if why := self._must_not_be_sent(key, current.refresh):
-            return Renewal(dead=True, detail=why)
+        if why := self._must_not_be_sent(key, current):
+            return self._ended(key, current, Renewal(ended=why, detail=in_words(why)))
         sent = False
 
         def leaving() -> None:
             nonlocal sent
+            self._gap.wait()
             self._marks.set(key, current.refresh)
+            self._work.queue.sent(key, self.clock())
             sent = True
 
         try:
@@ -177,54 +184,56 @@ class Refresher:
         except OSError as e:
             if not sent:
                 raise  # nothing has left: the token is as good as before
-            return self._adopted(key, stale) or Renewal(dead=True, detail=f"the answer was lost: {e}")
-        renewal = oauth.read_renewal(status, body, current, self.clock())
-        if renewal.credentials is None:
+            lost = self._ended(key, current, Renewal(ended=Ending.CUT_OFF, detail=f"the answer was lost: {e}"))
+            return self._adopted(key, stale) or lost
+        renewal = oauth.read_renewal(status, body, current, self.clock(), key)
+        if renewal.credentials is not None:
+            kept = self._unsaved.keep(key, renewal.credentials, current.refresh)
+            return kept or (self._ended(key, current, renewal) if renewal.ended else renewal)
+        if renewal.rotated:
+            self._unsaved.keep(key, replace(current, refresh=renewal.rotated), current.refresh)
+        elif renewal.ended:
+            self._ended(key, current, renewal)
+        else:
             self._marks.clear(key)
-            # Outside our locks the official client may have been faster.
-            return self._adopted(key, stale) or renewal
-        _, replaces = self._unsaved.get(key, (None, current.refresh))
-        self._unsaved[key] = (renewal.credentials, replaces)
-        return self._save(key) or renewal
+        # Outside our locks the official client may have been faster.
+        return self._adopted(key, stale) or renewal
 
-    def _must_not_be_sent(self, key: str, refresh: str) -> str:
-        """Why this token would be sent a second time, "" if it would not."""
-        if self._marks.is_sent(key, refresh):
-            return CUT_OFF
-        return USED_UP if self.vault.spent([refresh]) else ""
+    def _must_not_be_sent(self, key: str, current: Credentials) -> str:
+        """Why this token is never sent again, "" if it may be sent. One that was used before has come back, from a
+        backup or a file."""
+        if current.ended or not current.refresh:
+            return current.ended or Ending.NO_TOKEN
+        if self._marks.is_sent(key, current.refresh):
+            return Ending.CUT_OFF
+        return Ending.USED_BEFORE if self.vault.spent([current.refresh]) else ""
 
-    def _save(self, key: str) -> Renewal | None:
-        """Commit tokens that only we have. None when that is done; else what is true instead."""
-        credentials, replaces = self._unsaved[key]
+    def _ended(self, key: str, current: Credentials, renewal: Renewal) -> Renewal:
+        """The renewal, once every process knows that this token is not sent again. While the disk refuses to hold that,
+        the mark of its sending does."""
         try:
-            saved = self.vault.save_credentials(key, credentials, replaces=replaces).result()
-        except StoreError as e:
-            return Renewal(credentials=credentials, detail=f"kept in memory, the disk refused it: {e}")
-        del self._unsaved[key]
+            self.vault.end_renewals(key, current.refresh, renewal.ended, self.clock()).result()
+        except StoreError:
+            return renewal
         self._marks.clear(key)
-        if saved:
-            if not credentials.own:
-                self.co_owner.tell(key)
-            return None
-        current = self.vault.credentials(key)
-        return Renewal(credentials=current, detail="adopted" if current else "the account was removed")
-
-    def _save_unsaved(self) -> None:
-        for key in tuple(self._unsaved):
-            self._save(key)
-
-    def _current(self, key: str) -> Credentials | None:
-        """What is true of an account now: what only we have, else what is stored."""
-        if key in self._unsaved:
-            self._save(key)
-        return self._unsaved[key][0] if key in self._unsaved else self.vault.credentials(key)
+        return renewal
 
     def _adopted(self, key: str, stale: Credentials) -> Renewal | None:
         """What somebody else has won meanwhile: another process of ours, or the login's other owner."""
-        current = self._current(key)
+        current = self._unsaved.current(key)
         if current is not None and current.access == stale.access and not current.own:
             self.co_owner.adopt(key)
-            current = self._current(key)
+            current = self._unsaved.current(key)
         if current is not None and current.access != stale.access:
             return Renewal(credentials=current, detail="adopted")
         return None
+
+
+class _Work:
+    """What is under way: each account's renewal once, and at most one try to store what the disk has refused."""
+
+    def __init__(self) -> None:
+        self.threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="codex-rotate-refresh")
+        self.under_way: dict[str, asyncio.Future[Renewal]] = {}
+        self.queue = RenewalQueue()
+        self.saving: Future[None] | None = None

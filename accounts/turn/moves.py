@@ -163,19 +163,6 @@ def blame_unrenewed(turn: TurnState, _: events.Event, now: float) -> MoveResult:
     return _report(turn, now)
 
 
-def set_aside(turn: TurnState, event: events.Event, now: float) -> MoveResult:
-    """The account refuses the token that it has only just given: renewing it again would not help."""
-    assert isinstance(turn.verdict, events.Failed)
-    refused = replace(turn.verdict.outcome, kind=Kind.LOGIN_REFUSED)
-    turn.verdict = replace(turn.verdict, outcome=refused)
-    return blame(turn, event, now)
-
-
-def set_aside_and_hand_over(turn: TurnState, event: events.Event, now: float) -> steps.Step:
-    set_aside(turn, event, now)
-    return steps.HandOver()
-
-
 def blame_and_hand_over(turn: TurnState, event: events.Event, now: float) -> steps.Step:
     blame(turn, event, now)
     return steps.HandOver()

@@ -9,7 +9,7 @@ from accounts.choice.outcomes import Action, Blame, Kind, Outcome
 from accounts.choice.pool import Lease, Pool
 from accounts.choice.selection import Ask, Exhausted
 from accounts.model import Event
-from accounts.tokens.lifetime import FRESH_SECONDS
+from accounts.tokens.lifetime import is_fresh
 from accounts.turn import events
 from accounts.turn.log import DecisionLog
 
@@ -168,13 +168,7 @@ class TurnState:
         return not self.asked.expired(now)
 
     def token_is_new(self, now: float) -> bool:
-        return now - self.asked.credentials.refreshed_at < FRESH_SECONDS
-
-    def token_is_refused(self, now: float) -> bool:
-        """Whether a token that was renewed only now has been refused like the one before."""
-        seat = self.pool.candidates.get(self.asked.key)
-        before = seat is not None and seat.cooldown is not None and seat.cooldown.reason == Kind.LOGIN_REFUSED
-        return self.token_is_new(now) and (before or self.asked.key in self.tally.renewed)
+        return is_fresh(self.asked.credentials, now)
 
     def may_renew(self, now: float) -> bool:
         return self.replayable and self.asked.key not in self.tally.renewed and not self.spent(now)

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -13,15 +12,19 @@ from accounts.choice.outcomes import Kind, Outcome
 from accounts.choice.pool import Lease, Pool
 from accounts.codex_files.client_files import Writer, places
 from accounts.codex_files.home_login import HomeLogin
-from accounts.model import Event, Standing
+from accounts.model import Credentials, Event, Standing
 from accounts.store.store import Store
+from accounts.tokens.asides import Asides
+from accounts.tokens.endings import in_words, is_providers
 from accounts.tokens.oauth import Renewal
 from accounts.tokens.refresh import Post, Refresher
-from accounts.tokens.schedule import next_due, next_look, retry_after
+from accounts.tokens.renewal_queue import RenewalWait
+from accounts.tokens.schedule import Retries, at_their_end, next_due
 from accounts.turn.events import NotRenewed, Renewed, Waited
 from accounts.turn.steps import Pause, Renew
 from addons.exchange.notices import AccountNotices
 from config.clock import pause
+from config.errors import RotateError
 
 logger = logging.getLogger(__name__)
 
@@ -37,8 +40,8 @@ class Renewals:
         self.pool = pool
         self.clock = clock
         self.notices = AccountNotices()
-        self._failures: Counter[str] = Counter()
-        self._not_before: dict[str, float] = {}
+        self._retries = Retries()
+        self._asides = Asides()
         self._home_login = HomeLogin(store, places(), Writer(pause=pause), clock)
         self._refresher = Refresher(store, locks, clock, post, self._home_login)
 
@@ -52,13 +55,20 @@ class Renewals:
         self._refresher.save_again()
         return True
 
+    def wait_for(self, key: str) -> RenewalWait:
+        """What a newer token of this account would have to wait for now."""
+        return self._refresher.wait_for(key, self.clock())
+
     async def renew(self, lease: Lease, reason: str) -> Renewal:
         """Newer tokens for the lease's account, if there are any to be had soon. What comes later is not lost."""
+        patience = PATIENCE - (self.wait_for(lease.key).sent_for or 0.0)
         renewing = asyncio_utils.create_task(
-            self._renew(lease, reason), name=f"refresh {lease.account.label}", keep_ref=True
+            self.renew_patiently(lease.key, lease.credentials, reason),
+            name=f"refresh {lease.account.label}",
+            keep_ref=True,
         )
         try:
-            return await asyncio.wait_for(asyncio.shield(renewing), PATIENCE)
+            return await asyncio.wait_for(asyncio.shield(renewing), max(0.0, patience))
         except TimeoutError:
             return Renewal(detail="the token endpoint has not answered yet")
 
@@ -67,11 +77,20 @@ class Renewals:
         if isinstance(step, Pause):
             await asyncio.sleep(step.seconds)
             return Waited()
-        renewal = await self.renew(step.lease, "proactive_expiry" if step.ahead else "unauthorized_recovery")
-        if renewal.credentials is not None:
-            return Renewed(renewal.credentials)
-        kind = Kind.TOKEN_INVALIDATED if renewal.dead else Kind.REFRESH_FAILED
-        return NotRenewed(Outcome(kind=kind, detail=renewal.detail))
+        lease, now = step.lease, self.clock()
+        aside = None if step.ahead else self._asides.refused(lease.key, lease.credentials, now)
+        if aside is not None:
+            detail = "401 again, with a renewed token"
+            return NotRenewed(Outcome(kind=Kind.TOKEN_EXPIRED, until=aside, detail=detail))
+        needed = not step.ahead or lease.expired(now)
+        if lease.credentials.renewable and self._retries.must_wait(lease.key, now, needed=needed):
+            return NotRenewed(Outcome(kind=Kind.REFRESH_FAILED, detail="the last renewal failed a moment ago"))
+        renewal = await self.renew(lease, "proactive_expiry" if step.ahead else "unauthorized_recovery")
+        if renewal.credentials is None:
+            return NotRenewed(await self._without(step, renewal))
+        if not step.ahead:
+            self._asides.renewed(lease.key, renewal.credentials)
+        return Renewed(renewal.credentials)
 
     async def look_at_client(self) -> bool:
         """The official client may hold a login of the pool as well: whoever was first, the other one follows. Whether
@@ -81,39 +100,72 @@ class Renewals:
             logger.info("codex-rotate: took over %d renewed logins from the client", len(renewed))
         return bool(renewed)
 
-    async def keep(self, chance: float) -> bool:
+    async def keep(self) -> bool:
         """Renew the one token that is due next, before a request needs it. True when there was one."""
         now = self.clock()
-        key = next_due(self.pool.candidates.values(), self.pool.tokens, self._not_before, now)
-        lease = self.pool.lease_of(key, now) if key is not None else None
-        if lease is None:
+        for key in at_their_end(self.pool.candidates.values(), self.pool.tokens, now):
+            await self._needs_login(key, self.pool.tokens[key].ended)
+        due = next_due(self.pool.candidates.values(), self.pool.tokens, self._retries.not_before, now)
+        if due is None:
             return False
-        renewal = await self._renew(lease, "proactive_expiry")
-        if renewal.credentials is not None:
-            self._failures.pop(lease.key, None)
-            self._not_before[lease.key] = next_look(renewal.credentials, now)
-        elif renewal.dead and lease.expired(now):
-            self.pool.report(lease, Outcome(kind=Kind.TOKEN_INVALIDATED, detail=renewal.detail), now)
-        else:
-            self._failures[lease.key] += 1
-            self._not_before[lease.key] = now + retry_after(self._failures[lease.key], chance)
+        await self.renew_patiently(due, self.pool.tokens[due], "proactive_expiry")
         return True
 
-    async def _renew(self, lease: Lease, reason: str) -> Renewal:
-        renewal = await self._refresher.renew(lease.key, lease.credentials, reason)
-        now = self.clock()
+    async def renew_patiently(self, key: str, stale: Credentials, reason: str) -> Renewal:
+        """Newer tokens than these, however long it takes, and what follows from there being none."""
+        renewal = await self._refresher.renew(key, stale, reason)
+        now, candidate = self.clock(), self.pool.candidates.get(key)
+        if candidate is None:  # removed meanwhile
+            return renewal
+        label = candidate.account.label
         if renewal.credentials is not None:
-            self.pool.renewed(lease.key, renewal.credentials)
-            if lease.key in self._refresher.unsaved:
+            self._retries.worked(key, renewal.credentials, now)
+            self.pool.renewed(key, renewal.credentials)
+            if key in self._refresher.unsaved:
                 logger.error(
                     "codex-rotate: the new tokens of %s are %s. Mend that and keep the proxy running meanwhile.",
-                    lease.account.label,
+                    label,
                     renewal.detail,
                 )
-            self.store.record(Event(at=now, kind="refreshed", key=lease.key, detail=renewal.detail or reason))
-        elif renewal.dead:
-            logger.debug("codex-rotate: no new token for %s: %s", lease.account.label, renewal.detail)
-            self.notices.needs_owner(lease.account, Standing.NEEDS_LOGIN)
-        else:
-            logger.warning("codex-rotate: no new token for %s: %s", lease.account.label, renewal.detail)
+            self.store.record(Event(at=now, kind="refreshed", key=key, detail=renewal.detail or reason))
+        if renewal.ended:
+            self._tell_end(key, renewal, now)
+        elif renewal.credentials is None:
+            self._retries.failed(key, now)
+            logger.warning("codex-rotate: no new token for %s: %s. It is tried again later.", label, renewal.detail)
         return renewal
+
+    def _tell_end(self, key: str, renewal: Renewal, now: float) -> None:
+        """An account's login cannot be renewed any more: say so once, and until when it serves."""
+        known = self.pool.tokens[key].ended if key in self.pool.tokens and renewal.credentials is None else ""
+        if known:
+            return
+        self.store.record(Event(at=now, kind="renewal_ended", key=key, detail=renewal.detail))
+        self.pool.load(self.store)
+        candidate = self.pool.candidates.get(key)
+        if candidate is not None:
+            self.notices.ends(candidate.account, self.pool.tokens.get(key), renewal.ended, now)
+
+    async def _without(self, step: Renew, renewal: Renewal) -> Outcome:
+        """What it comes to that there is no new token. Being signed out is news only once: afterwards it is no sign
+        that others will be."""
+        lease, now = step.lease, self.clock()
+        if not renewal.ended or (step.ahead and not lease.expired(now)):
+            return Outcome(kind=Kind.REFRESH_FAILED, detail=renewal.detail)
+        if is_providers(renewal.ended) and not (step.ahead and lease.credentials.ended):
+            return Outcome(kind=Kind.TOKEN_INVALIDATED, detail=renewal.detail)
+        await self._needs_login(lease.key, renewal.ended)
+        return Outcome(kind=Kind.REFRESH_FAILED, detail=renewal.detail)
+
+    async def _needs_login(self, key: str, reason: str) -> None:
+        """An account's token is over, and nothing renews it."""
+        try:
+            await asyncio.wrap_future(self.store.set_standing(key, Standing.NEEDS_LOGIN, reason))
+        except RotateError as e:
+            logger.warning("codex-rotate: that an account needs a login could not be stored: %s", e)
+            return
+        self.store.record(Event(at=self.clock(), kind="login_ended", key=key, detail=in_words(reason)))
+        self.pool.load(self.store)
+        candidate = self.pool.candidates.get(key)
+        if candidate is not None:
+            self.notices.needs_owner(candidate.account, Standing.NEEDS_LOGIN, reason)

@@ -14,11 +14,15 @@ from accounts.choice.pool import Lease, Pool
 from accounts.choice.selection import Ask, Exhausted
 from accounts.model import Account, Event
 from accounts.policy import policy_of
+from accounts.provider.asking import get_over_http
+from accounts.provider.checking import Get
 from accounts.store.store import Store
 from accounts.tokens.refresh import Post, post_json
+from accounts.tokens.renewal_queue import RenewalWait
 from accounts.turn.machine import Turn
 from addons.exchange.account_cookies import AccountCookies
 from addons.exchange.credentials import Belongings, TurnStates
+from addons.exchange.looks import AccountLooks
 from addons.exchange.renewals import Renewals
 from addons.recording.decisions import DecisionWriter
 from addons.wire import answers
@@ -49,12 +53,14 @@ class PoolService:
         clock: Callable[[], float],
         post: Post = post_json,
         settings: Settings | None = None,
+        get: Get = get_over_http,
     ) -> None:
         self.clock = clock
         self.settings = settings or Settings()
         self.store = Store(database)
         self.pool = Pool(self.store)
         self.renewals = Renewals(self.store, self.pool, clock, post, database.parent / "locks")
+        self.looks = AccountLooks(self.store, self.pool, self.renewals, self.settings.chatgpt_base_url, get)
         self.decisions = DecisionWriter(self.store)
         self.given = Belongings(TurnStates(), AccountCookies())
         self.model_lists = ModelLists()
@@ -132,6 +138,11 @@ class PoolService:
         """The request as the lease's account can read it; the very same bytes when nothing is known against it."""
         return self.unsealing.readable(body, self.pool.reader(lease, self.clock()))
 
+    def renewal_wait(self, key: str) -> RenewalWait:
+        """What a newer token of this account would have to wait for now: whether its renewal is under way, how many of
+        other accounts leave before it, and about how long all of that takes."""
+        return self.renewals.wait_for(key)
+
     # Upkeep
 
     async def look_at_client(self) -> None:
@@ -139,7 +150,13 @@ class PoolService:
         if await self.renewals.look_at_client():
             self.reload()  # our own writes are not news to us
 
-    async def keep(self, chance: float) -> bool:
+    async def keep(self) -> bool:
         """Renew the one token that is due next, before a request needs it. True when there was one."""
         self.sync()
-        return await self.renewals.keep(chance)
+        return await self.renewals.keep()
+
+    async def look_again(self) -> None:
+        """Ask the provider about the account out of service whose turn it is, and believe the answer."""
+        self.sync()
+        if await self.looks.look():
+            self.reload()  # our own writes are not news to us

@@ -12,6 +12,8 @@ from accounts.model import Credentials
 from accounts.policy import stored_states
 from accounts.states import AccountState, State, in_words
 from accounts.store.store import Store
+from accounts.tokens import endings
+from accounts.tokens.endings import Ending
 from accounts.tokens.lifetime import is_over
 from cli.doctor.finding import Findings, Severity, note, ok, problem, told, warning
 from cli.running.client_login import OWN_LOGIN
@@ -24,13 +26,14 @@ FOR_A_PERSON: Final = frozenset({State.NEEDS_LOGIN, State.CLOSED, State.PAUSED})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountFacts:
-    """An account as far as it matters here: no token is in it. `expires_at` is None for one that does not say."""
+    """An account as far as it matters here: no token is in it. `expires_at` is None for one that does not say, `ended`
+    what keeps its token from being renewed, "" where nothing does."""
 
     label: str
     told: AccountState
     has_login: bool = True
     expires_at: float | None = None
-    can_renew: bool = True
+    ended: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,8 +64,9 @@ def gather(store: Store, environ: Mapping[str, str], now: float) -> PoolFacts:
 
 def _seat(label: str, told: AccountState, login: Credentials | None) -> AccountFacts:
     if login is None:
-        return AccountFacts(label=label, told=told, has_login=False, can_renew=False)
-    return AccountFacts(label=label, told=told, expires_at=login.expires_at, can_renew=bool(login.refresh))
+        return AccountFacts(label=label, told=told, has_login=False)
+    ended = "" if login.renewable else login.ended or Ending.NO_TOKEN
+    return AccountFacts(label=label, told=told, expires_at=login.expires_at, ended=ended)
 
 
 def _shared(store: Store, files: Places, now: float) -> tuple[str, ...]:
@@ -96,7 +100,9 @@ def accounts(pool: PoolFacts | None, now: float) -> Findings:
     for seat in pool.seats:
         match seat.told.state:
             case State.NEEDS_LOGIN:
-                yield told("accounts.logins.oauth_login", str(LoginNeeded(seat.label)), Severity.WARNING)
+                yield told(
+                    "accounts.logins.oauth_login", str(LoginNeeded(seat.label, seat.told.reason)), Severity.WARNING
+                )
             case State.CLOSED:
                 what = f"The provider has closed {seat.label}, and no login opens it again."
                 yield warning(
@@ -130,15 +136,16 @@ def tokens(pool: PoolFacts | None, now: float) -> Findings:
     for seat in live:
         if not seat.has_login:
             yield problem("tokens.login", f"No login is stored for {seat.label}.", "Run `codex-rotate login` with it.")
-        elif not seat.can_renew:
+        elif seat.ended:
             over = is_over(seat.expires_at, now)
-            judge, when = (problem, "has ended") if over else (warning, "will end and cannot be renewed")
-            what = f"The login of {seat.label} has no refresh token and {when}."
+            until = f"until {clock_time(seat.expires_at, now)}" if seat.expires_at else "until its token is refused"
+            judge, when = (problem, "It has ended") if over else (warning, f"It serves {until}, then needs a login")
+            what = f"The login of {seat.label} cannot be renewed: {endings.in_words(seat.ended)}. {when}."
             yield judge("tokens.refresh", what, "Run `codex-rotate login` with that account.")
-    old = [seat for seat in live if seat.can_renew and is_over(seat.expires_at, now)]
+    old = [seat for seat in live if seat.has_login and not seat.ended and is_over(seat.expires_at, now)]
     if old:
         yield note("tokens.expired", f"Expired, and renewed at the next use: the access tokens of {_labels(old)}.")
-    elif live and all(seat.can_renew for seat in live):
+    elif live and all(seat.has_login and not seat.ended for seat in live):
         yield ok("tokens.fresh", "Every login can be renewed, and no access token has expired.")
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from accounts.logins.oauth_login import CallbackAnswer, Post
-from cli.running.provider import get_over_http
+from accounts.provider.asking import get_over_http
 from config.network.outbound import way_to
 
 ANSWER_SECONDS: Final = 30.0

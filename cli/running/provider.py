@@ -1,18 +1,16 @@
-"""The way out to the provider for a command: one question over the network, or all that accounts are asked."""
+"""All that a command asks the provider about accounts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from accounts.model import Account
 from accounts.policy import policy_of, stored_candidates
 from accounts.provider import usage
+from accounts.provider.asking import get_over_http
 from accounts.provider.checking import Checked, Checker, Further, check_each
-from accounts.provider.usage import ProviderAnswer
 from accounts.store.store import Store
 from config import clock, paths
-from config.network.outbound import way_to
 
-ANSWER_SECONDS: Final = 15.0
 UNSAVED: Final = (
     "The new tokens of {label} could not be stored and are lost with this command. Mend the disk, then run "
     "`codex-rotate login` for that account."
@@ -51,17 +49,3 @@ def ask_provider(
         refresher.close()
     unsaved = tuple(UNSAVED.format(label=each.label) for each in accounts if each.key in refresher.unsaved)
     return checked, unsaved
-
-
-def get_over_http(url: str, headers: Mapping[str, str]) -> ProviderAnswer:
-    """The real way out. Every failure to get an answer is an OSError that holds neither address nor header."""
-    import httpx
-
-    way = way_to(url)
-    try:
-        with way.client(ANSWER_SECONDS) as client:
-            answer = client.get(url, headers=dict(headers))
-    except httpx.HTTPError as e:
-        raise OSError(way.failure(e)) from None
-    fields = {name.lower(): value for name, value in answer.headers.items()}
-    return ProviderAnswer(status=answer.status_code, headers=fields, body=answer.content)

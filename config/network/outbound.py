@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from config.network.hosts import is_loopback
 from config.network.proxy_address import ProxyAddress, read_proxy
+from config.network.trust import missing, ssl_context
 
 if TYPE_CHECKING:
     import httpx
@@ -38,10 +39,11 @@ class OutboundRoute:
     passed_over: str = ""
 
     def client(self, timeout: "httpx.Timeout | float") -> "httpx.Client":
-        """For one request: no connection is kept, no redirect followed."""
+        """For one request: no connection is kept, no redirect followed. Raises ConfigError when what it would trust
+        cannot be read."""
         import httpx  # late: most commands need none
 
-        trust = httpx.create_ssl_context()  # SSL_CERT_FILE holds, for the proxy as well
+        trust = ssl_context()  # for the proxy as well
         proxy = None
         if self.proxy is not None:
             user = (self.proxy.username, self.proxy.password) if self.proxy.authorization else None
@@ -58,7 +60,8 @@ class OutboundRoute:
         kind = type(error).__name__
         if reason := refused_certificate(error):
             behind = f" behind the proxy {self.proxy.place}" if self.proxy is not None else ""
-            return f"TLS failed{behind}: {reason}, {_CLOCK if 'valid' in reason or 'expired' in reason else _TRUST}"
+            hint = _CLOCK if "valid" in reason or "expired" in reason else missing() or _TRUST
+            return f"TLS failed{behind}: {reason}, {hint}"
         if self.proxy is not None:
             # the rest of a refusal's text is the proxy's own
             status = str(error)[:3] if isinstance(error, httpx.ProxyError) else ""

@@ -140,12 +140,13 @@ def test_a_refused_tunnel_costs_no_login_and_the_next_try_renews(
     own = credentials("a", refresh=login.refresh_token)
     corporate.trouble = Trouble.REFUSE
     with Store(tmp_path / "home" / "pool.db") as store:
-        store.put_account(account("a"), own).result()
+        seat = account("a", account_id=login.account_id, user_id=login.user_id)
+        store.put_account(seat, own).result()
         refresher = Refresher(store, tmp_path / "locks", lambda: NOW, post_json)
-        refused = refresher.renew_now(A, own, "x")
+        refused = refresher.renew_now(seat.key, own, "x")
         assert (refused.dead, refused.credentials) == (False, None)
         assert "the proxy" in refused.detail
         corporate.trouble = None
-        assert refresher.renew_now(A, own, "x").credentials == store.credentials(A)
+        assert refresher.renew_now(seat.key, own, "x").credentials == store.credentials(seat.key)
         refresher.close()
     assert len(upstream.refreshes) == 1

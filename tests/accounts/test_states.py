@@ -122,7 +122,7 @@ def test_what_only_the_owner_can_mend_comes_first(fields: dict, state: State) ->
     [
         ("r", 60, State.READY, "ready"),
         ("r", -1, State.READY, "ready (its token is renewed first)"),
-        ("", 60, State.READY, "ready"),
+        ("", 60, State.READY, "serves until 17:01, then needs a login"),
         ("", -1, State.LOGIN_ENDED, "login has ended"),
     ],
 )
@@ -133,6 +133,27 @@ def test_a_token_that_is_over(refresh: str, expires_in: float, state: State, wor
     assert (told.state, in_words(told, NOW)) == (state, words)
     assert told.serves is (state is State.READY)
     assert tell(candidate("a"), about()).state is State.READY
+
+
+def test_a_login_that_cannot_be_renewed_is_told_with_its_end() -> None:
+    """For programs as the end and the reason of being ready, and behind every other state that passes."""
+    login = credentials(ended="refresh_token_reused", expires_at=NOW + 60)
+    told = tell(candidate("a"), about(), login)
+    assert (told.state, told.until, told.reason, told.serves) == (State.READY, NOW + 60, "login_ends", True)
+    rests = tell(candidate("a", cooldown=rest(30)), about(), login)
+    assert in_words(rests, NOW) == "resting until 17:00 (usage limit); needs a login from 17:01 on"
+    paused = tell(candidate("a", enabled=False), about(), login)
+    assert in_words(paused, NOW) == "paused"
+    over = tell(candidate("a"), about(), credentials(ended="cut_off", expires_at=NOW))
+    assert in_words(over, NOW) == "login has ended (the answer to its last renewal was lost)"
+    assert not over.serves
+
+
+def test_why_an_account_is_marked_is_told_where_it_is_known() -> None:
+    marked = candidate("a", standing=Standing.NEEDS_LOGIN, standing_reason="token_revoked")
+    assert in_words(tell(marked, about()), NOW) == "needs login (the provider said token_revoked)"
+    closed = candidate("a", standing=Standing.DEACTIVATED, standing_reason="deactivated_workspace")
+    assert in_words(tell(closed, about()), NOW) == "closed by provider (the provider said deactivated_workspace)"
 
 
 def test_what_has_a_chance() -> None:

@@ -127,7 +127,7 @@ def test_doctor_and_report_say_the_state(run: Run, told: tuple[State, str]) -> N
     state, words = told
     said = run("report").out
     assert f"account-1  {words}" in said
-    owners = {State.PAUSED: "Paused, so that", State.NEEDS_LOGIN: "account-1 was signed out", State.CLOSED: "closed"}
+    owners = {State.PAUSED: "Paused, so that", State.NEEDS_LOGIN: "account-1 needs a login", State.CLOSED: "closed"}
     if state in owners:
         assert owners[state] in said
     elif state is not State.READY:

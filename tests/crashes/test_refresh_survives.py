@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from accounts.store.store import Store
-from accounts.tokens.refresh import CUT_OFF, Refresher
+from accounts.tokens.endings import Ending
+from accounts.tokens.refresh import Refresher
 from accounts.tokens.sent_marks import SentMarks
 from config import clock
 from standin import StandIn
@@ -94,13 +95,13 @@ def test_after_any_kill_an_account_works_or_its_answer_was_lost_on_the_wire(
     lost = len(keys) - len(alive)
     assert lost <= CRASHES, "a kill costs at most the one account whose answer was on the wire"
     with Store(pool) as store:
-        last = Refresher(store, pool.parent / "locks", clock.now)
+        last = Refresher(store, pool.parent / "locks", clock.now, pause=lambda _: None)
         for key in keys:
             stale = store.credentials(key)
             assert stale is not None
             renewal = last.renew_now(key, stale, "proactive_expiry")
             assert (renewal.credentials is not None) == (key in alive)
-            assert key in alive or renewal.detail == CUT_OFF
+            assert key in alive or renewal.ended == Ending.CUT_OFF
         last.close()
     assert not upstream.reused_refresh_tokens
     logger.info(

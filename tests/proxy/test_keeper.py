@@ -1,6 +1,7 @@
 """The proxy looks after its accounts while it runs, before a request has to wait for a token."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -12,12 +13,20 @@ from tests.harness import Proxy, eventually, fill
 from tests.proxy.clients import http1, turn1
 
 
+def was_issued_long_ago(path: Path, key: str) -> None:
+    with Store(path) as store:
+        login = store.credentials(key)
+        assert login is not None
+        store.save_credentials(key, replace(login, refreshed_at=1.0), replaces=login.refresh).result()
+
+
 def test_a_token_that_ends_soon_is_renewed_without_any_request_and_one_that_lasts_is_left_alone(
     tmp_path: Path, confdir: Path
 ):
     with StandIn() as upstream:
         soon, later = upstream.add_account("acc-1", expires_in=800), upstream.add_account("acc-2")
         fill(tmp_path / "rotate", [soon, later], tmp_path)
+        was_issued_long_ago(tmp_path / "rotate" / "pool.db", soon.identity.key)
         with Proxy(upstream, tmp_path / "rotate", confdir) as proxy:
             upstream.wait_for(lambda: len(upstream.refreshes) == 1, seconds=20)
             own = upstream.add_account("acc-own")

@@ -4,6 +4,7 @@ import httpx
 import pytest
 
 from standin import Account, StandIn, Window
+from standin.backend import USAGE_ANSWERS
 from tests.standin.clients import credentials
 
 CHECK = "/backend-api/wham/accounts/check"
@@ -31,6 +32,15 @@ def test_accounts_check_lists_every_seat_of_the_person(upstream: StandIn, accoun
         mine, ours = answer["accounts"]
         assert (mine["name"], mine["structure"], mine["account_routing_override"]) == ("", "personal", "NO_CONSTRAINT")
         assert (ours["name"], ours["structure"], ours["account_routing_override"]) == ("Example Ltd", "workspace", "us")
+
+
+@pytest.mark.parametrize("name", USAGE_ANSWERS)
+def test_usage_by_name(account: Account, http: httpx.Client, name: str) -> None:
+    """For as often as was said, then the truth again."""
+    account.usage_gets(name, times=1)
+    answer = http.get("/backend-api/wham/usage", headers=credentials(account))
+    assert (answer.status_code, answer.content) == (USAGE_ANSWERS[name].status, USAGE_ANSWERS[name].body)
+    assert "rate_limit" in http.get("/backend-api/wham/usage", headers=credentials(account)).json()
 
 
 def test_usage(account: Account, http: httpx.Client) -> None:

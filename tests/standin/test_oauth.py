@@ -7,7 +7,8 @@ import jwt
 import pytest
 
 from standin import Account, Fault, FaultKind, StandIn
-from standin.oauth import DEVICE_REDIRECT, challenge_of
+from standin.oauth import DEVICE_REDIRECT, TOKEN_ANSWERS, challenge_of
+from standin.tokens import AUTH_CLAIM
 from tests.standin.clients import QUICK, RESPONSES, credentials
 
 REDIRECT = "http://127.0.0.1:1455/auth/callback"
@@ -74,6 +75,44 @@ def test_faults(upstream: StandIn, account: Account, fault: Fault, status: int, 
     answer = refresh(upstream, account.refresh_token)
     assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
     assert refresh(upstream, account.refresh_token).status_code == 200
+
+
+@pytest.mark.parametrize("name", [name for name, said in TOKEN_ANSWERS.items() if not said.spends])
+def test_answers_by_name_that_spend_nothing(upstream: StandIn, account: Account, name: str) -> None:
+    account.refreshes_get(name, times=1)
+    assert refresh(upstream, account.refresh_token).content == TOKEN_ANSWERS[name].refusal.body
+    assert refresh(upstream, account.refresh_token).status_code == 200
+    assert [each.ok for each in upstream.refreshes] == [False, True]
+
+
+@pytest.mark.parametrize("name", [name for name, said in TOKEN_ANSWERS.items() if said.spends])
+def test_answers_by_name_that_spend_the_token(upstream: StandIn, account: Account, name: str) -> None:
+    """And bring something else than what it has bought."""
+    token = account.refresh_token
+    account.refreshes_get(name)
+    given = refresh(upstream, token).json()
+    mine = {"access_token": account.access_token, "refresh_token": account.refresh_token}
+    assert mine.items() - given.items() or given["id_token"] != account.auth_json()["tokens"]["id_token"]
+    account.refreshes_get("")
+    assert refresh(upstream, token).json()["error"]["code"] == "refresh_token_reused"
+
+
+@pytest.mark.parametrize(
+    ("name", "account_id", "user_id"),
+    [("other_account", "acc-of-a-stranger", "user-of-a-stranger"), ("other_user", "acc-1", "user-of-a-stranger")],
+)
+def test_tokens_of_somebody_else(upstream: StandIn, account: Account, name: str, account_id: str, user_id: str) -> None:
+    account.refreshes_get(name)
+    given = refresh(upstream, account.refresh_token).json()
+    claims = jwt.decode(given["access_token"], options={"verify_signature": False})[AUTH_CLAIM]
+    assert (claims["chatgpt_account_id"], claims["chatgpt_user_id"]) == (account_id, user_id)
+
+
+def test_tokens_that_live_for_another_time(upstream: StandIn, account: Account) -> None:
+    account.tokens_live = 240
+    given = refresh(upstream, account.refresh_token).json()
+    claims = jwt.decode(given["access_token"], options={"verify_signature": False})
+    assert claims["exp"] - claims["iat"] == 240
 
 
 def test_an_answer_that_is_lost(upstream: StandIn, account: Account) -> None:

@@ -9,11 +9,12 @@ import typer
 from accounts.choice import quota
 from accounts.choice.quota import Window, window_name
 from accounts.owner.names import chosen_of
+from accounts.provider.asking import get_over_http
 from accounts.provider.checking import Checked, detail, hints, in_words
 from accounts.provider.models import asks_for_models
 from accounts.provider.usage import Verdict
 from accounts.store.store import Store
-from cli.running.provider import ask_provider, get_over_http
+from cli.running.provider import ask_provider
 from cli.ui.bars import in_percent
 from cli.ui.checked import as_data, exit_code
 from cli.ui.known_names import complete_account

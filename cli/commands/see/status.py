@@ -17,7 +17,7 @@ from accounts.model import Event
 from accounts.states import OF_A_REQUEST, State, counted, in_words
 from accounts.store.store import Store
 from accounts.views.decisions import decision_data
-from accounts.views.remedies import remedies
+from accounts.views.remedies import ending, remedies
 from accounts.views.snapshot import Snapshot, take_snapshot
 from cli.ui.lines import plain, terminal_width, wrapped
 from cli.ui.options import AsJson
@@ -97,6 +97,7 @@ def _rows(seen: Snapshot, context: StatusContext, now: float) -> list[tuple[str,
     """What stands behind which word."""
     counts = Counter(each.state for each in seen.told.values())
     others = [each for each in seen.events if each.kind != DECISION]
+    seats = [(each, seen.told[each.key]) for each in seen.accounts]
     rows = [
         ("Home", str(context.home)),
         ("Backend", context.settings.chatgpt_base_url),
@@ -109,6 +110,7 @@ def _rows(seen: Snapshot, context: StatusContext, now: float) -> list[tuple[str,
         rows.append(("Next reset", f"{clock_time(until, now)} ({seen.labels[key]})"))
     return [
         *rows,
+        *_section("Logins", [plain(each) for each in ending(seats, now)]),
         *_section("Proxies", [f"{each.url} (process {each.pid})" for each in context.running] or [NO_PROXY]),
         ("Requests", _requests(seen.tally, now)),
         ("Sync", f"switched off by {context.sync_off}" if context.sync_off else _sync(seen.counters)),

@@ -12,7 +12,7 @@ from accounts.choice.explanation import Assessment, Explanation
 from accounts.choice.quota import window_name
 from accounts.choice.selection import Policy, Rank, Strategy
 from accounts.history import Decision, decisions
-from accounts.states import in_words
+from accounts.states import LOGIN_ENDS, in_words
 from accounts.store.store import EVENTS_KEPT, Store
 from accounts.views.choice import ChoiceView, stored_choice
 from accounts.views.decisions import decision_data
@@ -145,7 +145,7 @@ def _words(each: Assessment, before: Assessment | None, policy: Policy, now: flo
 
 
 def _traits(each: Assessment, policy: Policy, now: float) -> dict[str, str]:
-    """What is special about an account that can serve, by the field of its rank."""
+    """What is special about an account that can serve, by the field of its rank, and the end of its login."""
     rank, state = each.rank, in_words(each.told, now)
     assert rank is not None
     here = ("the thread lives here", "the thread is here while its home is away", "")
@@ -155,6 +155,7 @@ def _traits(each: Assessment, policy: Policy, now: float) -> dict[str, str]:
         "place": here[rank.place],
         "priority": f"priority {-rank.priority}" if rank.priority else "",
         "strategy": _drained(rank, now) if policy.strategy is Strategy.DRAIN else "",
+        "login": state if each.told.reason == LOGIN_ENDS else "",
     }
     return {field: words for field, words in found.items() if words}
 

@@ -88,7 +88,7 @@ SEEN: list[tuple[Kind, int, dict[str, str], dict[str, Any]]] = [
     (Kind.FAILED_IN_STREAM, 0, {}, {"code": "never_heard_of"}),
 ]
 
-PRIVATE = {Kind.TOKEN_EXPIRED, Kind.TOKEN_INVALIDATED, Kind.REFRESH_FAILED, Kind.DEACTIVATED, Kind.LOGIN_REFUSED}
+PRIVATE = {Kind.TOKEN_EXPIRED, Kind.TOKEN_INVALIDATED, Kind.REFRESH_FAILED, Kind.DEACTIVATED}
 """What the client must not see of a managed account."""
 
 CAUSED_BY_US = {
@@ -104,7 +104,6 @@ CAUSED_BY_US = {
     Kind.CLIENT_GONE,
     Kind.REFUSED_ALONE,
     Kind.NO_ANSWER,
-    Kind.LOGIN_REFUSED,
     Kind.STALE,
     Kind.SOCKET_CLOSED,
     Kind.TOO_LARGE,

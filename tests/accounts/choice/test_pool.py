@@ -268,15 +268,19 @@ def test_only_a_success_ends_a_rest(kind: Kind) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "standing"),
-    [(Kind.TOKEN_INVALIDATED, Standing.NEEDS_LOGIN), (Kind.DEACTIVATED, Standing.DEACTIVATED)],
+    ("kind", "word", "standing"),
+    [
+        (Kind.TOKEN_INVALIDATED, "token_revoked", Standing.NEEDS_LOGIN),
+        (Kind.TOKEN_INVALIDATED, "refresh_token_reused", Standing.NEEDS_LOGIN),
+        (Kind.DEACTIVATED, "deactivated_workspace", Standing.DEACTIVATED),
+    ],
 )
-def test_an_account_the_provider_refuses_is_out_until_a_person_helps(kind: Kind, standing: Standing) -> None:
+def test_an_account_the_provider_refuses_is_out_and_its_word_is_kept(kind: Kind, word: str, standing: Standing) -> None:
     journal = ListJournal()
     pool = pool_of("a", journal=journal)
-    serve(pool, "a", Outcome(kind=kind))
+    serve(pool, "a", Outcome(kind=kind, detail=f"401 invalid_request_error {word}"))
     assert not usable(pool, A, NOW + 1e9)
-    assert journal.of("set_standing") == [(A, standing)]
+    assert journal.of("set_standing") == [(A, standing, word)]
 
 
 @pytest.mark.parametrize("kind", Kind)
@@ -346,11 +350,12 @@ def test_what_is_on_its_way_to_the_disk_survives_loading(store: Store, kind: Kin
     pool.load(store)
     with closing(sqlite3.connect(store.path)) as other:
         other.execute("BEGIN IMMEDIATE")
-        serve(pool, "a", Outcome(kind=kind))
+        serve(pool, "a", Outcome(kind=kind, detail="401 token_revoked"))
         assert not usable(pool)
         pool.load(store)
         other.rollback()
     assert not usable(pool)
+    assert pool.seats[A].account.standing_reason == ("token_revoked" if kind is Kind.TOKEN_INVALIDATED else "")
 
 
 def test_a_refused_token_stays_distrusted_when_something_else_has_changed() -> None:

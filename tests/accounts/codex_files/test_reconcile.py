@@ -1,5 +1,6 @@
 """Both sides of the sync as values: newer tokens win, and there is one row per seat whatever the input."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,10 @@ def test_a_dead_login_takes_what_may_be_alive() -> None:
     dead = account("a", standing=Standing.NEEDS_LOGIN)
     unknown = tokens("a", None, refresh="another")
     assert merged(pool((dead, tokens("a", None))), held(account("a"), unknown)).renewals
+    assert not merged(pool((account("a"), tokens("a", None))), held(account("a"), unknown)).renewals
+    for own in (False, True):
+        ended = replace(tokens("a", None), ended="invalid_grant", own=own)
+        assert merged(pool((account("a"), ended)), held(account("a"), unknown)).renewals
     assert not merged(pool((dead, tokens("a", 2))), held(account("a"), tokens("a", 1))).renewals
 
 

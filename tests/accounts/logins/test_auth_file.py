@@ -92,7 +92,6 @@ def test_only_the_classic_fields(make_token: MakeToken, login: dict[str, Any], w
     [
         ("access_token", None, "tokens.access_token is missing"),
         ("access_token", "", "tokens.access_token is missing"),
-        ("refresh_token", None, "tokens.refresh_token is missing"),
         ("refresh_token", 5, "tokens.refresh_token is not a token"),
         ("refresh_token", "two\r\nlines", "tokens.refresh_token is not a token"),
         ("id_token", ["x"], "tokens.id_token is not a token"),
@@ -112,6 +111,39 @@ def test_a_field_that_is_wrong(login: dict[str, Any], write: Write, field: str, 
     assert said in text
     assert "codex login" in text
     assert not any(secret in text for secret in secrets)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"personal_access_token": "at-SECRETSECRETSECRET"},
+        {"auth_mode": "personalAccessToken", "OPENAI_API_KEY": None, "personal_access_token": {"x": 1}},
+        {"tokens": {"access_token": "at-SECRETSECRETSECRET", "account_id": "acct-1"}},
+        {"tokens": {"access_token": "at-SECRETSECRETSECRET", "refresh_token": "rt", "account_id": "acct-1"}},
+        {"tokens": {"access_token": "x", "refresh_token": "at-SECRETSECRETSECRET", "account_id": "acct-1"}},
+    ],
+)
+def test_a_personal_access_token_is_told_as_that(document: dict[str, Any], write: Write) -> None:
+    """What it is, what the pool cannot do with it, and what to do."""
+    with pytest.raises(BadAuthFile) as caught:
+        read_auth_file(write(document))
+    said = str(caught.value)
+    assert "a personal access token. The official client works with one" in said
+    assert "Nothing was imported. Run `codex-rotate login` with that account" in said
+    assert "codex login" not in said
+    assert "SECRET" not in said
+
+
+@pytest.mark.parametrize("refresh", [{}, {"refresh_token": None}, {"refresh_token": ""}])
+def test_a_login_that_nothing_can_renew_is_told_as_that(
+    login: dict[str, Any], write: Write, refresh: dict[str, Any]
+) -> None:
+    del login["tokens"]["refresh_token"]
+    login["tokens"] |= refresh
+    with pytest.raises(
+        BadAuthFile, match=r"refresh_token is missing\. There is only an access token.*codex-rotate login"
+    ):
+        read_auth_file(write(login))
 
 
 def test_tokens_of_two_accounts(make_token: MakeToken, login: dict[str, Any], write: Write) -> None:

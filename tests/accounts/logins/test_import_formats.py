@@ -312,3 +312,12 @@ def test_duplicates_in_a_file(write: Write) -> None:
     assert only.account.key == "acct-a:user-a"
     assert only.credentials.access
     assert credentials("a").refresh == only.credentials.refresh
+
+
+def test_a_personal_access_token_among_the_client_s_accounts_is_told_as_that(tmp_path: Path) -> None:
+    path = tmp_path / "accounts.json"
+    auth = {"auth_mode": "personalAccessToken", "personal_access_token": "at-SECRET"}
+    path.write_text(json.dumps({"accounts": [{"auth": auth}]}))
+    with pytest.raises(BadAuthFile, match=r"accounts\[0\] is a personal access token.*codex-rotate login") as told:
+        read_logins(path)
+    assert "SECRET" not in str(told.value)

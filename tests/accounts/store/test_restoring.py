@@ -120,10 +120,10 @@ def test_what_the_provider_thinks_goes_with_the_tokens(copies: Backups, store: S
     copies.create("mine", NOON)
     put(store, "back", turn=1)
     for account in (dead, back):
-        store.set_standing(account.key, Standing.NEEDS_LOGIN).result()
+        store.set_standing(account.key, Standing.NEEDS_LOGIN, "invalid_grant").result()
     restore(copies, "mine", NOON)
-    standings = {account.label: account.standing for account in store.accounts()}
-    assert standings == {"dead": Standing.NEEDS_LOGIN, "back": Standing.GOOD}
+    standings = {account.label: (account.standing, account.standing_reason) for account in store.accounts()}
+    assert standings == {"dead": (Standing.NEEDS_LOGIN, "invalid_grant"), "back": (Standing.GOOD, "")}
 
 
 def test_a_refresh_during_a_restore_is_never_lost(copies: Backups, store: Store) -> None:

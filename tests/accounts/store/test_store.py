@@ -21,7 +21,7 @@ from accounts.errors import (
     StoreError,
     UnknownAccount,
 )
-from accounts.model import Account, Affinity, Cooldown, Credentials, Event, Standing
+from accounts.model import Account, Affinity, Cooldown, Credentials, Event, Look, Standing
 from accounts.store.store import AFFINITIES_KEPT, CHANGES_KEPT, EVENTS_KEPT, Store
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -190,6 +190,35 @@ def test_refreshed_tokens_are_compared_and_swapped(store: Store) -> None:
     assert store.credentials(account.key) == first
     assert store.save_credentials("gone:too", second, replaces=first.refresh).result() is False
     assert store.credentials("gone:too") is None
+
+
+def test_a_refresh_token_that_is_at_its_end_is_known_as_that_until_there_is_another(store: Store) -> None:
+    """Told once; never of one that the account does not have any more."""
+    account = put(store, "a")
+    old, new = tokens("a"), tokens("new")
+    assert store.end_renewals(account.key, old.refresh, "invalid_grant", 1.0).result() is True
+    assert store.end_renewals(account.key, old.refresh, "cut_off", 2.0).result() is False
+    assert store.credentials(account.key) == replace(old, ended="invalid_grant")
+    assert (store.spent([old.refresh]), store.spent([old.refresh], only_replaced=True)) == (
+        {old.refresh: account.key},
+        {},
+    )
+    store.save_credentials(account.key, new, replaces=old.refresh).result()
+    assert store.end_renewals(account.key, old.refresh, "cut_off", 3.0).result() is False
+    assert store.credentials(account.key) == new
+
+
+def test_of_two_who_would_look_at_an_account_one_does(store: Store) -> None:
+    """And nobody is waited for who is well, or gone."""
+    account = put(store, "a")
+    store.set_standing(account.key, Standing.DEACTIVATED).result()
+    assert store.looked("gone:too", None, 1.0).result() is False
+    assert [store.looked(account.key, None, at).result() for at in (1.0, 2.0)] == [True, False]
+    (look,) = store.looks().values()
+    assert [store.looked(account.key, look, at).result() for at in (5.0, 6.0)] == [True, False]
+    assert store.looks() == {account.key: Look(times=1, at=5.0)}
+    store.set_standing(account.key, Standing.GOOD).result()
+    assert store.looks() == {}
 
 
 def test_a_replaced_refresh_token_is_known_as_spent(store: Store) -> None:

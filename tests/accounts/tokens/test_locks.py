@@ -13,6 +13,7 @@ from accounts.tokens.locks import AccountLocks
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(locks, "LOCK_SECONDS", 0.01)
+    monkeypatch.setattr(locks, "QUEUE_SECONDS", 0.01)
     return tmp_path / "locks"
 
 
@@ -28,26 +29,25 @@ def test_an_account_has_one_holder(folder: Path) -> None:
         pass
 
 
-def test_a_machine_refreshes_one_account_at_a_time(folder: Path) -> None:
-    """A refresh keeps out other refreshes, and everybody from its own account."""
+def test_one_token_at_a_time_leaves_a_machine(folder: Path) -> None:
+    """Which keeps nobody from the accounts."""
     mine, other = AccountLocks(folder), AccountLocks(folder)
-    with mine.refresh("a"):
-        for busy in (other.refresh("b"), other.account("a")):
-            with pytest.raises(AccountBusy), busy:
-                pass
+    with mine.sending():
+        with pytest.raises(AccountBusy), other.sending():
+            pass
         with other.account("b"):
             pass
 
 
 def test_an_error_inside_frees_the_lock(folder: Path) -> None:
-    with pytest.raises(ZeroDivisionError), AccountLocks(folder).refresh("a"):
+    with pytest.raises(ZeroDivisionError), AccountLocks(folder).account("a"):
         raise ZeroDivisionError
-    with AccountLocks(folder).refresh("a"):
+    with AccountLocks(folder).account("a"):
         pass
 
 
 def test_locks_are_private(folder: Path) -> None:
-    with AccountLocks(folder).refresh("a"):
+    with AccountLocks(folder).account("a"), AccountLocks(folder).sending():
         modes = {stat.S_IMODE(each.stat().st_mode) for each in folder.iterdir()}
     assert (modes, stat.S_IMODE(folder.stat().st_mode)) == ({0o600}, 0o700)
 

@@ -1,6 +1,7 @@
 """What is sent to the token endpoint, and what its answers mean."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,16 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accounts.model import Credentials
-from accounts.tokens.oauth import CLIENT_ID, PERMANENT, Renewal, read_renewal, refresh_body, token_url
+from accounts.tokens.endings import DEAD, Ending
+from accounts.tokens.oauth import CLIENT_ID, LONGEST_TOKEN, Renewal, read_renewal, refresh_body, token_url
 from config.provider import PROVIDER
-from tests.builders import HOUR, NOW, credentials, planted, token
+from tests.builders import HOUR, NOW, credentials, key_of, planted, token
 
 OLD = credentials("old", id_token="id-token-of-old-nobody-may-see", expires_at=NOW - 5, refreshed_at=NOW - HOUR)
 
 
 def read(status: int, payload: object) -> Renewal:
     body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
-    return read_renewal(status, body, OLD, NOW)
+    return read_renewal(status, body, OLD, NOW, key_of("old"))
 
 
 @pytest.mark.parametrize(
@@ -81,47 +83,149 @@ def test_the_end_of_a_token_is_what_the_token_says(access: str, expires_at: floa
     "payload",
     [
         {},
-        [],
-        None,
-        "text",
-        b"",
-        b"<html>",
-        b"\xff\xfe",
         {"access_token": None},
         {"access_token": ""},
         {"access_token": 5},
-        {"refresh_token": "refresh-2"},
     ],
 )
 def test_a_200_without_an_access_token_is_no_renewal_and_no_verdict(payload: object) -> None:
     assert read(200, payload) == Renewal(detail="200 without access_token")
 
 
+@pytest.mark.parametrize("payload", [[], None, "text", b"", b"<html>", b"\xff\xfe"])
+def test_a_200_that_is_no_object_is_not_the_endpoints(payload: object) -> None:
+    assert read(200, payload) == Renewal(detail="200, but no JSON")
+
+
+NO_TOKENS = ["has a space", "two\nlines", "tab\there", "\x00", "nön-ascii", "x" * (LONGEST_TOKEN + 1), "a\x7f"]
+
+
+@pytest.mark.parametrize("access", NO_TOKENS)
+def test_an_access_token_that_is_none_is_not_taken(access: str) -> None:
+    """What replaced the old refresh token is kept: it is the only one that works now."""
+    assert read(200, {"access_token": access, "refresh_token": "refresh-2"}) == Renewal(
+        rotated="refresh-2", detail="200 with an access_token that is none"
+    )
+    assert read(200, {"access_token": access}) == Renewal(detail="200 with an access_token that is none")
+
+
+@pytest.mark.parametrize("refresh", NO_TOKENS)
+def test_a_refresh_token_that_is_none_ends_the_renewals(refresh: str) -> None:
+    """The old one was traded for it. The new access token is good all the same."""
+    renewal = read(200, {"access_token": "access-2", "refresh_token": refresh})
+    assert renewal.ended == Ending.UNUSABLE
+    assert renewal.credentials is not None
+    assert (renewal.credentials.access, renewal.credentials.refresh) == ("access-2", OLD.refresh)
+    assert not renewal.credentials.renewable
+    assert read(200, {"access_token": "not one", "refresh_token": refresh}).ended == Ending.UNUSABLE
+
+
+@pytest.mark.parametrize("id_token", NO_TOKENS)
+def test_an_id_token_that_is_none_is_left_out(id_token: str) -> None:
+    renewed = read(200, {"access_token": "access-2", "id_token": id_token}).credentials
+    assert renewed is not None
+    assert renewed.id_token == OLD.id_token
+
+
+# --- whose they are --------------------------------------------------------------------------------------------------
+
+OURS = {"chatgpt_account_id": "acct-old", "chatgpt_user_id": "user-old"}
+
+
+@pytest.mark.parametrize("place", ["access_token", "id_token"])
 @pytest.mark.parametrize(
-    ("status", "payload", "dead", "detail"),
+    ("claims", "another"),
     [
-        *((401, {"error": {"code": code}}, True, f"401 {code}") for code in sorted(PERMANENT)),
-        *((403, {"error": {"code": code}}, True, f"403 {code}") for code in sorted(PERMANENT)),
-        (400, {"error": "invalid_grant"}, True, "400 invalid_grant"),
-        (400, b"", True, "400"),
-        (401, {"error": {"code": "something_new"}}, True, "401 something_new"),
-        (401, {}, True, "401"),
-        (403, b"<html>challenge</html>", False, "403"),
-        (404, {}, False, "404"),
-        (408, {}, False, "408"),
-        (429, {"error": {"code": "rate_limit_exceeded"}}, False, "429 rate_limit_exceeded"),
-        (500, {"error": {"code": "server_error"}}, False, "500 server_error"),
-        (503, b"", False, "503"),
-        (302, b"", False, "302"),
-        (204, b"", False, "204"),
-        (500, {"error": {"code": 7}}, False, "500"),
-        (500, {"error": ["x"]}, False, "500"),
-        (500, ["x"], False, "500"),
-        (500, {"error": {"code": "x" * 61}}, False, "500"),
+        (OURS, False),
+        ({}, False),
+        ({"chatgpt_account_id": "acct-old"}, False),
+        ({**OURS, "chatgpt_account_id": "acct-x"}, True),
+        ({**OURS, "chatgpt_user_id": "user-x"}, True),
+        ({"chatgpt_account_id": "acct-x"}, True),
     ],
 )
-def test_which_answers_end_a_refresh_token_for_good(status: int, payload: object, dead: bool, detail: str) -> None:
-    assert read(status, payload) == Renewal(dead=dead, detail=detail)
+def test_tokens_of_another_account_are_refused(place: str, claims: dict[str, str], another: bool) -> None:
+    """Its own refresh token was sent for them, so it is at its end."""
+    answer = {"access_token": token(OURS, exp=int(NOW + HOUR)), "refresh_token": "refresh-2", place: token(claims)}
+    renewal = read(200, answer)
+    assert (renewal.credentials is None, renewal.ended) == (another, Ending.OTHER_ACCOUNT if another else "")
+    assert not renewal.rotated
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "another"),
+    [
+        ({"user_id": "u1"}, {"user_id": "u1"}, False),
+        ({"user_id": "u1"}, {"user_id": "u2"}, True),
+        ({"user_id": "u1"}, {"chatgpt_user_id": "other-name-of-u1"}, False),
+        ({"chatgpt_user_id": "u1", "user_id": "x"}, {"user_id": "x"}, False),
+        ({"chatgpt_user_id": "u1", "user_id": "x"}, {"chatgpt_user_id": "u1", "user_id": "y"}, False),
+        ({"chatgpt_user_id": "u1", "user_id": "x"}, {"chatgpt_user_id": "u2", "user_id": "x"}, True),
+    ],
+)
+def test_users_are_compared_by_the_same_claim(before: dict[str, str], after: dict[str, str], another: bool) -> None:
+    old = replace(OLD, access=token(before))
+    body = json.dumps({"access_token": token(after)}).encode()
+    assert (read_renewal(200, body, old, NOW, "acct-old:u1").ended == Ending.OTHER_ACCOUNT) == another
+
+
+@pytest.mark.parametrize(
+    ("key", "another"), [("acct:u1", True), ("acct:u2", False), ("acct:ann@example.com", False), ("acct:acct", False)]
+)
+def test_a_login_whose_tokens_named_nobody_is_known_by_its_account(key: str, another: bool) -> None:
+    """Unless an e-mail or the workspace stands in for the user."""
+    body = json.dumps({"access_token": token({"chatgpt_account_id": "acct", "chatgpt_user_id": "u2"})}).encode()
+    assert (read_renewal(200, body, OLD, NOW, key).ended == Ending.OTHER_ACCOUNT) == another
+
+
+# --- refusals --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("status", "payload", "ended"),
+    [
+        *((401, {"error": {"code": code}}, code) for code in sorted(DEAD)),
+        *((400, {"error": code}, code) for code in sorted(DEAD)),
+        (403, {"error": {"code": "refresh_token_reused"}}, "refresh_token_reused"),
+        (401, {"error": "invalid_grant", "error_description": "words"}, "invalid_grant"),
+    ],
+)
+def test_a_word_of_the_provider_ends_a_refresh_token_for_good(status: int, payload: object, ended: str) -> None:
+    assert read(status, payload) == Renewal(ended=ended, detail=f"{status} {ended}")
+
+
+@pytest.mark.parametrize(
+    ("status", "payload", "detail"),
+    [
+        (400, b"", "400 without JSON"),
+        (400, {"error": "temporarily_unavailable"}, "400 temporarily_unavailable"),
+        (400, {"error": "server_error"}, "400 server_error"),
+        (400, {"error": "invalid_client"}, "400 invalid_client"),
+        (401, {"error": "unauthorized_client"}, "401 unauthorized_client"),
+        (400, {"error": "unsupported_grant_type"}, "400 unsupported_grant_type"),
+        (400, {"error": "invalid_request"}, "400 invalid_request"),
+        (400, {"error_description": "invalid_grant"}, "400 without a code"),
+        (400, b"error=invalid_grant", "400 without JSON"),
+        (401, b"<html>refresh_token_expired</html>", "401 without JSON"),
+        (401, {"error": {"code": "something_new"}}, "401 something_new"),
+        (401, {"error": {"code": None, "message": "refresh_token_expired"}}, "401 without a code"),
+        (401, {}, "401 without a code"),
+        (403, b"<html>challenge</html>", "403 without JSON"),
+        (429, {"error": {"code": "rate_limit_exceeded"}}, "429 rate_limit_exceeded"),
+        (500, {"error": {"code": "server_error"}}, "500 server_error"),
+        (500, {"error": "invalid_grant"}, "500 invalid_grant"),
+        (503, b"", "503 without JSON"),
+        (302, b"", "302 without JSON"),
+        (204, b"", "204 without JSON"),
+        (500, {"error": {"code": 7}}, "500 without a code"),
+        (500, {"error": ["x"]}, "500 without a code"),
+        (500, ["x"], "500 without a code"),
+        (500, {"error": {"code": "x" * 61}}, "500 without a code"),
+    ],
+)
+def test_every_other_refusal_passes(status: int, payload: object, detail: str) -> None:
+    """Whatever its status: a page, trouble of the moment, a fault of the request or the configuration."""
+    assert read(status, payload) == Renewal(detail=detail)
 
 
 SECRETS = planted([OLD])
@@ -141,7 +245,7 @@ def test_a_token_that_is_echoed_as_the_code_is_not_in_the_detail(payload: dict[s
 
 
 def test_an_answer_nested_without_end_is_no_reason_to_raise() -> None:
-    assert read(500, b"[" * 200_000) == Renewal(detail="500")
+    assert read(500, b"[" * 200_000) == Renewal(detail="500 without JSON")
 
 
 JSON = st.recursive(
@@ -159,11 +263,12 @@ JSON = st.recursive(
 @given(status=st.integers(100, 599), body=st.binary(max_size=60) | JSON.map(lambda value: json.dumps(value).encode()))
 @settings(deadline=None)
 def test_reading_an_answer_never_raises_and_only_a_200_renews(status: int, body: bytes) -> None:
-    renewal = read_renewal(status, body, OLD, NOW)
+    renewal = read_renewal(status, body, OLD, NOW, key_of("old"))
     assert renewal.credentials is None or (status == 200 and not renewal.dead)
 
 
 @given(st.text(max_size=30) | st.from_regex(r"(?a)[\w-]{0,20}\.[\w-]{0,20}\.[\w-]{0,20}", fullmatch=True))
 @settings(deadline=None)
-def test_any_text_may_be_an_access_token(access: str) -> None:
-    assert bool(read(200, {"access_token": access}).credentials) == bool(access)
+def test_any_text_that_fits_a_header_may_be_an_access_token(access: str) -> None:
+    fits = bool(access) and access.isascii() and access.isprintable() and " " not in access
+    assert bool(read(200, {"access_token": access}).credentials) == fits

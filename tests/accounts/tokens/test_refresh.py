@@ -19,9 +19,13 @@ from accounts.model import Credentials
 from accounts.store import schema
 from accounts.store.store import Store
 from accounts.tokens import locks, refresh
+from accounts.tokens.endings import Ending
 from accounts.tokens.oauth import Renewal
 from accounts.tokens.refresh import Refresher
-from tests.builders import NOW, account, credentials, key_of, planted
+from accounts.tokens.renewal_queue import RenewalWait
+from accounts.tokens.send_gap import SEND_GAP
+from accounts.tokens.sent_marks import SentMarks
+from tests.builders import NOW, account, credentials, key_of, planted, token
 
 A, B = key_of("a"), key_of("b")
 WAIT = 10.0
@@ -37,6 +41,8 @@ class Endpoint:
         self.reasons: list[str] = []
         self.threads: set[int] = set()
         self.status = 200
+        self.body = b'{"error": {"code": "server_error"}}'
+        """With every other status."""
         self.before: Callable[[], object] = lambda: None
         self._lock = threading.Lock()
 
@@ -49,7 +55,7 @@ class Endpoint:
             self.sent[sent] += 1
             self.reasons.append(body["refresh_reason"])
             if self.status != 200:
-                return self.status, b'{"error": {"code": "server_error"}}'
+                return self.status, self.body
             if sent not in self.valid:
                 return 401, b'{"error": {"code": "refresh_token_reused"}}'
             self.valid.remove(sent)
@@ -60,7 +66,7 @@ class Endpoint:
 
 @contextmanager
 def refresher(store: Store, post: refresh.Post) -> Iterator[Refresher]:
-    made = Refresher(store, store.path.parent / "locks", lambda: NOW, post)
+    made = Refresher(store, store.path.parent / "locks", lambda: NOW, post, pause=lambda _: None)
     try:
         yield made
     finally:
@@ -130,12 +136,94 @@ def test_a_refusal_is_forgotten_when_somebody_else_has_won_meanwhile(
         assert r.renew_now(A, credentials("a"), "x") == Renewal(credentials=newer, detail="adopted")
 
 
-@pytest.mark.parametrize(("status", "dead"), [(400, True), (401, True), (403, False), (429, False), (503, False)])
-def test_a_dead_token_is_told_from_a_tired_endpoint(store: Store, endpoint: Endpoint, status: int, dead: bool) -> None:
+@pytest.mark.parametrize("status", [400, 401, 403, 429, 503])
+def test_a_tired_endpoint_is_asked_again(store: Store, endpoint: Endpoint, status: int) -> None:
     endpoint.status = status
     with refresher(store, endpoint) as r:
-        assert r.renew_now(A, credentials("a"), "x") == Renewal(dead=dead, detail=f"{status} server_error")
+        for _ in range(2):
+            assert r.renew_now(A, credentials("a"), "x") == Renewal(detail=f"{status} server_error")
     assert stored(store) == credentials("a")
+    assert endpoint.sent == {credentials("a").refresh: 2}
+
+
+def test_a_refused_token_is_sent_once_and_never_again(store: Store, endpoint: Endpoint) -> None:
+    """Not after a restart, not by another process, not when an old copy comes back. The account keeps its token."""
+    endpoint.status, endpoint.body = 401, b'{"error": {"code": "refresh_token_reused"}}'
+    with refresher(store, endpoint) as r:
+        assert r.renew_now(A, credentials("a"), "x") == Renewal(
+            ended="refresh_token_reused", detail="401 refresh_token_reused"
+        )
+    assert stored(store) == credentials("a", ended="refresh_token_reused")
+    with Store(store.path) as other, refresher(other, endpoint) as again:
+        assert again.renew_now(A, credentials("a"), "x").ended == "refresh_token_reused"
+        other.put_account(account("a"), credentials("a")).result()
+        assert again.renew_now(A, credentials("a"), "x").ended == Ending.USED_BEFORE
+    assert endpoint.sent == {credentials("a").refresh: 1}
+    assert store.spent([credentials("a").refresh]) == {credentials("a").refresh: A}
+    assert store.spent([credentials("a").refresh], only_replaced=True) == {}
+
+
+def test_a_refused_token_is_not_sent_again_when_the_disk_refuses_to_know_it(
+    tmp_path: Path, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schema, "BUSY_SECONDS", 0)
+    endpoint.status, endpoint.body = 400, b'{"error": "invalid_grant"}'
+    with Store(tmp_path / "other" / "pool.db") as store, closing(sqlite3.connect(store.path)) as busy:
+        store.put_account(account("a"), credentials("a")).result()
+        endpoint.before = lambda: busy.execute("BEGIN IMMEDIATE")
+        with refresher(store, endpoint) as r:
+            try:
+                assert r.renew_now(A, credentials("a"), "x").ended == "invalid_grant"
+            finally:
+                busy.rollback()
+            assert stored(store).renewable
+            assert r.renew_now(A, credentials("a"), "x").ended == Ending.CUT_OFF
+    assert sum(endpoint.sent.values()) == 1
+
+
+def test_tokens_of_another_account_are_not_stored_and_the_one_that_was_sent_is_spent(
+    store: Store, endpoint: Endpoint
+) -> None:
+    def mixed_up(url: str, body: dict[str, str], leaving: Callable[[], None]) -> tuple[int, bytes]:
+        endpoint(url, body, leaving)
+        access = token({"chatgpt_account_id": "acct-b", "chatgpt_user_id": "user-b"})
+        return 200, json.dumps({"access_token": access, "refresh_token": "refresh-of-b"}).encode()
+
+    with refresher(store, mixed_up) as r:
+        for _ in range(2):
+            assert r.renew_now(A, credentials("a"), "x").ended == Ending.OTHER_ACCOUNT
+    assert stored(store) == credentials("a", ended=Ending.OTHER_ACCOUNT)
+    assert endpoint.sent == {credentials("a").refresh: 1}
+
+
+def test_what_replaced_a_token_in_an_answer_that_is_no_use_is_what_is_sent_next(
+    store: Store, endpoint: Endpoint
+) -> None:
+    def unusable(url: str, body: dict[str, str], leaving: Callable[[], None]) -> tuple[int, bytes]:
+        _, answer = endpoint(url, body, leaving)
+        return 200, json.dumps({**json.loads(answer), "access_token": "two\nlines"}).encode()
+
+    with refresher(store, unusable) as r:
+        assert r.renew_now(A, credentials("a"), "x").credentials is None
+    assert stored(store) == credentials("a", refresh=credentials("a").refresh + "+")
+    with refresher(store, endpoint) as r:
+        assert r.renew_now(A, stored(store), "x").credentials == stored(store)
+    assert set(endpoint.sent.values()) == {1}
+
+
+def test_a_new_login_can_be_renewed_again(store: Store, endpoint: Endpoint) -> None:
+    store.end_renewals(A, credentials("a").refresh, "invalid_grant", NOW).result()
+    store.put_account(account("a"), credentials("b")).result()
+    with refresher(store, endpoint) as r:
+        assert r.renew_now(A, credentials("b"), "x").credentials == stored(store)
+    assert stored(store).renewable
+
+
+def test_a_login_without_a_refresh_token_sends_nothing(store: Store, endpoint: Endpoint) -> None:
+    store.put_account(account("a"), credentials("a", refresh="")).result()
+    with refresher(store, endpoint) as r:
+        assert r.renew_now(A, credentials("a", refresh=""), "x").ended == Ending.NO_TOKEN
+    assert not endpoint.sent
 
 
 def test_no_connection_is_no_verdict_and_the_token_can_be_sent_later(store: Store, endpoint: Endpoint) -> None:
@@ -158,8 +246,17 @@ def test_a_token_whose_answer_was_lost_is_never_sent_again(store: Store, endpoin
     with refresher(store, lost) as r:
         assert r.renew_now(A, credentials("a"), "x").dead
     with refresher(store, endpoint) as r:
-        assert r.renew_now(A, credentials("a"), "x") == Renewal(dead=True, detail=refresh.CUT_OFF)
+        assert r.renew_now(A, credentials("a"), "x").ended == Ending.CUT_OFF
     assert endpoint.sent == {credentials("a").refresh: 1}
+    assert stored(store).ended == Ending.CUT_OFF
+
+
+def test_one_that_a_crash_cut_off_is_not_sent_again(store: Store, endpoint: Endpoint) -> None:
+    SentMarks(store.path.parent / "locks").set(A, credentials("a").refresh)
+    with refresher(store, endpoint) as r:
+        assert r.renew_now(A, credentials("a"), "x").ended == Ending.CUT_OFF
+    assert not endpoint.sent
+    assert stored(store).ended == Ending.CUT_OFF
 
 
 def test_a_new_login_ends_the_matter(store: Store, endpoint: Endpoint) -> None:
@@ -189,7 +286,7 @@ def test_an_old_copy_that_has_come_back_is_not_sent(store: Store, endpoint: Endp
         r.renew_now(A, credentials("a"), "x")
         store.put_account(account("a"), credentials("a")).result()
         renewal = r.renew_now(A, credentials("a"), "x")
-    assert (renewal.dead, renewal.detail) == (True, refresh.USED_UP)
+    assert renewal.ended == Ending.USED_BEFORE
     assert endpoint.sent[credentials("a").refresh] == 1
 
 
@@ -261,6 +358,15 @@ def test_a_spent_token_is_not_lost_when_the_disk_refuses(
         assert renewal.credentials.refresh in endpoint.valid
 
 
+def test_tokens_of_two_accounts_leave_with_a_gap_between_them(store: Store, endpoint: Endpoint) -> None:
+    waited: list[float] = []
+    made = Refresher(store, store.path.parent / "locks", lambda: NOW, endpoint, pause=waited.append)
+    for name in "ab":
+        assert made.renew_now(key_of(name), credentials(name), "x").credentials is not None
+    made.close()
+    assert waited == [SEND_GAP]
+
+
 # --- many who ask ----------------------------------------------------------------------------------------------------
 
 
@@ -272,12 +378,39 @@ async def test_all_who_ask_at_once_share_one_refresh(store: Store, endpoint: End
     assert all(renewal is renewals[0] for renewal in renewals)
 
 
-async def test_a_process_refreshes_one_account_at_a_time(store: Store, endpoint: Endpoint) -> None:
-    with refresher(store, endpoint) as r:
+async def test_nobody_waits_for_the_answer_to_another_account(store: Store, endpoint: Endpoint) -> None:
+    """The barrier opens only when both are at the endpoint."""
+    together = threading.Barrier(2, timeout=WAIT)
+
+    def slow(url: str, body: dict[str, str], leaving: Callable[[], None]) -> tuple[int, bytes]:
+        answer = endpoint(url, body, leaving)
+        together.wait()
+        return answer
+
+    with refresher(store, slow) as r:
         await asyncio.gather(*(r.renew(key_of(name), credentials(name), "x") for name in "ab" for _ in range(3)))
-    assert len(endpoint.threads) == 1
     assert threading.get_ident() not in endpoint.threads
     assert sorted(endpoint.sent.values()) == [1, 1]
+
+
+async def test_how_long_a_renewal_would_wait_can_be_asked(store: Store, endpoint: Endpoint) -> None:
+    asked, go = threading.Event(), threading.Event()
+
+    def slow(url: str, body: dict[str, str], leaving: Callable[[], None]) -> tuple[int, bytes]:
+        answer = endpoint(url, body, leaving)
+        asked.set()
+        assert go.wait(WAIT)
+        return answer
+
+    with refresher(store, slow) as r:
+        assert r.wait_for(A, NOW) == RenewalWait()
+        renewing = asyncio.ensure_future(r.renew(A, credentials("a"), "x"))
+        await reached(asked)
+        assert r.wait_for(A, NOW + 2) == RenewalWait(under_way=True, sent_for=2.0)
+        assert r.wait_for(B, NOW).until_sent == SEND_GAP
+        go.set()
+        await renewing
+        assert r.wait_for(A, NOW) == RenewalWait(usual=0.0)
 
 
 async def test_a_client_that_leaves_does_not_cancel_the_refresh(store: Store, endpoint: Endpoint) -> None:

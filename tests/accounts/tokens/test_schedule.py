@@ -9,8 +9,20 @@ from hypothesis import strategies as st
 from accounts.choice.selection import Candidate
 from accounts.model import Standing
 from accounts.tokens.lifetime import FOR_KEEPER, STAGGER, stagger
-from accounts.tokens.schedule import FIRST_RETRY, LAST_RETRY, next_due, next_look, retry_after
-from tests.builders import HOUR, NOW, account, credentials, key_of
+from accounts.tokens.schedule import (
+    FIRST_ASIDE,
+    FIRST_RETRY,
+    LAST_ASIDE,
+    LAST_RETRY,
+    SOON,
+    Retries,
+    aside_for,
+    at_their_end,
+    next_due,
+    next_look,
+    retry_after,
+)
+from tests.builders import DAY, HOUR, NOW, account, credentials, key_of
 
 A, B = key_of("a"), key_of("b")
 
@@ -63,6 +75,51 @@ def test_retries_come_ever_later_up_to_half_an_hour(failures: int, chance: float
     assert retry_after(failures, chance) <= retry_after(failures + 1, chance)
 
 
-@pytest.mark.parametrize(("lives", "seconds"), [(30.0, 60.0), (HOUR, HOUR / 2), (-5.0, 60.0)])
+@pytest.mark.parametrize(("lives", "seconds"), [(30.0, 15.0), (HOUR, HOUR / 2), (-5.0, 60.0)])
 def test_a_short_lived_token_is_not_renewed_in_a_loop(lives: float, seconds: float) -> None:
     assert next_look(credentials(expires_at=NOW + lives), NOW) == NOW + seconds
+
+
+def test_an_account_whose_last_token_is_over_needs_a_login() -> None:
+    """And none that may be renewed, still serves, is paused or marked already."""
+    seats = [
+        Candidate(account=account("a")),
+        Candidate(account=account("b")),
+        Candidate(account=account("c")),
+        Candidate(account=account("d", enabled=False)),
+        Candidate(account=account("e", standing=Standing.DEACTIVATED)),
+    ]
+    tokens = {
+        A: credentials("a", expires_at=NOW, ended="invalid_grant"),
+        B: credentials("b", expires_at=NOW + 1, ended="invalid_grant"),
+        key_of("c"): credentials("c", expires_at=NOW),
+        key_of("d"): credentials("d", expires_at=NOW, ended="invalid_grant"),
+        key_of("e"): credentials("e", expires_at=NOW, ended="invalid_grant"),
+    }
+    assert at_their_end(seats, tokens, NOW) == [A]
+    assert next_due(seats, {A: tokens[A], B: tokens[B]}, {}, NOW) is None
+
+
+def test_a_failed_renewal_is_tried_later_and_sooner_when_nothing_else_serves() -> None:
+    retries = Retries()
+    assert not retries.must_wait(A, NOW, needed=False)
+    for _ in range(9):
+        retries.failed(A, NOW)
+    assert retries.not_before[A] > NOW + 500
+    assert retries.must_wait(A, NOW + 500, needed=False)
+    assert retries.must_wait(A, NOW + SOON - 1, needed=True)
+    assert not retries.must_wait(A, NOW + SOON, needed=True)
+    assert not retries.must_wait(B, NOW, needed=False)
+
+
+def test_one_that_works_ends_the_waiting() -> None:
+    retries = Retries()
+    retries.failed(A, NOW)
+    retries.worked(A, credentials(expires_at=NOW + HOUR), NOW)
+    assert not retries.must_wait(A, NOW, needed=False)
+    assert retries.not_before[A] == NOW + HOUR / 2
+
+
+def test_an_account_is_set_aside_for_longer_each_time() -> None:
+    assert [aside_for(times) for times in (1, 2, 3)] == [FIRST_ASIDE, 2 * FIRST_ASIDE, 4 * FIRST_ASIDE]
+    assert aside_for(99) == LAST_ASIDE == DAY

@@ -136,7 +136,7 @@ class Chance:
         pool = pool_of(*names, tokens=tokens, rests=resting)
         for name in names if self.one(*range(6)) == 0 else ():
             lease = replace(pool.lease_of(key_of(name), NOW), thread="t")
-            pool.report(lease, Outcome(kind=self.one(Kind.SOCKET_CLOSED, Kind.LOGIN_REFUSED, Kind.BURST_LIMIT)), NOW)
+            pool.report(lease, Outcome(kind=self.one(Kind.SOCKET_CLOSED, Kind.BURST_LIMIT)), NOW)
         if resting and len(resting) < len(names) and self.one(True, False):
             somebody = pool.select(Ask(thread="t"), NOW)
             if isinstance(somebody, Lease):

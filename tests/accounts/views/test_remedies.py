@@ -17,7 +17,8 @@ def account(label: str = "x", **fields: object) -> Account:
 
 def test_what_only_a_person_can_mend_comes_with_its_command() -> None:
     """One line for each kind of trouble, however many accounts have it. A label is quoted as a shell needs it."""
-    dead, gone = AccountState(State.NEEDS_LOGIN, barred=True), AccountState(State.CLOSED, barred=True)
+    dead = AccountState(State.NEEDS_LOGIN, reason="refresh_token_reused", barred=True)
+    gone = AccountState(State.CLOSED, barred=True)
     fine = AccountState(State.READY)
     (line,) = remedies([(account("ann"), dead), (account("bob"), fine)], NOON)
     assert line == (
@@ -29,6 +30,17 @@ def test_what_only_a_person_can_mend_comes_with_its_command() -> None:
     (line,) = remedies([(account("my ann"), gone), (account("bob"), fine)], NOON)
     assert "`codex-rotate remove 'my ann'`" in line
     assert remedies([(account("bob"), fine), (account("cy"), AccountState(State.PAUSED, barred=True))], NOON) == []
+
+
+def test_that_the_provider_signed_somebody_out_is_said_only_where_it_has_said_so() -> None:
+    lost, unknown = (AccountState(State.NEEDS_LOGIN, reason=reason, barred=True) for reason in ("cut_off", ""))
+    fine = (account("bob"), AccountState(State.READY))
+    (line,) = remedies([(account("ann"), lost), fine], NOON)
+    assert line.startswith("ann needs a login: the answer to its last renewal was lost. Run `codex-rotate login`")
+    (line,) = remedies([(account("ann"), unknown), fine], NOON)
+    assert line.startswith("ann needs a login. Run `codex-rotate login`")
+    (line,) = remedies([(account("ann"), lost), (account("cy"), unknown), fine], NOON)
+    assert line.startswith("ann and cy need a login. Run `codex-rotate login` with each")
 
 
 def test_a_pool_in_which_nobody_serves_says_when_and_how() -> None:
@@ -44,6 +56,18 @@ def test_a_pool_in_which_nobody_serves_says_when_and_how() -> None:
     (line,) = remedies([(account("cy"), paused)], NOON)
     assert line.startswith("Nobody can serve now. `codex-rotate resume cy`")
     assert remedies([], NOON) == []
+
+
+def test_a_login_that_ends_is_told_before_it_does() -> None:
+    seats = [
+        (account("ann"), AccountState(State.READY, NOON + 60, "login_ends", ends=NOON + 60)),
+        (account("bob"), AccountState(State.RESTING, NOON + 9, ends=NOON + 120)),
+    ]
+    (line,) = remedies(seats, NOON)
+    assert line == (
+        "ann serves until 21:01, then needs a login; bob serves until 21:02, then needs a login. "
+        "Run `codex-rotate login` before that, and nobody notices."
+    )
 
 
 def test_a_login_that_is_not_there_any_more() -> None:

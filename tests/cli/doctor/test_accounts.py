@@ -51,14 +51,28 @@ def test_all_resting_says_until_when() -> None:
         (seat(expires_at=NOW + 9), [("tokens.fresh", OK)]),
         (seat(expires_at=None), [("tokens.fresh", OK)]),
         (seat(expires_at=NOW - 9), [("tokens.expired", NOTE)]),
-        (seat(expires_at=NOW + 9, can_renew=False), [("tokens.refresh", WARNING)]),
-        (seat(expires_at=NOW - 9, can_renew=False), [("tokens.refresh", PROBLEM)]),
-        (seat(has_login=False, can_renew=False), [("tokens.login", PROBLEM)]),
-        (seat(state=State.NEEDS_LOGIN, can_renew=False), []),
+        (seat(expires_at=NOW + 9, ended="no_refresh_token"), [("tokens.refresh", WARNING)]),
+        (seat(expires_at=NOW - 9, ended="invalid_grant"), [("tokens.refresh", PROBLEM)]),
+        (seat(has_login=False), [("tokens.login", PROBLEM)]),
+        (seat(state=State.NEEDS_LOGIN, ended="invalid_grant"), []),
     ],
 )
 def test_tokens(found: AccountFacts, states: list[object]) -> None:
     assert short(accounts.tokens(PoolFacts(seats=(found,)), NOW)) == states
+
+
+def test_a_login_that_nothing_renews_is_told_with_its_end_and_with_who_ended_it() -> None:
+    from config.local_time import clock_time
+
+    def told(expires_at: float | None, ended: str) -> str:
+        return only(accounts.tokens(PoolFacts(seats=(seat(expires_at=expires_at, ended=ended),)), NOW)).what
+
+    assert told(NOW + 60, "refresh_token_reused").endswith(
+        f"cannot be renewed: the provider said refresh_token_reused. It serves until {clock_time(NOW + 60, NOW)}, "
+        "then needs a login."
+    )
+    assert told(NOW - 1, "cut_off").endswith("the answer to its last renewal was lost. It has ended.")
+    assert told(None, "cut_off").endswith("It serves until its token is refused, then needs a login.")
 
 
 def test_of_a_pool_that_cannot_be_opened_it_is_said_that_nobody_can_look() -> None:
@@ -88,7 +102,7 @@ def test_the_facts_come_from_both_sides_and_hold_no_token(
         found = gather(store, {"CODEX_HOME": str(tmp_path), "CODEX_ROTATE_SYNC": "0"}, NOW)
         assert store.counters() == before
     assert (found.shared, found.sync_off) == (("ann",), "CODEX_ROTATE_SYNC")
-    assert [(each.label, each.can_renew) for each in found.seats] == [("bob", False), ("ann", True)]
+    assert [(each.label, each.ended) for each in found.seats] == [("bob", "no_refresh_token"), ("ann", "")]
     assert "secret" not in repr(found)
     assert "nobody-may-see" not in repr(found)
     (tmp_path / "auth.json").write_text("{")

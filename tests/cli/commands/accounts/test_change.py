@@ -108,7 +108,7 @@ def test_pausing_the_account_that_everybody_uses(run: Run, fill: Fill) -> None:
 
 def test_resume_says_what_else_is_wrong(store: Store, fill: Fill) -> None:
     ann, bob = fill("ann", "bob", enabled=False)
-    store.set_standing(ann.key, Standing.NEEDS_LOGIN).result()
+    store.set_standing(ann.key, Standing.NEEDS_LOGIN, "token_revoked").result()
     result = resume(store, ["ann", "bob"], NOW)
     assert result.notes == (
         "ann was signed out by the provider. Run `codex-rotate login` with that account: it is renewed in its place.",

@@ -1,6 +1,7 @@
 """`check` against the stand-in: every account is asked at once, what is out of date is put right, nothing is spent."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ import pytest
 from accounts.model import Cooldown, Standing
 from accounts.provider.checking import AT_ONCE
 from accounts.store.store import Store
+from config import clock
+from config.local_time import clock_time
 from standin import Account, Fault, FaultKind, StandIn, Window
 from tests.harness import put, secrets_of
 
@@ -88,7 +91,7 @@ def test_an_account_that_cannot_be_used_is_marked(
 ) -> None:
     """Exit code 1 while others can, 3 when none can; what to do is said."""
     add("ann")
-    add("dead", expires_in=10)
+    add("dead", expires_in=-10)
     upstream.fault("dead", Fault(FaultKind.TOKEN_REFUSED))
     ran = run("check")
     assert ran.code == 1
@@ -96,6 +99,59 @@ def test_an_account_that_cannot_be_used_is_marked(
     assert "codex-rotate login" in ran.out
     assert {each.label: each.standing for each in store.accounts()}["dead"] is Standing.NEEDS_LOGIN
     assert run("check", "dead").code == 3
+
+
+@pytest.mark.parametrize(
+    "name", ["html_401", "html_402", "html_403", "html_200", "empty_object", "empty_402", "deactivated_without_code"]
+)
+@pytest.mark.parametrize("marked", list(Standing))
+def test_an_answer_that_says_nothing_of_the_account_changes_nothing(
+    run: Run, add: Callable[..., Account], store: Store, name: str, marked: Standing
+) -> None:
+    """What was seen is told, and right after a refresh that worked too."""
+    account = add("ann")
+    store.set_standing(account.identity.key, marked).result()
+    account.usage_gets(name)
+    ran = run("check")
+    assert ran.code == 3
+    assert "cannot tell" in ran.out
+    assert {"html_200": "200", "empty_object": "200"}.get(name, "40") in ran.out
+    assert "codex-rotate login" not in ran.out
+    assert store.accounts()[0].standing is marked
+
+
+@pytest.mark.parametrize(
+    ("name", "standing", "reason"),
+    [
+        ("deactivated_workspace", Standing.DEACTIVATED, "deactivated_workspace"),
+        ("account_deactivated", Standing.DEACTIVATED, "account_deactivated"),
+        ("token_invalidated", Standing.NEEDS_LOGIN, "token_invalidated"),
+    ],
+)
+def test_the_provider_s_own_word_marks_an_account_and_is_told(
+    run: Run, add: Callable[..., Account], store: Store, name: str, standing: Standing, reason: str
+) -> None:
+    add("ann").usage_gets(name)
+    assert f"the provider said {reason}" in " ".join(run("check").out.split())
+    (seat,) = store.accounts()
+    assert (seat.standing, seat.standing_reason) == (standing, reason)
+
+
+def test_a_login_that_cannot_be_renewed_is_told_everywhere_with_its_end(
+    run: Run, add: Callable[..., Account], store: Store
+) -> None:
+    """`check` itself finds it out here, with a token that has half a minute left."""
+    account = add("ann", expires_in=30)
+    key = account.identity.key
+    login = store.credentials(key)
+    assert login is not None
+    store.save_credentials(key, replace(login, refreshed_at=1.0), replaces=login.refresh).result()
+    account.refreshes_get("invalid_grant")
+    assert run("check").code == 0
+    words = f"serves until {clock_time(store.credentials(key).expires_at or 0, clock.now())}, then needs a login"
+    for command in ("check", "list", "status", "why", "doctor"):
+        assert words.removeprefix("serves ") in " ".join(run(command).out.split()), command
+    assert account.access_token
 
 
 def test_an_empty_pool(run: Run) -> None:

@@ -122,7 +122,7 @@ def test_a_login_that_is_being_refreshed_is_not_ended(
     """The provider would end the old one, and the refresh would bring a new one that nobody ends."""
     monkeypatch.setattr(locks, "LOCK_SECONDS", 0.01)
     (account,) = store.accounts()
-    refreshing = AccountLocks(store.path.parent / "locks").refresh(account.key)
+    refreshing = AccountLocks(store.path.parent / "locks").account(account.key)
     with refreshing, pytest.raises(AccountBusy):
         logout(store, "ann", SaidYes(), send, NOW)
     assert not upstream.requests_to("/oauth/revoke")

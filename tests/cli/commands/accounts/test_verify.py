@@ -131,13 +131,13 @@ def test_an_account_with_only_a_refresh_token(run: Run, upstream: StandIn, store
 
 def test_a_dead_login(run: Run, add: Callable[..., Account], store: Store, upstream: StandIn) -> None:
     """Whether the refresh is refused, or the token that it brought: only a login helps, and the message says so."""
-    add("dead", expires_in=10)
+    add("dead", expires_in=-10)
     add("refused")
     upstream.fault("dead", Fault(FaultKind.TOKEN_REFUSED))
-    upstream.fault("refused", Fault(FaultKind.UNAUTHORIZED_EXPIRED, path=USAGE))
+    upstream.fault("refused", Fault(FaultKind.UNAUTHORIZED_INVALIDATED, path=USAGE))
     ran = run("verify", "--all")
     assert ran.code == 3
-    assert ran.out.count("codex-rotate login") == 2
+    assert ran.out.count("signed out by the provider. Run `codex-rotate login`") == 2
     assert [each.account_id for each in upstream.refreshes if each.ok] == ["refused"]
     assert {standing(store, name) for name in ("dead", "refused")} == {Standing.NEEDS_LOGIN}
 

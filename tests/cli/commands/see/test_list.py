@@ -95,7 +95,7 @@ def test_every_state_in_the_list(store: Store, fill: Fill, shown: Callable[..., 
     keys = [account.key for account in fill("ready", "over", "rests", "dead", "closed", "paused", "kept")]
     store.set_cooldown(keys[1], Cooldown(until=NOON, reason="x"))
     store.set_cooldown(keys[2], Cooldown(until=NOON + 1, reason="usage_limit_reached"))
-    store.set_standing(keys[3], Standing.NEEDS_LOGIN)
+    store.set_standing(keys[3], Standing.NEEDS_LOGIN, "refresh_token_reused")
     store.set_standing(keys[4], Standing.DEACTIVATED)
     store.update_account(keys[5], enabled=False)
     store.update_account(keys[6], reserve_percent=20)

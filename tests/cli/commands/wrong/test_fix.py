@@ -152,7 +152,7 @@ def test_a_dry_run_asks_and_changes_nothing(run: Run, seats: dict[str, str], sto
 def test_an_account_that_the_provider_refuses_is_left_to_a_person(
     run: Run, seats: dict[str, str], store: Store, upstream: StandIn
 ) -> None:
-    upstream.fault("flagged", Fault(FaultKind.UNAUTHORIZED_EXPIRED, path="/backend-api/wham/usage"))
+    upstream.fault("flagged", Fault(FaultKind.UNAUTHORIZED_INVALIDATED, path="/backend-api/wham/usage"))
     ran = run("fix", "--live")
     assert (ran.code, "Asked about flagged: needs login" in ran.out, "codex-rotate login" in ran.out) == (0, True, True)
     assert [each.label for each in store.accounts() if each.standing is not Standing.GOOD] == ["flagged"]

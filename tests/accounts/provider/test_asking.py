@@ -2,7 +2,7 @@
 
 import pytest
 
-from cli.running.provider import get_over_http
+from accounts.provider.asking import get_over_http
 
 
 def test_no_answer_is_an_oserror() -> None:
