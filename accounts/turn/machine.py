@@ -36,6 +36,8 @@ TABLE: Final[dict[Phase, Rows]] = {
         (e.Left,             (),                                              m.finish,               P.OVER),
     ),
     P.CHOOSING: (
+        (R.CHOSEN,           (T.token_is_due, T.renewal_is_slow, T.token_serves), m.ask,              P.ASKING),
+        (R.CHOSEN,           (T.token_is_due, T.renewal_is_slow, T.somebody_is_ready), m.pass_over,   P.CHOOSING),
         (R.CHOSEN,           (T.token_is_due,),                               m.renew_ahead,          P.RENEWING_FIRST),
         (R.CHOSEN,           (),                                              m.ask,                  P.ASKING),
         (R.NOBODY,           (T.may_wait_for_all,),                           m.wait_for_all,         P.PAUSED),

@@ -47,6 +47,13 @@ def choose_again(turn: TurnState, event: events.Event, now: float) -> MoveResult
     return _take(turn, replace(chosen, why=ONCE_MORE), now)
 
 
+def pass_over(turn: TurnState, event: events.Event, now: float) -> MoveResult:
+    """Leave the account that was chosen for one that can be asked at once: this was no attempt."""
+    turn.pool.leave(turn.asked.key)
+    turn.tally.attempts -= 1
+    return choose(turn, event, now)
+
+
 def ask(turn: TurnState, _: events.Event, now: float) -> steps.Step:
     return steps.Attempt(turn.asked)
 

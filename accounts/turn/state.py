@@ -1,5 +1,6 @@
 """What a turn knows, and what can be asked of it. Asking changes nothing."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
@@ -21,6 +22,8 @@ PACE_SECONDS: Final = 5.0
 """So long a request waits in all for accounts that are asked too often; a longer wait means another account."""
 USUAL_PACE: Final = 1.0
 """When upstream does not say how long."""
+RENEWAL_SECONDS: Final = 3.0
+"""A renewal that would take longer is avoided where the request can be asked without it."""
 SHORTEST_PACE: Final = 0.1
 BUSY_SECONDS: Final = 12.0
 """So long a request waits in all while every account is asked too often."""
@@ -84,6 +87,8 @@ class TurnState:
     """It came on a WebSocket, which belongs to one account: another one means another socket."""
     upgrade: bool = False
     """It asks for a WebSocket."""
+    renewal_wait: Callable[[str], float] = lambda _: 0.0
+    """About how many seconds a newer token of an account takes to come, 0 where nobody can tell."""
     replayable: bool = True
     """Whether the request can be sent a second time: its body was kept."""
     phase: Phase = Phase.NEW
@@ -162,6 +167,14 @@ class TurnState:
     def token_is_due(self, now: float) -> bool:
         """Whether the token is to be renewed before it is used; once per account and request."""
         return self.asked.key not in self.tally.renewed and self.asked.wants_refresh(now)
+
+    def renewal_is_slow(self, _: float) -> bool:
+        return self.renewal_wait(self.asked.key) > RENEWAL_SECONDS
+
+    def somebody_is_ready(self, now: float) -> bool:
+        """Whether the next best account needs no renewal."""
+        left = self.left(now)
+        return not isinstance(left, Exhausted) and not left.wants_refresh(now)
 
     def token_serves(self, now: float) -> bool:
         """Whether the token that could not be renewed is still good."""

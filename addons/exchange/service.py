@@ -105,7 +105,17 @@ class PoolService:
         """A request begins: with the pool as it is now, whoever changed it. `bound`: on a socket of one account;
         `upgrade`: it asks for one."""
         self.sync()
-        return Turn(pool=self.pool, ask=ask, began=self.clock(), bound=bound, upgrade=upgrade)
+        return Turn(
+            pool=self.pool,
+            ask=ask,
+            began=self.clock(),
+            bound=bound,
+            upgrade=upgrade,
+            renewal_wait=self._renewal_seconds,
+        )
+
+    def _renewal_seconds(self, key: str) -> float:
+        return self.renewal_wait(key).expected or 0.0
 
     def failed(self, account: Account, outcome: Outcome) -> None:
         """An attempt has failed."""

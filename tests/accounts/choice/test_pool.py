@@ -355,7 +355,7 @@ def test_what_is_on_its_way_to_the_disk_survives_loading(store: Store, kind: Kin
         pool.load(store)
         other.rollback()
     assert not usable(pool)
-    assert pool.seats[A].account.standing_reason == ("token_revoked" if kind is Kind.TOKEN_INVALIDATED else "")
+    assert pool.candidates[A].account.standing_reason == ("token_revoked" if kind is Kind.TOKEN_INVALIDATED else "")
 
 
 def test_a_refused_token_stays_distrusted_when_something_else_has_changed() -> None:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 from random import Random
 
 import pytest
@@ -118,7 +119,7 @@ class Chance:
         if self.favourite and events.Failed in can:
             can += [events.Failed] * 6
         kind = events.Left if self.one(*range(12)) == 0 else self.one(*can)
-        likely = [self.favourite] * 20 if self.favourite else [Kind.TOKEN_INVALIDATED] * 5
+        likely = [self.favourite] * 60 if self.favourite else [Kind.TOKEN_INVALIDATED] * 5
         until = turn.began + self.one(1.0, 4.0, 90.0) if self.one(*range(4)) == 0 else None
         outcome = Outcome(kind=self.one(*Kind, *likely), until=until)
         return made(kind, outcome, words=self.one(True, True, False))
@@ -147,6 +148,7 @@ class Chance:
             ask=ask,
             began=NOW,
             bound=(bound := self.one(True, False)),
+            renewal_wait=partial(dict.get, dict.fromkeys(pool.candidates, self.one(0.0, 9.0))),
             upgrade=not bound and self.one(True, False),
             replayable=self.one(True, True, False),
         )
@@ -189,7 +191,7 @@ def check_way(chance: Chance) -> None:
         again += isinstance(event, events.AskedAgain | events.Silent)
         if again > 3:
             event = events.Left(Outcome(kind=Kind.CLIENT_GONE))
-        now += chance.one(0.0, 0.5, 20.0, 0.5, 20.0, 200.0)
+        now += chance.one(0.0, 0.5, 20.0, 0.5, 20.0, 400.0)
     assert not held
     tally = turn.tally
     assert tally.attempts <= MOST_ATTEMPTS

@@ -384,3 +384,39 @@ def test_nobody_who_is_out_of_service_is_taken(kind: Kind) -> None:
     assert pool.can_serve(lease.key, Ask(), NOW)
     turn.next(Ended(Outcome(kind=kind)), NOW)
     assert pool.can_serve(lease.key, Ask(), NOW) == (not RULES[kind].bars)
+
+
+# --- a renewal that takes long ---------------------------------------------------------------------------------------
+
+
+def slow_renewal(first: float, second: float, seconds: float) -> Turn:
+    """A request on two accounts whose tokens end in so many seconds, when a renewal takes `seconds`."""
+    tokens = {
+        A: credentials("a", expires_at=NOW + first, refreshed_at=NOW - HOUR),
+        B: credentials("b", expires_at=NOW + second, refreshed_at=NOW - HOUR),
+    }
+    turn = turn_on(pool_of("a", "b", tokens=tokens))
+    turn.renewal_wait = lambda _: seconds
+    return turn
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "seconds", "step", "label"),
+    [
+        (10, HOUR, 2, steps.Renew, "a"),
+        (10, HOUR, 4, steps.Attempt, "a"),
+        (0, HOUR, 2, steps.Renew, "a"),
+        (0, HOUR, 4, steps.Attempt, "b"),
+        (0, 0, 4, steps.Renew, "a"),
+    ],
+    ids=["soon done", "still good", "over but soon done", "another one is ready", "nobody is ready"],
+)
+def test_a_request_waits_for_a_slow_renewal_only_where_it_must(
+    first: float, second: float, seconds: float, step: type[steps.Step], label: str
+) -> None:
+    turn = slow_renewal(first, second, seconds)
+    taken = turn.next(Begin(), NOW)
+    assert isinstance(taken, step)
+    assert isinstance(taken, steps.Renew | steps.Attempt)
+    assert (taken.lease.account.label, turn.tally.attempts) == (label, 1)
+    assert sum(turn.pool.in_flight(key) for key in (A, B)) == 1

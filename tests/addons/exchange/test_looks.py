@@ -94,7 +94,7 @@ async def test_a_mark_goes_when_the_provider_says_that_the_account_is_well(
     assert provider.asked == []
     await looks(service, clock, FIRST - FIRST_LOOK + 10 * APART)
     assert sorted(provider.asked) == ["acct-a", "acct-b"]
-    assert {seat.account.standing for seat in service.pool.seats.values()} == {Standing.GOOD}
+    assert {seat.account.standing for seat in service.pool.candidates.values()} == {Standing.GOOD}
     kinds = [event.kind for event in service.store.events(99)]
     assert kinds.count("recovered") == 2
     assert service.store.looks() == {}
@@ -110,7 +110,7 @@ async def test_one_that_is_still_closed_is_asked_ever_less(
     assert 4 <= provider.asked.count("acct-a") <= 6
     await looks(service, clock, 10 * DAY, every=600)
     assert provider.asked.count("acct-a") <= 6 + 12
-    assert {seat.account.standing for seat in service.pool.seats.values()} == {Standing.DEACTIVATED}
+    assert {seat.account.standing for seat in service.pool.candidates.values()} == {Standing.DEACTIVATED}
 
 
 async def test_two_proxies_ask_once_and_a_restart_begins_nothing_anew(
@@ -160,7 +160,7 @@ async def test_a_refresh_token_that_a_look_finds_dead_is_sent_once(
     provider.says = ProviderAnswer(status=401, body=b'{"error": {"code": "token_expired"}}')
     await looks(service, clock, 3 * DAY, every=600)
     assert sorted(provider.renewed) == [credentials("a").refresh, credentials("b").refresh]
-    told = {seat.account.standing_reason for seat in service.pool.seats.values()}
+    told = {seat.account.standing_reason for seat in service.pool.candidates.values()}
     assert told == {"refresh_token_expired"}
 
 
