@@ -85,7 +85,7 @@ class Cooldown:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class LooksTaken:
     """How often an account that is out of service was looked at since it is, and when last (`times` 0: since when it is
     waited for). In seconds since the epoch."""
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
 from accounts.choice.selection import Candidate
-from accounts.model import Credentials, Look, Standing
+from accounts.model import Credentials, LooksTaken, Standing
 from accounts.tokens.lifetime import STAGGER, is_over, stagger
 
 FIRST_LOOK: Final = 1800.0
@@ -22,11 +22,11 @@ class NextLook(NamedTuple):
     """Whom to look at. `before` is the look before this one; None: there was none, and it is waited for from now on."""
 
     key: str
-    before: Look | None
+    before: LooksTaken | None
 
 
 def next_look(
-    candidates: Iterable[Candidate], tokens: Mapping[str, Credentials], looks: Mapping[str, Look], now: float
+    candidates: Iterable[Candidate], tokens: Mapping[str, Credentials], looks: Mapping[str, LooksTaken], now: float
 ) -> NextLook | None:
     """The account to look at now, None when that is nobody."""
     marked = [
@@ -45,7 +45,7 @@ def next_look(
     return NextLook(key, looks[key]) if when <= now else None
 
 
-def _due(key: str, look: Look, now: float) -> float:
+def _due(key: str, look: LooksTaken, now: float) -> float:
     """When the next look at an account is due: at once when the clock was set back since."""
     return now if look.at > now else look.at + wait_of(key, look.times)
 

@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 from accounts.choice.cooldowns import replaces
 from accounts.choice.quota import Window
-from accounts.model import Affinity, Cooldown, Look
+from accounts.model import Affinity, Cooldown, LooksTaken
 from accounts.store import rows
 from accounts.store.pool_file import PoolFile
 
@@ -39,8 +39,10 @@ class LearnedFacts:
     def refused_models(self) -> dict[tuple[str, str], float]:
         return {(row["key"], row["model"]): row["until"] for row in self._file.read("SELECT * FROM refused_model")}
 
-    def looks(self) -> dict[str, Look]:
-        return {row["key"]: Look(times=row["times"], at=row["at"]) for row in self._file.read("SELECT * FROM look")}
+    def looks(self) -> dict[str, LooksTaken]:
+        return {
+            row["key"]: LooksTaken(times=row["times"], at=row["at"]) for row in self._file.read("SELECT * FROM look")
+        }
 
     # --- writing -------------------------------------------------------------------------------------------------
 
@@ -78,7 +80,7 @@ class LearnedFacts:
 
         return self._file.write(work)
 
-    def looked(self, key: str, before: Look | None, now: float) -> Future[bool]:
+    def looked(self, key: str, before: LooksTaken | None, now: float) -> Future[bool]:
         def work(db: sqlite3.Connection) -> bool:
             if before is None:
                 first = "INSERT OR IGNORE INTO look (key, times, at) SELECT key, 0, ? FROM account WHERE key = ?"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from accounts.choice.quota import Window
-from accounts.model import Account, Affinity, Cooldown, Credentials, Event, Look, Standing, fingerprint
+from accounts.model import Account, Affinity, Cooldown, Credentials, Event, LooksTaken, Standing, fingerprint
 from accounts.store import rows, schema
 from accounts.store.event_log import EVENTS_KEPT, EventLog
 from accounts.store.learned import AFFINITIES_KEPT, LearnedFacts
@@ -87,7 +87,7 @@ class Store:
         `only_replaced`, for another reason; and the key of the account they were for."""
         return self._seats.spent(refresh_tokens, only_replaced=only_replaced)
 
-    def looks(self) -> dict[str, Look]:
+    def looks(self) -> dict[str, LooksTaken]:
         """How often each account out of service was looked at, by account key."""
         return self._learned.looks()
 
@@ -151,7 +151,7 @@ class Store:
         """This refresh token is never sent again, and why. False when that was known, or the account has another."""
         return self._seats.end_renewals(key, refresh, reason, now)
 
-    def looked(self, key: str, before: Look | None, now: float) -> Future[bool]:
+    def looked(self, key: str, before: LooksTaken | None, now: float) -> Future[bool]:
         """An account out of service is looked at now; with no look before it, it is from now on waited for. False when
         somebody else was first."""
         return self._learned.looked(key, before, now)

@@ -31,10 +31,10 @@ def agree(service: PoolService, ask: Ask, lease: Lease, response: http.Response)
     if named is None:
         return
     now, keys = service.clock(), listing(service, ask)
-    service.model_lists.names_tag(lease.key, named, now)
+    service.given.models.names_tag(lease.key, named, now)
     if len(keys) <= 1:
         return
-    tag = service.model_lists.tag(keys, now)
+    tag = service.given.models.tag(keys, now)
     if tag:
         response.headers[MODELS_ETAG] = tag
     else:

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 from mitmproxy import http
 
+from accounts.choice.model_lists import ModelLists
 from accounts.choice.pool import Lease
 from accounts.origin import host_of
 from addons.exchange.account_cookies import AccountCookies
@@ -40,6 +41,7 @@ class Belongings(NamedTuple):
 
     states: TurnStates
     cookies: AccountCookies
+    models: ModelLists
 
 
 def managed(request: http.Request, shown: flows.FlowRedactor, lease: Lease, given: Belongings) -> http.Request:

@@ -47,5 +47,5 @@ def from_catalogue(service: PoolService, lease: Lease, body: bytes) -> bool:
     slugs = {each.get("slug") for each in models if isinstance(each, dict)}
     named = frozenset(slug for slug in slugs if isinstance(slug, str))
     service.pool.lists(lease.key, named, service.clock())
-    service.model_lists.learned(lease.key, models, service.clock())
+    service.given.models.learned(lease.key, models, service.clock())
     return bool(named)

@@ -62,8 +62,7 @@ class PoolService:
         self.renewals = Renewals(self.store, self.pool, clock, post, database.parent / "locks")
         self.looks = AccountLooks(self.store, self.pool, self.renewals, self.settings.chatgpt_base_url, get)
         self.decisions = DecisionWriter(self.store)
-        self.given = Belongings(TurnStates(), AccountCookies())
-        self.model_lists = ModelLists()
+        self.given = Belongings(TurnStates(), AccountCookies(), ModelLists())
         self.unsealing = Unsealing()
         self.reload()
 

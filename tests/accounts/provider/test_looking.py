@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts.choice.selection import Candidate
-from accounts.model import Look, Standing
+from accounts.model import LooksTaken, Standing
 from accounts.provider.looking import APART, FIRST_LOOK, LAST_LOOK, SPREAD, NextLook, next_look, wait_of
 from tests.builders import DAY, HOUR, NOW, account, credentials, key_of
 
@@ -25,8 +25,8 @@ def logins(*names: str, **changes: Any) -> dict[str, Any]:
 
 def test_an_account_that_is_marked_is_waited_for_first() -> None:
     assert next_look(candidates("a"), logins("a"), {}, NOW) == NextLook(A, None)
-    assert next_look(candidates("a"), logins("a"), {A: Look(times=0, at=NOW)}, NOW + FIRST_LOOK - 1) is None
-    waited = {A: Look(times=0, at=NOW)}
+    assert next_look(candidates("a"), logins("a"), {A: LooksTaken(times=0, at=NOW)}, NOW + FIRST_LOOK - 1) is None
+    waited = {A: LooksTaken(times=0, at=NOW)}
     assert next_look(candidates("a"), logins("a"), waited, NOW + FIRST_LOOK * (1 + SPREAD)) == NextLook(A, waited[A])
 
 
@@ -41,16 +41,16 @@ def test_no_two_accounts_are_in_step() -> None:
 
 
 def test_one_at_a_time_and_the_longest_due_first() -> None:
-    known = {A: Look(times=1, at=NOW - 2 * DAY), B: Look(times=1, at=NOW - 3 * DAY)}
+    known = {A: LooksTaken(times=1, at=NOW - 2 * DAY), B: LooksTaken(times=1, at=NOW - 3 * DAY)}
     assert next_look(candidates("a", "b"), logins("a", "b"), known, NOW) == NextLook(B, known[B])
-    known[B] = Look(times=2, at=NOW)
+    known[B] = LooksTaken(times=2, at=NOW)
     assert next_look(candidates("a", "b"), logins("a", "b"), known, NOW + APART - 1) is None
     assert next_look(candidates("a", "b"), logins("a", "b"), known, NOW + APART) == NextLook(A, known[A])
 
 
 @pytest.mark.parametrize("changes", [{"standing": Standing.GOOD}, {"enabled": False}])
 def test_who_is_not_marked_or_is_paused_is_left_alone(changes: dict[str, Any]) -> None:
-    assert next_look(candidates("a", **changes), logins("a"), {A: Look(times=0, at=NOW)}, LATER) is None
+    assert next_look(candidates("a", **changes), logins("a"), {A: LooksTaken(times=0, at=NOW)}, LATER) is None
 
 
 @pytest.mark.parametrize("standing", [Standing.NEEDS_LOGIN, Standing.DEACTIVATED])
@@ -68,7 +68,7 @@ def test_who_is_not_marked_or_is_paused_is_left_alone(changes: dict[str, Any]) -
 def test_a_token_that_is_known_to_be_spent_is_never_sent_for_it(
     standing: Standing, login: dict[str, Any], asked: bool
 ) -> None:
-    found = next_look(candidates("a", standing=standing), logins("a", **login), {A: Look(times=0, at=NOW)}, LATER)
+    found = next_look(candidates("a", standing=standing), logins("a", **login), {A: LooksTaken(times=0, at=NOW)}, LATER)
     assert (found is not None) == asked
 
 
@@ -77,5 +77,5 @@ def test_an_account_without_a_login_is_not_asked_for() -> None:
 
 
 def test_a_clock_that_was_set_back_does_not_put_a_look_off_for_years() -> None:
-    known = {A: Look(times=1, at=LATER)}
+    known = {A: LooksTaken(times=1, at=LATER)}
     assert next_look(candidates("a"), logins("a"), known, NOW) == NextLook(A, known[A])

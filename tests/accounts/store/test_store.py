@@ -21,7 +21,7 @@ from accounts.errors import (
     StoreError,
     UnknownAccount,
 )
-from accounts.model import Account, Affinity, Cooldown, Credentials, Event, Look, Standing
+from accounts.model import Account, Affinity, Cooldown, Credentials, Event, LooksTaken, Standing
 from accounts.store.store import AFFINITIES_KEPT, CHANGES_KEPT, EVENTS_KEPT, Store
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -216,7 +216,7 @@ def test_of_two_who_would_look_at_an_account_one_does(store: Store) -> None:
     assert [store.looked(account.key, None, at).result() for at in (1.0, 2.0)] == [True, False]
     (look,) = store.looks().values()
     assert [store.looked(account.key, look, at).result() for at in (5.0, 6.0)] == [True, False]
-    assert store.looks() == {account.key: Look(times=1, at=5.0)}
+    assert store.looks() == {account.key: LooksTaken(times=1, at=5.0)}
     store.set_standing(account.key, Standing.GOOD).result()
     assert store.looks() == {}
 
