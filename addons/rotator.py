@@ -12,8 +12,8 @@ from mitmproxy.proxy.layer import NextLayer
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 from mitmproxy.websocket import WebSocketMessage
 
-from accounts.choice.request_identity import model_of, thread_of
 from accounts.choice.selection import Ask
+from accounts.requests.identity import model_of, thread_of
 from addons.attempts import connections, replay, stream
 from addons.attempts.protocol import Answer
 from addons.clients import Clients

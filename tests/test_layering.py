@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from accounts.choice.request_identity import CACHE_KEY, ROUTING_HINT, THREAD_HEADERS, TURN_METADATA
+from accounts.requests.identity import CACHE_KEY, ROUTING_HINT, THREAD_HEADERS, TURN_METADATA
 from addons.wire.events import CREATE, KINDS, RATE_LIMITS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -251,7 +251,7 @@ def test_one_module_knows_what_names_a_thread() -> None:
     knowing = {
         named(path) for package in ("accounts", "addons", "cli") for path in sources(package) if texts(path) & names
     }
-    assert knowing == {"accounts/choice/request_identity.py"}
+    assert knowing == {"accounts/requests/identity.py"}
 
 
 def test_one_module_knows_the_kinds_of_events() -> None:

@@ -11,7 +11,6 @@ from accounts.choice.candidate_table import CandidateTable
 from accounts.choice.circuit_breaker import CircuitBreaker
 from accounts.choice.cooldowns import replaces, resting
 from accounts.choice.explanation import Explanation, explain
-from accounts.choice.foreign_reasoning import ReadingContext
 from accounts.choice.load import Load
 from accounts.choice.model_support import ModelSupport
 from accounts.choice.outcomes import Blame, Kind, Outcome, Rest
@@ -23,6 +22,7 @@ from accounts.choice.threads import MOST_THREADS, Placement, Threads
 from accounts.choice.token_cache import TokenCache
 from accounts.model import Account, Cooldown, Credentials, Event, Standing
 from accounts.provider.standings import reason_of
+from accounts.requests.foreign_reasoning import ReadingContext
 from accounts.tokens.lifetime import is_over, wants_renewal
 
 

@@ -7,8 +7,9 @@ from typing import Final
 
 from mitmproxy import http
 
-from accounts.choice import encrypted_items, quota
+from accounts.choice import quota
 from accounts.choice.pool import Lease
+from accounts.requests import encrypted_items
 from addons.exchange.service import PoolService
 from addons.wire import events, messages
 

@@ -13,8 +13,8 @@ from mitmproxy import http
 from accounts.choice.decision_record import Done
 from accounts.choice.outcomes import Kind, Outcome
 from accounts.choice.pool import Lease
-from accounts.choice.request_identity import thread_in
 from accounts.choice.selection import Ask
+from accounts.requests.identity import thread_in
 from accounts.turn import events, steps
 from accounts.turn.state import Phase
 from addons.attempts.protocol import Answer, Loss, Send, Signal, Step

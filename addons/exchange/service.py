@@ -7,7 +7,6 @@ from typing import Final, NamedTuple
 
 from mitmproxy import http
 
-from accounts.choice.foreign_reasoning import Unsealing
 from accounts.choice.model_lists import ModelLists
 from accounts.choice.outcomes import Outcome
 from accounts.choice.pool import Lease, Pool
@@ -16,6 +15,7 @@ from accounts.model import Account, Event
 from accounts.policy import policy_of
 from accounts.provider.asking import get_over_http
 from accounts.provider.checking import Get
+from accounts.requests.foreign_reasoning import Unsealing
 from accounts.store.store import Store
 from accounts.tokens.refresh import Post, post_json
 from accounts.tokens.renewal_queue import RenewalWait

@@ -8,11 +8,11 @@ reconnects at once and in silence, with its whole history (docs/codex-wire.md se
 from dataclasses import dataclass, replace
 from typing import Final
 
-from accounts.choice import request_identity
 from accounts.choice.decision_record import Done
 from accounts.choice.outcomes import Kind, Outcome, classify_failure
 from accounts.choice.pool import Lease
 from accounts.choice.selection import Ask
+from accounts.requests import identity
 from accounts.turn import events, steps
 from accounts.turn.machine import Turn
 from accounts.turn.state import Phase
@@ -91,7 +91,7 @@ class PooledSocket:
             return content
         now = self.service.clock()
         if not self.lease.thread:
-            self.lease = replace(self.lease, thread=request_identity.thread_in(content))
+            self.lease = replace(self.lease, thread=identity.thread_in(content))
         if self.turn is None:
             ask = Ask(thread=self.lease.thread, model=self.lease.model, pin=self.lease.pin)
             turn = self.service.turn(ask, bound=True)

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from mitmproxy import http
 
-from accounts.choice.request_identity import model_of, thread_in, thread_of
+from accounts.requests.identity import model_of, thread_in, thread_of
 from addons.inspection.answer import Tokens, tokens_of
 from addons.recording.annotations import PREFIX
 from addons.wire import events as streams

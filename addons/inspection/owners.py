@@ -10,7 +10,7 @@ from typing import Final
 
 from mitmproxy import flow, http
 
-from accounts.choice.request_identity import thread_of
+from accounts.requests.identity import thread_of
 from addons.recording.annotations import PREFIX
 
 MOST_BYTES: Final = 32 * 1024 * 1024

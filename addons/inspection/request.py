@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Final
 
-from accounts.choice.request_identity import CACHE_KEY
+from accounts.requests.identity import CACHE_KEY
 from addons.inspection import render as written
 from addons.inspection.items import Owner, Piece, call_name, name, nobody, piece, word
 

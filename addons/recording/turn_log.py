@@ -14,8 +14,8 @@ from mitmproxy import connection, http
 
 from accounts.choice.decision_record import read_record
 from accounts.choice.outcomes import Kind
-from accounts.choice.request_identity import TURN_METADATA
 from accounts.model import Event
+from accounts.requests.identity import TURN_METADATA
 from addons.recording import annotations
 from addons.recording.turn_line import WARM_UP, Asked, Told, client_name, has_failed, line, purpose_of, tokens_in
 from addons.wire import messages

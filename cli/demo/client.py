@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from accounts.choice.request_identity import CACHE_KEY, SESSION, THREAD
+from accounts.requests.identity import CACHE_KEY, SESSION, THREAD
 from addons.wire import events as wire_events
 from cli.running.processes import Finished
 from config import paths

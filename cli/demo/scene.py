@@ -11,8 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from accounts.choice.request_identity import THREAD
 from accounts.logins.auth_file import read_auth_file
+from accounts.requests.identity import THREAD
 from accounts.store.store import Store
 from certs.folder import CERTIFICATE_FILE
 from cli.running import proxy_command

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from accounts.choice.foreign_reasoning import ReadingContext
 from accounts.choice.outcomes import RULES, Kind, Outcome, Rest
 from accounts.choice.pool import Lease, Pool
 from accounts.choice.selection import RAMP_SECONDS, RAMP_THREADS, Ask, Exhausted, Policy, Strategy
 from accounts.choice.threads import THREAD_SECONDS, UNPLACED, Placement
 from accounts.model import Affinity
+from accounts.requests.foreign_reasoning import ReadingContext
 from accounts.store.store import Store
 from tests.builders import HOUR, NOW, ListJournal, Stored, account, credentials, key_of, lease_of, pool_of
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from accounts.choice.encrypted_items import Sealed, found_in, holds_compaction, without
+from accounts.requests.encrypted_items import Sealed, found_in, holds_compaction, without
 
 type Item = dict[str, Any]
 

@@ -10,8 +10,8 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Final
 
-from accounts.choice import encrypted_items
-from accounts.choice.encrypted_items import Sealed
+from accounts.requests import encrypted_items
+from accounts.requests.encrypted_items import Sealed
 
 MOST_THREADS: Final = 1_000
 

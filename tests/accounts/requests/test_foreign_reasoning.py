@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from accounts.choice.foreign_reasoning import MOST_THREADS, ReadingContext, Unsealing
+from accounts.requests.foreign_reasoning import MOST_THREADS, ReadingContext, Unsealing
 
 type Item = dict[str, Any]
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accounts.choice.request_identity import THREAD_HEADERS, model_of, thread_in, thread_of
+from accounts.requests.identity import THREAD_HEADERS, model_of, thread_in, thread_of
 
 
 @pytest.mark.parametrize("name", THREAD_HEADERS)
