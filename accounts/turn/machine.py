@@ -33,6 +33,7 @@ TABLE: Final[dict[Phase, Rows]] = {
         (e.Begin,            (T.on_socket, T.belongs_here),                   m.ask_here,             P.ASKING),
         (e.Begin,            (T.on_socket,),                                  m.hand_over,            P.OVER),
         (e.Begin,            (),                                              m.choose,               P.CHOOSING),
+        (e.BeginTooLarge,    (),                                              m.leave_sockets,        P.OVER),
         (e.Left,             (),                                              m.finish,               P.OVER),
     ),
     P.CHOOSING: (

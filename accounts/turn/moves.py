@@ -8,7 +8,7 @@ from dataclasses import replace
 from enum import StrEnum
 from typing import Final
 
-from accounts.choice.outcomes import Kind
+from accounts.choice.outcomes import Kind, Outcome
 from accounts.choice.pool import Lease
 from accounts.choice.selection import Exhausted
 from accounts.turn import events, steps
@@ -215,6 +215,12 @@ def deliver_alone(turn: TurnState, _: events.Event, now: float) -> steps.Step:
 
 
 def hand_over(turn: TurnState, _: events.Event, now: float) -> steps.Step:
+    return steps.HandOver()
+
+
+def leave_sockets(turn: TurnState, _: events.Event, now: float) -> steps.Step:
+    """The thread goes on over HTTP: it is told so when it asks for its next socket. Nobody has read the request."""
+    turn.pool.report(turn.asked, Outcome(kind=Kind.TOO_LARGE, detail="not sent"), now)
     return steps.HandOver()
 
 
