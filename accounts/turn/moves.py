@@ -181,6 +181,12 @@ def blame_and_hand_over(turn: TurnState, event: events.Event, now: float) -> ste
     return steps.HandOver()
 
 
+def blame_and_use_http(turn: TurnState, event: events.Event, now: float) -> steps.Step | MoveResult:
+    """The client waits for the head of an answer much longer than for a socket."""
+    blame(turn, event, now)
+    return say_use_http(turn, event, now)
+
+
 def end(turn: TurnState, event: events.Event, now: float) -> steps.Step:
     blame(turn, event, now)
     return steps.Finish()
