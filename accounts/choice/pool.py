@@ -173,9 +173,9 @@ class Pool:
             self.storm.release()
             self.alarm.release()
             self._proven(candidate, lease)
-            self._settle(lease, now)
             for failure in self.failures.served(lease.thread, lease.key, self.candidates, now):
                 self._rest(failure.key, replace(failure.outcome, kind=Kind.REFUSED_ALONE), now)
+            self._settle(lease, now)
         elif outcome.kind not in {Kind.UPGRADED, Kind.CLIENT_GONE, Kind.STALE}:
             self.failures.note(lease.thread, lease.key, outcome, now)
             self._journal.record(_event(lease, outcome, now))

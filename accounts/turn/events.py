@@ -15,6 +15,11 @@ class Begin:
 
 
 @dataclass(frozen=True, slots=True)
+class BeginTooLarge(Begin):
+    """The client has asked for more in one message than its WebSocket takes."""
+
+
+@dataclass(frozen=True, slots=True)
 class AskedAgain:
     """On its WebSocket the client has asked for more within the same turn."""
 
@@ -95,6 +100,7 @@ Verdict = Failed | Silent | Died | Ended | NotRenewed | Left
 """What an attempt has come to."""
 Event = (
     Begin
+    | BeginTooLarge
     | AskedAgain
     | Failed
     | Silent

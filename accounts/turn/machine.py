@@ -33,6 +33,7 @@ TABLE: Final[dict[Phase, Rows]] = {
         (e.Begin,            (T.on_socket, T.belongs_here),                   m.ask_here,             P.ASKING),
         (e.Begin,            (T.on_socket,),                                  m.hand_over,            P.OVER),
         (e.Begin,            (),                                              m.choose,               P.CHOOSING),
+        (e.BeginTooLarge,    (),                                              m.leave_sockets,        P.OVER),
         (e.Left,             (),                                              m.finish,               P.OVER),
     ),
     P.CHOOSING: (
@@ -56,7 +57,8 @@ TABLE: Final[dict[Phase, Rows]] = {
         (e.AskedAgain,       (),                                              m.ask,                  P.ASKING),
         (e.Answered,         (),                                              m.deliver,              P.DELIVERING),
         (e.Ended,            (),                                              m.end,                  P.OVER),
-        (e.Silent,           (T.may_ask_others, T.is_upgrade),                m.blame_and_hand_over,  P.OVER),
+        (e.Silent,           (T.is_upgrade, T.others_have_failed),            m.blame_and_use_http,   P.OVER),
+        (e.Silent,           (T.is_upgrade,),                                 m.blame_and_hand_over,  P.OVER),
         (e.Silent,           (T.may_ask_others,),                             m.blame,                P.FAILED),
         (e.Silent,           (),                                              m.keep_waiting,         P.ASKING),
         (Action.REFRESH,     (T.on_socket, T.token_is_new),                   m.blame_and_hand_over,  P.OVER),

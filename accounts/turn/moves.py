@@ -8,7 +8,7 @@ from dataclasses import replace
 from enum import StrEnum
 from typing import Final
 
-from accounts.choice.outcomes import Kind
+from accounts.choice.outcomes import Kind, Outcome
 from accounts.choice.pool import Lease
 from accounts.choice.selection import Exhausted
 from accounts.turn import events, steps
@@ -175,6 +175,12 @@ def blame_and_hand_over(turn: TurnState, event: events.Event, now: float) -> ste
     return steps.HandOver()
 
 
+def blame_and_use_http(turn: TurnState, event: events.Event, now: float) -> steps.Step | MoveResult:
+    """The client waits for the head of an answer much longer than for a socket."""
+    blame(turn, event, now)
+    return say_use_http(turn, event, now)
+
+
 def end(turn: TurnState, event: events.Event, now: float) -> steps.Step:
     blame(turn, event, now)
     return steps.Finish()
@@ -209,6 +215,12 @@ def deliver_alone(turn: TurnState, _: events.Event, now: float) -> steps.Step:
 
 
 def hand_over(turn: TurnState, _: events.Event, now: float) -> steps.Step:
+    return steps.HandOver()
+
+
+def leave_sockets(turn: TurnState, _: events.Event, now: float) -> steps.Step:
+    """The thread goes on over HTTP: it is told so when it asks for its next socket. Nobody has read the request."""
+    turn.pool.report(turn.asked, Outcome(kind=Kind.TOO_LARGE, detail="not sent"), now)
     return steps.HandOver()
 
 

@@ -43,6 +43,8 @@ class Held:
 
 TOO_LARGE: Final = 1009
 """The close code for a message that is too large (RFC 6455, section 7.4.1)."""
+MOST_BYTES: Final = 16 << 20
+"""Upstream closes a socket on which more comes in one message, and the client then complains before it goes on."""
 AT_ONCE_SECONDS: Final = 10.0
 """A socket that is closed so soon, and has said nothing, was closed at once."""
 
@@ -95,7 +97,8 @@ class PooledSocket:
         if self.turn is None:
             ask = Ask(thread=self.lease.thread, model=self.lease.model, pin=self.lease.pin)
             turn = self.service.turn(ask, bound=True)
-            if isinstance(turn.next(events.Begin(self.lease), now), steps.HandOver):
+            begin = events.Begin if len(content) <= MOST_BYTES else events.BeginTooLarge
+            if isinstance(turn.next(begin(self.lease), now), steps.HandOver):
                 return Injected(RECONNECT)
             self.turn, self.heard_before, self.heard_at = turn, self.heard, now
         else:

@@ -6,7 +6,7 @@ from accounts.choice.outcomes import RULES, Action, Kind, Outcome
 from accounts.choice.recent_failures import BELIEVED_SECONDS, KEPT_SECONDS, MOST_EACH, MOST_THREADS, RecentFailures
 from accounts.choice.selection import Ask
 from accounts.model import Cooldown
-from tests.builders import NOW, key_of, lease_of, pool_of
+from tests.builders import NOW, ListJournal, key_of, lease_of, pool_of
 
 PAGE = Outcome(kind=Kind.CHALLENGE, detail="403")
 
@@ -120,3 +120,12 @@ def test_who_has_refused_what_another_account_then_serves_rests_for_a_moment() -
     assert pool.candidates[key_of("a")].cooldown is None
     pool.report(lease_of(pool, "b", thread="t"), Outcome(kind=Kind.OK), NOW + 1)
     assert pool.candidates[key_of("a")].cooldown == Cooldown(until=NOW + 61, reason=Kind.REFUSED_ALONE, since=NOW + 1)
+
+
+def test_that_is_stored_before_where_the_thread_lives_now() -> None:
+    """Whoever finds the thread in the pool on disk finds all that its turn has come to."""
+    journal = ListJournal()
+    pool = pool_of("a", "b", journal=journal)
+    pool.report(lease_of(pool, "a", thread="t"), PAGE, NOW)
+    pool.report(lease_of(pool, "b", thread="t"), Outcome(kind=Kind.OK), NOW + 1)
+    assert [entry[0] for entry in journal.entries][-2:] == ["set_cooldown", "save_affinity"]

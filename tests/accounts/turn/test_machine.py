@@ -22,7 +22,7 @@ from tests.builders import NOW, credentials, key_of, lease_of, pool_of, rest, tu
 HOLDING = {Phase.RENEWING_FIRST, Phase.ASKING, Phase.DELIVERING}
 """In these a lease is out."""
 DRIVERS = {
-    Phase.NEW: (events.Begin,),
+    Phase.NEW: (events.Begin, events.BeginTooLarge),
     Phase.RENEWING_FIRST: (events.Renewed, events.NotRenewed),
     Phase.ASKING: (events.AskedAgain, events.Failed, events.Silent, events.Answered, events.Ended),
     Phase.RENEWING: (events.Renewed, events.NotRenewed),
@@ -39,6 +39,8 @@ EVERY = tuple(events.Event.__args__)
 def made(kind: type[events.Event], outcome: Outcome, *, words: bool = True) -> events.Event:
     if kind is events.Begin:
         return events.Begin()
+    if kind is events.BeginTooLarge:
+        return events.BeginTooLarge(lease_of(pool_of("a"), "a"))
     if kind is events.Renewed:
         return events.Renewed(credentials("new"))
     if kind is events.Failed:
@@ -105,6 +107,8 @@ class Chance:
 
     def __init__(self, seed: int) -> None:
         self._random = Random(seed)
+        self.is_large = seed % 20 == 0
+        """Whether a request in a socket is too large for that."""
         self.favourite = self.one(
             None, None, Kind.BURST_LIMIT, Kind.USAGE_LIMIT, Kind.TOKEN_EXPIRED, Kind.INVALID_SEALED
         )
@@ -160,7 +164,8 @@ class Chance:
             turn.pool.lease_of(self.one(*turn.pool.candidates), NOW) if turn.bound and turn.pool.candidates else None
         )
         turn.bound = turn.bound and lease is not None
-        return events.Begin(lease)
+        begin = events.BeginTooLarge if turn.bound and self.is_large else events.Begin
+        return begin(lease)
 
 
 class Noted(Turn):

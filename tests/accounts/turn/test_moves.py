@@ -272,6 +272,22 @@ def test_a_refused_token_is_renewed_on_the_way_to_the_next_socket(refreshed: flo
     assert lease_of(pool, "a").wants_refresh(NOW) == (not rests)
 
 
+@pytest.mark.parametrize("names", ["ab", "a"])
+def test_when_nobody_accepts_an_upgrade_the_thread_goes_on_over_http(names: str) -> None:
+    """The client gives up on a socket soon, and says so; for the head of an answer it waits."""
+    pool = pool_of(*names)
+    said = []
+    for place, _ in enumerate(names):
+        began = NOW + 14 * place
+        turn = Turn(pool=pool, ask=Ask(thread="t"), began=began, upgrade=True)
+        turn.next(Begin(), began)
+        said.append(turn.next(Silent(Outcome(kind=Kind.HEAD_TIMEOUT)), began + 14))
+    assert [type(step) for step in said[:-1]] == [steps.HandOver] * (len(names) - 1)
+    assert isinstance(said[-1], steps.Refuse)
+    assert said[-1].reason is Reason.USE_HTTP
+    assert rested(pool) == []
+
+
 @pytest.mark.parametrize(("names", "step"), [("ab", steps.HandOver), ("a", steps.Wait)])
 def test_silence_moves_a_turn_only_where_somebody_else_could_serve_it(names: str, step: type[steps.Step]) -> None:
     """Slow is not dead."""

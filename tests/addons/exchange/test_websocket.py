@@ -14,7 +14,7 @@ from accounts.choice.selection import Ask
 from accounts.model import Cooldown, Standing
 from accounts.store.store import Store
 from addons.exchange.service import PoolService
-from addons.exchange.websocket import Held, Injected, PooledSocket
+from addons.exchange.websocket import MOST_BYTES, Held, Injected, PooledSocket
 from addons.wire import events
 from addons.wire.answers import RECONNECT
 from tests.builders import HOUR, NOW, Clock, account, credentials, key_of, lease_of, planted
@@ -491,3 +491,18 @@ def test_after_a_message_too_large_for_a_socket_the_thread_goes_on_over_http_and
     pool = socket.service.pool
     assert pool.failures.sockets_fail("t", NOW)
     assert [seat.cooldown for seat in pool.candidates.values()] == [None, None]
+
+
+def test_a_message_that_no_socket_takes_is_not_sent_and_the_thread_goes_on_over_http(socket: PooledSocket) -> None:
+    """The client would say that it falls back if upstream closed its socket for that."""
+    pool = socket.service.pool
+    assert socket.from_client(CREATE.ljust(MOST_BYTES + 1)) == Injected(RECONNECT)
+    assert not socket.active
+    assert pool.failures.sockets_fail("t", NOW)
+    assert [seat.cooldown for seat in pool.candidates.values()] == [None, None]
+    assert {key: pool.in_flight(key) for key in (A, B)} == {A: 0, B: 0}
+
+
+def test_a_message_as_large_as_a_socket_takes_passes(socket: PooledSocket) -> None:
+    message = CREATE.ljust(MOST_BYTES)
+    assert socket.from_client(message) == message
