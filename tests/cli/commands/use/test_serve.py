@@ -35,6 +35,7 @@ from tests.proxy.clients import Http2, turn1
 from tests.users import OTHER, acting_as, why_not
 
 ROTATE = str(MITMDUMP.with_name("codex-rotate"))
+pytestmark = pytest.mark.usefixtures("warm_starts")
 
 
 @pytest.fixture
@@ -177,6 +178,7 @@ def stopped(process: subprocess.Popen[str], number: int = signal.SIGTERM) -> str
     return process.stderr.read()
 
 
+@pytest.mark.usefixtures("cold")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_serves_with_its_own_certificate_until_it_is_told_to_stop(fill: Fill, home: Path, number: int) -> None:
     fill("ann")

@@ -24,6 +24,7 @@ from tests.cli.running.test_guarding import WAIT, another
 from tests.harness import PATIENCE, ROOT, eventually
 
 __all__ = ["upstream"]  # a fixture
+pytestmark = pytest.mark.usefixtures("warm_starts")
 
 STRANGER = """
 import os, sys
