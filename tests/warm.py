@@ -212,7 +212,7 @@ def main() -> None:
     gc.freeze()
     wanted = _serve(control)
     if wanted is not None:
-        _become(wanted, interrupt)()
+        _leave_after(_become(wanted, interrupt))
 
 
 def _import_everything() -> None:
@@ -313,6 +313,23 @@ def _become(wanted: _Wanted, interrupt: Any) -> Callable[[], object]:
     program = _program(argv)
     assert program is not None
     return program
+
+
+def _leave_after(program: Callable[[], object]) -> None:
+    """Run it, and end as Python does, but for the taking apart of every module, which takes longer than most programs
+    do. What is not in order it has to tell itself."""
+    code = 0
+    try:
+        program()
+    except SystemExit as e:
+        if not isinstance(e.code, int | None):
+            raise
+        code = e.code or 0
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code & 0xFF)
 
 
 def _open_streams(*, unbuffered: bool) -> None:
