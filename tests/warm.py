@@ -44,6 +44,7 @@ LIBRARIES: Final = (
 """What is imported late."""
 
 _READ_AT_START: Final = re.compile(r"PYTHON(?!PATH|UNBUFFERED|DONTWRITEBYTECODE|PYCACHEPREFIX)|LC_|LANG|LD_|.*KEYLOG")
+_PASSED_ON: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
 CONTROL: Final = 3
 """Where a forked process finds the way to the warm one."""
 _NUMBER: Final = struct.Struct("i")
@@ -75,6 +76,7 @@ class Popen(subprocess.Popen[Any]):
             "env": env,
             "cwd": os.path.abspath(given["cwd"] or "."),  # noqa: PTH100
             "session": given["start_new_session"],
+            "ignored": [each for each in _PASSED_ON if signal.getsignal(each) is signal.SIG_IGN],
             "restrict": restrict,
         }
         streams = [number if (number := given[name]) != -1 else at for at, name in enumerate(pipes)]
@@ -205,14 +207,14 @@ def main() -> None:
     """Serve, and in every child be what was asked for. Its end is the interpreter's own."""
     control = socket.socket(fileno=int(sys.argv[1]))
     sys.path.insert(0, str(ROOT))
-    interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's is for whoever started us
     _import_everything()
     assert len(os.listdir("/proc/self/task")) == 1, "something has started a thread, which no fork takes along"  # noqa: PTH208
     gc.collect()
     gc.freeze()
     wanted = _serve(control)
     if wanted is not None:
-        _leave_after(_become(wanted, interrupt))
+        _leave_after(_become(wanted))
 
 
 def _import_everything() -> None:
@@ -282,7 +284,7 @@ def _tell_ended(children: dict[int, socket.socket]) -> None:
                 told.send(_NUMBER.pack(os.waitstatus_to_exitcode(status)), socket.MSG_NOSIGNAL)
 
 
-def _become(wanted: _Wanted, interrupt: Any) -> Callable[[], object]:
+def _become(wanted: _Wanted) -> Callable[[], object]:
     """Make this process the one that was asked for; what it has to do."""
     asked = wanted.asked
     for number, handle in enumerate(wanted.handles):
@@ -290,7 +292,9 @@ def _become(wanted: _Wanted, interrupt: Any) -> Callable[[], object]:
     os.closerange(CONTROL + 1, os.sysconf("SC_OPEN_MAX"))
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, interrupt)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for each in asked["ignored"]:
+        signal.signal(each, signal.SIG_IGN)
     os.chdir(asked["cwd"])
     os.environ.clear()
     os.environ.update(asked["env"])
