@@ -47,7 +47,7 @@ reference: setup
 # What takes minutes: a hundred kills around a refresh and what became of the accounts, the memory of ten thousand turns.
 soak: setup
 	CRASHES=100 ROUNDS=200 $(VENV)/bin/python -m pytest tests/crashes -o log_cli=true -o log_cli_level=INFO
-	SOAK=1 $(VENV)/bin/python -m pytest tests/proxy/test_memory.py -o log_cli=true -o log_cli_level=INFO
+	COLD=1 SOAK=1 $(VENV)/bin/python -m pytest tests/proxy/test_memory.py -o log_cli=true -o log_cli_level=INFO
 
 # The official CLI under `run` at the world's pace, with pauses: what its user saw, and what happened behind it.
 ten-minutes: setup codex

@@ -13,6 +13,7 @@ from typing import Any, Final
 from cli.demo.play import QUIET
 from config import proxy_files
 from standin import Account, StandIn
+from tests import warm
 from tests.corporate import Corporate
 from tests.e2e.codex import Ran, finish
 from tests.harness import MITMDUMP, eventually, fill, plain_environment, write_login
@@ -66,7 +67,7 @@ class Desk:
     def rotate(self, *words: str) -> str:
         """What a command of ours says."""
         command = [ROTATE, *words]
-        done = subprocess.run(command, env=self.environ, check=True, capture_output=True, text=True, timeout=60)
+        done = warm.run(command, env=self.environ, check=True, capture_output=True, text=True, timeout=60)
         return done.stdout
 
     def trust_folder(self) -> None:
