@@ -21,7 +21,8 @@ setup:
 
 # ARGS="tests/cli -k login" runs a part. Most tests wait for another process, so there are more workers than cores. What
 # measures memory or somebody's patience comes last, alone.
-test: setup codex lint docs installs
+test: setup codex
+	$(MAKE) -j 2 lint docs installs
 	$(VENV)/bin/python -m pytest -m "not serial" -n $(WORKERS) --dist loadfile $(ARGS)
 	$(VENV)/bin/python -m pytest -m serial $(ARGS) || [ $$? -eq 5 ]
 
