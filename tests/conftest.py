@@ -40,9 +40,13 @@ def _refuse_other_hosts(event: str, args: tuple[object, ...]) -> None:
 
 
 hypothesis.settings.register_profile(
-    "busy", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], print_blob=True
+    "busy",
+    deadline=None,
+    max_examples=1000 if "COLD" in os.environ else 100,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+    print_blob=True,
 )
-"""Other tests run beside: how long an example takes says nothing."""
+"""Other tests run beside: how long an example takes says nothing. Once a week there are more (`make newest`)."""
 
 
 def pytest_configure() -> None:

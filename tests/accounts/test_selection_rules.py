@@ -95,7 +95,6 @@ SITUATIONS = st.builds(
 
 
 @given(seats=SEATS, about=SITUATIONS)
-@settings(deadline=None, max_examples=400)
 def test_a_barred_account_is_never_chosen_and_a_free_one_never_passed_over(
     seats: dict[str, Seat], about: Situation
 ) -> None:
@@ -116,7 +115,6 @@ def untried(about: Situation) -> Situation:
 
 
 @given(seats=SEATS, about=SITUATIONS, part=st.floats(0, 0.999))
-@settings(deadline=None, max_examples=400)
 def test_nobody_returns_before_the_time_that_is_told_and_then_somebody_does(
     seats: dict[str, Seat], about: Situation, part: float
 ) -> None:
@@ -131,7 +129,6 @@ def test_nobody_returns_before_the_time_that_is_told_and_then_somebody_does(
 
 
 @given(seats=SEATS, about=SITUATIONS)
-@settings(deadline=None, max_examples=400)
 def test_a_rule_is_named_when_the_pools_rules_are_all_that_stands_in_the_way(
     seats: dict[str, Seat], about: Situation
 ) -> None:
@@ -168,7 +165,6 @@ def test_a_tired_account_is_chosen_for_its_own_threads_or_when_all_others_are_ti
 
 
 @given(seats=SEATS, about=SITUATIONS)
-@settings(deadline=None, max_examples=300)
 def test_an_explanation_says_what_is_chosen(seats: dict[str, Seat], about: Situation) -> None:
     explanation = explain(seats, about)
     assert explanation.choice == choose(seats, about)
