@@ -8,7 +8,7 @@ LOCK_TOOLS = build/lock-tools
 LOCK_FLAGS =
 NEWEST = build/newest
 MINUTES = 10
-WORKERS = 3
+WORKERS = 4
 ARGS =
 
 # Compiled modules are kept, wherever the environment says not to: every test that starts a program would compile all of it.

@@ -31,6 +31,8 @@ class Desk:
     binary: Path
     folder: Path
     accounts: tuple[Account, ...]
+    cold: bool = True
+    """Whether a proxy in another terminal has to import what it needs, as a user's does."""
 
     @property
     def environ(self) -> dict[str, str]:
@@ -92,7 +94,7 @@ class Desk:
 
 
 @contextmanager
-def open_desk(binary: Path, folder: Path, transport: str) -> Iterator[Desk]:
+def open_desk(binary: Path, folder: Path, transport: str, *, cold: bool = True) -> Iterator[Desk]:
     """The stand-in is where the company's proxy leads: nothing that a user starts has to be told of it."""
     with StandIn() as upstream, Corporate({443: upstream.port, 80: upstream.plain_port}, "ann", "right") as company:
         accounts = tuple(upstream.add_account(f"acc-{number}") for number in (1, 2))
@@ -105,7 +107,7 @@ def open_desk(binary: Path, folder: Path, transport: str) -> Iterator[Desk]:
         for place in (folder / "rotate" / "ca", folder / "client" / ".mitmproxy"):
             place.mkdir(mode=0o700)
             (place / "config.yaml").write_text(json.dumps(settings))
-        desk = Desk(upstream, binary, folder, accounts)
+        desk = Desk(upstream, binary, folder, accounts, cold)
         try:
             yield desk
         finally:
