@@ -44,7 +44,8 @@ LIBRARIES: Final = (
 """What is imported late."""
 
 _READ_AT_START: Final = re.compile(r"PYTHON(?!PATH|UNBUFFERED|DONTWRITEBYTECODE|PYCACHEPREFIX)|LC_|LANG|LD_|.*KEYLOG")
-_PASSED_ON: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
+_INHERITED: Final = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2")
+"""Signals that stay ignored in what is started by somebody who ignores them."""
 CONTROL: Final = 3
 """Where a forked process finds the way to the warm one."""
 _NUMBER: Final = struct.Struct("i")
@@ -59,10 +60,13 @@ class Popen(subprocess.Popen[Any]):
     """A process, forked from the warm one where that is possible."""
 
     def _execute_child(self, *args: Any) -> None:
+        self._status: socket.socket | None = None
+        if sys.platform != "linux" or isinstance(args[0], str | bytes | os.PathLike):
+            super()._execute_child(*args)  # type: ignore[misc]
+            return
         given = _SIGNATURE.bind(self, *args).arguments
         argv = [os.fspath(word) for word in given["args"]]
         env = dict(os.environ if given["env"] is None else given["env"])
-        self._status: socket.socket | None = None
         try:
             restrict = pickle.dumps(given["preexec_fn"]).hex()
         except (pickle.PicklingError, AttributeError, ValueError, TypeError):  # nobody else could call it
@@ -76,7 +80,7 @@ class Popen(subprocess.Popen[Any]):
             "env": env,
             "cwd": os.path.abspath(given["cwd"] or "."),  # noqa: PTH100
             "session": given["start_new_session"],
-            "ignored": [each for each in _PASSED_ON if signal.getsignal(each) is signal.SIG_IGN],
+            "ignored": [each for each in _INHERITED if signal.getsignal(signal.Signals[each]) is signal.SIG_IGN],
             "restrict": restrict,
         }
         streams = [number if (number := given[name]) != -1 else at for at, name in enumerate(pipes)]
@@ -154,12 +158,7 @@ def _mitmdump() -> None:
 
 
 def _forkable(argv: Sequence[str], env: Mapping[str, str]) -> bool:
-    return (
-        sys.platform == "linux"
-        and "COLD" not in os.environ
-        and _program(argv) is not None
-        and _as_started(env) == _as_started(os.environ)
-    )
+    return "COLD" not in os.environ and _program(argv) is not None and _as_started(env) == _as_started(os.environ)
 
 
 def _as_started(env: Mapping[str, str]) -> dict[str, str]:
@@ -294,7 +293,7 @@ def _become(wanted: _Wanted) -> Callable[[], object]:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for each in asked["ignored"]:
-        signal.signal(each, signal.SIG_IGN)
+        signal.signal(signal.Signals[each], signal.SIG_IGN)
     os.chdir(asked["cwd"])
     os.environ.clear()
     os.environ.update(asked["env"])
