@@ -11,6 +11,9 @@ MINUTES = 10
 WORKERS = 4
 ARGS =
 
+# Compiled modules are kept, wherever the environment says not to: every test that starts a program would compile all of it.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: setup test soak ten-minutes mixed week bench lint format lock codex installs newest demo docs reference clean
 
 setup:
@@ -18,7 +21,8 @@ setup:
 
 # ARGS="tests/cli -k login" runs a part. Most tests wait for another process, so there are more workers than cores. What
 # measures memory or somebody's patience comes last, alone.
-test: setup codex lint docs installs
+test: setup codex
+	$(MAKE) -j 2 lint docs installs
 	$(VENV)/bin/python -m pytest -m "not serial" -n $(WORKERS) --dist loadfile $(ARGS)
 	$(VENV)/bin/python -m pytest -m serial $(ARGS) || [ $$? -eq 5 ]
 
@@ -44,7 +48,7 @@ reference: setup
 # What takes minutes: a hundred kills around a refresh and what became of the accounts, the memory of ten thousand turns.
 soak: setup
 	CRASHES=100 ROUNDS=200 $(VENV)/bin/python -m pytest tests/crashes -o log_cli=true -o log_cli_level=INFO
-	SOAK=1 $(VENV)/bin/python -m pytest tests/proxy/test_memory.py -o log_cli=true -o log_cli_level=INFO
+	COLD=1 SOAK=1 $(VENV)/bin/python -m pytest tests/proxy/test_memory.py -o log_cli=true -o log_cli_level=INFO
 
 # The official CLI under `run` at the world's pace, with pauses: what its user saw, and what happened behind it.
 ten-minutes: setup codex
@@ -82,7 +86,7 @@ newest: setup
 	npm install --prefix $(NEWEST) --no-save --no-package-lock --no-audit --no-fund --silent @openai/codex@latest
 	$(NEWEST)/venv/bin/mitmdump --version
 	$(NEWEST)/node_modules/.bin/codex --version
-	CODEX_BIN="$(CURDIR)/$(NEWEST)/node_modules/.bin/codex" $(NEWEST)/venv/bin/python -m pytest $(NEWEST_TESTS)
+	COLD=1 CODEX_BIN="$(CURDIR)/$(NEWEST)/node_modules/.bin/codex" $(NEWEST)/venv/bin/python -m pytest $(NEWEST_TESTS)
 
 # Pins of today stay where they still fit; `make lock LOCK_FLAGS=--upgrade` takes the newest. Made with the oldest Python we
 # support; the result installs on 3.13 as well. The hashes are those of every platform's files, but pip-compile leaves

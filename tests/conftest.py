@@ -2,6 +2,7 @@
 
 import ipaddress
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -9,6 +10,8 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+
+from tests import warm
 
 MEMORY = Path("/dev/shm")
 """Where tests write, if that is possible: a pool syncs every commit to its disk, and tests make thousands of them."""
@@ -37,9 +40,13 @@ def _refuse_other_hosts(event: str, args: tuple[object, ...]) -> None:
 
 
 hypothesis.settings.register_profile(
-    "busy", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], print_blob=True
+    "busy",
+    deadline=None,
+    max_examples=1000 if "COLD" in os.environ else 100,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+    print_blob=True,
 )
-"""Other tests run beside: how long an example takes says nothing."""
+"""Other tests run beside: how long an example takes says nothing. Once a week there are more (`make newest`)."""
 
 
 def pytest_configure() -> None:
@@ -78,6 +85,20 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.delenv(name.lower(), raising=False)
     monkeypatch.setenv("CODEX_ROTATE_HOME", str(tmp_path / "home"))
     return tmp_path / "home"
+
+
+@pytest.fixture(scope="module")
+def warm_starts() -> Iterator[None]:
+    """What a module's tests start of ours has imported already what it needs (tests/warm.py)."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(subprocess, "Popen", warm.Popen)
+        yield
+
+
+@pytest.fixture
+def cold(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All the same everything is started as a user starts it."""
+    monkeypatch.setenv("COLD", "1")
 
 
 @pytest.fixture(scope="session")

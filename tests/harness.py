@@ -22,6 +22,7 @@ from accounts.logins.auth_file import read_auth_file
 from accounts.store.store import Store
 from config import clock
 from standin import Account, StandIn
+from tests import warm
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 MITMDUMP: Final = Path(sys.executable).parent / "mitmdump"
@@ -111,9 +112,11 @@ class Proxy:
     env: dict[str, str] = field(default_factory=dict)
     tool: Sequence[str] = (str(MITMDUMP),)
     """mitmproxy's own, or what `serve` starts."""
+    cold: bool = False
+    """Whether it has to import what it needs, as a user's does."""
 
     def __enter__(self) -> Self:
-        self.process = subprocess.Popen(
+        self.process = (subprocess.Popen if self.cold else warm.Popen)(
             self.command(), env=self._environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
         assert self.process.stdout is not None

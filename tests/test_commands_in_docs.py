@@ -31,6 +31,8 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 BIN: Final = Path(sys.executable).parent
 PAGES: Final = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 MOST_SECONDS: Final = 60
+pytestmark = pytest.mark.usefixtures("warm_starts")
+"""For what is there before a page's lines; those themselves are a shell's, which starts every command as users do."""
 
 NOT_EXECUTED: Final = {
     r"make (demo|test)|codex-rotate demo": "what CI runs itself; tests/cli/demo/test_play.py plays the demo",
@@ -190,7 +192,8 @@ def test_the_command_lines_of_a_page_work(page: Path, world: World) -> None:
             assert proxy.wait_for(("listening at",))
     with ExitStack() as stack:
         if any(line.startswith(("codex-rotate bind", "codex-rotate join")) for line in lines):
-            stack.enter_context(world.serve("codex-rotate serve", world.port)).wait_for(("listening at",))
+            words = [str(BIN / "codex-rotate"), "serve", "--listen", f"127.0.0.1:{world.port}"]
+            stack.enter_context(Background(words, world.env)).wait_for(("listening at",))
         world.run(lines)
 
 

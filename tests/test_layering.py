@@ -7,7 +7,6 @@ import re
 import shutil
 import subprocess
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -99,16 +98,23 @@ def product() -> list[Path]:
     return [path for package in MAY_IMPORT for path in sources(package)] + sorted(ROOT.glob("*.py"))
 
 
-def imports(path: Path) -> Iterator[str]:
+@functools.cache
+def nodes(path: Path) -> tuple[ast.AST, ...]:
+    return tuple(ast.walk(tree(path)))
+
+
+@functools.cache
+def imports(path: Path) -> tuple[str, ...]:
     """The full name of everything a file imports: `from a import b` gives both `a` and `a.b`."""
-    for node in ast.walk(tree(path)):
+    found: list[str] = []
+    for node in nodes(path):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{named(path)}:{node.lineno}: packages are imported by name, not relatively"
             assert node.module
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            found += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return tuple(found)
 
 
 def importing(*modules: str) -> set[str]:
@@ -123,15 +129,17 @@ def importing(*modules: str) -> set[str]:
 def clock_readings(path: Path) -> list[int]:
     """The lines that mention a function that reads the clock, under whatever name it was imported."""
     names: dict[str, str] = {}
-    for node in ast.walk(tree(path)):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             names |= {alias.asname or alias.name: alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             names |= {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names}
     banned = {f"{module}.{name}" for module, functions in CLOCK.items() for name in functions}
-    lines = []
-    for node in ast.walk(tree(path)):
-        if isinstance(node, ast.Name | ast.Attribute):
+    lines, functions = [], {each.rpartition(".")[2] for each in banned}
+    for node in nodes(path):
+        if (isinstance(node, ast.Name) and node.id in names) or (
+            isinstance(node, ast.Attribute) and node.attr in functions
+        ):
             first, *rest = ast.unparse(node).split(".")
             if ".".join([names.get(first, first), *rest]) in banned:
                 lines.append(node.lineno)
@@ -199,7 +207,7 @@ def test_only_the_renderer_prints() -> None:
     found = {
         named(path)
         for path in product()
-        for node in ast.walk(tree(path))
+        for node in nodes(path)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
     }
     assert found <= {"cli/ui/render.py"}
@@ -240,9 +248,7 @@ def test_one_place_reaches_into_the_proxy() -> None:
 
 def texts(path: Path) -> set[str]:
     """The texts in a file's code, docstrings among them."""
-    return {
-        node.value for node in ast.walk(tree(path)) if isinstance(node, ast.Constant) and isinstance(node.value, str)
-    }
+    return {node.value for node in nodes(path) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
 
 
 def test_one_module_knows_what_names_a_thread() -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts.choice.quota import Window
@@ -269,7 +269,6 @@ def never_if_none(moment: float | None) -> float:
     return float("inf") if moment is None else moment
 
 
-@settings(max_examples=200, deadline=None)
 @given(candidates_of(), st.data())
 def test_more_use_never_makes_it_later(candidates: list[Candidate], data: st.DataObject) -> None:
     """For every account and for the pool: whoever uses more is out no later."""
@@ -291,7 +290,6 @@ def test_more_use_never_makes_it_later(candidates: list[Candidate], data: st.Dat
     assert after.until == before.until
 
 
-@settings(max_examples=200, deadline=None)
 @given(candidates_of())
 def test_what_is_told_holds_together(candidates: list[Candidate]) -> None:
     """Nothing lies in the past, nobody is back before being out, and an empty pool has nobody who serves."""
@@ -310,7 +308,6 @@ def test_what_is_told_holds_together(candidates: list[Candidate]) -> None:
 ODD = st.floats(allow_nan=True, allow_infinity=True) | st.sampled_from([0.0, -0.0, 5e-324, 1e308, NOW, NOW + 1e-7])
 
 
-@settings(max_examples=300, deadline=None)
 @given(
     st.lists(
         st.builds(

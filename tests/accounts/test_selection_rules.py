@@ -95,7 +95,6 @@ SITUATIONS = st.builds(
 
 
 @given(candidates=CANDIDATES, about=SITUATIONS)
-@settings(deadline=None, max_examples=400)
 def test_a_barred_account_is_never_chosen_and_a_free_one_never_passed_over(
     candidates: dict[str, Candidate], about: Situation
 ) -> None:
@@ -116,7 +115,6 @@ def untried(about: Situation) -> Situation:
 
 
 @given(candidates=CANDIDATES, about=SITUATIONS, part=st.floats(0, 0.999))
-@settings(deadline=None, max_examples=400)
 def test_nobody_returns_before_the_time_that_is_told_and_then_somebody_does(
     candidates: dict[str, Candidate], about: Situation, part: float
 ) -> None:
@@ -133,7 +131,6 @@ def test_nobody_returns_before_the_time_that_is_told_and_then_somebody_does(
 
 
 @given(candidates=CANDIDATES, about=SITUATIONS)
-@settings(deadline=None, max_examples=400)
 def test_a_rule_is_named_when_the_pools_rules_are_all_that_stands_in_the_way(
     candidates: dict[str, Candidate], about: Situation
 ) -> None:
@@ -170,7 +167,6 @@ def test_a_tired_account_is_chosen_for_its_own_threads_or_when_all_others_are_ti
 
 
 @given(candidates=CANDIDATES, about=SITUATIONS)
-@settings(deadline=None, max_examples=300)
 def test_an_explanation_says_what_is_chosen(candidates: dict[str, Candidate], about: Situation) -> None:
     explanation = explain(candidates, about)
     assert explanation.choice == choose(candidates, about)

@@ -25,10 +25,12 @@ import pytest
 from accounts.logins.auth_file import read_auth_file
 from accounts.store.backups import Backups
 from accounts.store.store import Store
+from tests import warm
 from tests.builders import spoiled, token
 from tests.harness import ROOT, plain_environment
 
 SCRIPT: Final = shutil.which("codex-rotate", path=str(Path(sys.executable).parent))
+CAPABILITY_VERSION_3: Final = 0x20080522
 POOL: Final = {"ann": 1, "bob": 1, "cy": 1}
 """Who is in the pool, with the number of their login."""
 PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER = 24, 1, 2, 3
@@ -101,7 +103,7 @@ class World:
     def run(self, words: str) -> Ran:
         """The console script."""
         assert SCRIPT is not None, "the project is not installed: `make setup`"
-        done = subprocess.run(
+        done = warm.run(
             [SCRIPT, *self.named(words)],
             env={**plain_environment(), **self.environ, "PYTHONDONTWRITEBYTECODE": "1"},
             stdin=subprocess.DEVNULL,
@@ -109,7 +111,6 @@ class World:
             capture_output=True,
             text=True,
             timeout=90,
-            check=False,
         )
         return Ran(done.returncode, done.stdout, done.stderr)
 
@@ -229,18 +230,25 @@ def as_anybody(world: World, *capabilities: int) -> None:
     if os.geteuid() == 0:
         if sys.platform != "linux" or not can_give_up(capabilities):
             pytest.skip("this root cannot give up single rights, so nothing is read-only for it")
-        world.restrict = partial(give_up, ctypes.CDLL(None), capabilities)
+        world.restrict = partial(give_up, capabilities)
 
 
-def give_up(libc: ctypes.CDLL, capabilities: tuple[int, ...]) -> None:
+def give_up(capabilities: tuple[int, ...]) -> None:
+    """Now, and for every program that this process becomes."""
+    libc, header, rights = ctypes.CDLL(None), (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0), (ctypes.c_uint32 * 6)()
+    failed = [each for each in capabilities if libc.prctl(PR_CAPBSET_DROP, each, 0, 0, 0)]
+    if failed or libc.capget(header, rights):
+        raise PermissionError(errno.EPERM, "rights cannot be given up")
     for each in capabilities:
-        if libc.prctl(PR_CAPBSET_DROP, each, 0, 0, 0):
-            raise PermissionError(errno.EPERM, "rights cannot be given up")
+        for at in (0, 1):  # those that are used, and those that could be
+            rights[at] &= ~(1 << each)
+    if libc.capset(header, rights):
+        raise PermissionError(errno.EPERM, "rights cannot be given up")
 
 
 @cache
 def can_give_up(capabilities: tuple[int, ...]) -> bool:
-    giving = partial(give_up, ctypes.CDLL(None), capabilities)
+    giving = partial(give_up, capabilities)
     try:
         return subprocess.run(["/bin/sh", "-c", ":"], check=False, preexec_fn=giving).returncode == 0
     except subprocess.SubprocessError:
@@ -316,15 +324,14 @@ def can_mount() -> bool:
 
 def as_user(world: World, uid: int) -> None:
     """The command is that user's, who can reach the interpreter, the project and this machine, wherever they are."""
-    needed = (Path(sys.base_prefix), Path(sys.prefix).resolve(), ROOT, world.folder)
+    in_own_mounts(world, partial(become, uid, (Path(sys.base_prefix), Path(sys.prefix).resolve(), ROOT, world.folder)))
 
-    def become() -> None:
-        reachable(needed)
-        os.setgroups([])
-        os.setgid(uid)
-        os.setuid(uid)
 
-    in_own_mounts(world, become)
+def become(uid: int, needed: Sequence[Path]) -> None:
+    reachable(needed)
+    os.setgroups([])
+    os.setgid(uid)
+    os.setuid(uid)
 
 
 def reachable(needed: Sequence[Path]) -> None:

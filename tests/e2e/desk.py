@@ -13,6 +13,7 @@ from typing import Any, Final
 from cli.demo.play import QUIET
 from config import proxy_files
 from standin import Account, StandIn
+from tests import warm
 from tests.corporate import Corporate
 from tests.e2e.codex import Ran, finish
 from tests.harness import MITMDUMP, eventually, fill, plain_environment, write_login
@@ -30,6 +31,8 @@ class Desk:
     binary: Path
     folder: Path
     accounts: tuple[Account, ...]
+    cold: bool = True
+    """Whether a proxy in another terminal has to import what it needs, as a user's does."""
 
     @property
     def environ(self) -> dict[str, str]:
@@ -66,7 +69,7 @@ class Desk:
     def rotate(self, *words: str) -> str:
         """What a command of ours says."""
         command = [ROTATE, *words]
-        done = subprocess.run(command, env=self.environ, check=True, capture_output=True, text=True, timeout=60)
+        done = warm.run(command, env=self.environ, check=True, capture_output=True, text=True, timeout=60)
         return done.stdout
 
     def trust_folder(self) -> None:
@@ -91,7 +94,7 @@ class Desk:
 
 
 @contextmanager
-def open_desk(binary: Path, folder: Path, transport: str, *, seats: int = 2) -> Iterator[Desk]:
+def open_desk(binary: Path, folder: Path, transport: str, *, seats: int = 2, cold: bool = True) -> Iterator[Desk]:
     """The stand-in is where the company's proxy leads: nothing that a user starts has to be told of it."""
     with StandIn() as upstream, Corporate({443: upstream.port, 80: upstream.plain_port}, "ann", "right") as company:
         accounts = tuple(upstream.add_account(f"acc-{number}") for number in range(1, seats + 1))
@@ -104,7 +107,7 @@ def open_desk(binary: Path, folder: Path, transport: str, *, seats: int = 2) -> 
         for place in (folder / "rotate" / "ca", folder / "client" / ".mitmproxy"):
             place.mkdir(mode=0o700)
             (place / "config.yaml").write_text(json.dumps(settings))
-        desk = Desk(upstream, binary, folder, accounts)
+        desk = Desk(upstream, binary, folder, accounts, cold)
         try:
             yield desk
         finally:

@@ -21,6 +21,7 @@ from cli.running import proxies
 from config import clock
 from config.proxy_files import ProxyInfo
 from standin import ANY_ACCOUNT, Pace
+from tests import warm
 from tests.e2e.codex import Ran, finish
 from tests.e2e.desk import ROTATE, Desk
 from tests.e2e.terminal import Screen, shown
@@ -93,7 +94,7 @@ def alive(pid: int) -> bool:
 def started(desk: Desk, *command: str) -> Iterator[ProxyInfo]:
     """A proxy in the foreground of another terminal, ended with Ctrl-C. What it says is in `proxy.log`."""
     with (desk.folder / "proxy.log").open("w") as log:
-        process = subprocess.Popen(
+        process = (subprocess.Popen if desk.cold else warm.Popen)(
             command, env=desk.environ, cwd=desk.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log
         )
     try:

@@ -1,6 +1,7 @@
 """Turns as slow as the world's, with pauses, behind each proxy that a user can start: nobody notices anything.
 
-All conversations run at the same time; each test looks at one of them.
+All conversations run at the same time; each test looks at one of them. Over one of the transports every proxy starts as
+a user's does, over the other from the warm process (tests/warm.py), but for those that `run` starts.
 """
 
 import re
@@ -46,7 +47,8 @@ def conversations(
     wanted = {(each["seen"], each["transport"]): None for each in params if {"seen", "transport"} <= each.keys()}
 
     def play(name: str, transport: str) -> slow.Seen:
-        with open_desk(binary, tmp_path_factory.mktemp(name) / "a desk", transport) as desk:
+        folder = tmp_path_factory.mktemp(name) / "a desk"
+        with open_desk(binary, folder, transport, cold=transport == TRANSPORTS[0]) as desk:
             return PLAYS[name](desk, starting)
 
     with ThreadPoolExecutor(len(wanted)) as pool:

@@ -268,14 +268,6 @@ def test_no_token_is_in_what_is_shown_and_saved(recorded: Recorded, played: Play
     assert [each for each in secrets if each.encode() in played.saved or each in played.said] == []
 
 
-def test_it_rotates_like_any_other(recorded: Recorded) -> None:
-    recorded.upstream.fault("acc-1", Fault(FaultKind.SERVER_ERROR), times=1)
-    found = recorded.play({"turn": recorded.flow("turn")})
-    assert found.served_by("turn") == ["acc-1", "acc-2"]
-    assert found.flows["turn"].comment.startswith("acc-1 500 server error → acc-2 200")
-    assert found.flows["turn"].marked == ":twisted_rightwards_arrows:"
-
-
 def test_a_socket_that_was_open_is_left_out_by_mitmproxy(recorded: Recorded) -> None:
     found = recorded.play({name: recorded.flow(name) for name in ("socket", "bare")})
     assert found.asked.keys() == {"bare"}
@@ -308,3 +300,12 @@ def test_it_takes_the_way_to_the_internet_that_all_take(recorded: Recorded) -> N
             settings.unlink()
         assert found.served_by("turn") == ["acc-1"]
         assert [each.target for each in company.asked] == ["chatgpt.com:443"]
+
+
+def test_it_rotates_like_any_other(recorded: Recorded) -> None:
+    """The last one: an account rests after it."""
+    recorded.upstream.fault("acc-1", Fault(FaultKind.SERVER_ERROR), times=1)
+    found = recorded.play({"turn": recorded.flow("turn")})
+    assert found.served_by("turn") == ["acc-1", "acc-2"]
+    assert found.flows["turn"].comment.startswith("acc-1 500 server error → acc-2 200")
+    assert found.flows["turn"].marked == ":twisted_rightwards_arrows:"

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts.choice.outcomes import (
@@ -267,7 +267,6 @@ def test_a_token_that_upstream_echoes_as_a_code_does_not_reach_the_detail(field:
     now=st.floats(0, 4e9),
     after_output=st.booleans(),
 )
-@settings(deadline=None, max_examples=300)
 def test_whatever_comes_means_something(
     status: int, headers: dict[str, str], body: object, now: float, after_output: bool
 ) -> None:

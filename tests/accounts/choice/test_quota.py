@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts.choice import quota
@@ -362,14 +362,12 @@ def sane(found: tuple[Window, ...], now: float) -> bool:
 
 
 @given(payload=JSON | PAYLOADS, now=TIMES)
-@settings(deadline=None, max_examples=300)
 def test_no_json_is_too_odd_to_read(payload: Any, now: float) -> None:
     for read in (quota.from_event, quota.from_usage):
         assert sane(read(payload, now), now)
 
 
 @given(named=HEADERS, now=TIMES)
-@settings(deadline=None, max_examples=300)
 def test_no_headers_are_too_odd_to_read(named: Mapping[str, str], now: float) -> None:
     assert sane(quota.from_headers(named, now), now)
 

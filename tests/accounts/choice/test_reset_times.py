@@ -5,7 +5,7 @@ from email.utils import format_datetime
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts.choice.reset_times import FARTHEST, LONGEST, reset_time
@@ -325,7 +325,6 @@ VALUES = NUMBERS.map(str) | st.text(max_size=30) | st.datetimes().map(datetime.i
     headers=st.dictionaries(st.sampled_from(NAMED + LENGTHS), VALUES),
     now=st.floats(0, 4e9),
 )
-@settings(deadline=None, max_examples=300)
 def test_never_the_past_and_never_beyond_35_days(error: dict[str, Any], headers: dict[str, str], now: float) -> None:
     moment = reset_time(error, headers, now)
     assert moment is None or now < moment <= now + 35 * DAY
@@ -336,7 +335,6 @@ def test_never_the_past_and_never_beyond_35_days(error: dict[str, Any], headers:
     headers=st.dictionaries(st.sampled_from(NAMED), VALUES),
     now=st.floats(0, 4e9),
 )
-@settings(deadline=None, max_examples=300)
 def test_never_beyond_8_days_when_no_window_is_named(
     error: dict[str, Any], headers: dict[str, str], now: float
 ) -> None:

@@ -228,7 +228,7 @@ ANYTHING = st.recursive(
 ENTRIES = st.lists(ANYTHING | st.dictionaries(KEYS, ANYTHING).map(lambda wild: GOOD | wild), max_size=3)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(value=ANYTHING | st.fixed_dictionaries({"accounts": ENTRIES}))
 def test_any_json_is_a_login_or_a_bad_file(tmp_path: Path, value: object) -> None:
     """Nothing but BadAuthFile is ever raised, and a file that is accepted is accepted with all its accounts."""

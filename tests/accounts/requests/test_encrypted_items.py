@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts.requests.encrypted_items import Sealed, found_in, holds_compaction, without
@@ -206,7 +206,6 @@ digests = st.frozensets(st.sampled_from([digest(MINE), digest(OTHERS), digest(CO
     digests,
     st.booleans(),
 )
-@settings(max_examples=300)
 def test_exactly_what_is_named_goes_and_the_rest_is_as_it_was(
     given_items: list[Any],
     beside: dict[str, Any],
@@ -234,7 +233,6 @@ def test_exactly_what_is_named_goes_and_the_rest_is_as_it_was(
 
 
 @given(st.binary() | st.text().map(str.encode), st.integers(0, 400), st.binary(max_size=3))
-@settings(max_examples=500)
 def test_nothing_raises(noise: bytes, place: int, spoilt: bytes) -> None:
     whole = request(USER, MINE, SAID, COMPACTION)
     done = b'{"type":"response.output_item.done","item":{"type":"compaction"}}'

@@ -16,6 +16,7 @@ from cli.running.processes import Finished
 from tests.harness import eventually, free_port, plain_environment
 
 CODEX_ROTATE = Path(sys.executable).parent / "codex-rotate"
+pytestmark = pytest.mark.usefixtures("warm_starts")
 
 
 def turn(finished: Finished | None, *steps: tuple[str, int]) -> DemoTurn:
@@ -114,6 +115,7 @@ def test_what_the_user_saw_stands_beside_what_happened() -> None:
     assert "1 x at its limit; 1 rotation." in result.message
 
 
+@pytest.mark.usefixtures("cold")
 def test_as_json_it_is_one_value() -> None:
     """Nothing is drawn, and the value says what each account answered. The client that was named is not asked for."""
     done = subprocess.run(

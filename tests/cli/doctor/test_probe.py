@@ -17,7 +17,10 @@ from standin import Fault, FaultKind
 from tests.cli.doctors import Machine, enter, machine
 from tests.harness import fill
 
-pytestmark = pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning"),
+    pytest.mark.usefixtures("warm_starts"),
+]
 """A proxy outlives, on purpose, the command that has started it; here the command's process is that of the tests."""
 
 MODELS = "/backend-api/codex/models"

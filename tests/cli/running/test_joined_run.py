@@ -20,6 +20,7 @@ from standin import StandIn
 from tests.harness import MITMDUMP, PATIENCE, Proxy, eventually, fill, plain_environment
 
 ROTATE = str(MITMDUMP.with_name("codex-rotate"))
+pytestmark = pytest.mark.usefixtures("warm_starts")
 SHOW = "import os, json; print(json.dumps(dict(os.environ)))"
 
 
@@ -53,6 +54,7 @@ def run(environ: dict[str, str], *words: str) -> subprocess.CompletedProcess[str
     return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
 
 
+@pytest.mark.usefixtures("cold")
 def test_the_client_is_led_there(environ: dict[str, str], proxy: Proxy) -> None:
     """For one account as well; its exit code is ours, and nothing is left in this user's home."""
     done = run(environ, "--account", "my work", "--", sys.executable, "-c", SHOW)

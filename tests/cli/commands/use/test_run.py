@@ -26,6 +26,7 @@ from tests.cli.conftest import Fill, Run
 from tests.harness import MITMDUMP, PATIENCE, eventually, fill, plain_environment
 
 ROTATE = str(MITMDUMP.with_name("codex-rotate"))
+pytestmark = pytest.mark.usefixtures("warm_starts")
 SHOW = "import os, json; print(json.dumps(dict(os.environ)))"
 COUNT = """
 import os, signal, threading
@@ -170,6 +171,7 @@ def test_an_account_of_its_own_is_in_the_clients_address(world: World) -> None:
     assert re.fullmatch(r"http://account-[0-9a-f]{16}@127\.0\.0\.1:\d+", json.loads(out)["HTTPS_PROXY"])
 
 
+@pytest.mark.usefixtures("cold")
 def test_two_at_once_share_one_proxy_which_stays_for_the_second(world: World) -> None:
     """And ends by itself when nobody is left."""
     assert world.stopped()

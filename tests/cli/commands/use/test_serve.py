@@ -25,6 +25,7 @@ from tests.proxy.clients import turn1
 from tests.users import OTHER, acting_as, why_not
 
 __all__ = ["upstream"]  # a fixture
+pytestmark = pytest.mark.usefixtures("warm_starts")
 
 
 @pytest.fixture

@@ -29,8 +29,10 @@ from tests.cli.serving import (
 from tests.harness import ROOT, eventually
 
 __all__ = ["upstream"]  # a fixture
+pytestmark = pytest.mark.usefixtures("warm_starts")
 
 
+@pytest.mark.usefixtures("cold")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_serves_with_its_own_certificate_until_it_is_told_to_stop(fill: Fill, home: Path, number: int) -> None:
     fill("ann")

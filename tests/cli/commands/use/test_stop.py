@@ -24,6 +24,7 @@ from tests.cli.serving import ROTATE, environment, free_port, serving, turn_in_t
 from tests.harness import PATIENCE, ROOT, eventually
 
 __all__ = ["upstream"]  # a fixture
+pytestmark = pytest.mark.usefixtures("warm_starts")
 
 STRANGER = """
 import os, sys

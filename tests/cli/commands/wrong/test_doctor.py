@@ -24,7 +24,10 @@ from tests.cli.doctor.test_daemon import ARGUMENTS, daemon
 from tests.cli.doctors import FEATURES, Machine, enter, fake_codex, free, listening, machine, private
 from tests.harness import MITMDUMP, secrets_of
 
-pytestmark = pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning"),
+    pytest.mark.usefixtures("warm_starts"),
+]
 """A proxy outlives, on purpose, the command that has started it; here the command's process is that of the tests."""
 
 ROTATE = str(MITMDUMP.with_name("codex-rotate"))
