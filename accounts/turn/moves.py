@@ -47,6 +47,12 @@ def choose_again(turn: TurnState, event: events.Event, now: float) -> MoveResult
     return _take(turn, replace(chosen, why=ONCE_MORE), now)
 
 
+def choose_renewed(turn: TurnState, event: events.Event, now: float) -> MoveResult:
+    """The same with its new token. That the old one had aged was no attempt."""
+    turn.tally.attempts -= 1
+    return choose_again(turn, event, now)
+
+
 def ask(turn: TurnState, _: events.Event, now: float) -> steps.Step:
     return steps.Attempt(turn.asked)
 
