@@ -1,11 +1,12 @@
 # ruff: noqa: INP001 - scripts/ holds programs
 """The official CLI under `codex-rotate run`, and an account that says what users have met; what its user saw.
 
-    [ROTATE_BIN=COMMAND] .venv/bin/python -m scripts.cases [NAME…] [--transport ws|sse] [--slow]
+    [ROTATE_BIN=COMMAND] .venv/bin/python -m scripts.cases [NAME…] [--transport ws|sse] [--slow] [--screen]
 
 Without names all cases of standin/faults/cases.py that are about the model's answer, and some situations of several
-requests (tests/e2e/cases.py); a name may have `*`. `--slow` adds those that take a minute each. Nothing leaves this
-machine. Exit code 1 when somebody would have noticed something.
+requests (tests/e2e/cases.py); a name may have `*`. `--slow` adds those that take a minute each. `--screen` plays some
+of the cases, or those of these names, on the full screen instead. Nothing leaves this machine. Exit code 1 when
+somebody would have noticed something.
 """
 
 import argparse
@@ -19,9 +20,11 @@ from threading import Lock
 from typing import Final
 
 from cli.demo.play import find_client
-from tests.e2e.cases import HTTP, WEBSOCKET, Seen, names, open_sitting, played
+from standin.faults.cases import CASES
+from tests.e2e.cases import HTTP, WEBSOCKET, Seen, names, on_the_full_screen, open_sitting, played
 
 TRANSPORTS: Final = {"ws": WEBSOCKET, "sse": HTTP}
+ON_SCREEN: Final = ("limit_as_200", "shell_deltas_limit", "closed_1011_at_message", "untyped")
 _LOCK: Final = Lock()
 
 
@@ -34,21 +37,29 @@ def told(name: str, transport: str, seen: Seen | str) -> str:
     return "\n".join([first, *(f"{'':42}  | {line}" for line in (seen.shown if how != "right" else ()))])
 
 
-def over(binary: Path, transport: str, wanted: list[str], *, slow: bool) -> Iterator[bool]:
-    """Plays all cases over one transport; whether each is right."""
-    option = TRANSPORTS[transport]
-    known = names(option, slow=slow or bool(wanted))
-    chosen = [name for name in known if not wanted or any(fnmatch(name, each) for each in wanted)]
-    if not chosen:
+def chosen(asked: argparse.Namespace, transport: str) -> list[str]:
+    """What is played over this transport."""
+    known = names(TRANSPORTS[transport], slow=asked.slow or bool(asked.names))
+    if asked.screen:
+        known = [name for name in known if name in CASES]
+    wanted = asked.names or (ON_SCREEN if asked.screen else ["*"])
+    return [name for name in known if any(fnmatch(name, each) for each in wanted)]
+
+
+def over(binary: Path, transport: str, asked: argparse.Namespace) -> Iterator[bool]:
+    """Plays all that; whether each is right."""
+    play = on_the_full_screen if asked.screen else played
+    some = chosen(asked, transport)
+    if not some:
         return
     with (
         tempfile.TemporaryDirectory(prefix="codex-rotate ") as folder,
-        open_sitting(binary, Path(folder) / "a desk", option) as sitting,
+        open_sitting(binary, Path(folder) / "a desk", TRANSPORTS[transport]) as sitting,
     ):
-        for name in chosen:
+        for name in some:
             seen: Seen | str
             try:
-                seen = played(sitting, name)
+                seen = play(sitting, name)
             except AssertionError as error:
                 seen = f"{sitting.asked()}  {error}"
             with _LOCK:
@@ -63,6 +74,7 @@ def main() -> int:
     parser.add_argument("names", nargs="*")
     parser.add_argument("--transport", choices=list(TRANSPORTS))
     parser.add_argument("--slow", action="store_true")
+    parser.add_argument("--screen", action="store_true")
     asked = parser.parse_args()
     binary = find_client({})
     if not binary:
@@ -71,7 +83,7 @@ def main() -> int:
     transports = [asked.transport] if asked.transport else list(TRANSPORTS)
     sys.stdout.write(f"{'case':34}  {'over':4}  {'user':6}  {'upstream':12}  what is wrong\n")
     with ThreadPoolExecutor() as pool:
-        found = pool.map(lambda each: list(over(Path(binary), each, asked.names, slow=asked.slow)), transports)
+        found = pool.map(lambda each: list(over(Path(binary), each, asked)), transports)
         right = [each for some in found for each in some]
     wrong = right.count(False)
     sys.stdout.write(f"{len(right)} cases, {wrong or 'none'} wrong.\n")

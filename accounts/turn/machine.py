@@ -77,7 +77,7 @@ TABLE: Final[dict[Phase, Rows]] = {
         (e.Left,             (),                                              m.end,                  P.OVER),
     ),
     P.RENEWING: (
-        (e.Renewed,          (),                                              m.choose_again,         P.CHOOSING),
+        (e.Renewed,          (),                                              m.choose_renewed,       P.CHOOSING),
         (e.NotRenewed,       (),                                              m.blame_unrenewed,      P.FAILED),
         (e.Left,             (),                                              m.finish,               P.OVER),
     ),

@@ -54,6 +54,12 @@ def pass_over(turn: TurnState, event: events.Event, now: float) -> MoveResult:
     return choose(turn, event, now)
 
 
+def choose_renewed(turn: TurnState, event: events.Event, now: float) -> MoveResult:
+    """The same with its new token. That the old one had aged was no attempt."""
+    turn.tally.attempts -= 1
+    return choose_again(turn, event, now)
+
+
 def ask(turn: TurnState, _: events.Event, now: float) -> steps.Step:
     return steps.Attempt(turn.asked)
 

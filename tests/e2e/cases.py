@@ -9,7 +9,8 @@ import subprocess
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import count
 from pathlib import Path
 from random import Random
@@ -21,6 +22,8 @@ from standin import ANY_ACCOUNT, Account, Fault, FaultKind
 from standin.faults.cases import BESIDE, CASES
 from tests.e2e.codex import FELL_BACK, Ran, finish
 from tests.e2e.desk import RESPONSES, ROTATE, Desk, open_desk
+from tests.e2e.terminal import Screen, shown
+from tests.e2e.test_slow_turns import USUAL as USUAL_ON_SCREEN
 from tests.harness import eventually, put
 
 WEBSOCKET: Final = "auto"
@@ -103,6 +106,10 @@ class Sitting:
         asked = (each for each in seen if each.path.partition("?")[0] == RESPONSES)
         return "".join(letters.get(each.account_id or "", "?") for each in asked)
 
+    def turns(self, place: int) -> int:
+        """How many turns of the client have run on this account in this case."""
+        return self.desk.turns().count(self.accounts[place].account_id)
+
     def judge(
         self, ran: Ran, *right: int, most: int = MOST_ATTEMPTS, fell_back: bool = False, notice: bool = False
     ) -> Seen:
@@ -156,10 +163,48 @@ def play(sitting: Sitting, name: str) -> Seen:
     sitting.say(0, CASES[name])
     if name in LATE:
         return sitting.judge(sitting.ask(seconds=SLOW_SECONDS), 0, 1)
-    return sitting.judge(sitting.ask(), 0 if name in DRESSES else 1, notice=name in AFTER_OUTPUT)
+    well = 0 if name in DRESSES else 1
+    seen = sitting.judge(sitting.ask(), well, notice=name in AFTER_OUTPUT)
+    ran = sitting.turns(well)
+    return seen if ran == 1 else replace(seen, wrong=(*seen.wrong, f"{ran} turns where one was enough"))
+
+
+def on_the_full_screen(sitting: Sitting, name: str) -> Seen:
+    """One case of the list, asked by somebody who sits before the full-screen client."""
+    sitting.begin()
+    sitting.say(0, CASES[name])
+    sitting.desk.trust_folder()
+    well = sitting.accounts[0 if name in DRESSES else 1]
+    command = [ROTATE, "run", "--", str(sitting.desk.binary)]
+    screen = Screen(command, sitting.desk.environ, sitting.desk.folder / "work")
+    try:
+        screen.wait_for("Ask Codex to do anything")
+        screen.ask(QUESTION)
+        screen.wait_for(well.answer)
+        screen.watch(2)  # the rest of what comes with an answer
+        lines = [line.strip() for line in shown(screen.raw)]
+        screen.ask("/quit")
+        ran = Ran(screen.ended(), "", "")
+    finally:
+        screen.close()
+    talk = (f"› {QUESTION}", f"• {well.answer}")
+    beside = tuple(line for line in lines if line not in talk and not USUAL_ON_SCREEN.fullmatch(line))
+    wrong = [f"{words!r} {lines.count(words)} times" for words in talk if lines.count(words) != 1]
+    if ran.code or beside:
+        wrong.append(f"exit code {ran.code}, words of trouble")
+    return Seen(ran, sitting.asked(), beside, tuple(wrong + sitting.blamed()))
 
 
 # --- situations ------------------------------------------------------------------------------------------------------
+
+
+def everybody_says(name: str, times: int, sitting: Sitting) -> Seen:
+    """So often; whatever becomes of that turn, the next one works."""
+    sitting.begin()
+    for place in range(len(sitting.accounts)):
+        sitting.say(place, CASES[name], times)
+    sitting.ask()
+    return sitting.judge(sitting.ask(), 0, 1, most=2 * MOST_ATTEMPTS)
 
 
 def everybody_is_late(sitting: Sitting) -> Seen:
@@ -194,7 +239,7 @@ def two_threads_fail(sitting: Sitting) -> Seen:
     sitting.say(1, Fault(FaultKind.OVERLOADED, in_band=True))
     second = sitting.judge(sitting.ask(), 0)
     asked = f"{first.asked} {second.asked}"
-    return Seen(second.ran, asked, first.shown + second.shown, first.wrong + second.wrong)
+    return replace(second, asked=asked, shown=first.shown + second.shown, wrong=first.wrong + second.wrong)
 
 
 def connection_ends(sitting: Sitting) -> Seen:
@@ -202,7 +247,7 @@ def connection_ends(sitting: Sitting) -> Seen:
     sitting.begin()
     sitting.say(0, CASES["parting"])
     first, second = (sitting.judge(sitting.ask(), 0) for _ in range(2))
-    return Seen(second.ran, second.asked, first.shown + second.shown, first.wrong + second.wrong)
+    return replace(second, shown=first.shown + second.shown, wrong=first.wrong + second.wrong)
 
 
 def everybody_is_busy(sitting: Sitting) -> Seen:
@@ -246,13 +291,15 @@ def every_socket_is_closed(sitting: Sitting) -> Seen:
 def with_rests(sitting: Sitting, seen: Seen) -> Seen:
     """Nobody has done anything wrong."""
     rests = tuple(f"rests: {reason}" for reason in sitting.resting())
-    return Seen(seen.ran, seen.asked, seen.shown, seen.wrong + rests, seen.noticed)
+    return replace(seen, wrong=seen.wrong + rests)
 
 
 SITUATIONS: Final[Mapping[str, Callable[[Sitting], Seen]]] = {
     "connection_ends": connection_ends,
     "two_threads_fail": two_threads_fail,
     "everybody_is_busy": everybody_is_busy,
+    **{f"everybody_says_{name}": partial(everybody_says, name, 1) for name in ("bare_402", "html_403", "html_200")},
+    "everybody_says_html_401": partial(everybody_says, "html_401", 2),
     "message_too_large": message_too_large,
     "every_socket_is_closed": every_socket_is_closed,
 }

@@ -221,6 +221,11 @@ def test_without_a_newer_token_another_account_is_next_as_long_as_logins_are_not
     assert not turn.pool.in_flight(A)
 
 
+def test_what_a_renewed_token_is_tried_for_is_outside_the_budget() -> None:
+    said = walked(turn_on("abcdef"), *[EXPIRED] * 7)
+    assert said == [*(f"{name} {step}" for name in "abc" for step in ("renew", "other")), "d refuse"]
+
+
 def test_a_token_that_is_due_is_renewed_before_it_is_used_and_that_is_the_one_refresh() -> None:
     pool = pool_of("a", "b", tokens={A: credentials("a", expires_at=NOW + 10), B: credentials("b")})
     turn = turn_on(pool)
