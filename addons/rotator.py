@@ -205,7 +205,8 @@ class SocketRotator:
         instead = self._safely(socket.from_server, message.content)
         if isinstance(instead, websocket.Held):
             message.drop()
-            asyncio.get_running_loop().call_later(instead.seconds, self._resume, weakref.ref(flow))
+            if instead.seconds is not None:
+                asyncio.get_running_loop().call_later(instead.seconds, self._resume, weakref.ref(flow))
         elif instead is not None:
             message.content = instead.content if isinstance(instead, websocket.Injected) else instead
 

@@ -36,9 +36,10 @@ class Injected:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """The client gets nothing; after so many seconds `PooledSocket.resumed` says what goes on."""
+    """The client gets nothing; after so many seconds `PooledSocket.resumed` says what goes on (None: that is asked for
+    already)."""
 
-    seconds: float
+    seconds: float | None = None
 
 
 TOO_LARGE: Final = 1009
@@ -113,6 +114,8 @@ class PooledSocket:
         if turn is None:
             return None
         self.heard, self.heard_at = self.heard + 1, self.service.clock()
+        if turn.phase is Phase.PAUSED:
+            return Held()  # more of what has just failed
         kind = wire_events.event_type(content)
         delivering = turn.phase is Phase.DELIVERING
         match wire_events.meaning(kind) if delivering else wire_events.meaning_of(kind, content):

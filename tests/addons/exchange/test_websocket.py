@@ -275,6 +275,13 @@ def test_a_moment_is_for_nothing_when_the_client_has_left(turn: PooledSocket) ->
     assert turn.service.pool.in_flight(A) == 0
 
 
+@pytest.mark.parametrize("message", [failed("rate_limit_exceeded"), BURST, CREATED, DELTA, COMPLETED])
+def test_what_upstream_still_says_of_the_failed_answer_is_for_nobody(turn: PooledSocket, message: bytes) -> None:
+    turn.from_server(BURST)
+    assert turn.from_server(message) == Held(None)
+    assert turn.resumed() == CREATE
+
+
 def test_a_request_in_the_moment_goes_at_once(turn: PooledSocket) -> None:
     turn.from_server(BURST)
     assert turn.from_client(CREATE) == CREATE
@@ -292,7 +299,7 @@ def waits_of(turn: PooledSocket) -> tuple[list[float], bytes | None]:
     """How long an account is waited for that is always asked too often, and what the client hears in the end."""
     waits = []
     while isinstance(told := turn.from_server(BURST), Held):
-        waits.append(told.seconds)
+        waits.append(told.seconds or 0)
         turn.resumed()
     return waits, told
 
