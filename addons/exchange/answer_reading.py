@@ -59,11 +59,11 @@ class AnswerReading:
 
     # Before delivery
 
-    def head(self, response: http.Response, *, opaque: bool, unreadable: bool = False) -> Found:
-        """`opaque`: a success is an answer, whatever it holds; `unreadable`: the client cannot read its coding."""
+    def head(self, response: http.Response, request: http.Request, *, opaque: bool) -> Found:
+        """`request` is the client's own. `opaque`: a success is an answer, whatever it holds."""
         observe.from_head(self.service, self.lease, response)
-        self.reader = BodyReader(response, opaque=opaque)
-        if unreadable and self.reader.form is not Form.REFUSAL:
+        self.reader = BodyReader(response, request, opaque=opaque)
+        if self.reader.form is not Form.REFUSAL and not messages.can_read(request, response):
             return Failed(Outcome(kind=Kind.NO_ANSWER, detail="in a coding that the client cannot read"), words=True)
         return Answered() if self.reader.form is Form.OPAQUE else None
 
@@ -121,7 +121,7 @@ class AnswerReading:
         error = messages.error_in(response, document)
         if error is not None:
             return Failed(classify_failure(error, now), words=True)
-        if self._reader.form is Form.DOCUMENT and events.decoded(document):
+        if self._reader.form is Form.DOCUMENT and messages.is_answer(self._reader.request, document):
             return Answered()
         shown = f"{response.status_code} without an answer"
         return Failed(Outcome(kind=Kind.NO_ANSWER, detail=shown), words=True)

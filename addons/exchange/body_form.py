@@ -38,10 +38,11 @@ class Form(enum.Enum):
 
 
 class BodyReader:
-    """Of one answer. `opaque`: a success is not looked into."""
+    """Of one answer to this request. `opaque`: a success is not looked into."""
 
-    def __init__(self, response: http.Response, *, opaque: bool) -> None:
+    def __init__(self, response: http.Response, request: http.Request, *, opaque: bool) -> None:
         self.response = response
+        self.request = request
         self.coding: str = response.headers.get("content-encoding", "identity").strip().lower() or "identity"
         self.form = _of_head(response, opaque=opaque)
         self._decode: decoding.Feed | None = None

@@ -77,8 +77,7 @@ class PooledRequest:
         return refusal_of_masked(self.flow, self.shown, pooled=True) or self._next(events.Begin())
 
     def head(self, response: http.Response) -> Step:
-        unreadable = not messages.can_read(self.flow.request, response)
-        return self._found(self._answer.head(response, opaque=self.turn.ask.steady, unreadable=unreadable))
+        return self._found(self._answer.head(response, self.flow.request, opaque=self.turn.ask.steady))
 
     def body(self, data: bytes) -> Step:
         return self._found(self._answer.body(data))

@@ -26,10 +26,19 @@ def error_in(response: http.Response, body: bytes) -> Reply | None:
     payload = events.decoded(body)
     nested = payload.get("response")
     inner = nested if isinstance(nested, dict) else {}
-    if not (payload.get("error") or payload.get("detail") or inner.get("error")):
+    failed = payload.get("type") == events.ERROR or "failed" in (payload.get("status"), inner.get("status"))
+    if not (failed or payload.get("error") or payload.get("detail") or inner.get("error")):
         return None
     reply = events.reply_of(body)
     return Reply(status=reply.status, headers={**fields(response), **reply.headers}, error=reply.error)
+
+
+def is_answer(request: http.Request, body: bytes) -> bool:
+    """Whether a JSON body can be what was asked for. Of a request that wants a stream it is a whole response."""
+    payload = events.decoded(body)
+    if "text/event-stream" in request.headers.get("accept", "").lower():
+        return "output" in payload or payload.get("object") == "response"
+    return bool(payload)
 
 
 def fields(message: http.Message) -> dict[str, str]:

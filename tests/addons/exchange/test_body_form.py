@@ -15,7 +15,7 @@ def reader(status: int = 200, *, opaque: bool = False, **headers: str) -> BodyRe
     response = http.Response.make(status)
     for name, value in headers.items():
         response.headers[name.replace("_", "-")] = value
-    return BodyReader(response, opaque=opaque)
+    return BodyReader(response, http.Request.make("POST", "https://chatgpt.com/"), opaque=opaque)
 
 
 @pytest.mark.parametrize(

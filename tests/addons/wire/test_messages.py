@@ -116,3 +116,44 @@ def test_a_client_reads_the_codings_that_it_offers(offered: str | None, coding: 
     if coding is not None:
         response.headers["content-encoding"] = coding
     assert messages.can_read(request, response) is reads
+
+
+@pytest.mark.parametrize(
+    ("body", "failed"),
+    [
+        (b'{"error": {"code": "x"}}', True),
+        (b'{"error": "x"}', True),
+        (b'{"error": null, "output": []}', False),
+        (b'{"detail": "no"}', True),
+        (b'{"type": "error", "code": "usage_limit_reached"}', True),
+        (b'{"status": "failed", "object": "response"}', True),
+        (b'{"response": {"status": "failed"}}', True),
+        (b'{"response": {"error": {"code": "x"}}}', True),
+        (b'{"status": "completed", "object": "response"}', False),
+        (b"[]", False),
+        (b"<html>", False),
+        (b"", False),
+    ],
+)
+def test_a_success_may_describe_a_failure(body: bytes, failed: bool) -> None:
+    assert (messages.error_in(http.Response.make(200), body) is not None) is failed
+
+
+@pytest.mark.parametrize(
+    ("body", "plain", "streamed"),
+    [
+        (b'{"object": "response", "output": []}', True, True),
+        (b'{"output": []}', True, True),
+        (b'{"message": "maintenance"}', True, False),
+        (b"{}", False, False),
+        (b"[1]", False, False),
+        (b"<html>", False, False),
+    ],
+)
+def test_for_who_wants_a_stream_only_a_whole_response_can_stand_in_its_place(
+    body: bytes, plain: bool, streamed: bool
+) -> None:
+    request = http.Request.make("POST", "https://chatgpt.com/")
+    assert messages.is_answer(request, body) is plain
+    request.headers["accept"] = "text/event-stream"
+    assert messages.is_answer(request, body) is streamed
