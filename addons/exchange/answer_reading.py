@@ -95,13 +95,13 @@ class AnswerReading:
 
     def end(self) -> Found:
         if self._reader.form is Form.EVENTS:
-            return Failed(Outcome(kind=Kind.TRUNCATED, detail="ended before any output"), words=True)
+            return Failed(Outcome(kind=Kind.TRUNCATED, detail="ended before any output"))
         return self._judged()
 
     def lost(self, loss: Loss, message: str) -> Found:
         if self.reader is not None and self.reader.form is Form.REFUSAL:
             return self._judged()
-        return Failed(Outcome(kind=LOSSES[loss], detail=message[:200]), words=self.response is not None)
+        return Failed(Outcome(kind=LOSSES[loss], detail=message[:200]))
 
     @property
     def is_refusal(self) -> bool:
@@ -112,7 +112,7 @@ class AnswerReading:
         return self._judged() if self._reader.form is Form.REFUSAL else Answered()
 
     def _judged(self) -> Found:
-        """A refusal as far as it came, or a success that is no stream."""
+        """A refusal as far as it came, or a success that is no stream: in that the client finds no words."""
         assert self.response is not None
         now, body = self.service.clock(), bytes(self.collected)
         if self.response.status_code >= 400:
@@ -120,11 +120,11 @@ class AnswerReading:
         document = self._reader.document
         error = messages.error_in(self.response, document)
         if error is not None:
-            return Failed(classify_failure(error, now), words=True)
+            return Failed(classify_failure(error, now))
         if self._reader.form is Form.DOCUMENT and events.decoded(document):
             return Answered()
         shown = f"{self.response.status_code} without an answer"
-        return Failed(Outcome(kind=Kind.NO_ANSWER, detail=shown), words=True)
+        return Failed(Outcome(kind=Kind.NO_ANSWER, detail=shown))
 
     def _failure(self, event: bytes, *, after_output: bool) -> Outcome:
         return classify_failure(events.reply_of(event), self.service.clock(), after_output=after_output)
