@@ -93,13 +93,13 @@ class AnswerReading:
 
     def end(self) -> Found:
         if self._reader.form is Form.EVENTS:
-            return Failed(Outcome(kind=Kind.TRUNCATED, detail="ended before any output"), words=True)
+            return Failed(Outcome(kind=Kind.TRUNCATED, detail="ended before any output"))
         return self._judged()
 
     def lost(self, loss: Loss, message: str) -> Found:
         if self.reader is not None and self.reader.form is Form.REFUSAL:
             return self._judged()
-        return Failed(Outcome(kind=LOSSES[loss], detail=message[:200]), words=self.response is not None)
+        return Failed(Outcome(kind=LOSSES[loss], detail=message[:200]))
 
     @property
     def response(self) -> http.Response | None:
@@ -114,17 +114,17 @@ class AnswerReading:
         return self._judged() if self._reader.form is Form.REFUSAL else Answered()
 
     def _judged(self) -> Found:
-        """A refusal as far as it came, or a success that is no stream."""
+        """A refusal as far as it came, or a success that is no stream: in that the client finds no words."""
         now, response, document = self.service.clock(), self._reader.response, self._reader.document
         if response.status_code >= 400:
             return Failed(classify(messages.read_reply(response, bytes(self.collected)), now), words=True)
         error = messages.error_in(response, document)
         if error is not None:
-            return Failed(classify_failure(error, now), words=True)
+            return Failed(classify_failure(error, now))
         if self._reader.form is Form.DOCUMENT and messages.is_answer(self._reader.request, document):
             return Answered()
         shown = f"{response.status_code} without an answer"
-        return Failed(Outcome(kind=Kind.NO_ANSWER, detail=shown), words=True)
+        return Failed(Outcome(kind=Kind.NO_ANSWER, detail=shown))
 
     def _failure(self, event: bytes, *, after_output: bool) -> Outcome:
         return classify_failure(events.reply_of(event), self.service.clock(), after_output=after_output)

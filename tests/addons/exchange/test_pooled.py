@@ -14,7 +14,7 @@ from accounts.choice.outcomes import Kind
 from accounts.choice.selection import Ask
 from accounts.store.store import Store
 from accounts.turn.state import Phase
-from addons.attempts.protocol import Send, Signal
+from addons.attempts.protocol import Answer, Send, Signal
 from addons.exchange.pooled import Limits, PooledRequest
 from addons.exchange.service import PoolService
 from addons.redaction import flows
@@ -204,12 +204,29 @@ def test_a_failure_with_which_an_answer_begins_is_its_ending_too(fresh: PoolServ
     assert came_to(exchange) == ([Kind.FAILED_IN_STREAM], "delivered" if got_it else "the client left", False)
 
 
-def test_an_answer_that_broke_before_any_output_was_never_complete(fresh: PoolService) -> None:
-    """What was held of it goes to the client for want of anything better."""
-    exchange, _ = begun(fresh, [CREATED, b""])
-    passing(exchange, [CREATED])
-    exchange.broke("peer closed connection")
-    assert came_to(exchange) == ([Kind.TRUNCATED], "broken off by upstream", False)
+@pytest.mark.parametrize(
+    ("status", "content_type", "body"),
+    [
+        (200, "text/event-stream", CREATED),
+        (200, "text/event-stream", b""),
+        (200, "text/html", b"<html>"),
+        (200, "application/json", b'{"error":{"type":"server_error","code":"server_is_overloaded"}}'),
+        (204, "", b""),
+        (302, "", b""),
+    ],
+)
+def test_what_is_no_answer_and_no_refusal_is_none_to_pass_on(
+    fresh: PoolService, status: int, content_type: str, body: bytes
+) -> None:
+    """The client asks again in silence after a 502, and complains of a success that it cannot read."""
+    flow = tflow.tflow(req=http.Request.make("POST", "https://chatgpt.com/backend-api/codex/responses", b"{}"))
+    exchange = PooledRequest(fresh, flow, flows.FlowRedactor(), Ask(thread="t"))
+    assert isinstance(exchange.start(), Send)
+    assert exchange.head(http.Response.make(status, b"", {"content-type": content_type})) is Signal.WAIT
+    assert not body or exchange.body(body) is Signal.WAIT
+    step = exchange.end()
+    assert isinstance(step, Answer)
+    assert step.response.status_code == 502
 
 
 @pytest.mark.parametrize("seen", [False, True])
