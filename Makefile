@@ -14,7 +14,7 @@ ARGS =
 # Compiled modules are kept, wherever the environment says not to: every test that starts a program would compile all of it.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup test soak ten-minutes mixed week bench lint format lock codex installs newest demo docs reference clean
+.PHONY: setup test soak ten-minutes mixed cases week bench lint format lock codex installs newest demo docs reference clean
 
 setup:
 	@scripts/setup $(VENV)
@@ -57,6 +57,10 @@ ten-minutes: setup codex
 # The official CLI under `run` while upstream makes every kind of trouble at random, one account always well.
 mixed: setup codex
 	@$(VENV)/bin/python -m scripts.mixed $(MINUTES) $(SEED)
+
+# The official CLI over every case of trouble that the stand-in knows, over both transports: what its user saw.
+cases: setup codex
+	@$(VENV)/bin/python -m scripts.cases $(CASES)
 
 # How the strategies share five accounts among forty developers in a simulated week; half a minute.
 week: setup
