@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from config.settings import Settings
 
 BEHIND: Final[Mapping[str, str]] = {
+    "failed": "it has just failed this thread",
     "place": "the thread lives elsewhere",
     "unlisted": "its catalogue lacks the model",
     "priority": "its priority is lower",
