@@ -58,19 +58,19 @@ class LearnedFacts:
                 {"key": key, **asdict(cooldown)},
             )
 
-        return self._file.write(work)
+        return self._file.write(work, may_wait=True)
 
     def clear_cooldown(self, key: str) -> Future[None]:
         def work(db: sqlite3.Connection) -> None:
             db.execute("DELETE FROM cooldown WHERE key = ?", (key,))
 
-        return self._file.write(work)
+        return self._file.write(work, may_wait=True)
 
     def save_affinity(self, affinity: Affinity) -> Future[None]:
-        return self._file.write(lambda db: rows.save_affinity(db, affinity, AFFINITIES_KEPT))
+        return self._file.write(lambda db: rows.save_affinity(db, affinity, AFFINITIES_KEPT), may_wait=True)
 
     def set_windows(self, key: str, windows: tuple[Window, ...]) -> Future[None]:
-        return self._file.write(lambda db: rows.save_windows(db, key, windows))
+        return self._file.write(lambda db: rows.save_windows(db, key, windows), may_wait=True)
 
     def refuse_model(self, key: str, model: str, until: float, now: float) -> Future[None]:
         def work(db: sqlite3.Connection) -> None:
@@ -78,7 +78,7 @@ class LearnedFacts:
             row = (model, until, key)
             db.execute("INSERT OR REPLACE INTO refused_model SELECT key, ?, ? FROM account WHERE key = ?", row)
 
-        return self._file.write(work)
+        return self._file.write(work, may_wait=True)
 
     def looked(self, key: str, before: LooksTaken | None, now: float) -> Future[bool]:
         def work(db: sqlite3.Connection) -> bool:

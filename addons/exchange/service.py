@@ -11,6 +11,7 @@ from accounts.choice.model_lists import ModelLists
 from accounts.choice.outcomes import Outcome
 from accounts.choice.pool import Lease, Pool
 from accounts.choice.selection import Ask, Exhausted
+from accounts.errors import StoreError
 from accounts.model import Account, Event
 from accounts.policy import policy_of
 from accounts.provider.asking import get_over_http
@@ -75,11 +76,15 @@ class PoolService:
 
     def sync(self, *, at_once: bool = False) -> None:
         """Take in what the CLI or another proxy has changed. Costs one pragma when nobody has: at most one each
-        LOOK_SECONDS, unless what has changed has to be known at once."""
+        LOOK_SECONDS, unless what has changed has to be known at once. A file that cannot be read changes nothing: the
+        pool goes on as it is known here (PoolFileWatch says so)."""
         if self.renewals.save_again():
             return
-        if self.store.changed_by_others(self.clock(), within=0.0 if at_once else LOOK_SECONDS):
-            self.reload()
+        try:
+            if self.store.changed_by_others(self.clock(), within=0.0 if at_once else LOOK_SECONDS):
+                self.reload()
+        except StoreError as e:
+            logger.debug("codex-rotate: the pool goes on from memory: %s", e)
 
     def reload(self) -> None:
         """Take over what the store knows now."""
