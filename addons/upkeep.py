@@ -2,16 +2,20 @@
 of service, backs the pool up daily."""
 
 import asyncio
+import logging
 from typing import Final
 
 from mitmproxy.utils import asyncio_utils
 
 from accounts.store import backups
+from accounts.tokens.clock_jumps import ClockJumps
 from addons.exchange.pool_file_watch import PoolFileWatch
 from addons.exchange.service import PoolService
 from addons.startup import Startup
 from addons.wire import answers
 from config import clock, paths
+
+logger = logging.getLogger(__name__)
 
 FIRST_LOOK: Final = 2.0
 EVERY: Final = 20.0
@@ -41,15 +45,26 @@ class TokenUpkeep:
         self.tasks = []
 
     async def _watch(self, watch: PoolFileWatch) -> None:
+        jumps = ClockJumps(clock.now(), clock.monotonic())
         try:
             while self.startup.service is not None:
                 await asyncio.sleep(FILE_EVERY)
                 try:
+                    self._look_at_clock(jumps)
                     await watch.look()
                 except Exception as e:  # noqa: BLE001 - one look that fails must not be the last
                     answers.log_defect("looking after the pool's file failed", e)
         finally:
             watch.close()
+
+    def _look_at_clock(self, jumps: ClockJumps) -> None:
+        jump = jumps.since(clock.now(), clock.monotonic())
+        if jump and self.startup.service is not None:
+            how = "ahead" if jump > 0 else "back"
+            logger.info(
+                "codex-rotate: the clock was set %s by %.0f s; what is remembered is judged anew.", how, abs(jump)
+            )
+            self.startup.service.clock_was_set()
 
     async def _keep(self) -> None:
         await asyncio.sleep(FIRST_LOOK)

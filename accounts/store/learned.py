@@ -4,6 +4,7 @@ import sqlite3
 from concurrent.futures import Future
 from dataclasses import asdict
 
+from accounts.choice.clock_sense import sensible_rest
 from accounts.choice.cooldowns import replaces
 from accounts.choice.quota import Window
 from accounts.model import Affinity, Cooldown, LooksTaken
@@ -50,7 +51,8 @@ class LearnedFacts:
         def work(db: sqlite3.Connection) -> None:
             found = "SELECT until, reason, since FROM cooldown WHERE key = ? AND family = ''"
             row = db.execute(found, (key,)).fetchone()
-            if not replaces(cooldown, Cooldown(**dict(row)) if row else None, cooldown.since):
+            old = sensible_rest(Cooldown(**dict(row)), (), cooldown.since) if row else None
+            if not replaces(cooldown, old, cooldown.since):
                 return
             db.execute(
                 "INSERT OR REPLACE INTO cooldown (key, family, until, reason, since) "

@@ -8,6 +8,7 @@ from typing import Final
 
 from mitmproxy.utils import asyncio_utils
 
+from accounts.choice.clock_sense import SensibleSource
 from accounts.choice.outcomes import Kind, Outcome
 from accounts.choice.pool import Lease, Pool
 from accounts.codex_files.client_files import Writer, places
@@ -65,6 +66,10 @@ class Renewals:
             theirs = stored.get(key)
             if theirs is not None and theirs.refresh != mine.refresh and theirs.refreshed_at < mine.refreshed_at:
                 self.store.save_credentials(key, mine, replaces=theirs.refresh).result()
+
+    def clock_was_set(self) -> None:
+        """No pause ends at a time that may be far away now."""
+        self._retries, self._asides = Retries(), Asides()
 
     def wait_for(self, key: str) -> RenewalWait:
         """What a newer token of this account would have to wait for now."""
@@ -152,7 +157,7 @@ class Renewals:
     def _load(self) -> None:
         """Take over what the store knows now; a file that cannot be read changes nothing."""
         try:
-            self.pool.load(self.store)
+            self.pool.load(SensibleSource(self.store, self.clock()))
         except StoreError as e:
             logger.debug("codex-rotate: the pool goes on from memory: %s", e)
 

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from mitmproxy import http
 
+from accounts.choice.clock_sense import SensibleSource
 from accounts.choice.model_lists import ModelLists
 from accounts.choice.outcomes import Outcome
 from accounts.choice.pool import Lease, Pool
@@ -88,7 +89,7 @@ class PoolService:
 
     def reload(self) -> None:
         """Take over what the store knows now."""
-        self.pool.load(self.store)
+        self.pool.load(SensibleSource(self.store, self.clock()))
         self.pool.policy = policy_of(self.settings, self.pool.candidates, self.store.chosen_account())
         accounts = [candidate.account for candidate in self.pool.candidates.values()]
         self.renewals.notices.loaded(accounts)
@@ -102,6 +103,15 @@ class PoolService:
     @property
     def account_ids(self) -> frozenset[bytes]:
         return self._beside.account_ids
+
+    def clock_was_set(self) -> None:
+        """Judge anew what is remembered: nothing of it may lie in a time to come."""
+        self.pool.clock_was_set(self.clock())
+        self.renewals.clock_was_set()
+        try:
+            self.reload()
+        except StoreError as e:
+            logger.debug("codex-rotate: the pool goes on from memory: %s", e)
 
     # For requests
 

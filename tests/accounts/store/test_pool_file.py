@@ -128,6 +128,8 @@ def test_what_was_learned_while_the_file_was_away_is_in_it_when_it_is_back(store
         store.record(Event(at=2, kind="two")),
     ]
     assert not any(each.done() for each in waiting)
+    for beside in path.parent.glob("pool.db-*"):
+        beside.unlink()
     assert not store.check(with_accounts=True)
     path.with_name("moved").rename(path)
     assert store.check(with_accounts=True)
