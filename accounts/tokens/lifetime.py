@@ -86,6 +86,11 @@ def wants_renewal(login: Credentials, now: float) -> bool:
     return ends_within(login.expires_at, allowed.request, now)
 
 
+def is_nearly_over(login: Credentials, now: float) -> bool:
+    """Whether an account is as good as lost unless its token is renewed now."""
+    return ends_within(login.expires_at, leads(login).request, now)
+
+
 def is_due(key: str, login: Credentials, now: float) -> bool:
     """Whether the keeper renews the token of this account now."""
     allowed = leads(login)

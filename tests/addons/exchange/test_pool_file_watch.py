@@ -145,7 +145,7 @@ async def test_a_token_that_is_renewed_meanwhile_is_kept_and_stored_when_the_fil
     assert len(endpoint.sent) == 2
 
 
-async def test_a_token_that_left_and_whose_answer_was_lost_meanwhile_is_not_sent_again(
+async def test_a_token_whose_answer_is_lost_meanwhile_is_sent_twice_at_most(
     service: PoolService, watch: PoolFileWatch, path: Path, endpoint: Endpoint
 ) -> None:
     move(path)
@@ -156,9 +156,11 @@ async def test_a_token_that_left_and_whose_answer_was_lost_meanwhile_is_not_sent
         raise OSError("the connection dropped")
 
     service.renewals._refresher.post = cut_off
-    for _ in range(3):
-        assert (await service.renewals.renew_patiently(A, service.pool.tokens[A], "x")).ended
-    assert len(endpoint.sent) == 1
+    for _ in range(4):
+        renewal = await service.renewals.renew_patiently(A, service.pool.tokens[A], "unauthorized_recovery")
+        assert renewal.credentials is None
+    assert renewal.ended
+    assert len(endpoint.sent) == 2
 
 
 async def test_an_older_file_in_its_place_gets_the_newer_logins(

@@ -178,13 +178,18 @@ async def test_when_the_token_is_refused_too_the_account_is_signed_out(
 
 
 async def test_what_we_did_ourselves_is_not_called_signed_out(
-    endpoint: Endpoint, service: PoolService, caplog: pytest.LogCaptureFixture
+    clock: Clock, endpoint: Endpoint, service: PoolService, caplog: pytest.LogCaptureFixture
 ) -> None:
     def lost() -> None:
         raise OSError("ReadTimeout")
 
     endpoint.before = lost
+    first = await renewed(service, ahead=False)
+    assert isinstance(first, NotRenewed)
+    assert stored(service) == (Standing.GOOD, "")
+    clock.advance(WAIT)
     told = await renewed(service, ahead=False)
+    assert endpoint.sent == {credentials("a").refresh: 2}
     assert isinstance(told, NotRenewed)
     assert told.outcome.kind is Kind.REFRESH_FAILED
     assert stored(service) == (Standing.NEEDS_LOGIN, Ending.CUT_OFF)
