@@ -26,6 +26,7 @@ RotateError (config/errors.py)   exit code 1
 │   ├── BackupDamaged
 │   ├── StoreClosed
 │   ├── StoreCorrupt
+│   ├── StoreLost            taken away or damaged while it was open
 │   ├── StoreTooNew
 │   └── StoreUnusable        the file or its folder refuses: permissions, space
 │       └── StoreBusy        a lock that stays
@@ -190,8 +191,19 @@ class StoreError(RotateError):
 class StoreCorrupt(StoreError):
     def __init__(self, path: Path, trouble: str) -> None:
         super().__init__(
-            f"{path} is not a readable account database ({trouble}). It was left untouched: "
-            "move it aside, then restore a backup (`codex-rotate backup list`) or import the accounts again."
+            f"{path} is not a readable account database ({trouble}). It was left untouched: move it aside, with "
+            "what lies beside it under its name, then bring a backup back (`codex-rotate backup list`, `codex-rotate "
+            "backup restore NAME`) or import the accounts again."
+        )
+
+
+class StoreLost(StoreError):
+    """`trouble` is the rest of a sentence about the file."""
+
+    def __init__(self, path: Path, trouble: str) -> None:
+        super().__init__(
+            f"{path} {trouble}. Put it back, or move aside what is there and bring a backup back (`codex-rotate backup "
+            "list`, `codex-rotate backup restore NAME`)."
         )
 
 

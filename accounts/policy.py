@@ -5,7 +5,9 @@ import tomllib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
+from accounts.choice.clock_sense import SensibleSource
 from accounts.choice.pool import Pool, key_named
+from accounts.choice.ports import Source
 from accounts.choice.selection import Candidate, Policy, Situation, Strategy
 from accounts.states import AccountState, tell_all
 from accounts.store.store import Store
@@ -32,16 +34,16 @@ def policy_of(settings: "Settings", candidates: Mapping[str, Candidate], chosen:
     )
 
 
-def stored_pool(store: Store, settings: "Settings") -> Pool:
+def stored_pool(store: Store, settings: "Settings", now: float) -> Pool:
     """The pool as a proxy that starts now has it. What only a running one knows is not in it: what is in flight, whose
     turn it was last, which models a catalogue named."""
     pool = Pool(store)
-    pool.load(store)
+    pool.load(SensibleSource(store, now))
     pool.policy = policy_of(settings, pool.candidates, store.chosen_account())
     return pool
 
 
-def stored_candidates(store: Store) -> dict[str, Candidate]:
+def stored_candidates(store: Source) -> dict[str, Candidate]:
     """The accounts by key, oldest first, as selection sees them for a request of no particular model."""
     rests, windows, tokens = store.cooldowns(), store.windows(), store.all_credentials()
     return {
@@ -58,7 +60,7 @@ def stored_candidates(store: Store) -> dict[str, Candidate]:
 def stored_states(store: Store, now: float, environ: Mapping[str, str] = os.environ) -> dict[str, AccountState]:
     """What every account is doing, by key, for a new thread. Settings that cannot be used count as none: a command that
     only shows accounts goes on, and `config show` says what is wrong."""
-    candidates = stored_candidates(store)
+    candidates = stored_candidates(SensibleSource(store, now))
     about = Situation(now=now, policy=stored_policy(candidates, store.chosen_account(), environ))
     return tell_all(candidates, about, store.all_credentials())
 

@@ -2,45 +2,85 @@
 of service, backs the pool up daily."""
 
 import asyncio
+import logging
 from typing import Final
 
 from mitmproxy.utils import asyncio_utils
 
 from accounts.store import backups
+from accounts.tokens.clock_jumps import ClockJumps
+from addons.exchange.pool_file_watch import PoolFileWatch
+from addons.exchange.service import PoolService
 from addons.startup import Startup
 from addons.wire import answers
 from config import clock, paths
 
+logger = logging.getLogger(__name__)
+
 FIRST_LOOK: Final = 2.0
 EVERY: Final = 20.0
 """Seconds between two looks. Most tokens are due 900 s before their end, so a late look costs nothing."""
+FILE_EVERY: Final = 0.5
+"""Seconds between two looks at the pool's file: its owner is to hear of it while the reason is still at hand."""
 
 
 class TokenUpkeep:
-    """One task, as long as the proxy runs; one refresh at a time."""
+    """Two tasks, as long as the proxy runs; one refresh at a time."""
 
     def __init__(self, startup: Startup) -> None:
         self.startup = startup
-        self.task: asyncio.Task[None] | None = None
+        self.tasks: list[asyncio.Task[None]] = []
 
     def running(self) -> None:
         if self.startup.service is not None:
-            self.task = asyncio_utils.create_task(self._keep(), name="keeper", keep_ref=True)
+            watch = PoolFileWatch(self.startup.service)
+            self.tasks = [
+                asyncio_utils.create_task(self._keep(), name="keeper", keep_ref=True),
+                asyncio_utils.create_task(self._watch(watch), name="pool file watch", keep_ref=True),
+            ]
 
     def done(self) -> None:
-        if self.task is not None:
-            self.task.cancel()
-            self.task = None
+        for task in self.tasks:
+            task.cancel()
+        self.tasks = []
+
+    async def _watch(self, watch: PoolFileWatch) -> None:
+        jumps = ClockJumps(clock.now(), clock.monotonic())
+        try:
+            while self.startup.service is not None:
+                await asyncio.sleep(FILE_EVERY)
+                try:
+                    self._look_at_clock(jumps)
+                    await watch.look()
+                except Exception as e:  # noqa: BLE001 - one look that fails must not be the last
+                    answers.log_defect("looking after the pool's file failed", e)
+        finally:
+            watch.close()
+
+    def _look_at_clock(self, jumps: ClockJumps) -> None:
+        jump = jumps.since(clock.now(), clock.monotonic())
+        if jump and self.startup.service is not None:
+            how = "ahead" if jump > 0 else "back"
+            logger.info(
+                "codex-rotate: the clock was set %s by %.0f s; what is remembered is judged anew.", how, abs(jump)
+            )
+            self.startup.service.clock_was_set()
 
     async def _keep(self) -> None:
         await asyncio.sleep(FIRST_LOOK)
         while self.startup.service is not None:
             try:
-                await asyncio.to_thread(backups.daily, paths.pool_file(), paths.backups_folder(), clock.now())
-                await self.startup.service.look_at_client()
-                while await self.startup.service.keep():
-                    pass
-                await self.startup.service.look_again()
+                await self._look_after(self.startup.service)
             except Exception as e:  # noqa: BLE001 - upkeep that fails once must go on
                 answers.log_defect("looking after the accounts failed", e)
             await asyncio.sleep(EVERY)
+
+    async def _look_after(self, service: PoolService) -> None:
+        """While the pool's file is away, only what memory is enough for: that it is away is said elsewhere, once."""
+        if not service.store.trouble:
+            await asyncio.to_thread(backups.daily, paths.pool_file(), paths.backups_folder(), clock.now())
+            await service.look_at_client()
+        while await service.keep():
+            pass
+        if not service.store.trouble:
+            await service.look_again()

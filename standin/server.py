@@ -227,6 +227,17 @@ class StandIn:
         """How many times a refresh token was used again after it had worked."""
         return self._state.ledger.reused
 
+    def grant_grace(self, seconds: float) -> None:
+        """From now on a refresh token that was used gives the same tokens again, for so long."""
+        with self._state.changed:
+            self._state.ledger.grace = seconds
+
+    @property
+    def most_sendings(self) -> int:
+        """How often the refresh token has arrived that arrived most often."""
+        with self._state.changed:
+            return max((token.sendings for token in self._state.ledger.refresh.values()), default=0)
+
     @property
     def errors(self) -> tuple[BaseException, ...]:
         """Bugs of the stand-in itself; leaving the context raises them."""

@@ -49,6 +49,10 @@ class Token:
     expired: bool = False
     revoked: bool = False
     used: bool = False
+    used_at: float = 0.0
+    sendings: int = 0
+    """How often a refresh token has arrived."""
+    bought: "Grant | None" = None
 
 
 @dataclass(slots=True)
@@ -78,6 +82,8 @@ class Ledger:
         self.access: dict[str, Token] = {}
         self.refresh: dict[str, Token] = {}
         self.reused = 0
+        self.grace = 0.0
+        """For so many seconds after its use a refresh token gives the same tokens again."""
 
     def issue(self, owner: Identity, now: float) -> Grant:
         """A new set of tokens; the ones issued before stay as they are."""
@@ -118,11 +124,15 @@ class Ledger:
             return _refused("refresh_token_expired", "Your refresh token has expired.")
         if token.revoked:
             return _refused("refresh_token_invalidated", "Your session has ended.")
+        token.sendings += 1
+        if token.used and token.bought is not None and now - token.used_at < self.grace:
+            return token.bought
         if token.used:
             self.reused += 1
             return _refused("refresh_token_reused", "Your refresh token has already been used.")
-        token.used = True
-        return self.issue(token.owner if lives is None else replace(token.owner, expires_in=lives), now)
+        token.used, token.used_at = True, now
+        token.bought = self.issue(token.owner if lives is None else replace(token.owner, expires_in=lives), now)
+        return token.bought
 
     def _jwt(self, claims: dict[str, Any], now: float, expires_at: float) -> str:
         times = {"iat": int(now), "exp": int(expires_at), "jti": secrets.token_hex(8), "iss": ISSUER}

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 from accounts.choice import quota
+from accounts.choice.clock_sense import sensible_rest, sensible_window
 from accounts.choice.load import Load
 from accounts.choice.model_support import ModelSupport
 from accounts.choice.ordering import Ordering
@@ -43,6 +44,14 @@ class CandidateTable:
             has_tokens = key in with_tokens
             candidates[key] = replace(candidate, account=account, cooldown=rest, has_tokens=has_tokens, windows=windows)
         self._candidates = candidates
+        self._ordering.forget()
+
+    def sensible(self, now: float) -> None:
+        """The clock was set: no rest and no window is of a time to come."""
+        for key, each in self._candidates.items():
+            windows = tuple(sensible_window(window, now) for window in each.windows)
+            rest = sensible_rest(each.cooldown, windows, now) if each.cooldown is not None else None
+            self._candidates[key] = replace(each, windows=windows, cooldown=rest)
         self._ordering.forget()
 
     def unsettled(self) -> set[str]:

@@ -30,6 +30,12 @@ class Load:
         if self._in_flight[key] <= 0:
             del self._in_flight[key]
 
+    def without_times(self) -> "Load":
+        """The same without what was to be over at a certain time: the clock was set."""
+        new = Load()
+        new._in_flight, new._turns = self._in_flight, self._turns
+        return new
+
     def in_flight(self, key: str) -> int:
         return self._in_flight[key]
 

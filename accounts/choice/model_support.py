@@ -18,6 +18,12 @@ class ModelSupport:
         for refusal, until in refused.items():
             self._refused[refusal] = max(until, self._refused.get(refusal, 0.0))
 
+    def sensible(self, now: float) -> None:
+        """The clock was set: nothing is believed for longer than a day."""
+        last = now + MODEL_SECONDS
+        self._refused = {each: min(until, last) for each, until in self._refused.items()}
+        self._lists = {key: (models, min(until, last)) for key, (models, until) in self._lists.items()}
+
     def refuse(self, key: str, model: str, now: float) -> float:
         """The account was refused a model. Until when that is believed."""
         until = now + MODEL_SECONDS

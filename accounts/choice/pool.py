@@ -76,6 +76,16 @@ class Pool:
         self._table.load(source, unsettled, self._tokens.known)
         self._threads.load(reversed(source.affinities(MOST_THREADS)))
 
+    def clock_was_set(self, now: float) -> None:
+        """What is remembered here is as it can be at `now`; what was to be over in a moment is over."""
+        self.storm.release()
+        self.alarm.release()
+        self.failures, self._load = RecentFailures(), self._load.without_times()
+        self._tokens.sensible(now)
+        self._table.sensible(now)
+        self._threads.sensible(now)
+        self._models.sensible(now)
+
     @property
     def candidates(self) -> Mapping[str, Candidate]:
         return self._table.candidates

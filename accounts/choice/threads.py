@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
+from accounts.choice.clock_sense import sensible_affinity
 from accounts.model import Affinity
 
 MOST_THREADS: Final = 10_000
@@ -47,6 +48,10 @@ class Threads:
             self._known.update({each.thread: each for each in news})
             latest = sorted(self._known.values(), key=lambda each: each.used_at)[-MOST_THREADS:]
             self._known = OrderedDict((each.thread, each) for each in latest)
+
+    def sensible(self, now: float) -> None:
+        """The clock was set: no thread was used at a time to come."""
+        self._known = OrderedDict((key, sensible_affinity(each, now)) for key, each in self._known.items())
 
     def place(self, thread: str, now: float) -> Placement:
         """Where a thread belongs; nowhere for a new or long-forgotten one."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+from accounts.choice.clock_sense import sensible_login
 from accounts.model import Credentials
 
 
@@ -21,6 +22,10 @@ class TokenCache:
             key: replace(tokens, expires_at=0.0) if self._distrusted.get(key) == tokens.access else tokens
             for key, tokens in stored.items()
         }
+
+    def sensible(self, now: float) -> None:
+        """The clock was set: no token was renewed at a time to come."""
+        self._credentials = {key: sensible_login(each, now) for key, each in self._credentials.items()}
 
     @property
     def known(self) -> Mapping[str, Credentials]:

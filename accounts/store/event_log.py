@@ -30,9 +30,9 @@ class EventLog:
 
     def record(self, *events: Event) -> Future[None]:
         with self._recording:
-            self._news += events
-            if self._recorded is None:
-                self._recorded = self._file.write(self._save)
+            self._news = [*self._news, *events][-EVENTS_KEPT:]
+            if self._recorded is None or self._recorded.done():  # done, and still here: it never reached the disk
+                self._recorded = self._file.write(self._save, may_wait=True)
             return self._recorded
 
     def count(self, name: str, by: int) -> Future[None]:
@@ -43,7 +43,7 @@ class EventLog:
                 (name, by),
             )
 
-        return self._file.write(work)
+        return self._file.write(work, may_wait=True)
 
     def _save(self, db: sqlite3.Connection) -> None:
         with self._recording:

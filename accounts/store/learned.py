@@ -4,6 +4,7 @@ import sqlite3
 from concurrent.futures import Future
 from dataclasses import asdict
 
+from accounts.choice.clock_sense import sensible_rest
 from accounts.choice.cooldowns import replaces
 from accounts.choice.quota import Window
 from accounts.model import Affinity, Cooldown, LooksTaken
@@ -50,7 +51,8 @@ class LearnedFacts:
         def work(db: sqlite3.Connection) -> None:
             found = "SELECT until, reason, since FROM cooldown WHERE key = ? AND family = ''"
             row = db.execute(found, (key,)).fetchone()
-            if not replaces(cooldown, Cooldown(**dict(row)) if row else None, cooldown.since):
+            old = sensible_rest(Cooldown(**dict(row)), (), cooldown.since) if row else None
+            if not replaces(cooldown, old, cooldown.since):
                 return
             db.execute(
                 "INSERT OR REPLACE INTO cooldown (key, family, until, reason, since) "
@@ -58,19 +60,19 @@ class LearnedFacts:
                 {"key": key, **asdict(cooldown)},
             )
 
-        return self._file.write(work)
+        return self._file.write(work, may_wait=True)
 
     def clear_cooldown(self, key: str) -> Future[None]:
         def work(db: sqlite3.Connection) -> None:
             db.execute("DELETE FROM cooldown WHERE key = ?", (key,))
 
-        return self._file.write(work)
+        return self._file.write(work, may_wait=True)
 
     def save_affinity(self, affinity: Affinity) -> Future[None]:
-        return self._file.write(lambda db: rows.save_affinity(db, affinity, AFFINITIES_KEPT))
+        return self._file.write(lambda db: rows.save_affinity(db, affinity, AFFINITIES_KEPT), may_wait=True)
 
     def set_windows(self, key: str, windows: tuple[Window, ...]) -> Future[None]:
-        return self._file.write(lambda db: rows.save_windows(db, key, windows))
+        return self._file.write(lambda db: rows.save_windows(db, key, windows), may_wait=True)
 
     def refuse_model(self, key: str, model: str, until: float, now: float) -> Future[None]:
         def work(db: sqlite3.Connection) -> None:
@@ -78,7 +80,7 @@ class LearnedFacts:
             row = (model, until, key)
             db.execute("INSERT OR REPLACE INTO refused_model SELECT key, ?, ? FROM account WHERE key = ?", row)
 
-        return self._file.write(work)
+        return self._file.write(work, may_wait=True)
 
     def looked(self, key: str, before: LooksTaken | None, now: float) -> Future[bool]:
         def work(db: sqlite3.Connection) -> bool:

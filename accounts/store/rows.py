@@ -4,10 +4,13 @@ import json
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import asdict, replace
-from typing import Any
+from typing import Any, Final
 
 from accounts.choice.quota import Window
 from accounts.model import Account, Affinity, Credentials, Standing
+
+AHEAD: Final = 3600
+"""Seconds: what is stored as so much later than what is known now was written while the clock was ahead."""
 
 
 def account_of(row: sqlite3.Row) -> Account:
@@ -110,8 +113,8 @@ def save_affinity(db: sqlite3.Connection, affinity: Affinity, most: int) -> None
         "SELECT :thread, key, :used_at, :detour, :detoured_at, :owner FROM account WHERE key = :key "
         "ON CONFLICT (thread) DO UPDATE SET key = excluded.key, used_at = excluded.used_at, "
         "detour = excluded.detour, detoured_at = excluded.detoured_at, owner = excluded.owner "
-        "WHERE excluded.used_at >= affinity.used_at",
-        asdict(affinity),
+        "WHERE excluded.used_at >= affinity.used_at OR affinity.used_at > excluded.used_at + :ahead",
+        {**asdict(affinity), "ahead": AHEAD},
     )
     db.execute(
         "DELETE FROM affinity WHERE thread IN (SELECT thread FROM affinity ORDER BY used_at DESC LIMIT -1 OFFSET ?)",
@@ -125,8 +128,9 @@ def save_windows(db: sqlite3.Connection, key: str, windows: Iterable[Window]) ->
         "INSERT INTO quota_window (key, family, minutes, used_percent, resets_at, seen_at) "
         "SELECT key, :family, :minutes, :used_percent, :resets_at, :seen_at FROM account WHERE key = :key "
         "ON CONFLICT (key, family, minutes) DO UPDATE SET used_percent = excluded.used_percent, "
-        "resets_at = excluded.resets_at, seen_at = excluded.seen_at WHERE excluded.seen_at >= seen_at",
-        [{"key": key, **asdict(window)} for window in windows],
+        "resets_at = excluded.resets_at, seen_at = excluded.seen_at "
+        "WHERE excluded.seen_at >= seen_at OR seen_at > excluded.seen_at + :ahead",
+        [{"key": key, "ahead": AHEAD, **asdict(window)} for window in windows],
     )
 
 

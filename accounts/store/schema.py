@@ -24,6 +24,8 @@ IS_FOLDER = (
     "Move it aside, then restore a backup (`codex-rotate backup list`) or import the accounts again with `codex-rotate "
     "import` or `codex-rotate login`."
 )
+BACKUPS = "backups"
+"""The folder beside a pool in which its backups are."""
 BUSY_SECONDS = 10.0
 """How long a connection waits for another process's transaction."""
 
@@ -143,13 +145,14 @@ def prepare(path: Path, migrations: tuple[str, ...]) -> tuple[str, ...]:
         if path.is_dir():
             raise StoreUnusable(path, "it is a folder, where a file has to be", IS_FOLDER)
         repairs = (*_close_folder(path.parent), *_close_files(path))
-        if _version(path, len(migrations)) < len(migrations):
+        if found_version(path, len(migrations)) < len(migrations):
             _build(path, migrations)
         return repairs
 
 
-def _version(path: Path, known: int) -> int:
-    """The file's schema number, 0 for one that is missing or empty. Reads only."""
+def found_version(path: Path, known: int) -> int:
+    """The file's schema number, 0 for one that is missing or empty. Reads only. Raises StoreCorrupt, StoreTooNew, and
+    what SQLite and the disk do."""
     if not access.there(path) or (path.is_file() and path.stat().st_size == 0):
         return 0
     with closing(connect(path, "ro")) as connection:
@@ -179,8 +182,10 @@ def _build(path: Path, migrations: tuple[str, ...]) -> None:
 
     try:
         with FileLock(path.with_name(f"{path.name}.lock"), mode=PRIVATE_FILE, timeout=BUSY_SECONDS):
+            if path.is_file() and not path.stat().st_size and any(path.with_name(BACKUPS).glob("*.db")):
+                raise StoreCorrupt(path, "it is empty, and there are backups of what was in it")
             claim_private(path, new=False)
-            found = _version(path, len(migrations))
+            found = found_version(path, len(migrations))
             for number, script in enumerate(migrations[found:], start=found + 1):
                 _migrate(path, number, script, worth_a_copy=found > 0)
     except Timeout as e:

@@ -48,6 +48,22 @@ class Store:
         """Finish what is queued and close the file. Closing twice is harmless."""
         self._file.close()
 
+    # --- the file itself -----------------------------------------------------------------------------------------
+
+    @property
+    def trouble(self) -> str:
+        """Why the file cannot be used at the moment: the rest of a sentence about it, "" when it can be."""
+        return self._file.trouble
+
+    def check(self, *, with_accounts: bool) -> bool:
+        """See whether the file is still there and whole, or back again; whether that has changed. For who runs for
+        long, from one thread at a time. `with_accounts`: another file without any account is none to go on with.
+
+        While it is away, reading raises StoreLost, and so do the Futures of writes whose answer counts; what was only
+        learned waits for it, a bounded number of changes.
+        """
+        return self._file.check(with_accounts=with_accounts)
+
     # --- reading -------------------------------------------------------------------------------------------------
 
     def accounts(self) -> tuple[Account, ...]:

@@ -15,7 +15,8 @@ _PROFILE: Final = PROVIDER.profile_claim
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claims:
-    """Whose tokens these are; "" for what they do not say. `expires_at` is the access token's, in epoch seconds."""
+    """Whose tokens these are; "" for what they do not say. `expires_at` and `issued_at` are the access token's, in
+    epoch seconds of the provider's clock."""
 
     account_id: str = ""
     user_id: str = ""
@@ -23,6 +24,7 @@ class Claims:
     plan: str = ""
     fedramp: bool = False
     expires_at: float | None = None
+    issued_at: float | None = None
 
 
 def read_claims(access: str, id_token: str = "") -> Claims | None:
@@ -38,6 +40,7 @@ def read_claims(access: str, id_token: str = "") -> Claims | None:
         plan=_text(payloads, (_AUTH, "chatgpt_plan_type")),
         fedramp=any(_at(payload, (_AUTH, "chatgpt_account_is_fedramp")) is True for payload in payloads),
         expires_at=_seconds(of_access.get("exp")) if of_access else None,
+        issued_at=_seconds(of_access.get("iat")) if of_access else None,
     )
 
 

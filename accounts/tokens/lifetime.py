@@ -8,6 +8,7 @@ import hashlib
 from typing import Final, NamedTuple
 
 from accounts.model import Credentials
+from accounts.tokens.claims import Claims
 
 FOR_KEEPER: Final = 900.0
 """A token this close to its end is renewed while nobody waits for it."""
@@ -24,6 +25,9 @@ FRESH_SECONDS: Final = 300.0
 """A token that was renewed so short a time ago and is refused again is not renewed once more."""
 LEAST_USE: Final = 30.0
 """A token that was renewed so short a time ago is used, whatever it says of its end: our clock may be wrong."""
+
+CLOCKS_DIFFER: Final = 120.0
+"""So much two clocks differ that are both said to be right."""
 
 
 class Leads(NamedTuple):
@@ -52,6 +56,16 @@ def ends_within(expires_at: float | None, seconds: float, now: float) -> bool:
     return expires_at is not None and expires_at - now < seconds
 
 
+def ends_at(claims: Claims | None, now: float) -> float | None:
+    """When a token that was given just now ends, by our clock. Where that is plainly not the provider's, the token
+    lasts as long as it was made to last."""
+    if claims is None or claims.expires_at is None or claims.issued_at is None:
+        return claims.expires_at if claims is not None else None
+    lives = claims.expires_at - claims.issued_at
+    wrong = claims.expires_at <= now or claims.issued_at > now + CLOCKS_DIFFER
+    return now + lives if wrong and lives > 0 else claims.expires_at
+
+
 def is_over(expires_at: float | None, now: float) -> bool:
     """Whether a token has expired."""
     return expires_at is not None and expires_at <= now
@@ -59,7 +73,7 @@ def is_over(expires_at: float | None, now: float) -> bool:
 
 def is_fresh(login: Credentials, now: float) -> bool:
     """Whether a token was renewed so short a time ago that a refusal is not for its age."""
-    return now - login.refreshed_at < leads(login).fresh
+    return 0 <= now - login.refreshed_at < leads(login).fresh
 
 
 def wants_renewal(login: Credentials, now: float) -> bool:
@@ -70,6 +84,11 @@ def wants_renewal(login: Credentials, now: float) -> bool:
     if login.expires_at and 0 <= now - login.refreshed_at < allowed.least_use:  # 0: it was refused
         return False
     return ends_within(login.expires_at, allowed.request, now)
+
+
+def is_nearly_over(login: Credentials, now: float) -> bool:
+    """Whether an account is as good as lost unless its token is renewed now."""
+    return ends_within(login.expires_at, leads(login).request, now)
 
 
 def is_due(key: str, login: Credentials, now: float) -> bool:

@@ -13,6 +13,7 @@ from accounts.choice.outcomes import WORD
 from accounts.model import Credentials
 from accounts.tokens.claims import names_another, read_claims
 from accounts.tokens.endings import DEAD, Ending
+from accounts.tokens.lifetime import ends_at
 from config.provider import PROVIDER
 
 CLIENT_ID: Final = "app_EMoamEEZ73f0CkXaXp7hrann"
@@ -86,13 +87,12 @@ def _accepted(payload: Mapping[str, object], old: Credentials, now: float, key: 
         detail = f"200 with an access_token that is none{', and a refresh_token that is none' if ended else ''}"
         rotated = refresh if not ended and refresh != old.refresh else ""
         return Renewal(ended=ended, rotated=rotated, detail=detail if access else "200 without access_token")
-    claims = read_claims(access)
     renewed = replace(
         old,
         access=access,
         refresh=refresh if refresh and not ended else old.refresh,
         id_token=id_token if fits(id_token) else old.id_token,
-        expires_at=claims.expires_at if claims else None,
+        expires_at=ends_at(read_claims(access), now),
         refreshed_at=now,
         ended=ended,
     )

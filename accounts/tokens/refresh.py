@@ -2,8 +2,9 @@
 
 A refresh token is single-use. Two processes that send the same one lose the account, so the sequence is: take the
 account's lock file, read the store again, adopt what somebody else won, only then ask, and commit the answer before
-anybody may use it. One that the provider has refused, or that left and brought nothing, is never sent again, by any
-process. Tokens of several accounts leave one after another, with a gap between them (send_gap.py), and their answers
+anybody may use it. One that the provider has refused is never sent again, by any process. One whose answer was lost is
+asked for once more, if the pool alone holds it and the account would be lost otherwise: the provider may accept it for
+a while. Tokens of several accounts leave one after another, with a gap between them (send_gap.py), and their answers
 are waited for at the same time.
 """
 
@@ -17,7 +18,8 @@ from typing import Any, Final, Protocol
 from accounts.errors import AccountBusy, StoreError
 from accounts.model import Credentials
 from accounts.tokens import oauth
-from accounts.tokens.endings import Ending, in_words
+from accounts.tokens.endings import Ending, in_words, is_providers
+from accounts.tokens.lifetime import is_nearly_over
 from accounts.tokens.locks import AccountLocks
 from accounts.tokens.oauth import Renewal
 from accounts.tokens.renewal_queue import RenewalQueue, RenewalWait
@@ -39,6 +41,9 @@ and does not send if that raises. Raises OSError when no answer came."""
 
 AT_ONCE: Final = 16
 """So many accounts wait for the endpoint's answers at the same time."""
+
+REFUSED: Final = "unauthorized_recovery"
+"""Why a token is renewed that the provider does not take any more."""
 
 
 class CoOwner(Protocol):
@@ -170,6 +175,16 @@ class Refresher:
             return adopted
         if why := self._must_not_be_sent(key, current):
             return self._ended(key, current, Renewal(ended=why, detail=in_words(why)))
+        again = self._marks.times(key, current.refresh) > 0
+        if again and reason != REFUSED and not is_nearly_over(current, self.clock()):
+            said = in_words(Ending.CUT_OFF)
+            return Renewal(detail=f"{said}; it is asked for once more when the token is nearly over")
+        renewal = self._asked(key, current, reason, again=again)
+        # Outside our locks the official client may have been faster.
+        return renewal if renewal.credentials is not None else self._adopted(key, stale) or renewal
+
+    def _asked(self, key: str, current: Credentials, reason: str, *, again: bool) -> Renewal:
+        """Send the token, and keep what it brings. `again`: for the second and last time."""
         sent = False
 
         def leaving() -> None:
@@ -184,27 +199,31 @@ class Refresher:
         except OSError as e:
             if not sent:
                 raise  # nothing has left: the token is as good as before
-            lost = self._ended(key, current, Renewal(ended=Ending.CUT_OFF, detail=f"the answer was lost: {e}"))
-            return self._adopted(key, stale) or lost
+            lost = Renewal(detail=f"the answer was lost: {e}")
+            if current.own and not again:
+                return lost  # its mark stays
+            return self._ended(key, current, replace(lost, ended=Ending.CUT_OFF))
         renewal = oauth.read_renewal(status, body, current, self.clock(), key)
         if renewal.credentials is not None:
             kept = self._unsaved.keep(key, renewal.credentials, current.refresh)
             return kept or (self._ended(key, current, renewal) if renewal.ended else renewal)
         if renewal.rotated:
             self._unsaved.keep(key, replace(current, refresh=renewal.rotated), current.refresh)
+        elif again:  # whatever it says of this token is said of one that had left before
+            why = Ending.CUT_OFF if is_providers(renewal.ended) else renewal.ended or Ending.CUT_OFF
+            return self._ended(key, current, replace(renewal, ended=why))
         elif renewal.ended:
             self._ended(key, current, renewal)
         else:
             self._marks.clear(key)
-        # Outside our locks the official client may have been faster.
-        return self._adopted(key, stale) or renewal
+        return renewal
 
     def _must_not_be_sent(self, key: str, current: Credentials) -> str:
         """Why this token is never sent again, "" if it may be sent. One that was used before has come back, from a
         backup or a file."""
         if current.ended or not current.refresh:
             return current.ended or Ending.NO_TOKEN
-        if self._marks.is_sent(key, current.refresh):
+        if self._marks.times(key, current.refresh) > (1 if current.own else 0):
             return Ending.CUT_OFF
         return Ending.USED_BEFORE if self.vault.spent([current.refresh]) else ""
 

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Collection, Mapping
 from typing import Protocol
 
-from accounts.errors import StoreError
+from accounts.errors import StoreError, StoreLost
 from accounts.model import Credentials
 from accounts.tokens.oauth import Renewal
 from accounts.tokens.sent_marks import SentMarks
@@ -22,6 +22,33 @@ class Vault(Protocol):
     def spent(self, refresh_tokens: Collection[str]) -> Mapping[str, str]: ...
     def save_credentials(self, key: str, credentials: Credentials, replaces: str) -> Refreshed: ...
     def end_renewals(self, key: str, refresh: str, reason: str, now: float) -> Refreshed: ...
+
+
+class RememberingVault:
+    """A vault whose file may be taken away meanwhile: what it knew is `remembered` then, by account key. What is to be
+    stored is refused."""
+
+    def __init__(self, vault: Vault, remembered: Callable[[str], Credentials | None]) -> None:
+        self._vault = vault
+        self._remembered = remembered
+
+    def credentials(self, key: str) -> Credentials | None:
+        try:
+            return self._vault.credentials(key)
+        except StoreLost:
+            return self._remembered(key)
+
+    def spent(self, refresh_tokens: Collection[str]) -> Mapping[str, str]:
+        try:
+            return self._vault.spent(refresh_tokens)
+        except StoreLost:
+            return {}
+
+    def save_credentials(self, key: str, credentials: Credentials, replaces: str) -> Refreshed:
+        return self._vault.save_credentials(key, credentials, replaces)
+
+    def end_renewals(self, key: str, refresh: str, reason: str, now: float) -> Refreshed:
+        return self._vault.end_renewals(key, refresh, reason, now)
 
 
 class UnsavedTokens:

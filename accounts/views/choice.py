@@ -43,7 +43,7 @@ class ChoiceView:
 def stored_choice(store: Store, settings: "Settings", thread: str, now: float) -> ChoiceView:
     """The choice for the next request of this thread ("": a new one), for the model that it used last. Raises
     NoAccounts."""
-    pool = stored_pool(store, settings)
+    pool = stored_pool(store, settings, now)
     if not pool.candidates:
         raise NoAccounts
     earlier = [each for each in decisions(store.events(EVENTS_KEPT)) if thread and each.thread == thread]

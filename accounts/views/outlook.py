@@ -14,7 +14,7 @@ if TYPE_CHECKING:  # pydantic takes a while to load: whoever has settings has it
 
 def stored_forecast(store: Store, settings: "Settings", now: float) -> Forecast:
     """What is ahead, from what is stored. Raises NoAccounts."""
-    pool = stored_pool(store, settings)
+    pool = stored_pool(store, settings, now)
     if not pool.candidates:
         raise NoAccounts
     candidates = [pool.candidates[account.key] for account in store.accounts() if account.key in pool.candidates]

@@ -39,7 +39,7 @@ class Snapshot:
 
 def take_snapshot(store: Store, settings: "Settings", now: float) -> Snapshot:
     """What the pool's file says."""
-    events, pool = store.events(EVENTS_KEPT), stored_pool(store, settings)
+    events, pool = store.events(EVENTS_KEPT), stored_pool(store, settings, now)
     told = states_in(pool, now)
     return Snapshot(
         accounts=tuple(candidate.account for candidate in pool.candidates.values()),

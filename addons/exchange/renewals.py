@@ -8,10 +8,12 @@ from typing import Final
 
 from mitmproxy.utils import asyncio_utils
 
+from accounts.choice.clock_sense import SensibleSource
 from accounts.choice.outcomes import Kind, Outcome
 from accounts.choice.pool import Lease, Pool
 from accounts.codex_files.client_files import Writer, places
 from accounts.codex_files.home_login import HomeLogin
+from accounts.errors import StoreError
 from accounts.model import Credentials, Event, Standing
 from accounts.store.store import Store
 from accounts.tokens.asides import Asides
@@ -20,6 +22,7 @@ from accounts.tokens.oauth import Renewal
 from accounts.tokens.refresh import Post, Refresher
 from accounts.tokens.renewal_queue import RenewalWait
 from accounts.tokens.schedule import Retries, at_their_end, next_due
+from accounts.tokens.unsaved import RememberingVault
 from accounts.turn.events import NotRenewed, Renewed, Waited
 from accounts.turn.steps import Pause, Renew
 from addons.exchange.notices import AccountNotices
@@ -43,7 +46,8 @@ class Renewals:
         self._retries = Retries()
         self._asides = Asides()
         self._home_login = HomeLogin(store, places(), Writer(pause=pause), clock)
-        self._refresher = Refresher(store, locks, clock, post, self._home_login)
+        vault = RememberingVault(store, self._remembered)
+        self._refresher = Refresher(vault, locks, clock, post, self._home_login)
 
     def close(self) -> None:
         self._refresher.close()
@@ -54,6 +58,18 @@ class Renewals:
             return False
         self._refresher.save_again()
         return True
+
+    def offer_newer(self) -> None:
+        """The file of the pool is another one: of an account whose login is older in it than here, it gets this one."""
+        stored = self.store.all_credentials()
+        for key, mine in self.pool.tokens.items():
+            theirs = stored.get(key)
+            if theirs is not None and theirs.refresh != mine.refresh and theirs.refreshed_at < mine.refreshed_at:
+                self.store.save_credentials(key, mine, replaces=theirs.refresh).result()
+
+    def clock_was_set(self) -> None:
+        """No pause ends at a time that may be far away now."""
+        self._retries, self._asides = Retries(), Asides()
 
     def wait_for(self, key: str) -> RenewalWait:
         """What a newer token of this account would have to wait for now."""
@@ -103,7 +119,7 @@ class Renewals:
     async def keep(self) -> bool:
         """Renew the one token that is due next, before a request needs it. True when there was one."""
         now = self.clock()
-        for key in at_their_end(self.pool.candidates.values(), self.pool.tokens, now):
+        for key in () if self.store.trouble else at_their_end(self.pool.candidates.values(), self.pool.tokens, now):
             await self._needs_login(key, self.pool.tokens[key].ended)
         due = next_due(self.pool.candidates.values(), self.pool.tokens, self._retries.not_before, now)
         if due is None:
@@ -135,13 +151,23 @@ class Renewals:
             logger.warning("codex-rotate: no new token for %s: %s. It is tried again later.", label, renewal.detail)
         return renewal
 
+    def _remembered(self, key: str) -> Credentials | None:
+        return self.pool.tokens.get(key)
+
+    def _load(self) -> None:
+        """Take over what the store knows now; a file that cannot be read changes nothing."""
+        try:
+            self.pool.load(SensibleSource(self.store, self.clock()))
+        except StoreError as e:
+            logger.debug("codex-rotate: the pool goes on from memory: %s", e)
+
     def _tell_end(self, key: str, renewal: Renewal, now: float) -> None:
         """An account's login cannot be renewed any more: say so once, and until when it serves."""
         known = self.pool.tokens[key].ended if key in self.pool.tokens and renewal.credentials is None else ""
         if known:
             return
         self.store.record(Event(at=now, kind="renewal_ended", key=key, detail=renewal.detail))
-        self.pool.load(self.store)
+        self._load()
         candidate = self.pool.candidates.get(key)
         if candidate is not None:
             self.notices.ends(candidate.account, self.pool.tokens.get(key), renewal.ended, now)
@@ -165,7 +191,7 @@ class Renewals:
             logger.warning("codex-rotate: that an account needs a login could not be stored: %s", e)
             return
         self.store.record(Event(at=self.clock(), kind="login_ended", key=key, detail=in_words(reason)))
-        self.pool.load(self.store)
+        self._load()
         candidate = self.pool.candidates.get(key)
         if candidate is not None:
             self.notices.needs_owner(candidate.account, Standing.NEEDS_LOGIN, reason)

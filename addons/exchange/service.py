@@ -7,10 +7,12 @@ from typing import Final, NamedTuple
 
 from mitmproxy import http
 
+from accounts.choice.clock_sense import SensibleSource
 from accounts.choice.model_lists import ModelLists
 from accounts.choice.outcomes import Outcome
 from accounts.choice.pool import Lease, Pool
 from accounts.choice.selection import Ask, Exhausted
+from accounts.errors import StoreError
 from accounts.model import Account, Event
 from accounts.policy import policy_of
 from accounts.provider.asking import get_over_http
@@ -75,15 +77,19 @@ class PoolService:
 
     def sync(self, *, at_once: bool = False) -> None:
         """Take in what the CLI or another proxy has changed. Costs one pragma when nobody has: at most one each
-        LOOK_SECONDS, unless what has changed has to be known at once."""
+        LOOK_SECONDS, unless what has changed has to be known at once. A file that cannot be read changes nothing: the
+        pool goes on as it is known here (PoolFileWatch says so)."""
         if self.renewals.save_again():
             return
-        if self.store.changed_by_others(self.clock(), within=0.0 if at_once else LOOK_SECONDS):
-            self.reload()
+        try:
+            if self.store.changed_by_others(self.clock(), within=0.0 if at_once else LOOK_SECONDS):
+                self.reload()
+        except StoreError as e:
+            logger.debug("codex-rotate: the pool goes on from memory: %s", e)
 
     def reload(self) -> None:
         """Take over what the store knows now."""
-        self.pool.load(self.store)
+        self.pool.load(SensibleSource(self.store, self.clock()))
         self.pool.policy = policy_of(self.settings, self.pool.candidates, self.store.chosen_account())
         accounts = [candidate.account for candidate in self.pool.candidates.values()]
         self.renewals.notices.loaded(accounts)
@@ -97,6 +103,15 @@ class PoolService:
     @property
     def account_ids(self) -> frozenset[bytes]:
         return self._beside.account_ids
+
+    def clock_was_set(self) -> None:
+        """Judge anew what is remembered: nothing of it may lie in a time to come."""
+        self.pool.clock_was_set(self.clock())
+        self.renewals.clock_was_set()
+        try:
+            self.reload()
+        except StoreError as e:
+            logger.debug("codex-rotate: the pool goes on from memory: %s", e)
 
     # For requests
 

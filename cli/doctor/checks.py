@@ -75,6 +75,7 @@ class Check:
 CHECKS: Final = (
     Check("Program", lambda f: doctor_program.versions(f.program)),
     Check("Storage", lambda f: doctor_storage.pool(f.storage)),
+    Check("Storage", lambda f: doctor_storage.served(f.storage)),
     Check("Storage", lambda f: doctor_storage.disk(f.storage)),
     Check("Storage", lambda f: doctor_storage.owners(f.storage)),
     Check("Storage", lambda f: doctor_storage.modes(f.storage)),

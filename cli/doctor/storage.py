@@ -7,9 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from accounts.store import trouble_notes
 from accounts.store.backups import Backup, BackupCondition, Backups
+from accounts.store.trouble_notes import TroubleNote
 from cli.doctor.finding import Finding, Findings, Severity, note, ok, problem, told, warning
-from config import access, paths
+from config import access, clock, paths, proxy_files
 from config.errors import RotateError
 
 OLD_BACKUP_DAYS: Final = 14.0
@@ -18,6 +20,10 @@ _OURS: Final = ("pool.db*", "config.toml", "client.key", "backups/*", "locks/*",
 """Of the other files in the folders of authorities nothing is a secret."""
 _FOLDERS: Final = ("backups", "ca", "debug-ca", "locks", "proxies", "logs")
 MEND: Final = "Run `codex-rotate doctor --fix`"
+FROM_MEMORY: Final = (
+    "Keep it running and put the file back, or move aside what is there and run `codex-rotate backup list` and "
+    "`codex-rotate backup restore NAME`: the proxy goes on with it."
+)
 LOG_IN_AGAIN: Final = "If somebody else uses this machine, run `codex-rotate login` again for its accounts"
 
 
@@ -49,6 +55,8 @@ class Storage:
     strangers: tuple[access.DiskRefusal, ...] = ()
     unseen: tuple[access.DiskRefusal, ...] = ()
     settings_trouble: str = ""
+    from_memory: tuple[TroubleNote, ...] = ()
+    """The proxies that run and cannot use the pool's file."""
     backups: tuple[Backup, ...] = ()
     backups_trouble: str = ""
 
@@ -75,6 +83,7 @@ def gather(environ: Mapping[str, str], trouble: str, repaired: tuple[str, ...]) 
         strangers=tuple(strangers(home)),
         unseen=tuple(unseen(home)),
         settings_trouble=_settings_trouble(environ),
+        from_memory=trouble_notes.left(proxy_files.folder(environ), clock.now()),
         backups=found,
         backups_trouble=backups_trouble,
     )
@@ -147,6 +156,13 @@ def pool(storage: Storage) -> Findings:
         )
     else:
         yield ok("storage.pool", f"The pool in {storage.home} can be read and has the shape that this version knows.")
+
+
+def served(storage: Storage) -> Findings:
+    """Proxies that run and go on from memory, because the file was taken away or damaged under them."""
+    for each in storage.from_memory:
+        what = f"The proxy of process {each.pid} serves from memory: pool.db {each.trouble}."
+        yield problem("storage.memory", what, FROM_MEMORY)
 
 
 def disk(storage: Storage) -> Findings:

@@ -39,7 +39,7 @@ def test_the_pool_of_the_store_is_the_one_that_a_proxy_builds(tmp_path: Path) ->
         for name in "ab":
             store.put_account(account(name), credentials(name)).result()
         store.choose_account(key_of("b")).result()
-        pool = stored_pool(store, Settings(on_foreign_compaction="drop"))
+        pool = stored_pool(store, Settings(on_foreign_compaction="drop"), NOW)
     assert (list(pool.candidates), pool.policy.pin, pool.policy.drop_compaction) == (
         [key_of("a"), key_of("b")],
         key_of("b"),

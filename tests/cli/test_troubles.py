@@ -72,7 +72,7 @@ ALL: Final = (IMPORT, PULL, PUSH, STATUS, EXPORT, BACKUP, LIST, REMOVE)
 RENEWED: Final = works("import {auth}", "It was renewed and keeps its label", ann=2)
 NO_ROOM: Final = "Check who may write to its folder and that the disk has room"
 AGAIN: Final = "run the command again"
-ASIDE: Final = "left untouched: move it aside, then restore a backup (`codex-rotate backup list`)"
+ASIDE: Final = "then bring a backup back (`codex-rotate backup list`, `codex-rotate backup restore NAME`)"
 THERE: Final = fails("export bob --out {auth}", "is there already and was left as it is. Add --force", code=2)
 
 

@@ -44,3 +44,14 @@ def test_tokens_stay_out_of_repr() -> None:
     text = repr([grant, *ledger.access.values(), *ledger.refresh.values()])
     assert grant.access not in text
     assert grant.refresh not in text
+
+
+def test_with_grace_a_used_refresh_token_gives_the_same_tokens_again_for_a_while() -> None:
+    ledger = Ledger()
+    first = ledger.issue(OWNER, 0.0)
+    ledger.grace = 60.0
+    given = ledger.spend(first.refresh, 10.0)
+    assert isinstance(given, Grant)
+    assert ledger.spend(first.refresh, 69.0) is given
+    assert isinstance(ledger.spend(first.refresh, 70.0), Reply)
+    assert (ledger.reused, ledger.refresh[first.refresh].sendings) == (1, 3)

@@ -11,18 +11,20 @@ import typer
 
 from accounts.choice.decision_record import DECISION
 from accounts.codex_files.reconcile import switched_off
-from accounts.errors import NoAccounts
+from accounts.errors import NoAccounts, StoreLost
 from accounts.history import Decision, RequestTally
 from accounts.model import Event
 from accounts.states import OF_A_REQUEST, State, counted, in_words
+from accounts.store import trouble_notes
 from accounts.store.store import Store
+from accounts.store.trouble_notes import TroubleNote
 from accounts.views.decisions import decision_data
 from accounts.views.remedies import ending, remedies
 from accounts.views.snapshot import Snapshot, take_snapshot
 from cli.ui.lines import plain, terminal_width, wrapped
 from cli.ui.options import AsJson
 from cli.ui.result import Result
-from config import clock, paths
+from config import access, clock, paths, proxy_files
 from config.local_time import clock_time
 from config.proxy_files import ProxyInfo
 
@@ -46,6 +48,8 @@ class StatusContext:
     sync_off: str = ""
     width: int = 0
     joined: "JoinedState | None" = None
+    from_memory: Sequence[TroubleNote] = ()
+    """The proxies that run and cannot use the pool's file."""
 
 
 def add_to(app: typer.Typer) -> None:
@@ -67,7 +71,10 @@ def status_command(*, as_json: AsJson = False) -> Result:
         sync_off=switched_off(os.environ),
         width=terminal_width(),
         joined=joined.state(os.environ),
+        from_memory=trouble_notes.left(proxy_files.folder(), clock.now()),
     )
+    if context.from_memory and not access.seen(paths.pool_file()):  # looking must not make a new one in its place
+        raise StoreLost(paths.pool_file(), f"is gone, and {_from_memory(context.from_memory[0])}")
     with Store(paths.pool_file()) as store:
         return replace(status(store, context, clock.now()), notes=store.repairs)
 
@@ -112,6 +119,7 @@ def _rows(seen: Snapshot, context: StatusContext, now: float) -> list[tuple[str,
         *rows,
         *_section("Logins", [plain(each) for each in ending(seats, now)]),
         *_section("Proxies", [f"{each.url} (process {each.pid})" for each in context.running] or [NO_PROXY]),
+        *_section("Pool file", [_from_memory(each) for each in context.from_memory]),
         ("Requests", _requests(seen.tally, now)),
         ("Sync", f"switched off by {context.sync_off}" if context.sync_off else _sync(seen.counters)),
         *_section("Decisions", [_decision(each, now) for each in seen.decisions[:EVENTS_SHOWN]]),
@@ -151,6 +159,10 @@ def _joined(found: "JoinedState") -> str:
     if found.trouble:
         return found.trouble
     return f"the proxy at {found.place} as {found.name}; `run`, `env` and `bind` use it, and it answers"
+
+
+def _from_memory(note: TroubleNote) -> str:
+    return f"process {note.pid} serves from memory: to it, the file {note.trouble}"
 
 
 def _line(name: str, text: str, width: int) -> list[str]:

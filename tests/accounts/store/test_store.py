@@ -344,7 +344,7 @@ def test_who_looks_often_looks_once_in_a_while(path: Path) -> None:
 def test_looks_between_changes_are_one_question_each(path: Path) -> None:
     asked: list[str] = []
     with Store(path) as one:
-        one._file._reader.set_trace_callback(asked.append)
+        one._file._open.reader.set_trace_callback(asked.append)
         for look in range(100):
             one.changed_by_others(100.0 + look / 1000, within=0.05)
     assert asked == ["PRAGMA data_version"] * 2

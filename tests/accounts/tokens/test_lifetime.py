@@ -4,11 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from accounts.tokens.claims import Claims
 from accounts.tokens.lifetime import (
     FOR_KEEPER,
     FOR_QUESTION,
     FOR_REQUEST,
     STAGGER,
+    ends_at,
     ends_within,
     is_due,
     is_fresh,
@@ -18,7 +20,7 @@ from accounts.tokens.lifetime import (
     stagger,
     wants_renewal,
 )
-from tests.builders import HOUR, NOW, credentials
+from tests.builders import DAY, HOUR, NOW, credentials
 
 
 def test_who_can_wait_longer_renews_earlier() -> None:
@@ -88,3 +90,26 @@ def test_one_that_nothing_renews_is_used_to_its_end(lacks: dict[str, str]) -> No
 def test_what_counts_as_new_depends_on_how_long_it_lives() -> None:
     assert is_fresh(credentials(refreshed_at=NOW, expires_at=NOW + HOUR), NOW + 299)
     assert not is_fresh(credentials(refreshed_at=NOW, expires_at=NOW + 240), NOW + 61)
+
+
+@pytest.mark.parametrize(
+    ("issued", "expires", "ends"),
+    [
+        (NOW - 5, NOW + HOUR, NOW + HOUR),
+        (NOW - DAY, NOW + HOUR, NOW + HOUR),
+        (NOW - 30 * DAY, NOW - 30 * DAY + HOUR, NOW + HOUR),
+        (NOW + 30 * DAY, NOW + 30 * DAY + HOUR, NOW + HOUR),
+        (NOW - HOUR, NOW - HOUR, NOW - HOUR),
+        (None, NOW - HOUR, NOW - HOUR),
+        (NOW, None, None),
+    ],
+)
+def test_a_new_token_lasts_as_long_as_it_was_made_to_whatever_our_clock_says(
+    issued: float | None, expires: float | None, ends: float | None
+) -> None:
+    assert ends_at(Claims(issued_at=issued, expires_at=expires), NOW) == ends
+    assert ends_at(None, NOW) is None
+
+
+def test_a_token_that_was_renewed_in_a_time_to_come_is_not_fresh() -> None:
+    assert not is_fresh(credentials("a", refreshed_at=NOW + 30 * DAY), NOW)

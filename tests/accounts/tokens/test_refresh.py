@@ -251,6 +251,81 @@ def test_a_token_whose_answer_was_lost_is_never_sent_again(store: Store, endpoin
     assert stored(store).ended == Ending.CUT_OFF
 
 
+class Grace:
+    """An endpoint whose answers are lost on the way as often as it is told; with `grace` it gives the same again."""
+
+    def __init__(self, endpoint: Endpoint, lost: int, *, grace: bool) -> None:
+        self.endpoint, self.lost, self.grace = endpoint, lost, grace
+        self.gave: dict[str, tuple[int, bytes]] = {}
+
+    def __call__(self, url: str, body: dict[str, str], leaving: Callable[[], None]) -> tuple[int, bytes]:
+        token = body["refresh_token"]
+        answer = self.endpoint(url, body, leaving)
+        if self.grace:
+            answer = self.gave.setdefault(token, answer)
+        if self.lost:
+            self.lost -= 1
+            raise OSError("ReadTimeout at the token endpoint")
+        return answer
+
+
+OVER = NOW - 1
+
+
+def own(store: Store, **changes: object) -> Credentials:
+    login = credentials("a", own=True, **changes)
+    store.put_account(account("a"), login).result()
+    return login
+
+
+def test_a_lost_answer_of_our_own_login_is_asked_for_once_more_when_the_account_would_be_lost(
+    store: Store, endpoint: Endpoint
+) -> None:
+    login, post = own(store, expires_at=NOW + 3600), Grace(endpoint, 1, grace=True)
+    with refresher(store, post) as r:
+        assert not r.renew_now(A, login, "x").ended
+        waits = r.renew_now(A, login, "x")
+        assert (waits.credentials, waits.ended, "once more" in waits.detail) == (None, "", True)
+        assert sum(endpoint.sent.values()) == 1
+        own(store, expires_at=OVER)
+        assert r.renew_now(A, stored(store), "x").credentials == stored(store)
+    assert endpoint.sent == {login.refresh: 2}
+    assert stored(store).refresh == login.refresh + "+"
+
+
+def test_a_token_that_is_refused_may_be_renewed_by_a_second_sending_at_once(store: Store, endpoint: Endpoint) -> None:
+    login, post = own(store, expires_at=NOW + 3600), Grace(endpoint, 1, grace=True)
+    with refresher(store, post) as r:
+        r.renew_now(A, login, "x")
+        assert r.renew_now(A, login, "unauthorized_recovery").credentials == stored(store)
+
+
+@pytest.mark.parametrize("said", ["lost", "refresh_token_reused", "503"])
+def test_there_is_no_third_time_whatever_came_of_the_second_and_whoever_asks(
+    store: Store, endpoint: Endpoint, said: str
+) -> None:
+    """And it is our own doing, not called signed out by the provider."""
+    login, post = own(store, expires_at=OVER), Grace(endpoint, 2 if said == "lost" else 1, grace=False)
+    with refresher(store, post) as r:
+        r.renew_now(A, login, "x")
+    if said == "503":
+        endpoint.status = 503
+    for _ in range(3):
+        with Store(store.path) as other, refresher(other, post) as again:
+            assert again.renew_now(A, login, "unauthorized_recovery").ended == Ending.CUT_OFF
+    assert endpoint.sent == {login.refresh: 2}
+    assert stored(store).ended == Ending.CUT_OFF
+
+
+def test_two_sendings_that_a_crash_cut_off_are_the_last(store: Store, endpoint: Endpoint) -> None:
+    login = own(store, expires_at=OVER)
+    for _ in range(2):
+        SentMarks(store.path.parent / "locks").set(A, login.refresh)
+    with refresher(store, endpoint) as r:
+        assert r.renew_now(A, login, "x").ended == Ending.CUT_OFF
+    assert not endpoint.sent
+
+
 def test_one_that_a_crash_cut_off_is_not_sent_again(store: Store, endpoint: Endpoint) -> None:
     SentMarks(store.path.parent / "locks").set(A, credentials("a").refresh)
     with refresher(store, endpoint) as r:

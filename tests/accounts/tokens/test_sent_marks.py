@@ -13,11 +13,11 @@ KEY, TOKEN = "acct:user", "refresh-token-nobody-may-see"
 
 def test_a_mark_is_about_one_token_of_one_account(tmp_path: Path) -> None:
     marks = SentMarks(tmp_path / "locks")
-    assert not marks.is_sent(KEY, TOKEN)
+    assert marks.times(KEY, TOKEN) == 0
     marks.set(KEY, TOKEN)
-    assert SentMarks(tmp_path / "locks").is_sent(KEY, TOKEN)
-    assert not marks.is_sent(KEY, TOKEN + "+")
-    assert not marks.is_sent("another:user", TOKEN)
+    assert SentMarks(tmp_path / "locks").times(KEY, TOKEN) == 1
+    assert marks.times(KEY, TOKEN + "+") == 0
+    assert marks.times("another:user", TOKEN) == 0
 
 
 def test_an_answer_removes_it_and_removing_twice_is_harmless(tmp_path: Path) -> None:
@@ -25,7 +25,7 @@ def test_an_answer_removes_it_and_removing_twice_is_harmless(tmp_path: Path) -> 
     marks.set(KEY, TOKEN)
     marks.clear(KEY)
     marks.clear(KEY)
-    assert not marks.is_sent(KEY, TOKEN)
+    assert marks.times(KEY, TOKEN) == 0
 
 
 def test_no_file_holds_or_is_named_by_a_token_and_none_is_left_over(tmp_path: Path) -> None:
@@ -57,4 +57,22 @@ def test_a_mark_that_cannot_be_read_as_one_is_none(tmp_path: Path) -> None:
     marks.set(KEY, TOKEN)
     (file,) = tmp_path.iterdir()
     file.write_bytes(b"\xff\xfe")
-    assert not marks.is_sent(KEY, TOKEN)
+    assert marks.times(KEY, TOKEN) == 0
+
+
+def test_a_second_sending_is_counted_and_outlives_a_crash_while_the_marks_are_removed(tmp_path: Path) -> None:
+    """A program of before there were two still sees the first."""
+    marks = SentMarks(tmp_path)
+    marks.set(KEY, TOKEN)
+    (first,) = tmp_path.iterdir()
+    before = first.read_bytes()
+    for _ in range(2):
+        marks.set(KEY, TOKEN)
+        assert SentMarks(tmp_path).times(KEY, TOKEN) == 2
+    assert first.read_bytes() == before
+    first.unlink()
+    assert marks.times(KEY, TOKEN) == 2
+    marks.set(KEY, TOKEN + "+")
+    assert (marks.times(KEY, TOKEN), marks.times(KEY, TOKEN + "+")) == (2, 1)
+    marks.clear(KEY)
+    assert marks.times(KEY, TOKEN) == 0

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from accounts.choice.outcomes import Kind
+from accounts.choice.outcomes import Kind, Outcome
 from accounts.model import Standing
 from accounts.store.store import Store
 from accounts.tokens import send_gap
@@ -178,13 +178,18 @@ async def test_when_the_token_is_refused_too_the_account_is_signed_out(
 
 
 async def test_what_we_did_ourselves_is_not_called_signed_out(
-    endpoint: Endpoint, service: PoolService, caplog: pytest.LogCaptureFixture
+    clock: Clock, endpoint: Endpoint, service: PoolService, caplog: pytest.LogCaptureFixture
 ) -> None:
     def lost() -> None:
         raise OSError("ReadTimeout")
 
     endpoint.before = lost
+    first = await renewed(service, ahead=False)
+    assert isinstance(first, NotRenewed)
+    assert stored(service) == (Standing.GOOD, "")
+    clock.advance(WAIT)
     told = await renewed(service, ahead=False)
+    assert endpoint.sent == {credentials("a").refresh: 2}
     assert isinstance(told, NotRenewed)
     assert told.outcome.kind is Kind.REFRESH_FAILED
     assert stored(service) == (Standing.NEEDS_LOGIN, Ending.CUT_OFF)
@@ -338,3 +343,60 @@ def test_no_token_is_in_the_log(caplog: pytest.LogCaptureFixture, endpoint: Endp
     asyncio.run(renewed(service))
     service.store.flush()
     assert "nobody-may-see" not in caplog.text + repr(service.store.events(99))
+
+
+# --- a clock that is set ahead and back -------------------------------------------------------------------------------
+
+MONTH = 30 * 24 * HOUR
+
+
+class TrueTime(Endpoint):
+    """Tokens say when they were issued and end by the provider's own clock, which nobody sets."""
+
+    def __call__(self, url: str, body: dict[str, str], leaving: Callable[[], None]) -> tuple[int, bytes]:
+        leaving()
+        self.sent[body["refresh_token"]] += 1
+        times = {"iat": int(NOW), "exp": int(NOW + 10 * HOUR), "jti": sum(self.sent.values())}
+        access = token({"chatgpt_account_id": "acct-a"}, **times)
+        return 200, json.dumps({"access_token": access, "refresh_token": f"{body['refresh_token']}+"}).encode()
+
+
+async def test_while_the_clock_is_ahead_an_account_is_renewed_once_and_is_well_when_it_is_back(
+    path: Path, clock: Clock
+) -> None:
+    endpoint = TrueTime(clock)
+    service = PoolService(path, clock, endpoint)
+    clock.advance(MONTH)
+    service.clock_was_set()
+    assert isinstance(await renewed(service), Renewed)
+    for _ in range(5):
+        clock.advance(600)
+        lease = service.pool.lease_of(A, clock())
+        assert lease is not None
+        assert not lease.wants_refresh(clock())
+    assert sum(endpoint.sent.values()) == 1
+    service.pool.report(lease, Outcome(kind=Kind.USAGE_LIMIT, until=clock() + HOUR), clock())
+    clock.advance(-MONTH - 3000)
+    service.clock_was_set()
+    for opened in (service, PoolService(path, clock, endpoint)):
+        opened.store.flush()
+        lease = opened.pool.lease_of(A, clock())
+        assert lease is not None
+        assert not lease.wants_refresh(clock())
+        rest = opened.pool.candidates[A].cooldown
+        assert rest is not None
+        assert 0 < rest.until - clock() <= HOUR
+        opened.close()
+
+
+async def test_a_failed_renewal_of_a_time_to_come_is_tried_again(
+    clock: Clock, endpoint: Endpoint, service: PoolService
+) -> None:
+    clock.advance(MONTH)
+    service.clock_was_set()
+    endpoint.says(503, {})
+    assert isinstance(await renewed(service), NotRenewed)
+    clock.advance(-MONTH)
+    service.clock_was_set()
+    endpoint.says(200, b"")
+    assert isinstance(await renewed(service), Renewed)

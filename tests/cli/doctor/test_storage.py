@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from accounts.store import trouble_notes
 from accounts.store.backups import Backup, BackupCondition
+from accounts.store.trouble_notes import TroubleNote
 from cli.doctor import storage
 from cli.doctor.storage import Storage, close, gather, loose
 from config import access
@@ -128,3 +130,18 @@ def test_a_disk_that_is_full(home: Path, fill: Fill, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(access, "LITTLE", 1 << 62)
     found = only(storage.disk(gather({"CODEX_ROTATE_HOME": str(home)}, "", ())))
     assert "is on a disk that is full" in found.what
+
+
+def test_a_proxy_that_serves_from_memory_is_a_problem() -> None:
+    assert list(storage.served(Storage(home=HOME))) == []
+    note = TroubleNote(7, "is not there any more")
+    found = only(storage.served(Storage(home=HOME, from_memory=(note,))))
+    assert (found.name, found.state) == ("storage.memory", PROBLEM)
+    assert "process 7 serves from memory: pool.db is not there any more" in found.what
+    assert "`codex-rotate backup restore NAME`" in found.remedy
+
+
+def test_what_proxies_say_of_the_file_is_gathered(home: Path, fill: Fill) -> None:
+    fill("ann")
+    trouble_notes.leave(home / "proxies", TroubleNote(7, "is damaged"))
+    assert gather({"CODEX_ROTATE_HOME": str(home)}, "", ()).from_memory == (TroubleNote(7, "is damaged"),)

@@ -9,7 +9,9 @@ import pytest
 
 from accounts.choice.decision_record import DECISION
 from accounts.model import Cooldown, Event, Standing
+from accounts.store import trouble_notes
 from accounts.store.store import EVENTS_KEPT, Store
+from accounts.store.trouble_notes import TroubleNote
 from cli.commands.see.status import EVENTS_SHOWN, INDENT, StatusContext, status
 from cli.ui.result import Result
 from config import clock
@@ -205,3 +207,22 @@ def test_settings_are_in_force(run: Run, fill: Fill, home: Path, monkeypatch: py
     ran = run("status")
     assert (ran.code, ran.out) == (2, "")
     assert "Did you mean CODEX_ROTATE_CHATGPT_BASE_URL?" in ran.err
+
+
+def test_a_proxy_that_serves_from_memory_is_told(store: Store, fill: Fill, home: Path) -> None:
+    fill("ann")
+    notes = (TroubleNote(7, "is damaged"),)
+    lines = shown(status(store, around(home, from_memory=notes), clock.now()))
+    assert lines["Pool file"] == ["process 7 serves from memory: to it, the file is damaged"]
+    assert "Pool file" not in shown(status(store, around(home), clock.now()))
+
+
+def test_looking_makes_no_new_pool_in_the_place_of_one_that_a_proxy_misses(run: Run, home: Path) -> None:
+    trouble_notes.leave(home / "proxies", TroubleNote(7, "is not there any more"))
+    assert not (home / "proxies").exists()  # there is no home
+    home.mkdir(mode=0o700)
+    trouble_notes.leave(home / "proxies", TroubleNote(7, "is not there any more"))
+    ran = run("status")
+    assert ran.code == 1
+    assert "process 7 serves from memory" in ran.err
+    assert not (home / "pool.db").exists()

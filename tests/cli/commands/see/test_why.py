@@ -87,7 +87,7 @@ def test_it_is_the_choice_of_the_proxy(store: Store, fill: Fill, settings: Setti
     for number, account in enumerate(fill("ann", "bob", "cy")):
         store.set_windows(account.key, (window(10.0 * number, 1000.0 * (3 - number)),)).result()
     result = why(store, settings, "", NOW)
-    lease = stored_pool(store, settings).select(Ask(), NOW)
+    lease = stored_pool(store, settings, NOW).select(Ask(), NOW)
     assert isinstance(lease, Lease)
     assert data(result)["choice"] == {"account": lease.account.label, "why": lease.why}
     assert rows(result)[lease.account.label].startswith("1 first")
