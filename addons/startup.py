@@ -13,7 +13,7 @@ from mitmproxy.addonmanager import Loader
 from accounts.choice.selection import Ask
 from accounts.errors import NoAccounts, UsageError
 from addons import options
-from addons.attempts import bounded_decoding, hook_check, selftest
+from addons.attempts import bounded_decoding, descriptors, dialing, hook_check, selftest
 from addons.exchange.catalogue import CatalogueRequest
 from addons.exchange.pooled import Limits, PooledRequest
 from addons.exchange.service import PoolService
@@ -80,6 +80,8 @@ class Startup:
             if wrong := options.wrong_choice(ctx.options):
                 raise UsageError(wrong)
             selftest.check(ctx.options)
+            dialing.race_addresses(asyncio.get_running_loop())
+            descriptors.raise_limit()
             hook_check.choose_manager(ctx.master, indexed=self.chosen.rotate_hook_index)
             self.service = PoolService(paths.pool_file(), clock.now, settings=settings.load())
             if not self.service.pool.candidates:

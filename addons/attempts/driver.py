@@ -132,7 +132,9 @@ class ExchangeDriver:
                 if error is None:
                     return
                 lost = h.ResponseProtocolError(self.stream.stream_id, error, h.ErrorCode.CONNECT_FAILED)
-                step = self._loss(Loss.PROXY if self.stream.flow.server_conn.via else Loss.CONNECT, lost)
+                step = self._loss(
+                    GetAccountConnection.loss(error, through=bool(self.stream.flow.server_conn.via)), lost
+                )
             elif isinstance(step, Answer):
                 yield from self.attempt.abandon()
                 self.stream.flow.response = step.response
