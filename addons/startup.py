@@ -17,9 +17,10 @@ from addons.attempts import bounded_decoding, descriptors, dialing, hook_check, 
 from addons.exchange.catalogue import CatalogueRequest
 from addons.exchange.pooled import Limits, PooledRequest
 from addons.exchange.service import PoolService
+from addons.recording import private_output
 from addons.redaction import flows
 from addons.wire.routes import INTERCEPT
-from config import clock, paths, settings
+from config import clock, files, paths, settings
 from config.errors import RotateError
 from config.provider import PROVIDER
 
@@ -60,6 +61,7 @@ class Startup:
     def load(self, loader: Loader) -> None:
         options.add_to(loader)
         bounded_decoding.bound_decoding()
+        private_output.keep_private()
 
     def configure(self, updated: set[str]) -> None:
         wrong = options.wrong_choice(ctx.options)
@@ -75,6 +77,8 @@ class Startup:
 
     def _open(self) -> None:
         self._force_options()
+        private_output.warn_of_key_log()
+        private_output.close_written(ctx.options, ctx.master.addons)
         self.chosen = options.ChosenOptions.of(ctx.options, ctx.master.addons)  # every addon is there now
         try:
             if wrong := options.wrong_choice(ctx.options):
@@ -82,6 +86,7 @@ class Startup:
             selftest.check(ctx.options)
             dialing.race_addresses(asyncio.get_running_loop())
             descriptors.raise_limit()
+            files.sweep_unfinished(paths.home(), clock.now())
             hook_check.choose_manager(ctx.master, indexed=self.chosen.rotate_hook_index)
             self.service = PoolService(paths.pool_file(), clock.now, settings=settings.load())
             if not self.service.pool.candidates:
