@@ -11,6 +11,7 @@ from mitmproxy.proxy import layer
 from mitmproxy.proxy.layers import http as h
 from mitmproxy.proxy.layers.http._base import HttpEvent
 
+from addons.attempts.echoes import EchoFilter
 from addons.attempts.timers import AttemptWakeup
 
 type ResponseEvent = (
@@ -49,6 +50,8 @@ class UpstreamAttempt:
     """mitmproxy tells once more what it has kept of the answer, and gives it the client's id."""
     on_kept_connection: bool = False
     """Whether its connection has served an earlier request: the other side may have closed it meanwhile."""
+    echoes: EchoFilter | None = None
+    """Takes the account's token out of what upstream says."""
     timer: AttemptWakeup | None = None
     """The one that means something; those that were scheduled before do not."""
 
