@@ -30,9 +30,12 @@ FORCED: Final = {
     "connection_strategy": "lazy",
     "upstream_cert": False,
     "proxy_debug": False,
+    "stickyauth": None,
+    "stickycookie": None,
 }
 """What mitmproxy must be set to. Eager connections and copied certificates break a name-constrained CA and open
-connections that no account owns; proxy_debug prints what goes over the wire, managed tokens included."""
+connections that no account owns; proxy_debug prints what goes over the wire, managed tokens included. The sticky
+ones give one client's login to another, and with us the mark that stands in its place."""
 
 COLUMNS: Final = ["tls", "icon", "path", "method", "status", "comment", "size", "time"]
 """Of mitmweb's list. The comment stands before a column that is aligned to the right: it fills its own."""

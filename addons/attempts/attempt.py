@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final, Self
 
 from mitmproxy import http
-from mitmproxy.connection import Client, Server
+from mitmproxy.connection import Client, Connection, Server
 from mitmproxy.proxy import layer
 from mitmproxy.proxy.layers import http as h
 from mitmproxy.proxy.layers.http._base import HttpEvent
@@ -31,6 +31,11 @@ class AttemptPhase(enum.Enum):
     """What was held is the flow's, and so is all that follows."""
     ABANDONED = enum.auto()
     """It was left: what it still says means nothing."""
+
+
+def takes_trailers(connection: Connection) -> bool:
+    """mitmproxy's HTTP/1.1 towards a server knows no trailers, and fails on them; nothing there needs any."""
+    return connection.alpn in {b"h2", b"h3"}
 
 
 @dataclass(slots=True, eq=False)
@@ -70,6 +75,8 @@ class UpstreamAttempt:
         """Send the request; of one that is not `complete` only the head."""
         self.connection = connection
         content, trailers = (request.raw_content, request.trailers) if complete else (None, None)
+        if not takes_trailers(connection):
+            trailers = None
         if content and not {"content-length", "transfer-encoding"} & {k.lower() for k in request.headers}:
             request.headers["content-length"] = str(len(content))  # HTTP/2 may leave it out, HTTP/1 must not
         bare = complete and not (content or trailers)

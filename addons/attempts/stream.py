@@ -17,9 +17,10 @@ from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers import http as h
 from mitmproxy.proxy.layers.websocket import WebsocketLayer
 
-from addons.attempts.attempt import AttemptPhase, UpstreamAttempt
+from addons.attempts.attempt import AttemptPhase, UpstreamAttempt, takes_trailers
 from addons.attempts.connections import LedStream, know
 from addons.attempts.driver import ExchangeDriver
+from addons.attempts.informational import skip_informational
 from addons.attempts.local_websocket import LocalSocket
 from addons.attempts.protocol import Find
 from addons.attempts.timers import AttemptWakeup, Timers
@@ -50,7 +51,10 @@ class AttemptStream(LedStream):
         """Attempts have ids of their own, and those that were left must not be heard any more."""
         attempt = self.driver.attempt
         handling: layer.CommandGenerator[None]
-        if isinstance(event, RESPONSE_EVENTS):
+        if isinstance(event, h.RequestTrailers) and self.client_state == self.state_stream_request_body:
+            if not takes_trailers(self.context.server):
+                return _nothing()
+        elif isinstance(event, RESPONSE_EVENTS):
             if attempt.is_stale(event):
                 return _nothing()
             event.stream_id = self.stream_id
@@ -186,6 +190,7 @@ class AttemptStream(LedStream):
 
 def install(top: layer.Layer | None, find: Find) -> None:
     """Have every HTTP layer at or below `top` make our streams. `find` names the exchange of a flow."""
+    skip_informational()
     current: Any = top
     while current is not None:
         if type(current) is h.HttpLayer:

@@ -62,7 +62,7 @@ def _is_model_request(request: http.Request) -> bool:
 
 
 def _of_request(flow: http.HTTPFlow) -> Explained:
-    began, response = flow.request.timestamp_start, flow.response
+    began, response = flow.request.timestamp_start or 0.0, flow.response
     events = list(_events(_said(response))) if response is not None else []
     body = messages.plain_body(flow.request)
     said = streams.decoded(body)
