@@ -13,7 +13,7 @@ from mitmproxy.addonmanager import Loader
 from accounts.choice.selection import Ask
 from accounts.errors import NoAccounts, UsageError
 from addons import options
-from addons.attempts import bounded_decoding, descriptors, dialing, hook_check, selftest
+from addons.attempts import bounded_decoding, bounded_messages, descriptors, dialing, hook_check, selftest
 from addons.exchange.catalogue import CatalogueRequest
 from addons.exchange.pooled import Limits, PooledRequest
 from addons.exchange.service import PoolService
@@ -64,6 +64,7 @@ class Startup:
     def load(self, loader: Loader) -> None:
         options.add_to(loader)
         bounded_decoding.bound_decoding()
+        bounded_messages.bound_messages()
         private_output.keep_private()
 
     def configure(self, updated: set[str]) -> None:
