@@ -65,7 +65,6 @@ class Startup:
         options.add_to(loader)
         bounded_decoding.bound_decoding()
         bounded_messages.bound_messages()
-        private_output.keep_private()
 
     def configure(self, updated: set[str]) -> None:
         wrong = options.wrong_choice(ctx.options)
@@ -81,6 +80,7 @@ class Startup:
 
     def _open(self) -> None:
         self._force_options()
+        private_output.keep_private()
         private_output.warn_of_key_log()
         private_output.close_written(ctx.options, ctx.master.addons)
         self.chosen = options.ChosenOptions.of(ctx.options, ctx.master.addons)  # every addon is there now

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import stat
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -22,13 +23,20 @@ def keep_private() -> None:
 
 
 def close_written(options: Any, addons: Any) -> None:
-    """Close what was opened before our addon was there."""
+    """Close what was opened before our addon was there. Certificates may be read by all, and changed by nobody else."""
     saving = getattr(addons.get("save"), "current_path", None)
-    for each in (saving, Path(options.confdir).expanduser() / DH_PARAMETERS):
+    folder = Path(options.confdir).expanduser()
+    for each in (saving, folder / DH_PARAMETERS):
         if each is not None:
-            with suppress(OSError):
-                if (file := Path(each)).is_file():  # no device and no pipe
-                    paths.set_mode(file, paths.PRIVATE_FILE)
+            _without(Path(each), 0o077)
+    for each in folder.glob("mitmproxy-*"):
+        _without(each, 0o022)
+
+
+def _without(file: Path, bits: int) -> None:
+    with suppress(OSError):
+        if file.is_file():  # no device and no pipe
+            paths.set_mode(file, stat.S_IMODE(file.lstat().st_mode) & ~bits)
 
 
 def warn_of_key_log(environ: Mapping[str, str] = os.environ) -> None:

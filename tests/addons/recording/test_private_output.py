@@ -15,7 +15,7 @@ def test_what_was_open_before_is_closed_and_what_comes_is_too(tmp_path: Path) ->
     capture, parameters, public = tmp_path / "capture", tmp_path / DH_PARAMETERS, tmp_path / "mitmproxy-ca-cert.pem"
     for each in (capture, parameters, public):
         each.touch()
-        each.chmod(0o644)
+        each.chmod(0o666)
     addons = {"save": SimpleNamespace(current_path=str(capture))}
     before = os.umask(0o000)
     try:
