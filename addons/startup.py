@@ -13,13 +13,14 @@ from mitmproxy.addonmanager import Loader
 from accounts.choice.selection import Ask
 from accounts.errors import NoAccounts, UsageError
 from addons import options
-from addons.attempts import hook_check, selftest
+from addons.attempts import bounded_decoding, bounded_messages, descriptors, dialing, hook_check, selftest
 from addons.exchange.catalogue import CatalogueRequest
 from addons.exchange.pooled import Limits, PooledRequest
 from addons.exchange.service import PoolService
+from addons.recording import private_output
 from addons.redaction import flows
 from addons.wire.routes import INTERCEPT
-from config import clock, paths, settings
+from config import clock, files, paths, settings
 from config.errors import RotateError
 from config.provider import PROVIDER
 
@@ -29,9 +30,12 @@ FORCED: Final = {
     "connection_strategy": "lazy",
     "upstream_cert": False,
     "proxy_debug": False,
+    "stickyauth": None,
+    "stickycookie": None,
 }
 """What mitmproxy must be set to. Eager connections and copied certificates break a name-constrained CA and open
-connections that no account owns; proxy_debug prints what goes over the wire, managed tokens included."""
+connections that no account owns; proxy_debug prints what goes over the wire, managed tokens included. The sticky
+ones give one client's login to another, and with us the mark that stands in its place."""
 
 COLUMNS: Final = ["tls", "icon", "path", "method", "status", "comment", "size", "time"]
 """Of mitmweb's list. The comment stands before a column that is aligned to the right: it fills its own."""
@@ -59,6 +63,8 @@ class Startup:
 
     def load(self, loader: Loader) -> None:
         options.add_to(loader)
+        bounded_decoding.bound_decoding()
+        bounded_messages.bound_messages()
 
     def configure(self, updated: set[str]) -> None:
         wrong = options.wrong_choice(ctx.options)
@@ -74,11 +80,17 @@ class Startup:
 
     def _open(self) -> None:
         self._force_options()
+        private_output.keep_private()
+        private_output.warn_of_key_log()
+        private_output.close_written(ctx.options, ctx.master.addons)
         self.chosen = options.ChosenOptions.of(ctx.options, ctx.master.addons)  # every addon is there now
         try:
             if wrong := options.wrong_choice(ctx.options):
                 raise UsageError(wrong)
             selftest.check(ctx.options)
+            dialing.race_addresses(asyncio.get_running_loop())
+            descriptors.raise_limit()
+            files.sweep_unfinished(paths.home(), clock.now())
             hook_check.choose_manager(ctx.master, indexed=self.chosen.rotate_hook_index)
             self.service = PoolService(paths.pool_file(), clock.now, settings=settings.load())
             if not self.service.pool.candidates:

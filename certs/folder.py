@@ -71,7 +71,7 @@ def _closed(path: Path, mode: int) -> tuple[str, ...]:
     found = stat.S_IMODE(path.stat().st_mode)
     if not found & 0o077:
         return ()
-    path.chmod(mode)
+    paths.set_mode(path, mode)
     advice = ""
     if path.name == KEY_FILE:
         advice = " If somebody else may have read the key, run `codex-rotate ca renew --leaked`."

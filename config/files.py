@@ -1,12 +1,18 @@
 """Writing a file of ours as a whole or not at all, for its owner only."""
 
 import os
+import stat
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 from config.paths import PRIVATE_FILE
+
+UNFINISHED: Final = ".unfinished-"
+ABANDONED_SECONDS: Final = 3600.0
+"""A file that nobody has finished in this time belongs to a process that was killed."""
 
 type Put = Callable[[Path, Path], object]
 """Gives the finished file its name."""
@@ -24,7 +30,7 @@ def write_private(
     `last` is called with the finished file right before it gets its name by `put`; what either raises leaves everything
     as it was. Raises OSError when the disk refuses.
     """
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".unfinished-")  # 0600 by itself
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=UNFINISHED)  # 0600 by itself
     written = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -36,6 +42,18 @@ def write_private(
     finally:
         with suppress(OSError):
             written.unlink()
+
+
+def sweep_unfinished(folder: Path, now: float) -> int:
+    """Take away what `write_private` could not finish in this folder, as its process was killed; how many."""
+    swept = 0
+    for each in folder.glob(f"{UNFINISHED}*") if folder.is_dir() else ():
+        with suppress(OSError):
+            found = each.lstat()
+            if stat.S_ISREG(found.st_mode) and now - found.st_mtime > ABANDONED_SECONDS:
+                each.unlink()
+                swept += 1
+    return swept
 
 
 def put_new(written: Path, path: Path) -> None:

@@ -32,6 +32,10 @@ class UnusableHome(ConfigError):
     """The variable does not name a folder that could hold everything of ours. Nothing was read or made."""
 
 
+class UnsafePlace(ConfigError):
+    """Others could read or replace what would be kept there. Nothing was made."""
+
+
 def home(environ: Mapping[str, str] = os.environ) -> Path:
     """The folder of this product: `CODEX_ROTATE_HOME`, else the platform's place for user data. Need not exist.
 
@@ -140,15 +144,54 @@ def codex_accounts_file(environ: Mapping[str, str] = os.environ) -> Path:
 
 def make_private_folder(path: Path) -> None:
     """Create `path` for its owner only, and what it is in where that is missing; a folder that others can read is
-    closed to them."""
+    closed to them. Raises UnsafePlace where others could put another one in its place."""
+    why = unsafe(path)
+    if why:
+        raise UnsafePlace(why)
     for missing in reversed([each for each in path.parents if not each.exists()]):
         missing.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
     path.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
-    if os.name == "posix" and stat.S_IMODE(path.stat().st_mode) != PRIVATE_FOLDER:
-        path.chmod(PRIVATE_FOLDER)
+    set_mode(path.resolve(), PRIVATE_FOLDER)
 
 
 def make_private_file(path: Path) -> None:
-    """Close an existing file to everybody but its owner."""
-    if os.name == "posix" and stat.S_IMODE(path.stat().st_mode) != PRIVATE_FILE:
-        path.chmod(PRIVATE_FILE)
+    """Close an existing file to everybody but its owner; one that is a link stays as it is."""
+    set_mode(path, PRIVATE_FILE)
+
+
+def set_mode(path: Path, mode: int) -> None:
+    """`chmod` that never follows a link. Raises OSError."""
+    found = path.lstat()
+    if os.name != "posix" or stat.S_ISLNK(found.st_mode) or stat.S_IMODE(found.st_mode) == mode:
+        return
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except PermissionError:  # its owner may not read it either
+        path.chmod(mode)
+        return
+    try:
+        os.fchmod(handle, mode)
+    finally:
+        os.close(handle)
+
+
+def unsafe(path: Path) -> str:
+    """Why what is kept at `path` would not be one's own; "" if nothing speaks against it. Root is asked no questions
+    about owners: in containers that is how folders of the host look."""
+    if os.name != "posix":
+        return ""
+    whole = _whole(str(path))
+    if whole.exists() and os.geteuid() not in {0, whole.stat().st_uid}:
+        return f"{whole} belongs to another user. Name a folder of your own with {HOME}."
+    open_to_all = changeable_by_all(*whole.parents, *whole.resolve().parents)
+    return f"{open_to_all}, or name another folder than {whole} with {HOME}." if open_to_all else ""
+
+
+def changeable_by_all(*places: Path) -> str:
+    """Which of these folders and files every user may change, and what to do; "" for none. In a folder as `/tmp`
+    nobody can replace what is another's."""
+    for each in dict.fromkeys(places):
+        mode = each.stat().st_mode if os.name == "posix" and each.exists() else 0
+        if mode & stat.S_IWOTH and not (stat.S_ISDIR(mode) and mode & stat.S_ISVTX):
+            return f"{each} may be changed by every user of this machine: run `chmod o-w {each}`"
+    return ""

@@ -105,7 +105,10 @@ def _parsed(file: Path, text: str) -> "TOMLDocument":
     try:
         return tomlkit.parse(text)
     except TOMLKitError as e:
-        raise ConfigError(f"{file} is not valid TOML ({e}). Correct that line or remove the file.") from e
+        # where it is, and none of its words: they quote the file, which may hold a proxy's password
+        line, column = getattr(e, "line", 0), getattr(e, "col", 0)
+        place = f" at line {line} col {column}" if line else ""
+        raise ConfigError(f"{file} is not valid TOML{place}. Correct that line or remove the file.") from None
 
 
 def _unreadable(file: Path, reason: str) -> ConfigError:

@@ -44,6 +44,7 @@ OUTCOMES: Final[Mapping[str, str]] = {
     "is not dead: nobody rests for it.",
     "connect_failed": "No connection to upstream came about.",
     "proxy_failed": "The company's proxy (`upstream_proxy`) gave no connection.",
+    "no_descriptors": "The proxy has as many files and connections open as the system lets it (`ulimit -n`).",
     "reset": "The connection was reset before an answer.",
     "stalled": "The answer began and then nothing came.",
     "truncated": "The answer ended before it was complete.",

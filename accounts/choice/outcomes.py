@@ -32,6 +32,8 @@ class Kind(StrEnum):
     CONNECT_FAILED = "connect_failed"
     PROXY_FAILED = "proxy_failed"
     """The proxy between us and the internet (`upstream_proxy`) gave no connection."""
+    NO_DESCRIPTORS = "no_descriptors"
+    """This machine lets the proxy open no more connections."""
     RESET = "reset"
     STALLED = "stalled"
     TRUNCATED = "truncated"
@@ -136,6 +138,7 @@ RULES: Final[Mapping[Kind, Rule]] = {
     Kind.HEAD_TIMEOUT: Rule(_OTHER, Blame.NOBODY),  # slow is not dead
     Kind.CONNECT_FAILED: Rule(_OTHER, _THEIRS, Rest.SOFT, 10),
     Kind.PROXY_FAILED: Rule(_DELIVER, Blame.NOBODY),
+    Kind.NO_DESCRIPTORS: Rule(_DELIVER, Blame.NOBODY),
     Kind.RESET: Rule(_OTHER, _THEIRS, Rest.SOFT, 10),
     Kind.STALLED: Rule(_OTHER, _THEIRS, Rest.SOFT, 30),
     Kind.TRUNCATED: Rule(_OTHER, _THEIRS, Rest.SOFT, 10),

@@ -302,6 +302,8 @@ class Writer:
         """Replace the file that was read as `before`. Raises ClientFileChanged or ClientFileUnwritable."""
         target = Path(os.path.realpath(path))  # a link stays one
         content = json.dumps(document, indent=2) + "\n"
+        if open_to_all := paths.changeable_by_all(target, *target.parents):
+            raise ClientFileUnwritable(path, open_to_all)
         try:
             write_private(target, content.encode(), put=partial(self._put, before=before))
         except OSError as e:

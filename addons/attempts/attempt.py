@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from typing import Final, Self
 
 from mitmproxy import http
-from mitmproxy.connection import Client, Server
+from mitmproxy.connection import Client, Connection, Server
 from mitmproxy.proxy import layer
 from mitmproxy.proxy.layers import http as h
 from mitmproxy.proxy.layers.http._base import HttpEvent
 
+from addons.attempts.echoes import EchoFilter
 from addons.attempts.timers import AttemptWakeup
 
 type ResponseEvent = (
@@ -32,6 +33,11 @@ class AttemptPhase(enum.Enum):
     """It was left: what it still says means nothing."""
 
 
+def takes_trailers(connection: Connection) -> bool:
+    """mitmproxy's HTTP/1.1 towards a server knows no trailers, and fails on them; nothing there needs any."""
+    return connection.alpn in {b"h2", b"h3"}
+
+
 @dataclass(slots=True, eq=False)
 class UpstreamAttempt:
     """One attempt for one request of the client."""
@@ -49,6 +55,8 @@ class UpstreamAttempt:
     """mitmproxy tells once more what it has kept of the answer, and gives it the client's id."""
     on_kept_connection: bool = False
     """Whether its connection has served an earlier request: the other side may have closed it meanwhile."""
+    echoes: EchoFilter | None = None
+    """Takes the account's token out of what upstream says."""
     timer: AttemptWakeup | None = None
     """The one that means something; those that were scheduled before do not."""
 
@@ -67,6 +75,8 @@ class UpstreamAttempt:
         """Send the request; of one that is not `complete` only the head."""
         self.connection = connection
         content, trailers = (request.raw_content, request.trailers) if complete else (None, None)
+        if not takes_trailers(connection):
+            trailers = None
         if content and not {"content-length", "transfer-encoding"} & {k.lower() for k in request.headers}:
             request.headers["content-length"] = str(len(content))  # HTTP/2 may leave it out, HTTP/1 must not
         bare = complete and not (content or trailers)

@@ -20,12 +20,10 @@ from mitmproxy.proxy.layers import http as h
 from mitmproxy.proxy.mode_specs import UpstreamMode
 from mitmproxy.utils import human
 
-from addons.attempts.protocol import Send
+from addons.attempts.dialing import CONNECT_SECONDS, NO_DESCRIPTORS
+from addons.attempts.protocol import Loss, Send
 from config.network import outbound
 
-CONNECT_SECONDS: Final = 10.0
-"""How long at most a connection may take, with its TLS handshake and the way through another proxy; a WebSocket's
-client gives up at 15."""
 _REFUSED: Final = re.compile(r"refused HTTP CONNECT request: (\d{3})")
 
 
@@ -82,9 +80,16 @@ class GetAccountConnection(h.GetHttpConnection):
         yield wakeup
         self.http_layer.command_sources[wakeup] = _Watch(self)  # type: ignore[assignment]
 
+    @staticmethod
+    def loss(error: str, *, through: bool) -> Loss:
+        """What it means that there is no connection, `through` another proxy or without one."""
+        if NO_DESCRIPTORS in error:
+            return Loss.SCARCE
+        return Loss.PROXY if through else Loss.CONNECT
+
     def explained(self, error: str) -> str:
         """The error in words that tell whose trouble it is."""
-        if self.via is None:
+        if self.via is None or NO_DESCRIPTORS in error:
             return error
         refused = _REFUSED.search(error)
         what = f"no connection within {self.overdue:.0f} s" if self.overdue else error

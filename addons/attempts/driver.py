@@ -13,6 +13,7 @@ from mitmproxy.proxy.layers.http._base import HttpEvent
 
 from addons.attempts.attempt import UpstreamAttempt
 from addons.attempts.connections import GetAccountConnection, LedStream, forget_closed
+from addons.attempts.echoes import EchoFilter
 from addons.attempts.protocol import (
     Accept,
     Answer,
@@ -132,7 +133,9 @@ class ExchangeDriver:
                 if error is None:
                     return
                 lost = h.ResponseProtocolError(self.stream.stream_id, error, h.ErrorCode.CONNECT_FAILED)
-                step = self._loss(Loss.PROXY if self.stream.flow.server_conn.via else Loss.CONNECT, lost)
+                step = self._loss(
+                    GetAccountConnection.loss(error, through=bool(self.stream.flow.server_conn.via)), lost
+                )
             elif isinstance(step, Answer):
                 yield from self.attempt.abandon()
                 self.stream.flow.response = step.response
@@ -158,6 +161,7 @@ class ExchangeDriver:
         stream = self.stream
         yield from self.attempt.abandon()
         self.attempt = attempt = self.attempt.successor()
+        attempt.echoes = EchoFilter.of(step)
         stream.server_state = self.state_hold_response
         forget_closed(stream.http_layer)
         wanted = GetAccountConnection.for_attempt(step, stream.flow.server_conn, stream.http_layer)

@@ -64,6 +64,8 @@ class Loss(enum.Enum):
     CONNECT = enum.auto()
     PROXY = enum.auto()
     """The proxy between us and the internet gave no connection: no account's trouble, and none would fare better."""
+    SCARCE = enum.auto()
+    """This machine lets us open no more connections: no account's trouble either."""
     BROKEN = enum.auto()
     OVERDUE = enum.auto()
     STALE = enum.auto()

@@ -223,6 +223,7 @@ UPGRADE: Final = b"GET / HTTP/1.1\r\n" + b"".join(b"%b: %b\r\n" % pair for pair 
 HTTP2_ASK: Final = ((":method", "POST"), (":scheme", "http"), (":authority", "upstream.test"), (":path", "/"))
 ASK: Final = b"POST / HTTP/1.1\r\nHost: upstream.test\r\nContent-Length: 4\r\n\r\nbody"
 LIMITED: Final = b"HTTP/1.1 429 Too Many Requests\r\nContent-Length: 7\r\n\r\nlimited"
+EARLY: Final = b"HTTP/1.1 103 Early Hints\r\n\r\n"
 FINE: Final = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfine"
 
 
@@ -250,7 +251,7 @@ def _check_attempts(options: Options) -> None:
         first = rehearsal.servers[0]
         rehearsal.says(first, LIMITED)
         second = rehearsal.servers[2]
-        rehearsal.says(second, FINE)
+        rehearsal.says(second, EARLY + FINE)
     except Exception as e:
         raise Incompatible(f"{type(e).__name__}: {e}") from e
     seen = rehearsal.sent[rehearsal.client]

@@ -9,7 +9,7 @@ errors are its own.
 What is leaned on, and why it is safe to: docs/mitmproxy.md. `selftest.py` drives all of it before the proxy starts.
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from typing import Any, Final
 
 from mitmproxy.proxy import commands, events, layer
@@ -17,9 +17,10 @@ from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers import http as h
 from mitmproxy.proxy.layers.websocket import WebsocketLayer
 
-from addons.attempts.attempt import AttemptPhase
+from addons.attempts.attempt import AttemptPhase, UpstreamAttempt, takes_trailers
 from addons.attempts.connections import LedStream, know
 from addons.attempts.driver import ExchangeDriver
+from addons.attempts.informational import skip_informational
 from addons.attempts.local_websocket import LocalSocket
 from addons.attempts.protocol import Find
 from addons.attempts.timers import AttemptWakeup, Timers
@@ -50,15 +51,32 @@ class AttemptStream(LedStream):
         """Attempts have ids of their own, and those that were left must not be heard any more."""
         attempt = self.driver.attempt
         handling: layer.CommandGenerator[None]
-        if isinstance(event, RESPONSE_EVENTS):
+        if isinstance(event, h.RequestTrailers) and self.client_state == self.state_stream_request_body:
+            if not takes_trailers(self.context.server):
+                return _nothing()
+        elif isinstance(event, RESPONSE_EVENTS):
             if attempt.is_stale(event):
                 return _nothing()
             event.stream_id = self.stream_id
+            if attempt.echoes is not None and not attempt.retold:
+                going = attempt.echoes.passing(event)
+                if len(going) != 1:
+                    return self._several(attempt, going)
+                event = going[0]
         if isinstance(event, events.Wakeup) and isinstance(event.command, AttemptWakeup):
             handling = self.driver.woken(event.command)
         else:
             handling = super()._handle_event(event)
         return handling if attempt.wire_id == self.stream_id else attempt.translated(handling, self.context.client)
+
+    def _several(self, attempt: UpstreamAttempt, going: Iterable[events.Event]) -> layer.CommandGenerator[None]:
+        """What an attempt has said, as long as anybody wants to hear it."""
+        for event in going:
+            if self.driver.attempt is attempt and attempt.phase is not AttemptPhase.ABANDONED:
+                handling: layer.CommandGenerator[None] = super()._handle_event(event)
+                if attempt.wire_id != self.stream_id:
+                    handling = attempt.translated(handling, self.context.client)
+                yield from handling
 
     def passthrough(self, event: events.Event) -> layer.CommandGenerator[None]:
         """The same inside a WebSocket."""
@@ -172,6 +190,7 @@ class AttemptStream(LedStream):
 
 def install(top: layer.Layer | None, find: Find) -> None:
     """Have every HTTP layer at or below `top` make our streams. `find` names the exchange of a flow."""
+    skip_informational()
     current: Any = top
     while current is not None:
         if type(current) is h.HttpLayer:

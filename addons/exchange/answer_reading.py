@@ -28,6 +28,7 @@ MOST_CATALOGUE: Final = 4 * 1024 * 1024
 LOSSES: Final = {
     Loss.CONNECT: Kind.CONNECT_FAILED,
     Loss.PROXY: Kind.PROXY_FAILED,
+    Loss.SCARCE: Kind.NO_DESCRIPTORS,
     Loss.BROKEN: Kind.RESET,
     Loss.STALE: Kind.STALE,
     Loss.OVERDUE: Kind.HEAD_TIMEOUT,

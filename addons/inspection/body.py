@@ -6,26 +6,21 @@ looks.
 
 import json
 import re
-import zlib
 from codecs import BOM_UTF8
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Final, NamedTuple
 
-import brotli
-import zstandard
-
+from addons.wire import decoding
 from addons.wire.events import fields
 
-MOST: Final = 32 * 1024 * 1024
+MOST: Final = decoding.MOST_SHOWN
 """Bytes that are read of a body, after it was decoded."""
 
 _FIELD: Final = re.compile(r"\s*(?:event|data|id|retry)?:")
 _TOKEN: Final = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[{}\[\],]', re.DOTALL)
 _CLOSING: Final = {"{": "}", "[": "]"}
 _DEEPEST: Final = 100
-
-type _Feed = Callable[[bytes], bytes]
 
 
 class StreamEvent(NamedTuple):
@@ -109,34 +104,13 @@ def _mended(text: str) -> str:
 
 def unpacked(data: bytes, coding: str) -> bytes:
     """A body without its codings, as far as they can be undone: its end may be missing, and a coding unknown."""
-    for each in reversed(coding.lower().split(",")):
-        name = each.strip()
-        known = next((name for name, magic in _MAGIC if data.startswith(magic)), name)
-        data = (known in _READERS and _fed(_READERS[known](), data)) or data
+    for each in [*reversed(coding.lower().split(","))][: decoding.MOST_CODINGS]:
+        known = next((name for name, magic in _MAGIC if data.startswith(magic)), each.strip())
+        if known == "deflate" and data[:1] and data[0] & 0x0F != 8:  # anything could be deflate without its header
+            continue
+        with suppress(decoding.CannotDecode):
+            data = decoding.beginning(data, known, MOST) or data
     return data
 
 
-def _zstd() -> _Feed:
-    return zstandard.ZstdDecompressor(max_window_size=1 << 27).decompressobj(read_across_frames=True).decompress
-
-
-_READERS: Final[Mapping[str, Callable[[], _Feed]]] = {
-    "zstd": _zstd,
-    "gzip": lambda: zlib.decompressobj(47).decompress,
-    "x-gzip": lambda: zlib.decompressobj(47).decompress,
-    "deflate": lambda: zlib.decompressobj(47).decompress,
-    "br": lambda: brotli.Decompressor().process,
-}
 _MAGIC: Final = (("zstd", b"\x28\xb5\x2f\xfd"), ("gzip", b"\x1f\x8b\x08"))
-_BROKEN: Final = (ValueError, zlib.error, zstandard.ZstdError, brotli.error)
-
-
-def _fed(feed: _Feed, data: bytes) -> bytes:
-    """Piece by piece: a body that is cut off or broken gives what it has, and one that swells is left in time."""
-    found = bytearray()
-    with suppress(*_BROKEN):
-        for at in range(0, len(data), 1024):
-            found += feed(data[at : at + 1024])
-            if len(found) > MOST:
-                break
-    return bytes(found)

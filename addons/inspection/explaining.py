@@ -14,8 +14,8 @@ from mitmproxy import http
 from accounts.requests.identity import model_of, thread_in, thread_of
 from addons.inspection.answer import Tokens, tokens_of
 from addons.recording.annotations import PREFIX
+from addons.wire import decoding, messages
 from addons.wire import events as streams
-from addons.wire import messages
 
 PATHS: Final = ("/responses", "/responses/compact")
 """How the paths of model requests end, wherever the provider has them."""
@@ -62,8 +62,8 @@ def _is_model_request(request: http.Request) -> bool:
 
 
 def _of_request(flow: http.HTTPFlow) -> Explained:
-    began, response = flow.request.timestamp_start, flow.response
-    events = list(_events(messages.plain(response, response.raw_content or b""))) if response is not None else []
+    began, response = flow.request.timestamp_start or 0.0, flow.response
+    events = list(_events(_said(response))) if response is not None else []
     body = messages.plain_body(flow.request)
     said = streams.decoded(body)
     return Explained(
@@ -115,6 +115,15 @@ def _of_socket(flow: http.HTTPFlow) -> Iterator[Explained]:
             seconds=_since(turn["at"], turn["end"]),
             tokens=_tokens(turn["events"]),
         )
+
+
+def _said(response: http.Response) -> bytes:
+    """An answer's body as far as it can be read: a capture may hold no more than its beginning."""
+    try:
+        coding = response.headers.get("content-encoding", "identity")
+        return decoding.beginning(response.raw_content or b"", coding, decoding.MOST_SHOWN)
+    except decoding.CannotDecode:
+        return b""
 
 
 def _events(body: bytes) -> Iterator[tuple[str, bytes]]:

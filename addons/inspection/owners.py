@@ -11,6 +11,7 @@ from typing import Final
 from mitmproxy import flow, http
 
 from accounts.requests.identity import thread_of
+from addons.inspection.body import unpacked
 from addons.recording.annotations import PREFIX
 
 MOST_BYTES: Final = 32 * 1024 * 1024
@@ -61,4 +62,4 @@ def _answers(seen: http.HTTPFlow) -> Iterator[bytes]:
     if seen.websocket is not None:
         yield from (each.content for each in reversed(seen.websocket.messages) if not each.from_client)
     elif seen.response is not None:
-        yield seen.response.get_content(strict=False) or b""
+        yield unpacked(seen.response.raw_content or b"", seen.response.headers.get("content-encoding", ""))

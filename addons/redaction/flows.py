@@ -13,7 +13,7 @@ from mitmproxy.net import encoding
 
 from addons.redaction.masking import masked
 from addons.redaction.patterns import REQUEST_HEADERS, RESPONSE_HEADERS
-from addons.wire import messages
+from addons.wire import decoding, messages
 
 MARK: Final = b"[redacted by codex-rotate]"
 ACCOUNT: Final = b"chatgpt-account-id"
@@ -188,8 +188,11 @@ class FlowRedactor:
         if not self.watched or not body:
             return body
         coding = message.headers.get("content-encoding", "identity")
-        plain = messages.decoded_body(body, coding)
-        if plain is None:
+        try:
+            plain = decoding.whole(body, coding, decoding.MOST_REQUEST)
+        except decoding.TooLarge:  # nobody knows what is in it
+            return _encoded(MARK, coding)
+        except decoding.CannotDecode:
             return self.masked(body)
         shown = self.masked(plain)
         return body if shown is plain else _encoded(shown, coding)

@@ -93,7 +93,7 @@ def in_band_defect() -> bytes:
 
 def in_band(response: http.Response) -> bytes:
     """An answer of ours as a message on a WebSocket."""
-    told = {"type": ERROR, "status": response.status_code, **json.loads(response.content or b"{}")}
+    told = {"type": ERROR, "status": response.status_code, **decoded(response.raw_content or b"")}
     wait = response.headers.get("retry-after")
     return json.dumps(told | ({"headers": {"retry-after": wait}} if wait else {})).encode()
 

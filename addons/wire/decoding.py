@@ -1,22 +1,49 @@
-"""What a coded body says, while it arrives: gzip, deflate, br and zstd, chunk by chunk and bounded. Pure."""
+"""What a coded body says: gzip, deflate, br and zstd, bounded in all they can become. Pure.
+
+This is the one place where a coding comes off. A small body can be made to become one that fills a memory; past a bound
+it is as if it could not be read.
+"""
 
 import zlib
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from typing import Any, Final, Protocol
 
 import brotli
 import zstandard
 
 MOST: Final = 8 << 20
-"""Bytes that one chunk may become: more is no event stream, but something made to fill a memory."""
+"""Bytes that one chunk of a stream may become: more is no event stream, but something made to fill a memory."""
+MOST_REQUEST: Final = 64 << 20
+MOST_REFUSAL: Final = 4 << 20
+MOST_SHOWN: Final = 32 << 20
+"""Bytes that a whole body may become: one that is asked, one of a refusal or a list, one that somebody looks at."""
+FREE: Final = 4 << 20
+RATIO: Final = 100
+"""A body may become FREE bytes, and more only if that is not more than so many times its size: text has a tenth."""
+MOST_CODINGS: Final = 3
 SLICE: Final = 256
 """Bytes that are given to a library at once, so that it makes no more than that of them before it is looked at."""
+_WINDOW: Final = 8 << 20
+"""Bytes that a zstd frame may look back (RFC 9659): its memory is taken before there is any output."""
 
 type Feed = Callable[[bytes], bytes]
 
 
 class CannotDecode(Exception):
-    """In a coding nobody knows, damaged, or too large."""
+    """In a coding nobody knows, damaged, or cut short."""
+
+
+class TooLarge(CannotDecode):
+    """It would become more than it may."""
+
+    def __init__(self) -> None:
+        super().__init__("too large")
+
+
+def allowed(size: int, most: int) -> int:
+    """Bytes that a body of `size` may become, if it may become `most` at all."""
+    return min(most, max(FREE, RATIO * size))
 
 
 def decoder(coding: str) -> Feed:
@@ -24,94 +51,142 @@ def decoder(coding: str) -> Feed:
 
     Several codings ("gzip, br") come off in the order opposite to that in which they were put on (RFC 9110, 8.4).
     """
-    names = [name for each in coding.split(",") if (name := each.strip().lower()) not in {"", "identity"}]
-    unknown = [name for name in names if name not in _CODINGS]
-    if unknown:
+    steps = _steps(coding)
+    if not steps:
+        return lambda chunk: chunk
+    came = became = 0
+
+    def feed(chunk: bytes) -> bytes:
+        nonlocal came, became
+        came += len(chunk)
+        plain = b"".join(_through(steps, chunk, min(MOST, max(FREE, RATIO * came) - became)))
+        became += len(plain)
+        return plain
+
+    return feed
+
+
+def whole(body: bytes, coding: str, most: int) -> bytes:
+    """A complete body without its codings. Raises CannotDecode, also for one that is cut short."""
+    steps = _steps(coding)
+    if not steps or not body:
+        return body
+    plain = b"".join(_through(steps, body, allowed(len(body), most)))
+    if not all(step.finished for step in steps):
+        raise CannotDecode("cut short")
+    return plain
+
+
+def beginning(body: bytes, coding: str, most: int) -> bytes:
+    """What can be read of a body, whose end may be missing, damaged or too much. Raises CannotDecode for a coding that
+    nobody knows."""
+    found, steps = bytearray(), _steps(coding)
+    if not steps:
+        return body[:most]
+    with suppress(CannotDecode):
+        for piece in _through(steps, body, allowed(len(body), most)):
+            found += piece
+    return bytes(found)
+
+
+class _Step(Protocol):
+    """One coding of one body. `finished`: whether what was fed by now is complete."""
+
+    @property
+    def finished(self) -> bool: ...
+
+    def feed(self, chunk: bytes, room: int) -> bytes:
+        """What this becomes; of more than `room` bytes not much more than that."""
+
+
+def _steps(coding: str) -> list[_Step]:
+    names = [name for each in coding.split(",") if (name := each.strip().lower()) not in {"", "identity", "none"}]
+    if len(names) > MOST_CODINGS or not set(names) <= _CODINGS.keys():
         raise CannotDecode("in a coding that is not known")
-    feeds = [_careful(_CODINGS[name]()) for name in reversed(names)]
-
-    def feed(chunk: bytes) -> bytes:
-        for each in feeds:
-            chunk = each(chunk)
-        return chunk
-
-    return feed
+    return [_CODINGS[name]() for name in reversed(names)]
 
 
-def _careful(feed: Feed) -> Feed:
-    def careful(chunk: bytes) -> bytes:
-        found, size = [], 0
-        for start in range(0, len(chunk), SLICE):
-            try:
-                plain = feed(chunk[start : start + SLICE])
-            except (zlib.error, brotli.error, zstandard.ZstdError, ValueError) as e:
-                raise CannotDecode("damaged") from e
-            size += len(plain)
-            if size > MOST:
-                raise CannotDecode("too large")
-            found.append(plain)
-        return b"".join(found)
-
-    return careful
-
-
-def _gzip() -> Feed:
-    return _inflating(zlib.MAX_WBITS | 16)
+def _through(steps: Sequence[_Step], chunk: bytes, room: int) -> Iterator[bytes]:
+    """Piece by piece through all steps, none of which makes more than `room` bytes of this."""
+    if not steps:
+        yield chunk
+        return
+    for start in range(0, len(chunk), SLICE):
+        try:
+            plain = steps[0].feed(chunk[start : start + SLICE], room)
+        except (zlib.error, brotli.error, zstandard.ZstdError, ValueError, MemoryError) as e:
+            raise CannotDecode("damaged") from e
+        if len(plain) > room:
+            raise TooLarge
+        room -= len(plain)
+        if plain:
+            yield from _through(steps[1:], plain, room)
 
 
-def _deflate() -> Feed:
-    """With the header of zlib as it should be, or without, as some servers do."""
-    inner: Feed | None = None
+class _Inflate:
+    """gzip and deflate. `window_bits` are zlib's; with None deflate has the header of zlib, as it should, or none, as
+    some servers do."""
 
-    def feed(chunk: bytes) -> bytes:
-        nonlocal inner
-        if inner is None:
-            inner = _inflating(zlib.MAX_WBITS if chunk[0] & 0x0F == 8 else -zlib.MAX_WBITS)
-        return inner(chunk)
+    def __init__(self, window_bits: int | None) -> None:
+        self.window_bits = window_bits
+        self.inflate = zlib.decompressobj(window_bits) if window_bits is not None else None
 
-    return feed
+    @property
+    def finished(self) -> bool:
+        return self.inflate is not None and self.inflate.eof
 
-
-def _inflating(window_bits: int) -> Feed:
-    inflate = zlib.decompressobj(window_bits)
-
-    def feed(chunk: bytes) -> bytes:
-        nonlocal inflate
+    def feed(self, chunk: bytes, room: int) -> bytes:
+        if self.window_bits is None:
+            self.window_bits = zlib.MAX_WBITS if chunk[0] & 0x0F == 8 else -zlib.MAX_WBITS
         plain = b""
-        while chunk and len(plain) <= MOST:
-            if inflate.eof:  # the next member
-                inflate = zlib.decompressobj(window_bits)
-            plain += inflate.decompress(chunk, MOST + 1 - len(plain))
-            chunk = inflate.unconsumed_tail or inflate.unused_data
+        while chunk and len(plain) <= room:
+            if self.inflate is None or self.inflate.eof:  # the next member
+                self.inflate = zlib.decompressobj(self.window_bits)
+            plain += self.inflate.decompress(chunk, room + 1 - len(plain))
+            chunk = self.inflate.unconsumed_tail or self.inflate.unused_data
         return plain
 
-    return feed
 
+class _Brotli:
+    def __init__(self) -> None:
+        self.stream = brotli.Decompressor()
 
-def _br() -> Feed:
-    return brotli.Decompressor().process  # type: ignore[no-any-return]
+    @property
+    def finished(self) -> bool:
+        return bool(self.stream.is_finished())
 
-
-def _zstd() -> Feed:
-    frame = zstandard.ZstdDecompressor().decompressobj()
-
-    def feed(chunk: bytes) -> bytes:
-        nonlocal frame
-        plain = b""
-        while chunk:
-            if frame.eof:
-                frame = zstandard.ZstdDecompressor().decompressobj()
-            plain += frame.decompress(chunk)
-            chunk = frame.unused_data if frame.eof else b""
+    def feed(self, chunk: bytes, room: int) -> bytes:
+        plain: bytes = self.stream.process(chunk, output_buffer_limit=room + 1)
         return plain
 
-    return feed
+
+class _Zstd:
+    def __init__(self) -> None:
+        self.frame = self._next()
+
+    @staticmethod
+    def _next() -> Any:
+        return zstandard.ZstdDecompressor(max_window_size=_WINDOW).decompressobj()
+
+    @property
+    def finished(self) -> bool:
+        return bool(self.frame.eof)
+
+    def feed(self, chunk: bytes, room: int) -> bytes:
+        """A slice can become no more than a block of 128 KB for each four bytes of it."""
+        plain = b""
+        while chunk and len(plain) <= room:
+            if self.frame.eof:
+                self.frame = self._next()
+            plain += self.frame.decompress(chunk)
+            chunk = self.frame.unused_data if self.frame.eof else b""
+        return plain
 
 
-_CODINGS: Final[dict[str, Callable[[], Feed]]] = {
-    "gzip": _gzip,
-    "x-gzip": _gzip,
-    "deflate": _deflate,
-    "br": _br,
-    "zstd": _zstd,
+_CODINGS: Final[dict[str, Callable[[], _Step]]] = {
+    "gzip": lambda: _Inflate(zlib.MAX_WBITS | 32),
+    "x-gzip": lambda: _Inflate(zlib.MAX_WBITS | 32),
+    "deflate": lambda: _Inflate(None),
+    "br": _Brotli,
+    "zstd": _Zstd,
 }

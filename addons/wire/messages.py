@@ -6,10 +6,9 @@ import re
 from typing import Final
 
 from mitmproxy import http
-from mitmproxy.net import encoding
 
 from accounts.choice.outcomes import Reply, error_of
-from addons.wire import events
+from addons.wire import decoding, events
 
 
 def read_reply(response: http.Response, body: bytes) -> Reply:
@@ -74,17 +73,13 @@ def plain_body(request: http.Request) -> bytes:
 
 
 def plain(message: http.Message, body: bytes) -> bytes:
-    """A body without the coding that the message names; empty when it is cut short, or in a coding nobody knows."""
-    return decoded_body(body, message.headers.get("content-encoding", "identity")) or b""
-
-
-def decoded_body(body: bytes, coding: str) -> bytes | None:
-    """A body without its coding; None when it is cut short, or in a coding nobody knows."""
+    """A body without the coding that the message names; empty when it is cut short, in a coding nobody knows, or more
+    than such a message may be: a refusal or a list of models has less room than a request."""
+    most = decoding.MOST_REQUEST if isinstance(message, http.Request) else decoding.MOST_REFUSAL
     try:
-        plain = encoding.decode(body, coding)
-    except (ValueError, TypeError):  # the name of a coding of text is taken for one, too
-        return None
-    return plain if isinstance(plain, bytes) else None
+        return decoding.whole(body, message.headers.get("content-encoding", "identity"), most)
+    except decoding.CannotDecode:
+        return b""
 
 
 def is_upgrade(request: http.Request) -> bool:

@@ -239,5 +239,5 @@ def _newest(usable: list[Backup], now: float) -> Finding:
 
 def close(found: Loose) -> str:
     """Close it to others; says so. Raises OSError."""
-    found.path.chmod(found.wanted)
+    paths.set_mode(found.path, found.wanted)
     return f"{found.path} was open to others ({found.mode:04o}) and is now its owner's only ({found.wanted:04o})."

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from config.files import claim_private, put_new, sync_folder, write_private
+from config.files import ABANDONED_SECONDS, claim_private, put_new, sweep_unfinished, sync_folder, write_private
 
 
 def test_it_is_its_owners_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
@@ -74,3 +74,14 @@ def test_a_folder_that_cannot_be_synced_is_the_callers_to_explain(tmp_path: Path
     sync_folder(tmp_path)
     with pytest.raises(FileNotFoundError):
         sync_folder(tmp_path / "none")
+
+
+def test_what_a_killed_process_left_unfinished_is_swept_and_nothing_else(tmp_path: Path) -> None:
+    for name in (".unfinished-old", ".unfinished-new", "other"):
+        (tmp_path / name).touch()
+    os.utime(tmp_path / ".unfinished-new", (1e9 + 10, 1e9 + 10))
+    for name in (".unfinished-old", "other"):
+        os.utime(tmp_path / name, (1e9, 1e9))
+    assert sweep_unfinished(tmp_path, 1e9 + ABANDONED_SECONDS + 5) == 1
+    assert sorted(each.name for each in tmp_path.iterdir()) == [".unfinished-new", "other"]
+    assert sweep_unfinished(tmp_path / "missing", 0) == 0

@@ -125,3 +125,48 @@ def test_a_file_others_can_read_is_closed(tmp_path: Path) -> None:
     file.touch(mode=0o644)
     paths.make_private_file(file)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+@posix
+def test_a_mode_is_never_set_through_a_link(tmp_path: Path) -> None:
+    target, link = tmp_path / "target", tmp_path / "link"
+    target.touch()
+    target.chmod(0o644)
+    link.symlink_to(target)
+    paths.make_private_file(link)
+    assert stat.S_IMODE(target.stat().st_mode) == 0o644
+
+
+@posix
+@pytest.mark.parametrize("mode", [0o000, 0o200])
+def test_what_its_owner_may_not_read_can_be_closed_too(tmp_path: Path, mode: int) -> None:
+    file = tmp_path / "f"
+    file.touch()
+    file.chmod(mode)
+    paths.make_private_file(file)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+@posix
+@pytest.mark.parametrize("through_a_link", [False, True])
+def test_a_folder_that_everybody_may_change_holds_nothing_of_ours(tmp_path: Path, through_a_link: bool) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o777)
+    place = shared / "home"
+    if through_a_link:
+        place = tmp_path / "link"
+        place.symlink_to(shared / "home")
+    with pytest.raises(paths.UnsafePlace, match="every user"):
+        paths.make_private_folder(place)
+    assert not (shared / "home").exists()
+    shared.chmod(0o1777)  # as /tmp: only its owner can replace what is in it
+    if not through_a_link:
+        paths.make_private_folder(place)
+
+
+@posix
+def test_a_folder_of_somebody_else_holds_nothing_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: tmp_path.stat().st_uid + 1)
+    with pytest.raises(paths.UnsafePlace, match="another user"):
+        paths.make_private_folder(tmp_path)

@@ -74,6 +74,14 @@ def test_a_mistake_in_the_file(tmp_path: Path, text: str, said: str) -> None:
     assert caught.value.exit_code == 2
 
 
+@pytest.mark.parametrize("text", ['upstream_proxy = "http://ann:pa\\§@h:1"', '"http://ann:§" = 1\n"http://ann:§" = 1'])
+def test_what_is_no_toml_is_told_by_its_place_and_not_a_character_of_it(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigError, match=r"config.toml is not valid TOML at line \d+ col \d+\. ") as caught:
+        settings(tmp_path, text)
+    assert "§" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
 def test_a_proxy_is_shown_without_its_user_and_password(tmp_path: Path) -> None:
     """Whatever prints, dumps or logs settings."""
     found = settings(tmp_path, 'upstream_proxy = "http://u53r:s3cret%40@proxy.example:3128"')

@@ -108,6 +108,8 @@ def _read(file: Path, turns: "list[Explained]") -> str:
         return str(e) or "it is damaged"
     except OSError as e:
         return e.strerror or str(e)
+    except Exception:  # noqa: BLE001 - mitmproxy's reader trusts what it reads
+        return "a flow in it is none that mitmproxy writes"
     return ""
 
 

@@ -96,6 +96,7 @@ CAUSED_BY_US = {
     Kind.HEAD_TIMEOUT,
     Kind.CONNECT_FAILED,
     Kind.PROXY_FAILED,
+    Kind.NO_DESCRIPTORS,
     Kind.RESET,
     Kind.STALLED,
     Kind.TRUNCATED,

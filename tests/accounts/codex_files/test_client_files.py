@@ -270,6 +270,17 @@ def test_a_written_file_is_private(places: Places) -> None:
 
 
 @posix
+@pytest.mark.parametrize("whole_folder", [False, True])
+def test_where_every_user_may_write_no_login_goes(places: Places, whole_folder: bool) -> None:
+    put(places.auth, {"tokens": tokens_of("one")})
+    (places.auth.parent if whole_folder else places.auth).chmod(0o777)
+    before = places.auth.read_bytes()
+    with pytest.raises(ClientFileUnwritable, match="every user"):
+        write(places, Disk(0))
+    assert places.auth.read_bytes() == before
+
+
+@posix
 def test_a_link_stays_a_link(places: Places, tmp_path: Path) -> None:
     """Whoever keeps the login elsewhere finds it there."""
     put(tmp_path / "elsewhere.json", {"old": 1})

@@ -72,12 +72,6 @@ def test_a_request_is_sent_as_far_as_there_is_one(request_: http.Request, comple
     assert head.end_stream is (expected == ["Headers", "EndOfMessage"])
 
 
-def test_a_request_with_trailers_is_sent_with_them() -> None:
-    request = asking()
-    request.trailers = http.Headers(x="y")
-    assert kinds(sent(first(), request)) == ["Headers", "Data", "Trailers", "EndOfMessage"]
-
-
 @pytest.mark.parametrize("own", [{"content-length": "4"}, {"transfer-encoding": "chunked"}])
 def test_a_body_gets_a_length_only_where_it_has_neither_that_nor_chunks(own: dict[str, str]) -> None:
     without, having = asking(), asking()
@@ -153,3 +147,14 @@ def test_only_what_goes_upstream_gets_the_attempts_id() -> None:
     ids = [command.event.stream_id for command in passed if isinstance(command, h.SendHttp)]
     assert ids == [attempt.wire_id, NUMBER]
     assert passed[-2:] == [h.DropStream(attempt.wire_id), h.DropStream(NUMBER)]
+
+
+@pytest.mark.parametrize(("alpn", "sent"), [(b"h2", 1), (b"http/1.1", 0), (None, 0)])
+def test_trailers_are_sent_where_the_connection_knows_them(alpn: bytes | None, sent: int) -> None:
+    request = http.Request.make("POST", "http://upstream.test/", b"body")
+    request.trailers = http.Headers(x_sum="1")
+    server = Server(address=("upstream.test", 80))
+    server.alpn = alpn
+    said = [each.event for each in UpstreamAttempt(1, 1).send(request, server, complete=True)]
+    assert sum(isinstance(each, h.RequestTrailers) for each in said) == sent
+    assert isinstance(said[-1], h.RequestEndOfMessage)

@@ -7,7 +7,9 @@ from mitmproxy.flow import Error
 from mitmproxy.options import Options
 from mitmproxy.proxy import commands, events
 
-from addons.attempts.protocol import Answer, Signal, Step
+from addons.attempts.connections import GetAccountConnection
+from addons.attempts.dialing import NO_DESCRIPTORS
+from addons.attempts.protocol import Answer, Loss, Signal, Step
 from addons.attempts.selftest import ASK, FINE, LIMITED, Rehearsal, Script
 from tests.addons.attempts.asking import asked
 
@@ -191,3 +193,10 @@ def test_a_flow_that_is_killed_meanwhile_goes_nowhere(options: Options, hook: st
     assert rehearsal.client.state is ConnectionState.CLOSED
     assert not rehearsal.servers
     assert b"short" not in rehearsal.sent[rehearsal.client]
+
+
+def test_a_machine_that_opens_no_more_connections_is_no_accounts_loss() -> None:
+    assert GetAccountConnection.loss(f"x {NO_DESCRIPTORS}", through=True) is Loss.SCARCE
+    assert GetAccountConnection.loss("refused", through=True) is Loss.PROXY
+    assert GetAccountConnection.loss("refused", through=False) is Loss.CONNECT
+    assert GetAccountConnection(address=("a", 1), tls=False, via=None).explained(NO_DESCRIPTORS) == NO_DESCRIPTORS

@@ -17,7 +17,7 @@ from wsproto.events import TextMessage
 
 from addons.attempts import connections
 from addons.attempts.protocol import Step
-from addons.attempts.selftest import FINE, LIMITED, UPGRADE, Hearing, Rehearsal, Script
+from addons.attempts.selftest import FINE, HTTP2_ASK, LIMITED, UPGRADE, Hearing, Http2Rehearsal, Rehearsal, Script
 from addons.attempts.typechecks import skip_message_typechecks
 from tests.addons.attempts.asking import asked
 
@@ -241,3 +241,19 @@ def test_of_an_answer_that_turns_out_to_be_large_nothing_is_lost(options: Option
     rehearsal.says(server, b"6\r\n third\r\n0\r\n\r\n")
     got = rehearsal.sent[rehearsal.client]
     assert [word for word in (b"first", b" second", b" third") if word in got] == [b"first", b" second", b" third"]
+
+
+def test_trailers_do_not_reach_a_server_of_http1_also_where_the_body_is_streamed(options: Options):
+    """mitmproxy would fail on them, and the client get nothing."""
+    options.update(stream_large_bodies="1")
+    script = Script("one")
+    rehearsal, client = Http2Rehearsal(options, script), h2.connection.H2Connection()
+    client.initiate_connection()
+    client.send_headers(1, HTTP2_ASK)
+    client.send_data(1, b"body")
+    client.send_headers(1, [("x-sum", "1")], end_stream=True)
+    rehearsal.says(rehearsal.client, client.data_to_send())
+    server = rehearsal.servers[0]
+    assert rehearsal.sent[server].endswith(b"0\r\n\r\n")
+    rehearsal.says(server, FINE)
+    assert script.history[-1] == "finished"

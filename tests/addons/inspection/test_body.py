@@ -148,7 +148,7 @@ def test_a_body_that_is_not_in_its_coding_stays(coding: str) -> None:
 
 def test_a_body_that_swells_is_left_in_time() -> None:
     bomb = gzip.compress(bytes(wire.MOST * 3))
-    assert wire.MOST < len(wire.unpacked(bomb, "gzip")) < wire.MOST * 2
+    assert 0 < len(wire.unpacked(bomb, "gzip")) <= wire.MOST
 
 
 @given(st.binary(), st.sampled_from([*PACKED, "gzip,zstd,br,deflate"]))

@@ -148,3 +148,13 @@ def test_nonsense_is_read_as_far_as_it_goes(attempts: object, turns: object, usa
         )
     )
     assert len(told) == 2
+
+
+@pytest.mark.parametrize("name", ["timestamp_start", "timestamp_end"])
+def test_a_capture_without_times_is_read(name: str) -> None:
+    flow = tflow.tflow(resp=True)
+    flow.request.method, flow.request.path = "POST", "/v1/responses"
+    assert flow.response is not None
+    setattr(flow.request, name, None)
+    setattr(flow.response, name, None)
+    assert len(list(explained([flow]))) == 1

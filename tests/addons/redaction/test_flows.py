@@ -1,6 +1,7 @@
 """What is hidden where flows are shown comes back, in its place, on the way out."""
 
 import gzip
+from typing import Any
 
 import pytest
 import zstandard
@@ -260,3 +261,15 @@ def test_as_it_is_nothing_is_taken_out() -> None:
     assert (request.path, request.content, response.content) == (original.path, TELLING, TELLING)
     assert shown.wire(request).get_state() == request.get_state()
     assert response.headers["set-cookie"] == "session=secret"
+
+
+@pytest.mark.parametrize(("coding", "code"), [("gzip", gzip.compress), ("zstd", zstandard.compress)])
+def test_a_body_that_is_too_large_to_be_looked_through_is_not_shown_and_passes(coding: str, code: Any) -> None:
+    bomb = code(bytes(32 << 20))
+    request = http.Request.make("POST", "https://chatgpt.com/", bomb)
+    request.headers["content-encoding"] = coding
+    shown = FlowRedactor(watched=True)
+    shown.request_head(request)
+    shown.request_body(request)
+    assert request.content == MARK
+    assert shown.wire(request).raw_content == bomb

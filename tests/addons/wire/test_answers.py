@@ -223,3 +223,9 @@ def test_a_defect_is_one_line_that_says_where_and_repeats_no_message(caplog: pyt
     (record,) = caplog.records
     assert "LookupError in test_answers.py:" in record.getMessage()
     assert secret not in caplog.text
+
+
+@pytest.mark.parametrize("said", [b"[]", b"null", b"5", b'"x"', b"", b"{", b"\xff"])
+def test_what_is_no_object_is_told_without_it(said: bytes) -> None:
+    assert json.loads(answers.in_band(http.Response.make(418, said))) == {"type": "error", "status": 418}
+    assert answers.with_status(said, Kind.OVERLOADED) is None

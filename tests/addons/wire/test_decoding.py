@@ -1,14 +1,17 @@
 """A coded body is read while it arrives, whatever the pieces, and never becomes more than a memory can hold."""
 
 import gzip
+import tracemalloc
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 
 import brotli
 import pytest
 import zstandard
 
-from addons.wire.decoding import MOST, CannotDecode, decoder
+from addons.wire import decoding
+from addons.wire.decoding import FREE, MOST, MOST_REQUEST, RATIO, CannotDecode, TooLarge, decoder
 
 EVENTS = [b'event: response.created\ndata: {"n": %d}\n\n' % n for n in range(20)]
 
@@ -84,10 +87,97 @@ def test_a_coding_that_is_not_known_is_said(coding: str) -> None:
         decoder(coding)
 
 
+def brotli_fast(body: bytes) -> bytes:
+    packed: bytes = brotli.compress(body, quality=1)
+    return packed
+
+
+SWELLING: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.compress,
+    "deflate": zlib.compress,
+    "br": brotli_fast,
+    "zstd": zstandard.compress,
+    "gzip, zstd": lambda body: zstandard.compress(gzip.compress(body)),
+    "zstd, zstd": lambda body: zstandard.compress(zstandard.compress(body)),
+}
+
+
+@pytest.mark.parametrize("coding", SWELLING)
+def test_what_would_fill_the_memory_is_refused(coding: str) -> None:
+    with pytest.raises(TooLarge, match="too large"):
+        decoder(coding)(SWELLING[coding](bytes(MOST * 4)))
+    with pytest.raises(TooLarge):
+        decoding.whole(SWELLING[coding](bytes(MOST * 4)), coding, MOST_REQUEST)
+
+
+@pytest.mark.parametrize("coding", SWELLING)
+def test_what_swells_costs_little_more_than_it_may(coding: str) -> None:
+    bomb = SWELLING[coding](bytes(128 << 20))
+    tracemalloc.start()
+    with suppress(CannotDecode):
+        decoding.whole(bomb, coding, MOST_REQUEST)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 40 << 20
+
+
+def test_a_stream_may_not_swell_in_many_small_chunks_either() -> None:
+    coder = zstandard.ZstdCompressor().compressobj()
+    feed = decoder("zstd")
+    for _ in range(FREE >> 20):
+        feed(coder.compress(bytes(1 << 20)) + coder.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK))
+    more = coder.compress(bytes(1 << 20)) + coder.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK)
+    with pytest.raises(TooLarge):
+        feed(more)
+
+
 @pytest.mark.parametrize(
-    ("coding", "code"),
-    [("gzip", gzip.compress), ("zstd", zstandard.compress), ("br", lambda body: brotli.compress(body, quality=1))],
+    ("size", "most", "may"),
+    [
+        (1, MOST_REQUEST, FREE),
+        (FREE // RATIO * 2, MOST_REQUEST, FREE // RATIO * 2 * RATIO),
+        (1 << 30, MOST_REQUEST, MOST_REQUEST),
+        (1 << 30, 5, 5),
+    ],
 )
-def test_what_would_fill_the_memory_is_refused(coding: str, code: Callable[[bytes], bytes]) -> None:
-    with pytest.raises(CannotDecode, match="too large"):
-        decoder(coding)(code(bytes(MOST * 4)))
+def test_how_much_a_body_may_become_follows_from_its_size(size: int, most: int, may: int) -> None:
+    assert decoding.allowed(size, most) == may
+
+
+@pytest.mark.parametrize("name", CODED)
+def test_a_whole_body_is_read_and_one_that_is_cut_short_is_not(name: str) -> None:
+    coding, coded = CODED[name]
+    packed = b"".join(coded(EVENTS))
+    assert decoding.whole(packed, coding, MOST_REQUEST) == b"".join(EVENTS)
+    assert decoding.whole(b"", coding, MOST_REQUEST) == b""
+    assert decoding.beginning(packed[: len(packed) // 2], coding, MOST) in b"".join(EVENTS)
+    if coding != "identity":
+        with pytest.raises(CannotDecode):
+            decoding.whole(packed[: len(packed) // 2], coding, MOST_REQUEST)
+
+
+@pytest.mark.parametrize("coding", SWELLING)
+def test_the_beginning_of_a_body_is_no_more_than_it_may_be(coding: str) -> None:
+    found = decoding.beginning(SWELLING[coding](bytes(MOST * 4)), coding, MOST_REQUEST)
+    assert len(found) <= FREE * 4
+    assert found == bytes(len(found))
+
+
+def test_a_plain_body_is_the_same_object_and_a_beginning_is_cut() -> None:
+    body = b"as it is"
+    assert decoding.whole(body, "identity", MOST) is body
+    assert decoding.beginning(body, "", 2) == b"as"
+
+
+def test_codings_upon_codings_are_not_known() -> None:
+    with pytest.raises(CannotDecode, match="not known"):
+        decoder(", ".join(["gzip"] * 4))
+
+
+def test_a_frame_that_wants_much_memory_is_not_read() -> None:
+    coder = zstandard.ZstdCompressor(
+        compression_params=zstandard.ZstdCompressionParameters(window_log=27, write_content_size=False)
+    ).compressobj()
+    begun = coder.compress(b"x" * 3000) + coder.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK)
+    with pytest.raises(CannotDecode):
+        decoder("zstd")(begun)

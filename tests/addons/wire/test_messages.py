@@ -41,6 +41,15 @@ def test_reading_never_raises(body: bytes, coding: str, status: int) -> None:
     messages.read_reply(answer(status, content_encoding=coding), body)
 
 
+@pytest.mark.parametrize(("coding", "code"), [("gzip", gzip.compress), ("zstd", zstandard.compress)])
+def test_a_body_that_would_be_too_large_is_as_one_that_cannot_be_read(coding: str, code: Any) -> None:
+    bomb = code(LIMIT[:-1] + b" " * (32 << 20) + b"}")
+    assert messages.read_reply(answer(content_encoding=coding), bomb).error == {}
+    asked = request(content=bomb)
+    asked.headers["content-encoding"] = coding
+    assert messages.plain_body(asked) == b""
+
+
 def test_headers_have_one_spelling_and_those_of_one_name_are_joined() -> None:
     response = http.Response.make(200, b"", ((b"X-A", b"1"), (b"x-a", b"2"), (b"Y", b"\xff")))
     found = messages.fields(response)

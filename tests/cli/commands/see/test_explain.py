@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mitmproxy.io import FlowWriter
+from mitmproxy.io import FlowWriter, tnetstring
 from rich.cells import cell_len
 
 from cli.app import main
@@ -112,3 +112,12 @@ def test_it_can_be_read_on_a_narrow_terminal(tmp_path: Path, monkeypatch: pytest
     words = set(shown.split())
     assert {"a-very-long-label-that-…", "429", "usage", "limit", "→", "日本語のアカウント名前です", "200"} <= words
     assert {"delivered", "sation-1", "gpt-5", "20", "(10", "cached)", "tokens"} <= words
+
+
+@pytest.mark.parametrize("odd", [{"type": "never heard of", "version": 21}, {"type": "http", "version": 21}])
+def test_a_flow_that_mitmproxy_would_not_write_is_told(run: Run, tmp_path: Path, odd: dict[str, object]) -> None:
+    file = tmp_path / "odd"
+    file.write_bytes(tnetstring.dumps(odd))
+    ran = run("explain", file)
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err.strip().endswith("Give a file that mitmproxy has saved.")

@@ -1,0 +1,145 @@
+"""An account's token that upstream sends back, in whatever it says to the request that bore it.
+
+The client, flows and the log must never have it. It is looked for exactly, where an attempt's answer comes in: heads,
+reasons, trailers, errors and bodies. A mark of the same length takes its place, so that lengths stay true. A body in a
+coding is looked through where it is short and no stream, and goes on without its coding if the token is there.
+"""
+
+import enum
+from collections.abc import Sequence
+from typing import Final, Self
+
+from mitmproxy import http
+from mitmproxy.proxy.layers import http as h
+
+from addons.attempts.protocol import Send
+from addons.redaction.flows import MARK
+from addons.wire import decoding, messages
+
+SHORTEST: Final = 16
+"""What is shorter than any token would be found by chance."""
+MOST_HELD: Final = 256 * 1024
+"""Bytes of a body in a coding that are held until it is whole."""
+
+type AnswerEvent = (
+    h.ResponseHeaders | h.ResponseData | h.ResponseTrailers | h.ResponseEndOfMessage | h.ResponseProtocolError
+)
+
+
+class Way(enum.Enum):
+    """How a body is looked through."""
+
+    CHUNKS = enum.auto()
+    """Each chunk by itself: a stream, of which nothing may be kept back."""
+    TEXT = enum.auto()
+    """What may be the beginning of the token stays for the next chunk."""
+    CODED = enum.auto()
+    """As a whole, with its head."""
+
+
+class EchoFilter:
+    """Of one attempt: takes the events of its answer, gives those that may go on."""
+
+    def __init__(self, token: bytes) -> None:
+        self._token = token
+        self._mark = MARK[: len(token)].ljust(len(token), b"*")
+        self._way = Way.CHUNKS
+        self._left = b""
+        self._held: list[AnswerEvent] = []
+        self._size = 0
+
+    @classmethod
+    def of(cls, sent: Send) -> Self | None:
+        """None for what bears no account's token."""
+        said: str = sent.request.headers.get("authorization", "") if sent.key else ""
+        token = said.removeprefix("Bearer ").encode("utf-8", "surrogateescape")
+        return cls(token) if len(token) >= SHORTEST else None
+
+    def passing(self, event: AnswerEvent) -> Sequence[AnswerEvent]:
+        """What goes on of this now, and of what came before; nothing for the time being, or more than one."""
+        if isinstance(event, h.ResponseData):
+            return self._data(event)
+        if isinstance(event, h.ResponseHeaders):
+            return self._head(event)
+        if isinstance(event, h.ResponseProtocolError):
+            event.message = self._text(event.message)
+        elif isinstance(event, h.ResponseTrailers):
+            self._fields(event.trailers)
+        if self._way is Way.CODED and self._held and isinstance(event, h.ResponseTrailers):
+            self._held.append(event)
+            return ()
+        before = [*self._released(whole=isinstance(event, h.ResponseEndOfMessage)), *self._rest(event.stream_id)]
+        return [*before, event]
+
+    def _head(self, event: h.ResponseHeaders) -> Sequence[AnswerEvent]:
+        response = event.response
+        self._fields(response.headers)
+        response.data.reason = response.data.reason.replace(self._token, self._mark)
+        plain = response.headers.get("content-encoding", "identity").strip().lower() in {"", "identity"}
+        document = response.status_code >= 300 or "json" in response.headers.get("content-type", "").lower()
+        if plain and not messages.is_event_stream(response):
+            self._way = Way.TEXT
+        elif document and not plain and response.status_code != 304 and not event.end_stream:
+            self._way = Way.CODED
+            self._held.append(event)
+            return ()
+        return (event,)
+
+    def _data(self, event: h.ResponseData) -> Sequence[AnswerEvent]:
+        if self._way is Way.CODED:
+            self._held.append(event)
+            self._size += len(event.data)
+            return self._released(whole=False) if self._size > MOST_HELD else ()
+        data = self._left + event.data
+        if self._token in data:
+            data = data.replace(self._token, self._mark)
+        self._left = b""
+        if self._way is Way.TEXT:
+            kept = self._beginning_at_the_end(data)
+            if kept:
+                data, self._left = data[:-kept], data[-kept:]
+        event.data = data
+        return (event,) if data else ()
+
+    def _beginning_at_the_end(self, data: bytes) -> int:
+        """How many bytes at the end may be the token's first ones."""
+        last, token = data[1 - len(self._token) :], self._token
+        at = last.find(token[:1])
+        while at >= 0 and not token.startswith(last[at:]):
+            at = last.find(token[:1], at + 1)
+        return len(last) - at if at >= 0 else 0
+
+    def _rest(self, stream_id: int) -> Sequence[AnswerEvent]:
+        left, self._left = self._left, b""
+        return (h.ResponseData(stream_id, left),) if left else ()
+
+    def _released(self, *, whole: bool) -> Sequence[AnswerEvent]:
+        """All that was held, without its coding if the token is in it."""
+        held, self._held = self._held, []
+        self._way = Way.CHUNKS
+        if not held or not whole or not isinstance(head := held[0], h.ResponseHeaders):
+            return held
+        headers = head.response.headers
+        body = b"".join(each.data for each in held if isinstance(each, h.ResponseData))
+        try:
+            plain = decoding.whole(body, headers["content-encoding"], decoding.MOST_REFUSAL)
+        except decoding.CannotDecode:
+            return held
+        if self._token not in plain:
+            return held
+        plain = plain.replace(self._token, self._mark)
+        del headers["content-encoding"]
+        if "content-length" in headers:
+            headers["content-length"] = str(len(plain))
+        trailers = [each for each in held if isinstance(each, h.ResponseTrailers)]
+        return [head, h.ResponseData(head.stream_id, plain), *trailers]
+
+    def _fields(self, headers: http.Headers) -> None:
+        if any(self._token in value or self._token in name for name, value in headers.fields):
+            headers.fields = tuple(
+                (name.replace(self._token, self._mark), value.replace(self._token, self._mark))
+                for name, value in headers.fields
+            )
+
+    def _text(self, said: str) -> str:
+        return said.replace(self._token.decode("utf-8", "surrogateescape"), self._mark.decode())

@@ -1,0 +1,69 @@
+"""Whatever of mitmproxy's own decodes a body, it does so within the bound, and asks no codec that unpacks."""
+
+import bz2
+import gzip
+import tracemalloc
+import zlib
+from collections.abc import Callable
+
+import brotli
+import pytest
+import zstandard
+from mitmproxy import http
+
+from addons.attempts.bounded_decoding import bound_decoding
+
+BIG = bytes(128 << 20)
+PACKED: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.compress,
+    "x-gzip": gzip.compress,
+    "deflate": zlib.compress,
+    "deflateraw": zlib.compress,
+    "br": lambda body: brotli.compress(body, quality=1),
+    "zstd": zstandard.compress,
+    "bz2": bz2.compress,
+    "BZ2-codec": bz2.compress,
+    "zip": zlib.compress,
+    "zlib_codec": zlib.compress,
+}
+
+
+@pytest.fixture(autouse=True)
+def bounded() -> None:
+    bound_decoding()
+    bound_decoding()  # once more is nothing
+
+
+def request(coding: str, body: bytes) -> http.Request:
+    made = http.Request.make("POST", "https://chatgpt.com/", body)
+    made.headers["content-encoding"] = coding
+    return made
+
+
+@pytest.mark.parametrize("coding", PACKED)
+def test_a_body_that_swells_is_shown_as_it_came(coding: str) -> None:
+    bomb = request(coding, PACKED[coding](BIG))
+    tracemalloc.start()
+    shown = bomb.get_content(strict=False)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert shown == bomb.raw_content
+    assert most < 40 << 20
+    with pytest.raises(ValueError, match=r"too large|no coding"):
+        _ = bomb.content
+
+
+@pytest.mark.parametrize("coding", [each for each in PACKED if each in {"gzip", "x-gzip", "deflate", "br", "zstd"}])
+def test_an_ordinary_body_is_read(coding: str) -> None:
+    assert request(coding, PACKED[coding](b"hello")).content == b"hello"
+    assert request(coding, b"").content == b""
+
+
+@pytest.mark.parametrize("coding", ["identity", "none"])
+def test_what_has_no_coding_stays(coding: str) -> None:
+    assert request(coding, b"hello").content == b"hello"
+
+
+@pytest.mark.parametrize("coding", ["utf-8", "nobody's"])
+def test_a_coding_of_text_is_mitmproxys_business(coding: str) -> None:
+    assert request(coding, b"hello").get_content(strict=False) == b"hello"

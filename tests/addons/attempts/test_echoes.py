@@ -1,0 +1,142 @@
+"""An account's token that comes back in an answer goes no further, and nothing else of the answer changes."""
+
+import gzip
+import itertools
+import json
+import secrets
+from typing import Any
+
+import pytest
+import zstandard
+from hypothesis import given
+from hypothesis import strategies as st
+from mitmproxy import http
+from mitmproxy.options import Options
+from mitmproxy.proxy.layers import http as h
+
+from addons.attempts.echoes import MOST_HELD, EchoFilter
+from addons.attempts.protocol import Send
+from addons.attempts.selftest import Script
+from addons.redaction.flows import MARK
+from tests.addons.attempts.asking import asked
+
+TOKEN = ".".join(secrets.token_urlsafe(20) for _ in range(3)).encode()
+ECHO = json.dumps({"error": {"message": f"bad token {TOKEN.decode()}, sorry"}}).encode()
+
+
+def head(status: int = 400, **fields: str) -> h.ResponseHeaders:
+    response = http.Response.make(status, b"", {name.replace("_", "-"): value for name, value in fields.items()})
+    if "content_length" not in fields:
+        del response.headers["content-length"]
+    return h.ResponseHeaders(1, response, False)
+
+
+def passed(filtering: EchoFilter, *events: Any) -> list[Any]:
+    return [each for event in events for each in filtering.passing(event)]
+
+
+def body(events: list[Any]) -> bytes:
+    return b"".join(each.data for each in events if isinstance(each, h.ResponseData))
+
+
+def test_a_token_in_a_head_a_reason_or_trailers_is_replaced() -> None:
+    said = head(x_echo=f"Bearer {TOKEN.decode()}", x_other="1")
+    said.response.data.reason = b"No " + TOKEN
+    trailers = h.ResponseTrailers(1, http.Headers(((b"a", TOKEN),)))
+    found = passed(EchoFilter(TOKEN), said, trailers, h.ResponseEndOfMessage(1))
+    assert TOKEN not in bytes(said.response.headers) + said.response.data.reason + bytes(trailers.trailers)
+    assert MARK.decode() in said.response.headers["x-echo"]
+    assert said.response.headers["x-other"] == "1"
+    assert len(found) == 3
+
+
+@given(st.lists(st.integers(0, len(ECHO)), max_size=6), st.sampled_from([200, 400]))
+def test_a_token_in_a_document_is_replaced_however_it_is_cut(cuts: list[int], status: int) -> None:
+    at = [0, *sorted(cuts), len(ECHO)]
+    pieces = [h.ResponseData(1, ECHO[a:b]) for a, b in itertools.pairwise(at)]
+    kind = {"content_type": "application/json"}
+    found = passed(EchoFilter(TOKEN), head(status, **kind), *pieces, h.ResponseEndOfMessage(1))
+    assert TOKEN not in body(found)
+    assert len(body(found)) == len(ECHO)
+    assert MARK in body(found)
+
+
+@given(st.lists(st.binary(max_size=9), max_size=9), st.binary(max_size=9))
+def test_what_is_no_token_passes_unchanged(pieces: list[bytes], more: bytes) -> None:
+    whole = [*pieces, TOKEN[:-1], more[:1] * (more[:1] != TOKEN[-1:])]
+    found = passed(EchoFilter(TOKEN), head(), *(h.ResponseData(1, each) for each in whole), h.ResponseEndOfMessage(1))
+    assert body(found) == b"".join(whole)
+
+
+@pytest.mark.parametrize(("coding", "code"), [("gzip", gzip.compress), ("zstd", zstandard.compress)])
+def test_a_token_in_a_body_with_a_coding_is_replaced(coding: str, code: Any) -> None:
+    packed = code(ECHO)
+    said = head(content_encoding=coding, content_length=str(len(packed)))
+    found = passed(
+        EchoFilter(TOKEN), said, h.ResponseData(1, packed[:9]), h.ResponseData(1, packed[9:]), h.ResponseEndOfMessage(1)
+    )
+    assert [type(each) for each in found] == [h.ResponseHeaders, h.ResponseData, h.ResponseEndOfMessage]
+    assert "content-encoding" not in said.response.headers
+    assert int(said.response.headers["content-length"]) == len(body(found)) == len(ECHO)
+    assert TOKEN not in body(found)
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_a_body_with_a_coding_and_without_the_token_passes_as_it_came(damaged: bool) -> None:
+    packed = gzip.compress(b"{}")[: 9 if damaged else None]
+    said = head(content_encoding="gzip")
+    found = passed(EchoFilter(TOKEN), said, h.ResponseData(1, packed), h.ResponseEndOfMessage(1))
+    assert (found[0], body(found), said.response.headers["content-encoding"]) == (said, packed, "gzip")
+
+
+def test_a_large_body_with_a_coding_is_not_kept_back() -> None:
+    filtering = EchoFilter(TOKEN)
+    large = h.ResponseData(1, bytes(MOST_HELD + 1))
+    assert passed(filtering, head(content_encoding="gzip")) == []
+    assert len(passed(filtering, large)) == 2
+    assert len(passed(filtering, h.ResponseData(1, b"more"))) == 1
+
+
+def test_a_body_with_a_coding_that_breaks_off_is_handed_on_with_its_error() -> None:
+    error = h.ResponseProtocolError(1, f"malformed chunk {TOKEN.decode()}", h.ErrorCode.GENERIC_SERVER_ERROR)
+    found = passed(EchoFilter(TOKEN), head(content_encoding="gzip"), h.ResponseData(1, b"x"), error)
+    assert [type(each) for each in found] == [h.ResponseHeaders, h.ResponseData, h.ResponseProtocolError]
+    assert TOKEN.decode() not in error.message
+
+
+def test_a_stream_of_events_keeps_nothing_back() -> None:
+    said = head(200, content_type="text/event-stream")
+    filtering = EchoFilter(TOKEN)
+    passed(filtering, said)
+    assert body(passed(filtering, h.ResponseData(1, b"data: e"))) == b"data: e"
+    assert TOKEN not in body(passed(filtering, h.ResponseData(1, b"data: " + TOKEN)))
+
+
+@pytest.mark.parametrize(("key", "said", "is_one"), [("a", TOKEN, True), ("", TOKEN, False), ("a", b"short", False)])
+def test_only_an_accounts_own_token_is_looked_for(key: str, said: bytes, is_one: bool) -> None:
+    request = http.Request.make("POST", "https://x/", b"", {"authorization": f"Bearer {said.decode()}"})
+    assert (EchoFilter.of(Send(request, key=key)) is not None) is is_one
+
+
+@pytest.mark.parametrize("coding", ["", "gzip"])
+def test_the_client_never_gets_the_token_of_the_attempt(options: Options, coding: str) -> None:
+    """Over the wire: the second account answers with its own token everywhere."""
+    key = TOKEN.decode()
+    rehearsal = asked(options, Script("a-first-token-of-some-length", key))
+    rehearsal.says(rehearsal.servers[0], b"HTTP/1.1 429 No\r\nContent-Length: 0\r\n\r\n")
+    packed = gzip.compress(ECHO) if coding else ECHO
+    lines = [
+        b"HTTP/1.1 200 " + TOKEN,
+        b"X-Echo: " + TOKEN,
+        b"Content-Type: application/json",
+        *([b"Content-Encoding: gzip"] if coding else []),
+        b"Content-Length: %d" % len(packed),
+    ]
+    whole = b"\r\n".join(lines) + b"\r\n\r\n" + packed
+    for at in range(0, len(whole), 40):
+        rehearsal.says(rehearsal.servers[1], whole[at : at + 40])
+    told = rehearsal.sent[rehearsal.client]
+    assert TOKEN not in told
+    assert told.startswith(b"HTTP/1.1 200 ")
+    assert told.count(MARK) == 3
+    assert told.endswith(b', sorry"}}')
