@@ -1,7 +1,8 @@
 """Who may use the proxy, and for which account a client asks: what it says with its CONNECT holds for the connection.
 
 Who shows a client key may, from anywhere. Without any in the pool the user who runs the proxy may as well, as told by
-whose the connection is. Each request is judged anew; whatever fails lets nobody in.
+whose the connection is. Each request is judged anew, with the pool as it is then; whatever fails lets nobody in.
+`expulsion.py` ends what goes on without a request.
 
 A connection to the provider's hosts is opened also to those who may not, so that they can be told why: their requests
 are answered here, and nothing is connected to for them.
@@ -44,12 +45,13 @@ logger = logging.getLogger(__name__)
 @dataclass(slots=True)
 class Guest:
     """What is known of one connection: whose it is, what it has said, and what came of its last request. `inside`: it
-    was let in to the provider's hosts, whether it is welcome or not."""
+    was let in to the provider's hosts, whether it is welcome or not; `welcome`: it was allowed something, once."""
 
     place: Origin
     said: Introduced = field(default_factory=Introduced)
     decided: Visitor | Refused | None = None
     inside: bool = False
+    welcome: bool = False
 
 
 class Clients:
@@ -102,6 +104,16 @@ class Clients:
             flow.response = refusals.inside(decided, flow.request) if inside else refusals.refused(decided)
             flow.request.stream = True  # nobody needs what may follow, however much it is
 
+    @answers.fail_closed
+    def request(self, flow: http.HTTPFlow) -> None:
+        """Complete, and about to be sent: its body may have taken longer than its key was good for."""
+        if flow.is_replay or flow.response or not flow.live:
+            return
+        decided = self._judge(flow.client_conn)
+        if isinstance(decided, Refused):
+            inside = flow.client_conn.tls_established
+            flow.response = refusals.inside(decided, flow.request) if inside else refusals.refused(decided)
+
     def server_connect(self, data: server_hooks.ServerConnectionHookData) -> None:
         """Behind the answers above: whatever a client that was refused sends in its connection, it ends here."""
         guest = self._guests.get(data.client)
@@ -133,6 +145,14 @@ class Clients:
         decided = self._judge(client)
         return decided if isinstance(decided, Refused) else None
 
+    def unwelcome(self) -> set[str]:
+        """The connections of clients that could use the proxy and may not any more, with the pool as it is now."""
+        if self.startup.service is None:
+            return set()
+        self.startup.service.sync(at_once=True)
+        known = [(client, guest) for client, guest in self._guests.items() if guest.welcome]
+        return {client.id for client, guest in known if isinstance(self._admitted(guest), Refused)}
+
     def _guest(self, client: connection.Client) -> Guest:
         """Of one that nobody has announced it is not known whose it is."""
         return self._guests.setdefault(client, Guest(Origin.UNTOLD if _is_here(client) else Origin.ELSEWHERE))
@@ -147,13 +167,9 @@ class Clients:
         if header is not None:
             guest.said = introduced(header)
         before, guest.decided = guest.decided, None  # until it is known
-        service = self.startup.opened()
-        if service.client_keys or before is None:
-            service.sync(at_once=True)  # a key may have been taken back, or the first one been made
+        self.startup.opened().sync(at_once=True)  # a key may have been taken back, or quite new, or the first one
         guest.decided = self._admitted(guest)
-        if isinstance(guest.decided, Refused):
-            service.sync(at_once=True)  # the key may be quite new
-            guest.decided = self._admitted(guest)
+        guest.welcome = guest.welcome or isinstance(guest.decided, Visitor)
         if isinstance(guest.decided, Refused) and guest.decided != before:
             self._tell(guest.decided)
         return guest.decided

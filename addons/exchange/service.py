@@ -64,6 +64,7 @@ class PoolService:
         self.decisions = DecisionWriter(self.store)
         self.given = Belongings(TurnStates(), AccountCookies(), ModelLists())
         self.unsealing = Unsealing()
+        self._beside = Beside({}, frozenset())
         self.reload()
 
     def close(self) -> None:
@@ -75,8 +76,11 @@ class PoolService:
 
     def sync(self, *, at_once: bool = False) -> None:
         """Take in what the CLI or another proxy has changed. Costs one pragma when nobody has: at most one each
-        LOOK_SECONDS, unless what has changed has to be known at once."""
+        LOOK_SECONDS, unless what has changed has to be known at once.
+
+        While the disk refuses newer tokens than it has, accounts are not read from it; who may use the proxy is."""
         if self.renewals.save_again():
+            self._beside = Beside(self.store.client_keys(), self.account_ids)
             return
         if self.store.changed_by_others(self.clock(), within=0.0 if at_once else LOOK_SECONDS):
             self.reload()
