@@ -104,16 +104,6 @@ class Clients:
             flow.response = refusals.inside(decided, flow.request) if inside else refusals.refused(decided)
             flow.request.stream = True  # nobody needs what may follow, however much it is
 
-    @answers.fail_closed
-    def request(self, flow: http.HTTPFlow) -> None:
-        """Complete, and about to be sent: its body may have taken longer than its key was good for."""
-        if flow.is_replay or flow.response or not flow.live:
-            return
-        decided = self._judge(flow.client_conn)
-        if isinstance(decided, Refused):
-            inside = flow.client_conn.tls_established
-            flow.response = refusals.inside(decided, flow.request) if inside else refusals.refused(decided)
-
     def server_connect(self, data: server_hooks.ServerConnectionHookData) -> None:
         """Behind the answers above: whatever a client that was refused sends in its connection, it ends here."""
         guest = self._guests.get(data.client)

@@ -36,7 +36,7 @@ def target_of(flow: http.HTTPFlow) -> Target:
         connected=(request.host, request.port),
         claimed=request.host_header or "",
         sni=flow.client_conn.sni,
-        method=request.method,
+        method=request.data.method.decode("utf-8", "replace"),  # as it goes on the wire: mitmproxy shows capitals
         path=request.path,
         tls=flow.client_conn.tls_established,
         authorization=headers.get("authorization", ""),
@@ -104,6 +104,17 @@ class Rotator:
             flow.response = answers.not_replayed(why)
         else:
             self._route(flow, route, shown)
+
+    @answers.fail_closed
+    def request(self, flow: http.HTTPFlow) -> None:
+        """Complete, and about to be sent: its body may have taken longer than its client's key was good for."""
+        answered = isinstance(self.exchanges.get(flow.id), passthrough.FailClosed | passthrough.LocalAnswer)
+        if answered or flow.response or flow.is_replay or not flow.live:
+            return
+        refusal = self.clients.refusal_now(flow.client_conn)
+        if refusal is not None:
+            inside = flow.client_conn.tls_established
+            flow.response = refusals.inside(refusal, flow.request) if inside else refusals.refused(refusal)
 
     def _why_not(self, flow: http.HTTPFlow, target: Target, route: Route) -> str:
         """Why a request is not played again; "" for one that is."""
