@@ -19,7 +19,18 @@ from mitmproxy import connection, http
 from mitmproxy.proxy import server_hooks
 
 from accounts.choice.pool import key_named
-from accounts.client_keys import Doors, Introduced, Origin, Refusal, Refused, Visitor, admitted, introduced, origin
+from accounts.client_keys import (
+    LOCAL,
+    Doors,
+    Introduced,
+    Origin,
+    Refusal,
+    Refused,
+    Visitor,
+    admitted,
+    introduced,
+    origin,
+)
 from accounts.model import fingerprint
 from addons.exchange import refusals
 from addons.startup import Startup
@@ -119,6 +130,13 @@ class Clients:
         if not isinstance(decided, Visitor):
             raise PermissionError("this client was not admitted")
         return key_named(self.startup.opened().pool.candidates, decided.account) if decided.account else ""
+
+    def is_guest(self, client: connection.Client) -> bool:
+        """Whether somebody else than the pool's owner asks: from elsewhere, or with a key that somebody was given."""
+        guest, decided = self._guests.get(client), self._decided(client)
+        if guest is None or not isinstance(decided, Visitor):
+            return True
+        return decided.key != LOCAL and (guest.place is not Origin.OWNER or bool(decided.key))
 
     def refusal(self, client: connection.Client) -> Refused | None:
         """Why the client may not use the proxy, as of its last request."""

@@ -130,7 +130,9 @@ class PoolService:
 
     def nothing_usable(self, exhausted: Exhausted, now: float) -> http.Response:
         """What a client gets when no account can serve; the log names a rule of the pool that is to blame."""
-        if exhausted.rule:
+        if exhausted.guest:
+            logger.warning("codex-rotate: nobody may serve the request of a guest: %s", dict(exhausted.reasons))
+        elif exhausted.rule:
             logger.debug("codex-rotate: nobody may serve this request: %s (%s)", exhausted.rule, exhausted.reasons)
         return answers.nothing_usable(exhausted, now, self.settings.park_seconds)
 
