@@ -68,7 +68,7 @@ CANNOT_VOUCH: Final = (
 
 def opens_others(allow_hosts: Sequence[str]) -> bool:
     """Whether hosts beside the provider's are opened, as far as patterns tell. None at all means every host."""
-    widely = (not re.search("chatgpt|openai", each) or re.search(each, "example.com:443") for each in allow_hosts)
+    widely = (not re.search("chatgpt", each) or re.search(each, "example.com:443") for each in allow_hosts)
     return not allow_hosts or any(widely)
 
 
