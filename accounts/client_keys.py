@@ -112,17 +112,18 @@ class Doors:
 
 def admitted(said: Introduced, doors: Doors, place: Origin) -> Visitor | Refused:
     """Whether a client may use the proxy. Who shows a key may, from anywhere. Without one in the pool that somebody
-    was given its owner may as well; with one, everybody needs one."""
+    was given its owner may as well; with one, everybody needs one. A key that was taken back opens nothing, wherever
+    it is shown: it is passed on, and a relay's connection is that of whoever runs the relay."""
     user, secret = fingerprint(said.user), fingerprint(said.secret)
     as_user = doors.keys.get(user)  # http://KEY@HOST:PORT
     name = as_user or doors.keys.get(secret)
     given = any(each != LOCAL for each in doors.keys.values())
     open_here = not given and place is not Origin.ELSEWHERE and (place is Origin.OWNER or doors.everyone_here)
+    removed = doors.gone.get(secret) or doors.gone.get(user)
+    if name is None and removed and not (open_here and removed == LOCAL):  # ours goes with the last key of others
+        return Refused(Refusal.KEY_REMOVED, removed)
     if name is not None or open_here:
         return Visitor(key=name or "", account="" if as_user or said.user == NOBODY else said.user)
-    removed = doors.gone.get(secret) or doors.gone.get(user)
-    if removed:
-        return Refused(Refusal.KEY_REMOVED, removed)
     if said.secret:
         return Refused(Refusal.KEY_UNKNOWN)
     if not given and place is Origin.NEIGHBOUR:

@@ -4,6 +4,7 @@ from addons.clients import Clients
 from addons.commands import KeptFlows, PoolCommands
 from addons.discovery import Discovery
 from addons.draining import Draining
+from addons.expulsion import Expulsion
 from addons.inspection.content_view import Views
 from addons.recording.turn_log import TurnLog
 from addons.redaction.logs import MaskedLogs
@@ -19,6 +20,7 @@ turns = TurnLog(clients.name_of)
 way_out = UpstreamProxy()
 rotator = Rotator(startup, clients, turns, way_out.lead_replay)
 socket_rotator = SocketRotator(rotator)
+draining = Draining(discovery, rotator, socket_rotator)
 addons = [
     startup,
     MaskedLogs(startup),
@@ -27,7 +29,8 @@ addons = [
     TokenUpkeep(startup),
     rotator,
     socket_rotator,
-    Draining(discovery, rotator, socket_rotator),
+    draining,
+    Expulsion(clients, draining.running_now),
     turns,
     way_out,
     PoolCommands(startup),

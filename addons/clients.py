@@ -1,7 +1,8 @@
 """Who may use the proxy, and for which account a client asks: what it says with its CONNECT holds for the connection.
 
 Who shows a client key may, from anywhere. Without any in the pool the user who runs the proxy may as well, as told by
-whose the connection is. Each request is judged anew; whatever fails lets nobody in.
+whose the connection is. Each request is judged anew, with the pool as it is then; whatever fails lets nobody in.
+`expulsion.py` ends what goes on without a request.
 
 A connection to the provider's hosts is opened also to those who may not, so that they can be told why: their requests
 are answered here, and nothing is connected to for them.
@@ -18,7 +19,18 @@ from mitmproxy import connection, http
 from mitmproxy.proxy import server_hooks
 
 from accounts.choice.pool import key_named
-from accounts.client_keys import Doors, Introduced, Origin, Refusal, Refused, Visitor, admitted, introduced, origin
+from accounts.client_keys import (
+    LOCAL,
+    Doors,
+    Introduced,
+    Origin,
+    Refusal,
+    Refused,
+    Visitor,
+    admitted,
+    introduced,
+    origin,
+)
 from accounts.model import fingerprint
 from addons.exchange import refusals
 from addons.startup import Startup
@@ -44,12 +56,13 @@ logger = logging.getLogger(__name__)
 @dataclass(slots=True)
 class Guest:
     """What is known of one connection: whose it is, what it has said, and what came of its last request. `inside`: it
-    was let in to the provider's hosts, whether it is welcome or not."""
+    was let in to the provider's hosts, whether it is welcome or not; `welcome`: it was allowed something, once."""
 
     place: Origin
     said: Introduced = field(default_factory=Introduced)
     decided: Visitor | Refused | None = None
     inside: bool = False
+    welcome: bool = False
 
 
 class Clients:
@@ -118,6 +131,13 @@ class Clients:
             raise PermissionError("this client was not admitted")
         return key_named(self.startup.opened().pool.candidates, decided.account) if decided.account else ""
 
+    def is_guest(self, client: connection.Client) -> bool:
+        """Whether somebody else than the pool's owner asks: from elsewhere, or with a key that somebody was given."""
+        guest, decided = self._guests.get(client), self._decided(client)
+        if guest is None or not isinstance(decided, Visitor):
+            return True
+        return decided.key != LOCAL and (guest.place is not Origin.OWNER or bool(decided.key))
+
     def refusal(self, client: connection.Client) -> Refused | None:
         """Why the client may not use the proxy, as of its last request."""
         decided = self._decided(client)
@@ -133,6 +153,14 @@ class Clients:
         decided = self._judge(client)
         return decided if isinstance(decided, Refused) else None
 
+    def unwelcome(self) -> set[str]:
+        """The connections of clients that could use the proxy and may not any more, with the pool as it is now."""
+        if self.startup.service is None:
+            return set()
+        self.startup.service.sync(at_once=True)
+        known = [(client, guest) for client, guest in self._guests.items() if guest.welcome]
+        return {client.id for client, guest in known if isinstance(self._admitted(guest), Refused)}
+
     def _guest(self, client: connection.Client) -> Guest:
         """Of one that nobody has announced it is not known whose it is."""
         return self._guests.setdefault(client, Guest(Origin.UNTOLD if _is_here(client) else Origin.ELSEWHERE))
@@ -147,13 +175,9 @@ class Clients:
         if header is not None:
             guest.said = introduced(header)
         before, guest.decided = guest.decided, None  # until it is known
-        service = self.startup.opened()
-        if service.client_keys or before is None:
-            service.sync(at_once=True)  # a key may have been taken back, or the first one been made
+        self.startup.opened().sync(at_once=True)  # a key may have been taken back, or quite new, or the first one
         guest.decided = self._admitted(guest)
-        if isinstance(guest.decided, Refused):
-            service.sync(at_once=True)  # the key may be quite new
-            guest.decided = self._admitted(guest)
+        guest.welcome = guest.welcome or isinstance(guest.decided, Visitor)
         if isinstance(guest.decided, Refused) and guest.decided != before:
             self._tell(guest.decided)
         return guest.decided

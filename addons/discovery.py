@@ -52,13 +52,21 @@ class Discovery:
 
     @answers.fail_closed
     def requestheaders(self, flow: http.HTTPFlow) -> None:
-        if flow.request.host != proxy_files.HOST or flow.response:
+        if flow.request.host != proxy_files.HOST:
             return
-        if self.told is None:
+        if flow.response is None and self.told is None:
             flow.response = answers.failed_closed()
-        else:
+        elif flow.response is None and self.told is not None:
             told = proxy_files.as_json(self.told)
             flow.response = http.Response.make(200, told, {"content-type": "application/json"})
+        self._prove(flow)
+
+    def _prove(self, flow: http.HTTPFlow) -> None:
+        """Also to who is refused: a command wants to know who we are before it tells its key."""
+        challenge, at = flow.request.headers.get(proxy_files.CHALLENGE, ""), flow.client_conn.sockname
+        if challenge and at and flow.response is not None and self._file is not None:
+            key = proxy_files.proof_key(self._file.parent)
+            flow.response.headers[proxy_files.PROOF] = proxy_files.proof(key, challenge, at[0], at[1])
 
     def client_connected(self, client: connection.Client) -> None:
         self.clients.add(client.id)

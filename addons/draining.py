@@ -66,6 +66,13 @@ class Running:
         """The connections that can be closed without taking anything from anybody."""
         return set(_connections()) - self.busy - self.unread
 
+    @property
+    def without_turn(self) -> set[str]:
+        """The connections on which something is open, or the client's own is under way, and no request of the pool."""
+        turns = {each.flow.client_conn.id for each in self._exchanges() if isinstance(each, PooledRequest)}
+        own = {each.flow.client_conn.id for each in self._exchanges() if not isinstance(each, PooledRequest)}
+        return (self.unread | set(self.socket_clients.values()) | own) - turns - set(self._busy_sockets())
+
     def _exchanges(self) -> Iterator[Passthrough | PooledRequest]:
         alive = set(_connections())
         return (each for each in self.rotator.exchanges.values() if each.flow.client_conn.id in alive)

@@ -36,7 +36,7 @@ def target_of(flow: http.HTTPFlow) -> Target:
         connected=(request.host, request.port),
         claimed=request.host_header or "",
         sni=flow.client_conn.sni,
-        method=request.method,
+        method=request.data.method.decode("utf-8", "replace"),  # as it goes on the wire: mitmproxy shows capitals
         path=request.path,
         tls=flow.client_conn.tls_established,
         authorization=headers.get("authorization", ""),
@@ -44,13 +44,15 @@ def target_of(flow: http.HTTPFlow) -> Target:
     )
 
 
-def ask_of(request: http.Request, route: Route, pin: str) -> Ask:
-    """What a request wants of the pool; `pin` is the key of the only account that may serve it ("": any)."""
+def ask_of(request: http.Request, route: Route, pin: str, *, guest: bool = False) -> Ask:
+    """What a request wants of the pool; `pin` is the key of the only account that may serve it ("": any), `guest`
+    whether somebody else than the owner asks."""
     return Ask(
         thread=thread_of(request.headers.get),
         model=model_of(request.headers.get),
         steady=route is Route.CATALOGUE,  # its etag makes the client fetch anew whenever it changes
         pin=pin,
+        guest=guest,
     )
 
 
@@ -105,6 +107,17 @@ class Rotator:
         else:
             self._route(flow, route, shown)
 
+    @answers.fail_closed
+    def request(self, flow: http.HTTPFlow) -> None:
+        """Complete, and about to be sent: its body may have taken longer than its client's key was good for."""
+        answered = isinstance(self.exchanges.get(flow.id), passthrough.FailClosed | passthrough.LocalAnswer)
+        if answered or flow.response or flow.is_replay or not flow.live:
+            return
+        refusal = self.clients.refusal_now(flow.client_conn)
+        if refusal is not None:
+            inside = flow.client_conn.tls_established
+            flow.response = refusals.inside(refusal, flow.request) if inside else refusals.refused(refusal)
+
     def _why_not(self, flow: http.HTTPFlow, target: Target, route: Route) -> str:
         """Why a request is not played again; "" for one that is."""
         ours, pool = (
@@ -134,7 +147,8 @@ class Rotator:
         else:
             flow.request.stream = False  # kept, so that it can be sent again
             pin = "" if flow.is_replay else self.clients.account_for(flow.client_conn)
-            ask = ask_of(flow.request, route, pin)
+            guest = not flow.is_replay and self.clients.is_guest(flow.client_conn)
+            ask = ask_of(flow.request, route, pin, guest=guest)
             pooled = self.exchanges[flow.id] = self.startup.pooled(flow, shown, ask)
             if route is not Route.CATALOGUE:
                 pooled.log.noted = functools.partial(self.turns.request_over, flow)

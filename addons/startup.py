@@ -3,12 +3,13 @@
 import asyncio
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from mitmproxy import ctx, exceptions, http
 from mitmproxy.addonmanager import Loader
+from mitmproxy.options import Options
 
 from accounts.choice.selection import Ask
 from accounts.errors import NoAccounts, UsageError
@@ -32,10 +33,33 @@ FORCED: Final = {
     "proxy_debug": False,
     "stickyauth": None,
     "stickycookie": None,
+    "validate_inbound_headers": True,
 }
 """What mitmproxy must be set to. Eager connections and copied certificates break a name-constrained CA and open
 connections that no account owns; proxy_debug prints what goes over the wire, managed tokens included. The sticky
 ones give one client's login to another, and with us the mark that stands in its place."""
+
+HELD: Final[Mapping[str, tuple[object, str]]] = {
+    "connection_strategy": ("lazy", "others open connections that no account owns"),
+    "upstream_cert": (False, "the CA cannot vouch for certificates that are copied"),
+    "proxy_debug": (False, "it prints what goes over the wire, tokens of accounts included"),
+    "validate_inbound_headers": (True, "a request that two servers read in two ways could carry an account's token"),
+    "ssl_insecure": (False, "tokens of accounts would go to servers that nobody has verified"),
+}
+"""What no change may take away while the proxy runs, and why. What ssl_insecure is at the start, it may stay."""
+
+
+def broken_promise(changed: set[str], now: Options) -> str:
+    """What is wrong with a change of options while the proxy runs; "" for nothing."""
+    for name, (value, why) in HELD.items():
+        if name in changed and name in now and getattr(now, name) != value:
+            return f"{name} stays {str(value).lower()} while codex-rotate runs: {why}."
+    if changed & {"allow_hosts", "ignore_hosts"} and not now.allow_hosts and not now.ignore_hosts:
+        return (
+            f"allow_hosts cannot be empty while codex-rotate runs: every host would be opened. Its own is {INTERCEPT}."
+        )
+    return ""
+
 
 COLUMNS: Final = ["tls", "icon", "path", "method", "status", "comment", "size", "time"]
 """Of mitmweb's list. The comment stands before a column that is aligned to the right: it fills its own."""
@@ -48,7 +72,7 @@ CANNOT_VOUCH: Final = (
 
 def opens_others(allow_hosts: Sequence[str]) -> bool:
     """Whether hosts beside the provider's are opened, as far as patterns tell. None at all means every host."""
-    widely = (not re.search("chatgpt|openai", each) or re.search(each, "example.com:443") for each in allow_hosts)
+    widely = (not re.search("chatgpt", each) or re.search(each, "example.com:443") for each in allow_hosts)
     return not allow_hosts or any(widely)
 
 
@@ -70,6 +94,8 @@ class Startup:
         wrong = options.wrong_choice(ctx.options)
         if wrong and self.settled.is_set() and updated & options.CHOICES.keys():
             raise exceptions.OptionsError(wrong)
+        if self.settled.is_set() and (broken := broken_promise(updated, ctx.options)):
+            raise exceptions.OptionsError(f"codex-rotate: {broken}")
         self.chosen = options.ChosenOptions.of(ctx.options, ctx.master.addons)
 
     def running(self) -> None:

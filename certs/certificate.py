@@ -16,7 +16,9 @@ from certs.bundles import ORGANIZATION
 from config.provider import PROVIDER
 
 DOMAINS: Final = PROVIDER.domains
-"""What the CA can vouch for: these hosts and those below them."""
+"""What the CA can vouch for: these hosts and those below them. They are those that the proxy opens, and no others."""
+EARLIER_DOMAINS: Final = PROVIDER.earlier_domains
+"""What one of an earlier version can vouch for as well; it is renewed without."""
 NO_ADDRESS: Final = (ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0"))
 RENEWED_BEFORE: Final = dt.timedelta(days=30)
 BACKDATED: Final = dt.timedelta(days=1)
@@ -160,7 +162,7 @@ def is_narrow(certificate: x509.Certificate) -> bool:
         and basic.value.path_length == 0
         and bool(names)
         and len(names) == len(permitted)
-        and set(names) <= set(DOMAINS)
+        and set(names) <= {*DOMAINS, *EARLIER_DOMAINS}
         and addresses >= set(NO_ADDRESS)
     )
 

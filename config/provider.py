@@ -8,13 +8,15 @@ from typing import Final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
     """`host` serves accounts, and hosts one label below it serve those that are bound to a region. `api_host` serves
-    API keys. `issuer` signs in; `domains` are what a certificate authority of ours may vouch for, with all below them.
-    `auth_claim` and `profile_claim` are the names under which its tokens say whose they are."""
+    API keys. `issuer` signs in; `domains` are what a certificate authority of ours may vouch for, with all below them,
+    and `earlier_domains` what those of earlier versions could as well. `auth_claim` and `profile_claim` are the names
+    under which its tokens say whose they are."""
 
     host: str
     api_host: str
     issuer: str
     domains: tuple[str, ...]
+    earlier_domains: tuple[str, ...]
     backend_path: str
     auth_claim: str
     profile_claim: str
@@ -47,7 +49,8 @@ PROVIDER: Final = Provider(
     host="chatgpt.com",
     api_host="api.openai.com",
     issuer="https://auth.openai.com",
-    domains=("chatgpt.com", "openai.com"),
+    domains=("chatgpt.com",),
+    earlier_domains=("openai.com",),
     backend_path="/backend-api",
     auth_claim="https://api.openai.com/auth",
     profile_claim="https://api.openai.com/profile",

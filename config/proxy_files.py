@@ -1,7 +1,14 @@
-"""What running proxies leave for commands to find: a file each, and the name under which each tells about itself."""
+"""What running proxies leave for commands to find: a file each, and the name under which each tells about itself.
 
+Whoever takes the port of a proxy that has gone can say that it is ours. So a proxy proves that it can read our folder,
+which nobody else can: it signs what it is asked together with the address at which it was reached.
+"""
+
+import hashlib
+import hmac
 import json
 import os
+import secrets
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -9,11 +16,15 @@ from pathlib import Path
 from typing import Final
 
 from config import paths
-from config.files import write_private
+from config.files import put_new, write_private
 
 HOST: Final = "codex-rotate.invalid"
 """Asked for over plain http through a proxy of ours, the proxy itself answers. No such host can exist (RFC 6761)."""
 PRODUCT: Final = "codex-rotate"
+CHALLENGE: Final = "x-codex-rotate-challenge"
+PROOF: Final = "x-codex-rotate-proof"
+"""Headers: something new to sign, and the signature."""
+PROOF_KEY: Final = "proof.key"
 LEAVING_SECONDS: Final = 5.0
 """A proxy that ends writes its file anew every second."""
 
@@ -61,9 +72,26 @@ def from_json(text: str | bytes) -> ProxyInfo | None:
 def announce(presence: ProxyInfo, place: Path) -> Path:
     """Leave the file of this proxy. Raises OSError when the disk refuses."""
     paths.make_private_folder(place)
+    with suppress(FileExistsError):
+        if not proof_key(place):
+            write_private(place / PROOF_KEY, secrets.token_hex(32).encode(), put=put_new)
     file = place / f"{presence.pid}.json"
     write_private(file, as_json(presence).encode())
     return file
+
+
+def proof_key(place: Path) -> bytes:
+    """What proxies sign with; empty where none has ever run."""
+    with suppress(OSError):
+        return (place / PROOF_KEY).read_bytes()
+    return b""
+
+
+def proof(key: bytes, challenge: str, host: str, port: int) -> str:
+    """The signature of a proxy that was reached at this address; at another one it is worth nothing, so it cannot be
+    had from a proxy elsewhere and passed on."""
+    said = f"{challenge} {host.removeprefix('::ffff:')} {port}"
+    return hmac.new(key, said.encode(), hashlib.sha256).hexdigest()
 
 
 def leaving(place: Path, now: float) -> list[ProxyInfo]:

@@ -29,7 +29,7 @@ from accounts.tokens.lifetime import is_over, wants_renewal
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
     """One account, for one attempt. `at` is when it was given (seconds since the epoch), `why` what decided for it,
-    `pin` the account that the request was for ("": any)."""
+    `pin` the account that the request was for ("": any), `guest` whether somebody else than the owner asked."""
 
     account: Account
     credentials: Credentials = field(repr=False)
@@ -37,6 +37,7 @@ class Lease:
     at: float
     model: str = ""
     pin: str = ""
+    guest: bool = False
     why: str = ""
 
     @property
@@ -120,6 +121,7 @@ class Pool:
             at=now,
             model=ask.model,
             pin=ask.pin,
+            guest=ask.guest,
             why=chosen.why,
         )
 

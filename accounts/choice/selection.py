@@ -59,7 +59,8 @@ class Ask:
     """What a request wants: its thread (empty: none), its model, and the accounts it has already been to.
 
     `steady` asks for the same account again and again, whatever is in flight: answers that the client compares. `pin`
-    is the only account that may serve it, as the policy's is for every request, and goes before that one.
+    is the only account that may serve it, as the policy's is for every request, and goes before that one. `guest`: who
+    asks is not the pool's owner, and hears nothing of single accounts.
     """
 
     thread: str = ""
@@ -67,6 +68,7 @@ class Ask:
     steady: bool = False
     pin: str = ""
     tried: frozenset[str] = frozenset()
+    guest: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -322,7 +324,8 @@ class Exhausted:
     """Nobody can serve. `resets_at` is when the first account can again, None when only a person can help.
 
     `limited` is True when at least one account rests because upstream said its limit is reached. `rule` names a rule of
-    the pool without which somebody could serve. `reasons` says, per account label, why it was passed over.
+    the pool without which somebody could serve. `reasons` says, per account label, why it was passed over;
+    a `guest` is not told.
     """
 
     resets_at: float | None = None
@@ -330,6 +333,7 @@ class Exhausted:
     plan: str = ""
     rule: str = ""
     reasons: Mapping[str, str] = field(default_factory=dict)
+    guest: bool = False
 
 
 def choose(
@@ -378,6 +382,7 @@ def exhausted(candidates: Mapping[str, Candidate], about: Situation) -> Exhauste
         plan=candidates[first[1]].account.plan if first else "",
         rule=_rule(bars.values(), limited=limited),
         reasons={candidates[key].account.label: found[0].text for key, found in bars.items()} | stranger,
+        guest=about.ask.guest,
     )
 
 

@@ -25,12 +25,12 @@ class ClientConnections:
     def __iter__(self) -> Iterator[Any]:
         return iter(tuple(self._handlers))
 
-    def close(self, client_id: str) -> None:
+    def close(self, client_id: str, why: str = "the proxy ends") -> None:
         """As mitmproxy closes a connection that is idle for too long: what was written still leaves."""
         handler = self._handlers.get(client_id)
         transport = handler.transports.get(handler.client) if handler is not None else None
         if transport is not None and transport.handler is not None:
-            transport.handler.cancel("the proxy ends")
+            transport.handler.cancel(why)
 
 
 def go_away(client: Connection) -> None:

@@ -5,6 +5,7 @@ routing headers, the turn state it issued, and the edge's cookies (docs/codex-wi
 """
 
 import functools
+import logging
 from collections import OrderedDict
 from typing import Final, NamedTuple
 
@@ -15,6 +16,10 @@ from accounts.choice.pool import Lease
 from accounts.origin import host_of
 from addons.exchange.account_cookies import AccountCookies
 from addons.redaction import flows
+from addons.wire import messages
+from addons.wire.routes import Target, route_of
+
+logger = logging.getLogger(__name__)
 
 TURN_STATE: Final = "x-codex-turn-state"
 MOST_TURN_STATES: Final = 4_096
@@ -44,8 +49,40 @@ class Belongings(NamedTuple):
     models: ModelLists
 
 
+class OffItsRoute(Exception):
+    """A request is none that may carry a managed credential, by now: somebody has changed it since it was routed."""
+
+
+_LOGGED_IN: Final = "Bearer of-the-client"
+"""The flow shows a mark by now; that the client is logged in was judged before."""
+
+
+def _check_route(request: http.Request) -> None:
+    """Asks the routing table once more, right before the credential is put in. Raises OffItsRoute."""
+    target = Target(
+        scheme=request.scheme,
+        connected=(request.host, request.port),
+        claimed=request.host_header or request.host,
+        sni=None,
+        tls=True,
+        method=request.data.method.decode("utf-8", "replace"),
+        path=request.path,
+        authorization=_LOGGED_IN,
+        upgrade=messages.is_upgrade(request),
+    )
+    host = request.host
+    if request.authority not in ("", host, f"{host}:443") or not route_of(target).pooled:
+        logger.error(
+            "codex-rotate: a request was not sent: another addon, or an option such as map_remote, has changed its "
+            "host, path or method to what may not carry an account's token"
+        )
+        raise OffItsRoute
+
+
 def managed(request: http.Request, shown: flows.FlowRedactor, lease: Lease, given: Belongings) -> http.Request:
-    """The client's request with an account's credentials, bound for that account's own origin over TLS."""
+    """The client's request with an account's credentials, bound for that account's own origin over TLS. Raises
+    OffItsRoute."""
+    _check_route(request)
     host = host_of(lease.account).encode()
     wire = shown.wire(request)
     wire.headers = _swapped(wire.headers, lease, given, host)

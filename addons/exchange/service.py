@@ -66,6 +66,7 @@ class PoolService:
         self.decisions = DecisionWriter(self.store)
         self.given = Belongings(TurnStates(), AccountCookies(), ModelLists())
         self.unsealing = Unsealing()
+        self._beside = Beside({}, frozenset())
         self.reload()
 
     def close(self) -> None:
@@ -78,11 +79,13 @@ class PoolService:
     def sync(self, *, at_once: bool = False) -> None:
         """Take in what the CLI or another proxy has changed. Costs one pragma when nobody has: at most one each
         LOOK_SECONDS, unless what has changed has to be known at once. A file that cannot be read changes nothing: the
-        pool goes on as it is known here (PoolFileWatch says so)."""
-        if self.renewals.save_again():
-            return
+        pool goes on as it is known here (PoolFileWatch says so).
+
+        While the disk refuses newer tokens than it has, accounts are not read from it; who may use the proxy is."""
         try:
-            if self.store.changed_by_others(self.clock(), within=0.0 if at_once else LOOK_SECONDS):
+            if self.renewals.save_again():
+                self._beside = Beside(self.store.client_keys(), self.account_ids)
+            elif self.store.changed_by_others(self.clock(), within=0.0 if at_once else LOOK_SECONDS):
                 self.reload()
         except StoreError as e:
             logger.debug("codex-rotate: the pool goes on from memory: %s", e)
@@ -141,7 +144,9 @@ class PoolService:
 
     def nothing_usable(self, exhausted: Exhausted, now: float) -> http.Response:
         """What a client gets when no account can serve; the log names a rule of the pool that is to blame."""
-        if exhausted.rule:
+        if exhausted.guest:
+            logger.warning("codex-rotate: nobody may serve the request of a guest: %s", dict(exhausted.reasons))
+        elif exhausted.rule:
             logger.debug("codex-rotate: nobody may serve this request: %s (%s)", exhausted.rule, exhausted.reasons)
         return answers.nothing_usable(exhausted, now, self.settings.park_seconds)
 

@@ -96,7 +96,8 @@ class PooledSocket:
         if not self.lease.thread:
             self.lease = replace(self.lease, thread=identity.thread_in(content))
         if self.turn is None:
-            ask = Ask(thread=self.lease.thread, model=self.lease.model, pin=self.lease.pin)
+            lease = self.lease
+            ask = Ask(thread=lease.thread, model=lease.model, pin=lease.pin, guest=lease.guest)
             turn = self.service.turn(ask, bound=True)
             begin = events.Begin if len(content) <= MOST_BYTES else events.BeginTooLarge
             if isinstance(turn.next(begin(self.lease), now), steps.HandOver):

@@ -165,9 +165,13 @@ def nothing_usable(exhausted: Exhausted, now: float, park_seconds: float) -> htt
     """Nobody can serve. Somebody is back soon: 429 of ours, which the client waits out. Upstream's limits: 429 in its
     own shape. A rule of the pool, or a person is needed: 400 with our text.
 
-    400 is the one status whose text the client prints at once; it would retry a 5xx for half a minute first.
+    400 is the one status whose text the client prints at once; it would retry a 5xx for half a minute first. Names,
+    states and reasons of single accounts are for the pool's owner.
     """
-    reasons = ", ".join(f"{label}: {reason}" for label, reason in sorted(exhausted.reasons.items()))
+    if exhausted.guest:
+        reasons = "its owner can see why"
+    else:
+        reasons = ", ".join(f"{label}: {reason}" for label, reason in sorted(exhausted.reasons.items()))
     if exhausted.resets_at is not None and exhausted.resets_at - now <= park_seconds:
         seconds = limit_seconds(exhausted, now)
         return try_again(seconds, f"No account can serve for {seconds} s ({reasons}).")

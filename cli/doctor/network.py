@@ -97,8 +97,8 @@ def led_by(name: str, url: str, environ: Mapping[str, str]) -> LedTo:
     place = f"{proxy.host} port {proxy.port}"
     invitation = joined.known(environ)
     guest = invitation if invitation and (proxy.host, proxy.port) == (invitation.host, invitation.port) else None
-    key = guest.key if guest else proxies.local_key(environ) if is_loopback(proxy.host) else ""
-    answer = proxies.ask(proxy.url, key)
+    own = guest is None and is_loopback(proxy.host)
+    answer = proxies.ask_own(proxy.url, environ) if own else proxies.ask(proxy.url, guest.key if guest else "")
     found = answer.presence
     if found is None:
         someone = At.OTHER_POOL if answer.refused else At.SOMETHING

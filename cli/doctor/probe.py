@@ -106,7 +106,7 @@ def reached(environ: Mapping[str, str]) -> Iterator[Reached]:
             started = not running
             told = running[0] if running else _started(environ)
             key = proxies.local_key(environ)
-            stack.enter_context(proxies.Hold(told, key))
+            stack.enter_context(proxies.Hold(told))
         yield Reached(told, key, started)
 
 

@@ -74,7 +74,7 @@ def gather(environ: Mapping[str, str]) -> Proxies:
         if gone(told):
             stale.append(folder / f"{told.pid}.json")
         else:
-            silent.append((told, proxies.ask(told.url, key).status))
+            silent.append((told, proxies.ask_own(told.url, environ).status))
     return Proxies(
         running=tuple(RunningProxy(presence=told, signs=signs(told, key)) for told in found),
         silent=tuple(silent),

@@ -53,7 +53,7 @@ class Guard:
         return self.given_up or (self._death() if self._hold.lost() else "")
 
     def _held(self) -> proxies.Hold:
-        return proxies.Hold(self._current.presence, proxies.local_key(self._environ), self._replace)
+        return proxies.Hold(self._current.presence, lost=self._replace)
 
     def _replace(self) -> None:
         """The current one has gone."""

@@ -27,6 +27,14 @@ class OthersProxy(RotateError):
         )
 
 
+class StrangersPort(RotateError):
+    def __init__(self, proxy: Proxy) -> None:
+        super().__init__(
+            f"What listens at {proxy.host} port {proxy.port} does not prove to be your codex-rotate, so it is not told "
+            "your key. End it, or run yours elsewhere (`codex-rotate serve --listen 127.0.0.1:PORT`), and try again."
+        )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Led:
     """An address, with the key that is needed there. `folder` has what its clients trust, `answers` whether somebody
@@ -63,6 +71,8 @@ def own(environ: Mapping[str, str] = os.environ, *, stays: bool = False, everyth
     if found is None:
         start = f"{START[:-1]} --intercept-all`" if everything else START
         note = f"no proxy runs, and where these lead to, {DEFAULT_PROXY}, a client reaches nothing. Start one: {start}."
+        if proxies.local_key(environ) and proxies.listens(proxy_at(DEFAULT_PROXY).port):
+            raise StrangersPort(proxy_at(DEFAULT_PROXY))
         folder = paths.debug_ca_folder(environ) if everything else paths.ca_folder(environ)
         return Led(url=proxies.keyed(DEFAULT_PROXY, environ), folder=folder, answers=False, notes=(note,))
     passing = f"the proxy at {found.url} was started by `run` and ends with its clients. For one that stays: {START}."
@@ -82,8 +92,8 @@ def led_to(
         return led(environ)
     parts = urlsplit(wanted)
     given = unquote(parts.password or parts.username or "")
-    key = given or (proxies.local_key(environ) if is_loopback(proxy.host) else "")
-    answer = proxies.ask(proxy.url, key)
+    own = not given and is_loopback(proxy.host)
+    answer = proxies.ask_own(proxy.url, environ) if own else proxies.ask(proxy.url, given)
     mine = answer.presence is not None and Path(answer.presence.home) == paths.home(environ)
     if not mine and not force and (answer.refused or answer.presence is not None):
         raise OthersProxy(proxy, known=answer.presence is not None)
@@ -91,6 +101,7 @@ def led_to(
     folder = paths.debug_ca_folder(environ) if everything else paths.ca_folder(environ)
     if mine and answer.presence is not None:
         folder = Path(answer.presence.certificate).parent
+    key = proxies.local_key(environ) if own and (mine or not answer.status) else ""
     url = proxy.url if given else proxies.address(proxy.url, key)
     return Led(url=url, folder=folder, answers=bool(answer.status), notes=notes)
 

@@ -1,8 +1,10 @@
 """The proxies that run on this machine: found, asked, started, and kept alive while a client of ours needs one."""
 
+import hmac
 import http.client
 import os
 import re
+import secrets
 import signal
 import socket
 import sys
@@ -85,6 +87,45 @@ def ask(url: str, key: str = "") -> ProxyAnswer:
     return ProxyAnswer(presence=presence, status=answer.status or 1, refused=refused)
 
 
+def ask_own(url: str, environ: Mapping[str, str] = os.environ) -> ProxyAnswer:
+    """The same of a proxy of our own, at an address of this machine. Our key is told only to one that proves to be it;
+    what only says so is not believed."""
+    secret, key = proxy_files.proof_key(proxy_files.folder(environ)), local_key(environ)
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 0, timeout=ASK_SECONDS)
+    with closing(connection):
+        try:
+            connection.connect()
+            connection.auto_open = 0  # whoever has proven it is told the key, and nobody behind it
+            first, proven = _asked(connection, {}, secret)
+            if proven and first.refused and key:
+                return _asked(connection, {"proxy-authorization": basic(NOBODY, key)}, secret)[0]
+        except (OSError, http.client.HTTPException, ValueError):
+            return ProxyAnswer()
+    told = first.presence
+    if told is not None and Path(told.home) == paths.home(environ) and not proven and (secret or key):
+        return ProxyAnswer(status=first.status)
+    return first
+
+
+def _asked(
+    connection: http.client.HTTPConnection, headers: Mapping[str, str], secret: bytes
+) -> tuple[ProxyAnswer, bool]:
+    """What it says, and whether it has proven that it knows the secret."""
+    challenge = secrets.token_hex(16)
+    host, port = connection.sock.getpeername()[:2]
+    connection.request("GET", f"http://{proxy_files.HOST}/", headers={proxy_files.CHALLENGE: challenge, **headers})
+    answer = connection.getresponse()
+    told = answer.read(64 * 1024)
+    proof = answer.headers.get(proxy_files.PROOF, "")
+    proven = bool(secret) and hmac.compare_digest(
+        proof.encode(), proxy_files.proof(secret, challenge, host, port).encode()
+    )
+    refused = answer.status == 407 and answer.headers.get("proxy-authenticate", "").endswith(REALM)
+    presence = proxy_files.from_json(told) if answer.status == 200 else None
+    return ProxyAnswer(presence=presence, status=answer.status or 1, refused=refused), proven
+
+
 def listens(port: int) -> bool:
     """Whether anybody does, at this port of this machine."""
     try:
@@ -122,10 +163,10 @@ def local_key(environ: Mapping[str, str] = os.environ) -> str:
 
 def running(environ: Mapping[str, str] = os.environ) -> list[ProxyInfo]:
     """The proxies that work with our folder and answer, the newest first."""
-    home, key = paths.home(environ), local_key(environ)
+    home = paths.home(environ)
     found = []
     for told in proxy_files.announced(proxy_files.folder(environ)):
-        answered = ask(told.url, key).presence
+        answered = ask_own(told.url, environ).presence
         if answered is not None and answered.pid == told.pid and Path(answered.home) == home:
             found.append(answered)
     return found
@@ -179,7 +220,7 @@ def start(argv: Sequence[str], environ: Mapping[str, str]) -> Started:
     Raises ProxyDidNotStart or StoreUnusable.
     """
     folder = proxy_files.folder(environ)
-    _forget_gone(folder, local_key(environ))
+    _forget_gone(folder)
     before = {told.pid for told in proxy_files.announced(folder)}
     log = _new_log(paths.logs_folder(environ))
     process = processes.detached(argv, environ, log)
@@ -215,11 +256,11 @@ def log_of(presence: ProxyInfo, environ: Mapping[str, str] = os.environ) -> Path
     return paths.logs_folder(environ) / f"{presence.pid}.log"
 
 
-def _forget_gone(folder: Path, key: str) -> None:
+def _forget_gone(folder: Path) -> None:
     """Take away what proxies have left that were killed."""
     leaving = proxy_files.leaving(folder, clock.now())
     for told in proxy_files.announced(folder):
-        if told not in leaving and not ask(told.url, key).status:
+        if told not in leaving and not ask(told.url).status:
             with suppress(OSError):
                 (folder / f"{told.pid}.json").unlink()
 
@@ -244,8 +285,9 @@ class Hold:
     It says nothing, so it shows up nowhere; one that the proxy closes for being idle is made anew.
     """
 
-    def __init__(self, presence: ProxyInfo, key: str = "", lost: Callable[[], object] = lambda: None) -> None:
-        """`lost` is called when the proxy has gone, by a thread of its own, in which no signal arrives."""
+    def __init__(self, presence: ProxyInfo, key: str | None = None, lost: Callable[[], object] = lambda: None) -> None:
+        """`key` is that of somebody else's proxy; None: it is our own. `lost` is called when the proxy has gone, by a
+        thread of its own, in which no signal arrives."""
         self._presence = presence
         self._tell = lost
         self._key = key
@@ -261,8 +303,13 @@ class Hold:
 
     def lost(self) -> bool:
         """Whether the proxy has gone, noticed or not yet."""
-        answered = None if self.gone.is_set() else ask(self._presence.url, self._key).presence
+        answered = None if self.gone.is_set() else self._answer().presence
         return answered is None or answered.pid != self._presence.pid
+
+    def _answer(self) -> ProxyAnswer:
+        if self._key is None:
+            return ask_own(self._presence.url, {paths.HOME: self._presence.home})
+        return ask(self._presence.url, self._key)
 
     def __enter__(self) -> Self:
         return self

@@ -59,7 +59,7 @@ def check_free(host: str, port: int) -> None:
         except OSError as e:
             from cli.running import proxies  # late: an HTTP client
 
-            there = proxies.ask(proxies.place(host, port), proxies.local_key()).presence
+            there = proxies.ask_own(proxies.place(host, port)).presence
             if there is not None:
                 raise PortOurs(port, there, paths.home()) from e
             raise PortTaken(host, port, e.strerror or str(e), e.errno) from e

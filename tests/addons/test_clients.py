@@ -15,6 +15,7 @@ from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 from mitmproxy.test import tflow
 
 from accounts.client_keys import Refusal, new_secret
+from accounts.store.store import Store
 from addons.clients import Clients
 from addons.exchange.refusals import RESPONSES
 from addons.exchange.service import PoolService
@@ -237,3 +238,33 @@ def test_the_credential_leaves_the_request(clients: Clients) -> None:
     flow = connect("127.0.0.1", "work:secret")
     clients.http_connect(flow)
     assert not any("proxy-authorization" in name.lower() for name in flow.request.headers)
+
+
+def test_whose_key_is_gone_is_unwelcome_without_asking(clients: Clients, service: PoolService) -> None:
+    """One who was never let in is not: nothing of theirs is open."""
+    secret = new_secret()
+    for name in ("ann", "bob"):
+        service.store.put_client_key(name, secret if name == "ann" else new_secret(), NOW).result()
+    service.reload()
+    clients.http_connect(ann := connect("10.0.0.1", f"-:{secret}"))
+    clients.http_connect(connect("10.0.0.1", "-:guess"))
+    assert clients.unwelcome() == set()
+    service.store.remove_client_key("ann").result()
+    service.reload()
+    assert clients.unwelcome() == {ann.client_conn.id}
+
+
+def test_a_key_goes_at_once_while_the_disk_refuses_tokens(
+    clients: Clients, service: PoolService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is known of accounts is newer than the disk then; who may use the proxy is read all the same."""
+    secret = new_secret()
+    with Store(tmp_path / "rotate" / "pool.db") as other:
+        for name in ("ann", "bob"):
+            other.put_client_key(name, secret if name == "ann" else new_secret(), NOW).result()
+        clients.http_connect(flow := connect("10.0.0.1", f"-:{secret}", "example.test"))
+        assert status(flow) == 0
+        monkeypatch.setattr(service.renewals, "save_again", lambda: True)
+        other.remove_client_key("ann").result()
+        clients.http_connect(again := connect("10.0.0.1", f"-:{secret}", "example.test"))
+        assert status(again) == 407

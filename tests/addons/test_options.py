@@ -2,11 +2,13 @@
 
 import pytest
 from mitmproxy.addons.dumper import Dumper
+from mitmproxy.addons.proxyserver import Proxyserver
 from mitmproxy.exceptions import OptionsError
 from mitmproxy.test import taddons
 
 from addons.options import MEANINGS, wrong_choice
 from addons.startup import Startup
+from addons.wire.routes import INTERCEPT
 
 
 def test_what_nobody_has_set_is_as_the_documentation_says() -> None:
@@ -41,3 +43,29 @@ def test_a_value_that_an_option_cannot_have_is_said() -> None:
         with pytest.raises(OptionsError, match="pigeon"):
             context.options.update(rotate_transport="pigeon")
         assert (context.options.rotate_transport, startup.chosen.rotate_transport) == ("sse", "sse")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"connection_strategy": "eager"},
+        {"upstream_cert": True},
+        {"proxy_debug": True},
+        {"validate_inbound_headers": False},
+        {"ssl_insecure": True},
+        {"allow_hosts": []},
+    ],
+)
+def test_what_safety_leans_on_cannot_be_changed_while_the_proxy_runs(change: dict[str, object]) -> None:
+    """As with `:set`, or in mitmweb: the change is refused with its reason, and what was set before stays."""
+    startup = Startup()
+    with taddons.context(startup, Proxyserver()) as context:
+        held = {"connection_strategy": "lazy", "upstream_cert": False, "allow_hosts": [INTERCEPT]}
+        context.options.update(**held)
+        startup.settled.set()
+        (name,) = change
+        before = getattr(context.options, name)
+        with pytest.raises(OptionsError, match=f"codex-rotate: {name} (stays|cannot be empty)"):
+            context.options.update(**change)
+        assert getattr(context.options, name) == before
+        context.options.update(rotate_capture_limit=7)  # all else can be

@@ -6,7 +6,7 @@ import pytest
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from certs import ca
+from certs import ca, certificate
 from certs.bundles import certificates, is_ours
 from certs.certificate import pair_in
 from tests.certs.conftest import DAY, pem
@@ -18,7 +18,7 @@ def test_it_can_vouch_for_the_provider_and_for_nothing_else(folder: Path, now: f
     found = {type(each.value): each for each in made.extensions}
     names = found[x509.NameConstraints]
     assert names.critical
-    assert ca.constraints(made) == (("chatgpt.com", "openai.com"), ("0.0.0.0/0", "::/0"))
+    assert ca.constraints(made) == (("chatgpt.com",), ("0.0.0.0/0", "::/0"))
     assert all(isinstance(name, x509.DNSName) for name in names.value.permitted_subtrees)
     basic = found[x509.BasicConstraints]
     assert (basic.critical, basic.value.ca, basic.value.path_length) == (True, True, 0)
@@ -66,3 +66,11 @@ def test_a_key_and_a_certificate_of_another_are_no_pair(tmp_path: Path, now: flo
     assert mixed[1] is False
     assert pair_in(key) is None
     assert pair_in(b"") is None
+
+
+def test_one_of_an_earlier_version_is_ours_still(folder: Path, now: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It could vouch for one domain more, and is not thrown away for it."""
+    with monkeypatch.context() as earlier:
+        earlier.setattr(certificate, "DOMAINS", ("chatgpt.com", "openai.com"))
+        made = ca.create(folder, now).certificate
+    assert certificate.is_narrow(made)

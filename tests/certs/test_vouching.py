@@ -19,11 +19,13 @@ from standin import StandIn
 from tests.certs.conftest import DAY, authority, handshake, serving, sign, trusting
 from tests.harness import PATIENCE, Proxy, fill, options
 
-OURS = ["chatgpt.com", "gov.chatgpt.com", "auth.openai.com"]
+OURS = ["chatgpt.com", "gov.chatgpt.com"]
 OUTSIDE = "permitted subtree violation"
 ADDRESS = "excluded subtree violation"
 FOREIGN = [
     ("example.com", OUTSIDE),
+    ("auth.openai.com", OUTSIDE),
+    ("api.openai.com", OUTSIDE),
     ("notchatgpt.com", OUTSIDE),
     ("chatgpt.com.example.com", OUTSIDE),
     ("127.0.0.1", ADDRESS),

@@ -84,6 +84,23 @@ def test_turns_on_an_open_socket_stay_with_the_account_asked_for(bench: Bench) -
     assert bench.served_by() == ["second"]
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("account", ["-", "wrok", "the second"])
+def test_a_guest_hears_nothing_of_single_accounts(bench: Bench, key: str, version: str, account: str) -> None:
+    """The same sentence whether an account is there or not; the owner's log has their names and what they suffer."""
+    for each in bench.accounts:
+        bench.store.update_account(bench.keys[each.account_id], enabled=False).result()
+    name = bench.second.account_id if account == "the second" else account
+    told = turn(bench, version, f"{name}:{key}").error
+    assert told["type"].startswith("codex_rotate_")
+    assert "its owner can see why" in told["message"]
+    assert "acc-" not in told["message"]
+    assert "there is no such account" not in told["message"]
+    bench.proxy.output.wait_for(r"request of a guest: \{.+\}", seconds=5)
+    for each in bench.accounts:
+        bench.store.update_account(bench.keys[each.account_id], enabled=True).result()
+
+
 # --- keys ------------------------------------------------------------------------------------------------------------
 
 

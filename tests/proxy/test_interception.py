@@ -17,7 +17,7 @@ from tests.harness import Proxy, fill
     ("patterns", "others"),
     [
         ([INTERCEPT], False),
-        ([r"^chatgpt\.com:443$", r"(.+\.)?openai\.com"], False),
+        ([r"^chatgpt\.com:443$", r"(.+\.)?openai\.com"], True),
         ([], True),
         ([".*"], True),
         (["chatgpt.com", "example.org"], True),

@@ -12,7 +12,14 @@ from accounts.choice.pool import Lease
 from accounts.model import Account
 from accounts.origin import HOME_HOST
 from addons.exchange.account_cookies import AccountCookies
-from addons.exchange.credentials import MOST_TURN_STATES, TURN_STATE, Belongings, TurnStates, managed
+from addons.exchange.credentials import (
+    MOST_TURN_STATES,
+    TURN_STATE,
+    Belongings,
+    OffItsRoute,
+    TurnStates,
+    managed,
+)
 from addons.redaction import flows
 from addons.redaction.patterns import REQUEST_HEADERS
 from tests.builders import NOW, account, key_of
@@ -145,11 +152,34 @@ def test_of_two_turn_states_only_the_accounts_own_goes_on() -> None:
     ],
 )
 def test_a_request_goes_to_the_accounts_own_origin_over_tls(origin: str | None, host: str) -> None:
-    clients = request(*PLAIN, host="us.chatgpt.com", port=8443, scheme=b"http", authority=b"us.chatgpt.com:8443")
+    clients = request(
+        (b"Authorization", CLIENT), (b"host", b"us.chatgpt.com"), host="us.chatgpt.com", authority=b"us.chatgpt.com"
+    )
     wire = sent(clients, account(backend_origin=origin))
     assert (wire.scheme, wire.host, wire.port, wire.authority) == ("https", host, 443, host)
     assert wire.headers["host"] == host
     assert wire.pretty_host == host
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"method": b"post"},
+        {"method": b"DELETE"},
+        {"method": b"GET"},
+        {"path": b"/backend-api/me"},
+        {"path": b"/backend-api/codex/../me"},
+        {"host": "example.test"},
+        {"host": "ab.chatgpt.com.example.test"},
+        {"port": 8443},
+        {"scheme": b"http"},
+        {"authority": b"example.test"},
+    ],
+)
+def test_what_has_left_its_route_meanwhile_gets_no_credentials(changes: dict[str, Any]) -> None:
+    """Another addon, or `map_remote`, has had the request since its route was chosen."""
+    with pytest.raises(OffItsRoute):
+        sent(request(**changes))
 
 
 def test_no_host_and_no_authority_are_made_up() -> None:
@@ -236,7 +266,8 @@ def untouched(headers: http.Headers) -> list[tuple[bytes, bytes]]:
 
 
 NAME = st.text(alphabet="abcdefghijklmnopqrstuvwxyz-", min_size=1, max_size=10).map(str.encode)
-ANY_NAME = NAME | st.sampled_from([*REQUEST_HEADERS, *(name.encode() for name in sorted(TOUCHED))])
+ANY_NAME = NAME | st.sampled_from([*REQUEST_HEADERS, *(name.encode() for name in sorted(TOUCHED - {"host"}))])
+"""A host that is not the connection's own is refused."""
 
 
 @given(st.lists(st.tuples(ANY_NAME, st.binary(max_size=10)), max_size=10), st.booleans(), st.sampled_from([None, "us"]))

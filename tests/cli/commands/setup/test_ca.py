@@ -38,7 +38,7 @@ def test_create(run: Run, folder: Path) -> None:
     ran = run("ca", "create")
     assert (ran.code, ran.err) == (0, "")
     assert f"CODEX_CA_CERTIFICATE={folder / 'trusted.pem'}" in ran.out
-    assert "chatgpt.com and openai.com only" in ran.out
+    assert "for chatgpt.com only" in ran.out
     assert ca.examine(folder, clock.now()).condition is ca.CertificateCondition.USABLE
 
 
@@ -46,7 +46,7 @@ def test_create_as_json(run: Run, folder: Path) -> None:
     data = run("ca", "create", "--json").json
     assert data["action"] == "created"
     assert data["confdir"] == str(folder)
-    assert data["permitted"] == ["chatgpt.com", "openai.com"]
+    assert data["permitted"] == ["chatgpt.com"]
     made = x509.load_pem_x509_certificate(Path(data["certificate"]).read_bytes())
     assert data["sha256"] == ca.fingerprint(made)
 
@@ -84,7 +84,7 @@ def test_status(folder: Path) -> None:
         ca.common_name(made),
         ca.fingerprint(made),
         "2026-11-19 to 2027-11-20, days left: 364",
-        "can vouch for: chatgpt.com, openai.com",
+        "can vouch for: chatgpt.com",
         "never for: 0.0.0.0/0, ::/0",
     ):
         assert expected in said.message

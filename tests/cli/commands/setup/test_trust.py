@@ -104,7 +104,7 @@ def test_a_person_is_asked_once_for_what_is_left_to_do(
     assert (said.message, said.exit_code, rows(said)) == ("Nothing was installed.", 1, [])
     assert recorded(debian) == []
     (question,) = person.read
-    for expected in (ca.common_name(made.certificate), str(debian.files / DEBIAN.folder), "chatgpt.com and openai.com"):
+    for expected in (ca.common_name(made.certificate), str(debian.files / DEBIAN.folder), "chatgpt.com only"):
         assert expected in question
     willing = Person(says=True)
     assert install(folder, system(debian), willing, now).exit_code == 0
