@@ -102,6 +102,15 @@ def test_what_cannot_happen_is_refused_and_changes_nothing(phase: Phase, kind: t
 # --- all ways --------------------------------------------------------------------------------------------------------
 
 
+FAVOURITES = (
+    Kind.BURST_LIMIT,
+    Kind.USAGE_LIMIT,
+    Kind.TOKEN_EXPIRED,
+    Kind.TOKEN_INVALIDATED,
+    Kind.INVALID_SEALED,
+)
+
+
 class Chance:
     """Draws what happens, in the same order each time."""
 
@@ -109,9 +118,7 @@ class Chance:
         self._random = Random(seed)
         self.is_large = seed % 20 == 0
         """Whether a request in a socket is too large for that."""
-        self.favourite = self.one(
-            None, None, Kind.BURST_LIMIT, Kind.USAGE_LIMIT, Kind.TOKEN_EXPIRED, Kind.INVALID_SEALED
-        )
+        self.favourite = self.one(None, None, *FAVOURITES)
         """What an upstream in trouble says nearly always."""
 
     def one[T](self, *choices: T) -> T:
