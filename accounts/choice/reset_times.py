@@ -17,6 +17,8 @@ _SAME: Final = 60.0
 _MILLISECONDS_FROM: Final = 1e11
 """Seconds since the epoch stay below this until the year 5138; larger numbers are milliseconds."""
 
+LEAST_WINDOW: Final = 60.0
+"""A window that is said to be shorter (seconds) is none."""
 _LONGEST_DATE: Final = 64
 _DATES: Final = ("resets_at", "reset_at")
 _SPANS: Final = ("resets_in_seconds", "reset_after_seconds")
@@ -49,7 +51,7 @@ def reset_time(error: Mapping[str, object], headers: Mapping[str, str], now: flo
             lengths = [minutes for resets_at, minutes in used_up if abs(resets_at - moment) <= _SAME]
             lengths.append(as_number(error.get("limit_window_minutes")) or 0.0)
             longest = max(lengths) * 60
-            return min(moment, now + (min(longest, LONGEST) if longest > 0 else FARTHEST))
+            return min(moment, now + (min(longest, LONGEST) if longest >= LEAST_WINDOW else FARTHEST))
     return None
 
 

@@ -344,3 +344,9 @@ def test_never_beyond_8_days_when_no_window_is_named(
 
 def test_the_longest_rests_are_8_and_35_days() -> None:
     assert (FARTHEST, LONGEST) == (8 * DAY, 35 * DAY)
+
+
+@pytest.mark.parametrize("minutes", [1e-12, 0.0, -5.0, 0.5])
+def test_a_window_of_no_length_bounds_nothing(minutes: float) -> None:
+    error = {"type": "usage_limit_reached", "resets_in_seconds": 900, "limit_window_minutes": minutes}
+    assert reset_time(error, {}, NOW) == NOW + 900
