@@ -177,11 +177,12 @@ def set_mode(path: Path, mode: int) -> None:
 
 def unsafe(path: Path) -> str:
     """Why what is kept at `path` would not be one's own; "" if nothing speaks against it. Root is asked no questions
-    about owners: in containers that is how folders of the host look."""
+    about owners: in containers that is how folders of the host look. What is root's passes here as well, who could do
+    anything anyway: it is refused where it is opened, with the way back."""
     if os.name != "posix":
         return ""
     whole = _whole(str(path))
-    if whole.exists() and os.geteuid() not in {0, whole.stat().st_uid}:
+    if whole.exists() and os.geteuid() and whole.stat().st_uid not in {0, os.geteuid()}:
         return f"{whole} belongs to another user. Name a folder of your own with {HOME}."
     open_to_all = changeable_by_all(*whole.parents, *whole.resolve().parents)
     return f"{open_to_all}, or name another folder than {whole} with {HOME}." if open_to_all else ""

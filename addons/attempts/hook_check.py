@@ -30,6 +30,7 @@ HOOKS: Final = frozenset(
         "http_connect_upstream",
         "load",
         "next_layer",
+        "request",
         "requestheaders",
         "response",
         "responseheaders",

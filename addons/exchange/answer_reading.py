@@ -5,6 +5,7 @@ chunk passes at once, and unchanged, but for the end of an answer whose account 
 """
 
 import itertools
+import weakref
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
@@ -36,8 +37,9 @@ LOSSES: Final = {
 
 type Found = Answered | Failed | None
 """What the turn is to be told; None: more has to come first."""
-type Dying = Callable[[Outcome], bytes | None]
-"""Told that a delivered answer has failed: what the client gets instead of the event that says so, None for that."""
+type Dying = weakref.WeakMethod[Callable[[Outcome], bytes | None]]
+"""Told that a delivered answer has failed: what the client gets instead of the event that says so, None for that. Who
+that is holds the reading as well, and a circle would wait for the garbage collector with all bodies."""
 
 
 class AnswerReading:
@@ -200,7 +202,8 @@ class AnswerReading:
         """What the client gets of a chunk that was read just now."""
         if self.ending is None or self.ending[1] or not self._reader.is_plain:
             return data
-        instead = self.dying(self.ending[0])
+        told = self.dying()
+        instead = told(self.ending[0]) if told is not None else None
         if instead is None:
             return data
         self._reader.form = Form.CUT

@@ -7,6 +7,7 @@ is decided here.
 import logging
 from dataclasses import dataclass, replace
 from typing import Final
+from weakref import WeakMethod
 
 from mitmproxy import http
 
@@ -232,7 +233,7 @@ class PooledRequest:
                 return local_answers.instead(step, self.service, self.turn.ask, self.flow.request)
 
     def _send(self, attempt: steps.Attempt) -> Step:
-        self.reading = AnswerReading(self.service, attempt.lease, Capture(self.capture_bytes), self._died)
+        self.reading = AnswerReading(self.service, attempt.lease, Capture(self.capture_bytes), WeakMethod(self._died))
         return Send(_prepared(self, attempt.lease), key=attempt.lease.key)
 
     def _deliver(self) -> Step:

@@ -70,7 +70,7 @@ def elsewhere(host: str) -> list[str]:
 
 
 @pytest.mark.parametrize("transport", ["sse"], indirect=True)
-@pytest.mark.parametrize(("host", "believed"), [("api.openai.com", True), ("example.com", False)])
+@pytest.mark.parametrize(("host", "believed"), [("eu.chatgpt.com", True), ("api.openai.com", False)])
 def test_the_client_believes_the_proxy_for_its_provider_only(set_up: SetUp, host: str, *, believed: bool):
     """The proxy intercepts everything. The client waits for a network that it can trust, so it is stopped."""
     scene = set_up(allow_hosts=".*")

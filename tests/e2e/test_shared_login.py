@@ -1,6 +1,8 @@
 """The pool holds the very login that the official CLI uses: whoever renews it, both go on with it."""
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from tests.e2e.test_rotation import SAY_HI, unnoticed
 from tests.harness import eventually, put
 
 IN_NEED: float = 600.0
-"""Seconds that a token lives which the proxy renews at its first look, and the client not yet."""
+"""Seconds that are left of a token which the proxy renews at its first look, and the client not yet."""
 
 
 @pytest.fixture
@@ -27,6 +29,12 @@ def shared(scene: Scene, tmp_path: Path, *, enabled: bool = True) -> str:
         return key
 
 
+def issued_long_ago(tmp_path: Path) -> None:
+    """A token that lives for minutes only would be used until near its end; of these, minutes are left."""
+    with closing(sqlite3.connect(tmp_path / "rotate" / "pool.db", timeout=10)) as db, db:
+        db.execute("UPDATE credential SET refreshed_at = refreshed_at - 86400")
+
+
 def clients_token(scene: Scene) -> str:
     return str(json.loads((scene.codex.home / "auth.json").read_text())["tokens"]["refresh_token"])
 
@@ -36,6 +44,7 @@ def test_what_the_proxy_renews_the_client_uses(set_up: SetUp, tmp_path: Path):
     scene = set_up(home_lives=IN_NEED)
     first = scene.home.refresh_token
     shared(scene, tmp_path)
+    issued_long_ago(tmp_path)
     assert eventually(lambda: clients_token(scene) != first, seconds=40)
     assert clients_token(scene) == scene.home.refresh_token
     assert unnoticed(scene.codex.run(SAY_HI), "Hello from acc-1.", "auto")

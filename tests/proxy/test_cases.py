@@ -3,6 +3,8 @@
 The cases are the stand-in's (standin/faults/cases.py). One account says what the case says, another one is well.
 """
 
+from random import Random
+
 import pytest
 
 from standin import FaultKind
@@ -110,7 +112,7 @@ def test_a_message_too_large_for_a_socket_goes_over_http_and_blames_nobody(bench
     """It is not even sent: upstream would close the socket, and the client complain."""
     bench.upstream.fault("*", CASES["closed_1009_for_16_mib"])
     with Socket(bench.proxy, bench.headers()) as client:
-        assert client.turn(input="x" * (17 << 20)).error["code"] == RECONNECT
+        assert client.turn(input=Random(1).randbytes(9 << 20).hex()).error["code"] == RECONNECT
     assert turn_of(bench, "ws").status == 426
     assert turn_of(bench, "h2").completed
     bench.settle()

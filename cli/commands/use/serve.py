@@ -44,7 +44,14 @@ INSTEAD: Final[Mapping[str, str]] = {
 }
 TAKEN: Final = frozenset(
     # must be what they are (addons/startup.py); what is on the first line lets managed tokens be seen or go astray
-    {"connection_strategy", "upstream_cert", "proxy_debug", "stickyauth", "stickycookie"}
+    {
+        "connection_strategy",
+        "upstream_cert",
+        "proxy_debug",
+        "validate_inbound_headers",
+        "stickyauth",
+        "stickycookie",
+    }
     | {*INSTEAD, "ignore_hosts", "tcp_hosts", "udp_hosts", "server", "rotate_stop_when_unused"}
 )
 """Options of mitmproxy without which the proxy is not ours any more."""
