@@ -258,7 +258,8 @@ class Socket:
         while (event := self._next()) is not None:
             if isinstance(event, CloseConnection):
                 self.closed_with = int(event.code)
-                self._send(event.response())
+                with contextlib.suppress(OSError):  # who has closed may be gone already
+                    self._send(event.response())
                 return
             if isinstance(event, TextMessage):
                 text += event.data
