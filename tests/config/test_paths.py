@@ -167,6 +167,17 @@ def test_a_folder_that_everybody_may_change_holds_nothing_of_ours(tmp_path: Path
 
 @posix
 def test_a_folder_of_somebody_else_holds_nothing_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "geteuid", lambda: tmp_path.stat().st_uid + 1)
+    if not os.geteuid():  # what is root's is refused where it is opened
+        os.chown(tmp_path, 4242, -1)
+    somebody_else = tmp_path.stat().st_uid + 1
+    monkeypatch.setattr(os, "geteuid", lambda: somebody_else)
     with pytest.raises(paths.UnsafePlace, match="another user"):
         paths.make_private_folder(tmp_path)
+
+
+@posix
+def test_a_folder_of_roots_is_left_to_those_who_open_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if os.geteuid():
+        pytest.skip("root alone makes folders of root's")
+    monkeypatch.setattr(os, "geteuid", lambda: 4242)
+    assert paths.unsafe(tmp_path) == ""
