@@ -120,10 +120,8 @@ class Rotator:
 
     def _why_not(self, flow: http.HTTPFlow, target: Target, route: Route) -> str:
         """Why a request is not played again; "" for one that is."""
-        ours, pool = (
-            flow.id in self.replays.playing,
-            bool(self.startup.service and self.startup.service.pool.candidates),
-        )
+        ours, service = flow.id in self.replays.playing, self.startup.service
+        pool = bool(service and service.pool.candidates)
         return replays.why_not(target, pooled=route.pooled, played_by_us=ours, pool_is_open=pool)
 
     def _answered(self, flow: http.HTTPFlow, shown: flows.FlowRedactor) -> None:

@@ -77,11 +77,13 @@ class CandidateTable:
         self._stored_windows[key] = merged
         return merged
 
-    def touched(self, load: Load, models: ModelSupport, now: float) -> dict[str, Candidate]:
-        """The candidates of which something is so at the moment only, with that."""
+    def touched(self, load: Load, models: ModelSupport, model: str, now: float) -> dict[str, Candidate]:
+        """The candidates of which something is so at the moment only, with that. What an account lists matters where
+        `model` is not among it."""
         if load.is_empty and models.is_empty:
             return {}
-        followed, refused, listed = load.followed(now), models.refused(now), models.listed(now)
+        followed, refused = load.followed(now), models.refused(now)
+        listed = models.lists.without(model, now) if model else {}
         found = (load.busy | followed.keys() | refused.keys() | listed.keys()) & self._candidates.keys()
         return {
             key: replace(

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 
-from accounts.choice.model_support import MODEL_SECONDS
+from accounts.choice.model_lists import MODEL_SECONDS
 from accounts.choice.ports import Source
 from accounts.choice.quota import MAIN, Window
 from accounts.choice.reset_times import FARTHEST, LONGEST

@@ -11,8 +11,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from accounts.choice.model_support import MODEL_SECONDS
-
+MODEL_SECONDS: Final = 86_400.0
+"""So long is believed which models an account lists, or may not use: plans change."""
 FRESH_SECONDS: Final = 3_600.0
 AGAIN_SECONDS: Final = 300.0
 """So soon an account that gave no list is not asked again."""
@@ -51,11 +51,11 @@ class ModelLists:
         self._outdated: set[str] = set()
         self._unions: OrderedDict[frozenset[str], Union] = OrderedDict()
 
-    def learned(self, key: str, models: Iterable[object], now: float) -> None:
-        """What an account lists. One without models, or with such as have no name, says nothing."""
+    def learned(self, key: str, models: Iterable[object], now: float) -> bool:
+        """What an account lists. One without models, or with such as have no name, says nothing; whether it does."""
         named = {each["slug"]: each for each in models if isinstance(each, dict) and isinstance(each.get("slug"), str)}
         if not named:
-            return
+            return False
         digest = hashlib.sha256(json.dumps(list(named.values()), sort_keys=True).encode()).hexdigest()
         self._lists.setdefault(digest, ModelList(digest, named))
         self._lists.move_to_end(digest)
@@ -64,6 +64,27 @@ class ModelLists:
         while len(self._lists) > MOST_LISTS:
             gone, _ = self._lists.popitem(last=False)
             self._of = {known: each for known, each in self._of.items() if each[0] != gone}
+        return True
+
+    def without(self, model: str, now: float) -> dict[str, frozenset[str]]:
+        """Of the accounts that do not list this model, what each lists."""
+        lacking = {each.digest: frozenset(each.models) for each in self._lists.values() if model not in each.models}
+        if not lacking:
+            return {}
+        return {
+            key: lacking[digest]
+            for key, (digest, at) in self._of.items()
+            if digest in lacking and at > now - MODEL_SECONDS
+        }
+
+    @property
+    def is_empty(self) -> bool:
+        return not self._of
+
+    def sensible(self, now: float) -> None:
+        """The clock was set: nothing is of a time to come."""
+        self._of = {key: (digest, min(at, now)) for key, (digest, at) in self._of.items()}
+        self._asked = {key: min(at, now) for key, at in self._asked.items()}
 
     def names_tag(self, key: str, tag: str, now: float) -> None:
         """An answer of an account names the tag of its list. Another one than before: the list is another, too."""

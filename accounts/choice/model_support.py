@@ -1,9 +1,8 @@
 """Which models an account may not use, or does not list. Believed for a day, since plans change."""
 
 from collections.abc import Mapping
-from typing import Final
 
-MODEL_SECONDS: Final = 86_400.0
+from accounts.choice.model_lists import MODEL_SECONDS, ModelLists
 
 
 class ModelSupport:
@@ -11,7 +10,7 @@ class ModelSupport:
 
     def __init__(self) -> None:
         self._refused: dict[tuple[str, str], float] = {}
-        self._lists: dict[str, tuple[frozenset[str], float]] = {}
+        self.lists = ModelLists()
 
     def load(self, refused: Mapping[tuple[str, str], float]) -> None:
         """What the store knows of refusals: until when each is believed, by account and model."""
@@ -22,18 +21,13 @@ class ModelSupport:
         """The clock was set: nothing is believed for longer than a day."""
         last = now + MODEL_SECONDS
         self._refused = {each: min(until, last) for each, until in self._refused.items()}
-        self._lists = {key: (models, min(until, last)) for key, (models, until) in self._lists.items()}
+        self.lists.sensible(now)
 
     def refuse(self, key: str, model: str, now: float) -> float:
         """The account was refused a model. Until when that is believed."""
         until = now + MODEL_SECONDS
         self._refused = {known: end for known, end in self._refused.items() if end > now} | {(key, model): until}
         return until
-
-    def lists(self, key: str, models: frozenset[str], now: float) -> None:
-        """The models that an account's catalogue names; an empty one says nothing. In memory only."""
-        if models:
-            self._lists[key] = (models, now + MODEL_SECONDS)
 
     def refused(self, now: float) -> dict[str, set[str]]:
         """The models that each account was refused."""
@@ -43,10 +37,6 @@ class ModelSupport:
                 found.setdefault(key, set()).add(model)
         return found
 
-    def listed(self, now: float) -> dict[str, frozenset[str]]:
-        """The models that each account lists, where that is known."""
-        return {key: models for key, (models, until) in self._lists.items() if until > now}
-
     @property
     def is_empty(self) -> bool:
-        return not (self._refused or self._lists)
+        return not self._refused and self.lists.is_empty

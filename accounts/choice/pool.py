@@ -22,7 +22,6 @@ from accounts.choice.threads import MOST_THREADS, Placement, Threads
 from accounts.choice.token_cache import TokenCache
 from accounts.model import Account, Cooldown, Credentials, Event, Standing
 from accounts.provider.standings import reason_of
-from accounts.requests.foreign_reasoning import ReadingContext
 from accounts.tokens.lifetime import is_over, wants_renewal
 
 
@@ -67,13 +66,13 @@ class Pool:
         self._tokens = TokenCache()
         self._threads = Threads()
         self._load = Load()
-        self._models = ModelSupport()
+        self.models = ModelSupport()
 
     def load(self, source: Source) -> None:
         """Take over what the store knows. What is in flight or being written, and newer threads, are kept."""
         unsettled = self._table.unsettled()
         self._tokens.load(source.all_credentials())
-        self._models.load(source.refused_models())
+        self.models.load(source.refused_models())
         self._table.load(source, unsettled, self._tokens.known)
         self._threads.load(reversed(source.affinities(MOST_THREADS)))
 
@@ -85,7 +84,7 @@ class Pool:
         self._tokens.sensible(now)
         self._table.sensible(now)
         self._threads.sensible(now)
-        self._models.sensible(now)
+        self.models.sensible(now)
 
     @property
     def candidates(self) -> Mapping[str, Candidate]:
@@ -109,7 +108,7 @@ class Pool:
 
     def select(self, ask: Ask, now: float) -> Lease | Exhausted:
         """The account that serves this request, or why none can. Changes nothing."""
-        about, touched = self._situation(ask, now), self._touched(now)
+        about, touched = self._situation(ask, now), self._touched(ask, now)
         few, known = self._table.front(about, touched)
         chosen = choose({key: touched.get(key) or self.candidates[key] for key in few}, about, known)
         if isinstance(chosen, Exhausted):  # why, of everybody
@@ -127,23 +126,16 @@ class Pool:
 
     def explain(self, ask: Ask, now: float) -> Explanation:
         """The same choice, with every account's state, reasons and score."""
-        return explain({**self.candidates, **self._touched(now)}, self._situation(ask, now), self.tokens)
+        return explain({**self.candidates, **self._touched(ask, now)}, self._situation(ask, now), self.tokens)
 
     def can_serve(self, key: str, ask: Ask, now: float) -> bool:
         """Whether this account may serve this request at all."""
-        candidate = self._touched(now).get(key) or self.candidates.get(key)
+        candidate = self._touched(ask, now).get(key) or self.candidates.get(key)
         return candidate is not None and barred(candidate, self._situation(ask, now)) is None
 
     def tired(self, key: str, now: float) -> bool:
         """Whether the account takes a short rest, which does not keep it from serving."""
         return key in self.candidates and resting(self.candidates[key].cooldown, now) is Rest.SOFT
-
-    def reader(self, lease: Lease, now: float) -> ReadingContext:
-        """A thread on the workspace of this lease, and the workspace it lived in until now."""
-        home = self.candidates.get(self._threads.place(lease.thread, now).home)
-        before = home.account.account_id if home is not None else ""
-        mine = lease.account.account_id
-        return ReadingContext(thread=lease.thread, workspace=mine, before="" if before == mine else before)
 
     def in_flight(self, key: str) -> int:
         return self._load.in_flight(key)
@@ -176,7 +168,7 @@ class Pool:
         if outcome.kind is Kind.TOKEN_INVALIDATED:
             self.alarm.record(lease.key, now)
         if outcome.kind is Kind.UNSUPPORTED_MODEL and lease.model:
-            until = self._models.refuse(lease.key, lease.model, now)
+            until = self.models.refuse(lease.key, lease.model, now)
             self._journal.refuse_model(lease.key, lease.model, until, now)
         stormy = rule.blame is Blame.UPSTREAM and self.storm.record(lease.key, now)
         if rule.rest is not Rest.NONE and not stormy:
@@ -218,10 +210,6 @@ class Pool:
             if news is not None:
                 self._journal.set_windows(key, news)
 
-    def lists(self, key: str, models: frozenset[str], now: float) -> None:
-        """The models that an account's catalogue names."""
-        self._models.lists(key, models, now)
-
     def compacted(self, lease: Lease, now: float) -> None:
         """This account summarised the history of its thread: only it can read the summary."""
         changed = self._threads.compacted(lease.thread, lease.key, now) if lease.thread else None
@@ -234,8 +222,8 @@ class Pool:
             place = replace(place, owner="")
         return Situation(now=now, ask=ask, place=place, policy=self.policy, failed=self.failures.of(ask.thread, now))
 
-    def _touched(self, now: float) -> dict[str, Candidate]:
-        return self._table.touched(self._load, self._models, now)
+    def _touched(self, ask: Ask, now: float) -> dict[str, Candidate]:
+        return self._table.touched(self._load, self.models, ask.model, now)
 
     def _set_standing(self, candidate: Candidate, standing: Standing, reason: str) -> None:
         key = candidate.account.key

@@ -8,8 +8,9 @@ remembered, per thread and per pair of workspaces, so that later turns do not pa
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
 
+from accounts.choice.pool import Lease, Pool
 from accounts.requests import encrypted_items
 from accounts.requests.encrypted_items import Sealed
 
@@ -23,6 +24,14 @@ class ReadingContext:
     thread: str
     workspace: str
     before: str = ""
+
+    @classmethod
+    def of(cls, lease: Lease, pool: Pool, now: float) -> Self:
+        """The thread and the account of a lease, and where the thread lived until now."""
+        home = pool.candidates.get(pool.place(lease.thread, now).home)
+        before = home.account.account_id if home is not None else ""
+        mine = lease.account.account_id
+        return cls(thread=lease.thread, workspace=mine, before="" if before == mine else before)
 
 
 class Unsealing:

@@ -16,7 +16,9 @@ from accounts.turn.log import DecisionLog
 
 MOST_ATTEMPTS: Final = 4
 """Upstream attempts for one request. Passing over an account that cannot serve costs none."""
-FIRST_BYTE_SECONDS: Final = 330.0
+CLIENT_SECONDS: Final = 300.0
+"""The official client waits so long for the next event of an answer (docs/codex-wire.md section 3)."""
+FIRST_BYTE_SECONDS: Final = CLIENT_SECONDS + 30
 """No further attempt begins when the client has waited this long: for one answer that did not begin, and a bit."""
 PACE_SECONDS: Final = 5.0
 """So long a request waits in all for accounts that are asked too often; a longer wait means another account."""

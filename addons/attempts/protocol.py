@@ -67,7 +67,6 @@ class Loss(enum.Enum):
     SCARCE = enum.auto()
     """This machine lets us open no more connections: no account's trouble either."""
     BROKEN = enum.auto()
-    OVERDUE = enum.auto()
     STALE = enum.auto()
     """A connection that was kept from an earlier request ended before anything of an answer came."""
 

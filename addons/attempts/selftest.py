@@ -174,7 +174,7 @@ class Script:
         return 30.0
 
     def overdue(self) -> Step:
-        return self.lost(Loss.OVERDUE, "overdue")
+        return self.lost(Loss.BROKEN, "overdue")
 
     def delivering(self, response: http.Response) -> None:
         self.history.append("delivering")

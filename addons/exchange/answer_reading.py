@@ -32,7 +32,6 @@ LOSSES: Final = {
     Loss.SCARCE: Kind.NO_DESCRIPTORS,
     Loss.BROKEN: Kind.RESET,
     Loss.STALE: Kind.STALE,
-    Loss.OVERDUE: Kind.HEAD_TIMEOUT,
 }
 
 type Found = Answered | Failed | None

@@ -81,7 +81,7 @@ class CatalogueRequest(PooledRequest):
                 return self._without(gathering)
             now = self.service.clock()
             gathering.besides = {name: said for name, said in events.decoded(body).items() if name != "models"}
-            gathering.others = self.service.given.models.to_ask(self._whose(), now, MOST_ASKED)
+            gathering.others = self.service.pool.models.lists.to_ask(self._whose(), now, MOST_ASKED)
             gathering.until = now + WAIT_SECONDS
         return self._next_other(gathering)
 
@@ -119,7 +119,7 @@ class CatalogueRequest(PooledRequest):
     def _together(self, gathering: Gathering) -> Step:
         """The list that is put together of all that is known."""
         keys = {self._answer.lease.key, *self._whose()}
-        union = self.service.given.models.union(keys, self.service.clock())
+        union = self.service.pool.models.lists.union(keys, self.service.clock())
         assert union is not None, "the first account's list is known"
         headers = {name: said for name, said in gathering.first.headers.items() if name.lower() not in _NOT_OF_ALL}
         told = json.dumps(gathering.besides | {"models": union.models}).encode()

@@ -19,8 +19,8 @@ def listing(service: PoolService, ask: Ask) -> list[str]:
         return [pin]
     return [
         key
-        for key, seat in service.pool.candidates.items()
-        if seat.account.standing is Standing.GOOD and seat.account.enabled and seat.has_tokens
+        for key, each in service.pool.candidates.items()
+        if each.account.standing is Standing.GOOD and each.account.enabled and each.has_tokens
     ]
 
 
@@ -31,10 +31,10 @@ def agree(service: PoolService, ask: Ask, lease: Lease, response: http.Response)
     if named is None:
         return
     now, keys = service.clock(), listing(service, ask)
-    service.given.models.names_tag(lease.key, named, now)
+    service.pool.models.lists.names_tag(lease.key, named, now)
     if len(keys) <= 1:
         return
-    tag = service.given.models.tag(keys, now)
+    tag = service.pool.models.lists.tag(keys, now)
     if tag:
         response.headers[MODELS_ETAG] = tag
     else:

@@ -11,7 +11,6 @@ from typing import Final, NamedTuple
 
 from mitmproxy import http
 
-from accounts.choice.model_lists import ModelLists
 from accounts.choice.pool import Lease
 from accounts.origin import host_of
 from addons.exchange.account_cookies import AccountCookies
@@ -46,7 +45,6 @@ class Belongings(NamedTuple):
 
     states: TurnStates
     cookies: AccountCookies
-    models: ModelLists
 
 
 class OffItsRoute(Exception):

@@ -10,6 +10,7 @@ from mitmproxy import http
 from accounts.choice import quota
 from accounts.choice.pool import Lease
 from accounts.requests import encrypted_items
+from accounts.requests.foreign_reasoning import ReadingContext
 from addons.exchange.service import PoolService
 from addons.wire import events, messages
 
@@ -35,7 +36,7 @@ def from_output(service: PoolService, lease: Lease, kind: str, event: bytes) -> 
     if kind != events.ITEM_DONE:
         return
     now = service.clock()
-    service.unsealing.settled(service.pool.reader(lease, now))
+    service.unsealing.settled(ReadingContext.of(lease, service.pool, now))
     if encrypted_items.holds_compaction(event):
         service.pool.compacted(lease, now)
 
@@ -45,8 +46,4 @@ def from_catalogue(service: PoolService, lease: Lease, body: bytes) -> bool:
     models = events.decoded(body).get("models")
     if not isinstance(models, list):
         return False
-    slugs = {each.get("slug") for each in models if isinstance(each, dict)}
-    named = frozenset(slug for slug in slugs if isinstance(slug, str))
-    service.pool.lists(lease.key, named, service.clock())
-    service.given.models.learned(lease.key, models, service.clock())
-    return bool(named)
+    return service.pool.models.lists.learned(lease.key, models, service.clock())

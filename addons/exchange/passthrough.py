@@ -26,8 +26,7 @@ def _has_no_length(request: http.Request, response: http.Response) -> bool:
     """Whether nothing says how long an answer's body is, or it is a stream of events."""
     if request.method == "HEAD" or response.status_code in {101, 204, 304}:
         return False
-    kind: str = response.headers.get("content-type", "")
-    return "content-length" not in response.headers or kind.strip().lower().startswith("text/event-stream")
+    return "content-length" not in response.headers or messages.is_event_stream(response)
 
 
 class Passthrough:

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from accounts.choice.outcomes import Kind, Outcome
+from accounts.turn.state import CLIENT_SECONDS
 from addons.exchange.answer_reading import AnswerReading
 
 UPGRADE_SECONDS: Final = 14.0
 """After so long an upgrade that nobody has accepted is taken in hand: the client waits 15 s, and then complains."""
-CLIENT_SECONDS: Final = 300.0
-"""A client waits so long for the next event of an answer."""
 HELD_SECONDS: Final = 240.0
 """So long an answer without output is held back: the client has to hear of it before its patience is over."""
 REFUSAL_SECONDS: Final = 15.0

@@ -17,12 +17,12 @@ from accounts.choice.pool import Lease
 from accounts.choice.selection import Ask
 from accounts.requests.identity import thread_in
 from accounts.turn import events, steps
-from accounts.turn.state import Phase
+from accounts.turn.state import CLIENT_SECONDS, Phase
 from addons.attempts.protocol import Answer, Loss, Send, Signal, Step
 from addons.exchange import catalogue_tag, credentials, local_answers
 from addons.exchange.answer_reading import AnswerReading, Found
 from addons.exchange.passthrough import refusal_of_masked
-from addons.exchange.patience import CLIENT_SECONDS, Patience, left_after
+from addons.exchange.patience import Patience, left_after
 from addons.exchange.request_log import RequestLog
 from addons.exchange.service import PoolService
 from addons.recording.annotations import FlowAnnotations

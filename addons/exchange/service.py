@@ -8,7 +8,6 @@ from typing import Final, NamedTuple
 from mitmproxy import http
 
 from accounts.choice.clock_sense import SensibleSource
-from accounts.choice.model_lists import ModelLists
 from accounts.choice.outcomes import Outcome
 from accounts.choice.pool import Lease, Pool
 from accounts.choice.selection import Ask, Exhausted
@@ -17,7 +16,7 @@ from accounts.model import Account, Event
 from accounts.policy import policy_of
 from accounts.provider.asking import get_over_http
 from accounts.provider.checking import Get
-from accounts.requests.foreign_reasoning import Unsealing
+from accounts.requests.foreign_reasoning import ReadingContext, Unsealing
 from accounts.store.store import Store
 from accounts.tokens.refresh import Post, post_json
 from accounts.tokens.renewal_queue import RenewalWait
@@ -64,7 +63,7 @@ class PoolService:
         self.renewals = Renewals(self.store, self.pool, clock, post, database.parent / "locks")
         self.looks = AccountLooks(self.store, self.pool, self.renewals, self.settings.chatgpt_base_url, get)
         self.decisions = DecisionWriter(self.store)
-        self.given = Belongings(TurnStates(), AccountCookies(), ModelLists())
+        self.given = Belongings(TurnStates(), AccountCookies())
         self.unsealing = Unsealing()
         self._beside = Beside({}, frozenset())
         self.reload()
@@ -153,7 +152,7 @@ class PoolService:
     def unseal(self, body: bytes, lease: Lease, now: float) -> bool:
         """Upstream could not read what another account had sealed: whether there is something to leave out."""
         drop = self.pool.policy.drop_compaction
-        dropped = self.unsealing.refused(body, self.pool.reader(lease, now), compactions=drop)
+        dropped = self.unsealing.refused(body, ReadingContext.of(lease, self.pool, now), compactions=drop)
         if dropped:
             detail = f"{dropped} sealed items that this account cannot read are left out from now on"
             self.store.record(Event(at=now, kind="unsealed", key=lease.key, thread=lease.thread, detail=detail))
@@ -161,11 +160,11 @@ class PoolService:
 
     def may_be_unreadable(self, lease: Lease) -> bool:
         """Whether a request of the lease's thread may hold something that its account cannot read."""
-        return self.unsealing.concerns(self.pool.reader(lease, self.clock()))
+        return self.unsealing.concerns(ReadingContext.of(lease, self.pool, self.clock()))
 
     def readable(self, body: bytes, lease: Lease) -> bytes:
         """The request as the lease's account can read it; the very same bytes when nothing is known against it."""
-        return self.unsealing.readable(body, self.pool.reader(lease, self.clock()))
+        return self.unsealing.readable(body, ReadingContext.of(lease, self.pool, self.clock()))
 
     def renewal_wait(self, key: str) -> RenewalWait:
         """What a newer token of this account would have to wait for now: whether its renewal is under way, how many of

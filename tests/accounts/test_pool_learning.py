@@ -182,30 +182,30 @@ def test_of_two_refusals_of_the_same_model_the_later_counts() -> None:
 
 def test_accounts_whose_catalogue_lists_a_model_come_first() -> None:
     pool = pool_of("a", "b", "c")
-    pool.lists(A, frozenset({"n"}), NOW)
-    pool.lists("nobody:here", frozenset({"n"}), NOW)
+    pool.models.lists.learned(A, [{"slug": "n"}], NOW)
+    pool.models.lists.learned("nobody:here", [{"slug": "n"}], NOW)
     assert [next_for(pool, "m"), next_for(pool, "n"), next_for(pool)] == ["b", "a", "a"]
 
 
 def test_an_empty_catalogue_says_nothing() -> None:
     pool = pool_of("a", "b")
-    pool.lists(A, frozenset(), NOW)
+    pool.models.lists.learned(A, [], NOW)
     assert next_for(pool, "m") == "a"
-    pool.lists(A, frozenset({"n"}), NOW)
-    pool.lists(A, frozenset(), NOW)
+    pool.models.lists.learned(A, [{"slug": "n"}], NOW)
+    pool.models.lists.learned(A, [], NOW)
     assert next_for(pool, "m") == "b"
 
 
 def test_a_catalogue_survives_loading() -> None:
     pool = pool_of("a", "b")
-    pool.lists(A, frozenset({"n"}), NOW)
+    pool.models.lists.learned(A, [{"slug": "n"}], NOW)
     pool.load(Stored((account("a"), account("b"))))
     assert next_for(pool, "m") == "b"
 
 
 def test_a_catalogue_is_forgotten_after_a_day() -> None:
     pool = pool_of("a", "b")
-    pool.lists(A, frozenset({"n"}), NOW)
+    pool.models.lists.learned(A, [{"slug": "n"}], NOW)
     assert [next_for(pool, "m", NOW + DAY - 1), next_for(pool, "m", NOW + DAY)] == ["b", "a"]
 
 

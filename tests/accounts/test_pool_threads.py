@@ -285,14 +285,14 @@ def test_round_robin_gives_each_account_its_turn() -> None:
 def test_the_reader_of_a_request_is_a_workspace_and_the_one_the_thread_came_from() -> None:
     pool = pool_of("a", "b", account("c", account_id=account("b").account_id))
     here, there = account("a").account_id, account("b").account_id
-    assert pool.reader(lease_of(pool, "a", thread="t"), NOW) == ReadingContext(thread="t", workspace=here)
+    assert ReadingContext.of(lease_of(pool, "a", thread="t"), pool, NOW) == ReadingContext(thread="t", workspace=here)
     serve(pool, "a")
-    assert pool.reader(lease_of(pool, "a", thread="t"), NOW) == ReadingContext(thread="t", workspace=here)
-    assert pool.reader(lease_of(pool, "b", thread="t"), NOW) == ReadingContext(thread="t", workspace=there, before=here)
+    assert ReadingContext.of(lease_of(pool, "a", thread="t"), pool, NOW) == ReadingContext(thread="t", workspace=here)
+    assert ReadingContext.of(lease_of(pool, "b", thread="t"), pool, NOW) == ReadingContext(thread="t", workspace=there, before=here)
     serve(pool, "b", thread="u")
     beside = pool.select(Ask(thread="u", tried=frozenset({A, B})), NOW)
     assert isinstance(beside, Lease)
-    assert pool.reader(beside, NOW) == ReadingContext(thread="u", workspace=there), (
+    assert ReadingContext.of(beside, pool, NOW) == ReadingContext(thread="u", workspace=there), (
         "another candidate of the same workspace"
     )
 
@@ -301,7 +301,7 @@ def test_a_home_that_was_removed_is_no_workspace_to_come_from() -> None:
     pool = pool_of("a", "b")
     serve(pool, "a")
     pool.load(Stored((account("b"),)))
-    assert pool.reader(lease_of(pool, "b", thread="t"), NOW).before == ""
+    assert ReadingContext.of(lease_of(pool, "b", thread="t"), pool, NOW).before == ""
 
 
 # --- a restart -------------------------------------------------------------------------------------------------------

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from accounts.choice.model_lists import AGAIN_SECONDS, FRESH_SECONDS, MOST_LISTS, ModelLists
-from accounts.choice.model_support import MODEL_SECONDS
-from tests.builders import NOW
+from accounts.choice.model_lists import AGAIN_SECONDS, FRESH_SECONDS, MODEL_SECONDS, MOST_LISTS, ModelLists
+
+from tests.builders import DAY, NOW
 
 
 def models(*names: str, **more: Any) -> list[dict[str, Any]]:
@@ -155,3 +155,20 @@ def test_the_order_does_not_depend_on_who_was_asked_first(of: list[list[str]], c
     chance.shuffle(others)
     assert names(known, *keys) == names(lists(*(models(*each) for each in others)), *keys)
     assert sorted(names(known, *keys)) == sorted({name for each in of for name in each})
+
+
+def test_who_does_not_list_a_model_is_told_with_what_is_listed_for_a_day() -> None:
+    lists = ModelLists()
+    lists.learned("a", [{"slug": "m"}, {"slug": "n"}], NOW)
+    lists.learned("b", [{"slug": "n"}], NOW)
+    assert lists.without("m", NOW + DAY - 1) == {"b": {"n"}}
+    assert lists.without("n", NOW) == {}
+    assert lists.without("m", NOW + DAY) == {}
+
+
+def test_a_list_of_a_time_to_come_is_of_now_once_the_clock_was_set() -> None:
+    lists = ModelLists()
+    lists.learned("a", [{"slug": "n"}], NOW + 30 * DAY)
+    lists.sensible(NOW)
+    assert lists.without("m", NOW + DAY) == {}
+    assert lists.without("m", NOW + DAY - 1) == {"a": {"n"}}

@@ -1,6 +1,7 @@
 """Models that an account refuses or does not list are believed for a day."""
 
-from accounts.choice.model_support import MODEL_SECONDS, ModelSupport
+from accounts.choice.model_lists import MODEL_SECONDS
+from accounts.choice.model_support import ModelSupport
 from tests.builders import DAY, NOW
 
 
@@ -26,10 +27,7 @@ def test_refusals_do_not_pile_up() -> None:
     assert len(models._refused) == 1
 
 
-def test_an_empty_catalogue_says_nothing() -> None:
+def test_what_is_refused_or_listed_is_something() -> None:
     models = ModelSupport()
-    models.lists("a", frozenset(), NOW)
-    assert models.listed(NOW) == {}
-    models.lists("a", frozenset({"m"}), NOW)
-    assert models.listed(NOW + DAY - 1) == {"a": {"m"}}
-    assert models.listed(NOW + DAY) == {}
+    models.lists.learned("a", [{"slug": "m"}], NOW)
+    assert not models.is_empty

@@ -46,7 +46,7 @@ def test_silence_is_a_lost_attempt_and_late_words_of_it_are_ignored(options: Opt
     script = Script("one", "two")
     rehearsal = asked(options, script)
     rehearsal.wake()
-    assert script.history == ["lost OVERDUE"]
+    assert script.history == ["lost BROKEN"]
     assert rehearsal.servers[0].state is ConnectionState.CLOSED
     rehearsal.feed(events.DataReceived(rehearsal.servers[0], FINE))
     assert rehearsal.sent[rehearsal.client] == b""

@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mitmproxy import http
 
-from accounts.choice.model_lists import ModelLists
 from accounts.choice.pool import Lease
 from accounts.model import Account
 from accounts.origin import HOME_HOST
@@ -81,7 +80,7 @@ def sent(
     cookies: AccountCookies | None = None,
 ) -> http.Request:
     """What goes on the wire for a request of the client, hidden and leased as the addon does it."""
-    given = Belongings(states or TurnStates(), cookies or AccountCookies(), ModelLists())
+    given = Belongings(states or TurnStates(), cookies or AccountCookies())
     return managed(shown, hiding(shown), lease(seat), given)
 
 
@@ -241,7 +240,7 @@ def test_the_shown_request_is_never_changed() -> None:
         shown,
         hidden,
         lease(account(backend_origin="https://eu.chatgpt.com")),
-        Belongings(states, AccountCookies(), ModelLists()),
+        Belongings(states, AccountCookies()),
     )
     wire.headers["later"] = "change"
     wire.path = "/other"
@@ -252,7 +251,7 @@ def test_the_shown_request_is_never_changed() -> None:
 def test_a_second_account_gets_the_clients_request_and_not_the_firsts() -> None:
     shown = request()
     hidden = hiding(shown)
-    given = Belongings(TurnStates(), AccountCookies(), ModelLists())
+    given = Belongings(TurnStates(), AccountCookies())
     first = managed(shown, hidden, lease(account("a", fedramp=True, routing_override="us"), "a"), given)
     second = managed(shown, hidden, lease(account("b"), "b"), given)
     assert tokens("a").access in str(first.headers)
@@ -320,7 +319,7 @@ def test_an_account_gets_its_own_cookies_and_no_others(sent_by_client: list[byte
 def test_an_account_without_cookies_gets_none_of_others() -> None:
     client = request((b"authorization", CLIENT), (b"cookie", b"__cf_bm=of-b;  mine=1"))
     hidden = hiding(client)
-    wire = managed(client, hidden, lease(account("c"), "c"), Belongings(TurnStates(), of_two(), ModelLists()))
+    wire = managed(client, hidden, lease(account("c"), "c"), Belongings(TurnStates(), of_two()))
     assert wire.headers.get_all("cookie") == ["mine=1"]
 
 

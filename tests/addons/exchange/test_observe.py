@@ -86,7 +86,7 @@ def test_a_compaction_ties_its_thread_to_the_account(service: PoolService, lease
 )
 def test_a_catalogue_names_models(service: PoolService, lease: Lease, body: bytes, known: set[str] | None) -> None:
     observe.from_catalogue(service, lease, body)
-    (assessment,) = service.pool.explain(Ask(), NOW).assessments
+    (assessment,) = service.pool.explain(Ask(model="another"), NOW).assessments
     assert assessment.candidate.lists == known
 
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import pytest
 
 from accounts.choice.outcomes import Kind, Rest
+from accounts.turn.state import CLIENT_SECONDS
 from addons.exchange.patience import (
-    CLIENT_SECONDS,
     HELD_SECONDS,
     STALL_SECONDS,
     UPGRADE_SECONDS,
