@@ -10,7 +10,7 @@ from addons.recording.turn_log import TurnLog
 from addons.redaction.logs import MaskedLogs
 from addons.rotator import Rotator, SocketRotator
 from addons.startup import Startup
-from addons.upkeep import TokenUpkeep
+from addons.upkeep.upkeep import TokenUpkeep
 from addons.upstream_proxy import UpstreamProxy
 
 startup = Startup()

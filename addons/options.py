@@ -7,6 +7,7 @@ from typing import Final, Self
 from mitmproxy.addonmanager import AddonManager, Loader
 from mitmproxy.options import Options
 
+from accounts.turn.state import CLIENT_SECONDS
 from addons import watching
 
 MEANINGS: Final[Mapping[str, str]] = {
@@ -34,7 +35,7 @@ class ChosenOptions:
     rotate_transport: str = "auto"
     rotate_redact: bool = True
     rotate_everyone_here: bool = False
-    rotate_head_timeout: int = 300
+    rotate_head_timeout: int = int(CLIENT_SECONDS)
     rotate_keep_flows: int = 2000
     rotate_capture_limit: int = 2 * 1024 * 1024
     rotate_hook_index: bool = True

@@ -64,7 +64,7 @@ WITHOUT_A_TEST_FILE = {
     "cli/running/provider.py": "one call of `check`; tests/cli/commands/accounts/test_check.py and test_verify.py",
     "accounts/tokens/unsaved.py": "half of a refresh; tests/accounts/tokens/test_refresh.py",
     "cli/running/proxies.py": "sockets and processes; tests/cli/commands/use/test_run.py",
-    "addons/upkeep.py": "one task without decisions; tests/proxy/test_keeper.py runs it in the real proxy",
+    "addons/upkeep/upkeep.py": "one task without decisions; tests/proxy/test_keeper.py runs it in the real proxy",
     "addons/rotator.py": "hooks without decisions; tests/proxy runs them in the real proxy",
     "addons/exchange/notices.py": "sentences of the log; tests/proxy/test_faults.py and test_keeper.py",
     "addons/recording/decisions.py": "tests/proxy/test_told.py reads what it wrote",

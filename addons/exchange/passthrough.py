@@ -6,7 +6,7 @@ from addons.attempts.protocol import Answer, Loss, Send, Signal, Step
 from addons.exchange.account_cookies import AccountCookies
 from addons.recording.capture import Capture
 from addons.redaction import flows, replay_check
-from addons.wire import answers
+from addons.wire import answers, messages
 
 
 def refusal_of_masked(flow: http.HTTPFlow, shown: flows.FlowRedactor, *, pooled: bool) -> Answer | None:

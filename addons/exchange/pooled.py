@@ -234,7 +234,7 @@ class PooledRequest:
 
     def _send(self, attempt: steps.Attempt) -> Step:
         self.reading = AnswerReading(self.service, attempt.lease, Capture(self.capture_bytes), WeakMethod(self._died))
-        return Send(_prepared(self, attempt.lease), key=attempt.lease.key)
+        return _prepared(self, attempt.lease)
 
     def _deliver(self) -> Step:
         reading = self._answer
@@ -245,14 +245,17 @@ class PooledRequest:
         return Signal.DELIVER
 
 
-def _prepared(pooled: PooledRequest, lease: Lease) -> http.Request:
+def _prepared(pooled: PooledRequest, lease: Lease) -> Send | Answer:
     """The client's request with the account's credentials, as far as the account can read it."""
     service = pooled.service
-    request = credentials.managed(pooled.flow.request, pooled.shown, lease, service.given)
+    try:
+        request = credentials.managed(pooled.flow.request, pooled.shown, lease, service.given)
+    except credentials.OffItsRoute:
+        return Answer(answers.off_its_route())
     if pooled.turn.replayable and service.may_be_unreadable(lease):
         body = pooled.asked()
         readable = service.readable(body, lease)
         if readable is not body:
             request.headers.pop("content-encoding", None)
             request.content = readable
-    return request
+    return Send(request, key=lease.key)

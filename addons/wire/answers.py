@@ -63,6 +63,16 @@ def failed_closed() -> http.Response:
     return error(503, "codex_rotate_defect", DEFECT)
 
 
+def off_its_route() -> http.Response:
+    """503: another addon has made of a request what may not carry an account's token; it was not sent."""
+    return error(
+        503,
+        "codex_rotate_off_route",
+        "Another mitmproxy addon, or an option such as map_remote, has changed the host, path or method of this "
+        "request, so codex-rotate did not send it. Leave out what changes requests to the model, and try again.",
+    )
+
+
 def log_defect(what: str, error: Exception) -> None:
     """One line: what that led to, and where our code failed. The whole traceback is there at log level debug."""
     frames = traceback.extract_tb(error.__traceback__)

@@ -288,7 +288,9 @@ def test_the_reader_of_a_request_is_a_workspace_and_the_one_the_thread_came_from
     assert ReadingContext.of(lease_of(pool, "a", thread="t"), pool, NOW) == ReadingContext(thread="t", workspace=here)
     serve(pool, "a")
     assert ReadingContext.of(lease_of(pool, "a", thread="t"), pool, NOW) == ReadingContext(thread="t", workspace=here)
-    assert ReadingContext.of(lease_of(pool, "b", thread="t"), pool, NOW) == ReadingContext(thread="t", workspace=there, before=here)
+    assert ReadingContext.of(lease_of(pool, "b", thread="t"), pool, NOW) == ReadingContext(
+        thread="t", workspace=there, before=here
+    )
     serve(pool, "b", thread="u")
     beside = pool.select(Ask(thread="u", tried=frozenset({A, B})), NOW)
     assert isinstance(beside, Lease)

@@ -306,6 +306,17 @@ class Socket:
         return self.pending.pop(0)
 
 
+def turn_over(version: str, proxy: Proxy, headers: Headers) -> Got:
+    """One turn over "h1", "h2" or "ws", by a client of its own."""
+    if version == "ws":
+        return turn_ws(proxy, headers)
+    if version == "h1":
+        with http1(proxy) as client:
+            return turn1(client, headers)
+    with Http2(proxy) as client:
+        return client.turn(headers)
+
+
 def turn_ws(proxy: Proxy, headers: Headers, *, says: str = "") -> Got:
     """One turn as the official client takes it: told to reconnect, or cut before any output, it does so."""
     for _ in range(3):

@@ -9,7 +9,7 @@ import pytest
 
 from standin import FaultKind
 from standin.faults.cases import BESIDE, CASES
-from tests.proxy.clients import RECONNECT, Got, Http2, Socket, http1, turn1, turn_ws
+from tests.proxy.clients import RECONNECT, Got, Http2, Socket, http1, turn1, turn_over, turn_ws
 from tests.proxy.conftest import Bench
 
 ELSEWHERE = {"head_after_a_minute", "socket_silent_for_a_minute", "closed_1009_for_16_mib", "parting", *BESIDE}
@@ -30,13 +30,7 @@ COUNTED = [
 
 
 def turn_of(bench: Bench, version: str) -> Got:
-    if version == "ws":
-        return turn_ws(bench.proxy, bench.headers())
-    if version == "h1":
-        with http1(bench.proxy) as client:
-            return turn1(client, bench.headers())
-    with Http2(bench.proxy) as client:
-        return client.turn(bench.headers())
+    return turn_over(version, bench.proxy, bench.headers())
 
 
 @pytest.mark.parametrize(("version", "name"), COUNTED, ids=[f"{name}-{version}" for version, name in COUNTED])

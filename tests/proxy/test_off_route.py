@@ -30,7 +30,8 @@ def test_what_has_left_its_route_is_not_sent(bench: Bench, version: str, taken: 
             assert wire.turn(headers).status == 503
     else:
         with http1(bench.proxy) as plain:
-            assert turn1(plain, headers).status == 503
+            answer = turn1(plain, headers)
+            assert (answer.status, answer.error["type"]) == (503, "codex_rotate_off_route")
     assert bench.seen() == ()
     bench.proxy.output.wait_for("has changed its host, path or method", seconds=5)
 

@@ -10,7 +10,7 @@ import pytest
 from standin import ANY_ACCOUNT
 from standin.faults.cases import CASES
 from tests.harness import eventually
-from tests.proxy.clients import Got, Http2, http1, turn1, turn_ws
+from tests.proxy.clients import Got, turn_over
 from tests.proxy.conftest import Bench
 
 MINUTE = 61.0
@@ -21,13 +21,7 @@ BY_HAND = True
 
 
 def turn_of(bench: Bench, version: str) -> Got:
-    if version == "ws":
-        return turn_ws(bench.proxy, bench.headers())
-    if version == "h1":
-        with http1(bench.proxy) as client:
-            return turn1(client, bench.headers())
-    with Http2(bench.proxy) as client:
-        return client.turn(bench.headers())
+    return turn_over(version, bench.proxy, bench.headers())
 
 
 @pytest.mark.parametrize("accounts", [1, 2])

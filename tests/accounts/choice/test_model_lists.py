@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accounts.choice.model_lists import AGAIN_SECONDS, FRESH_SECONDS, MODEL_SECONDS, MOST_LISTS, ModelLists
-
 from tests.builders import DAY, NOW
 
 

@@ -29,8 +29,11 @@ def test_what_was_open_before_is_closed_and_what_comes_is_too(tmp_path: Path) ->
 
 
 def test_without_a_capture_nothing_is_closed(tmp_path: Path) -> None:
+    (tmp_path / "somebody-elses").touch()
+    (tmp_path / "somebody-elses").chmod(0o644)
     close_written(SimpleNamespace(confdir=str(tmp_path)), {"save": SimpleNamespace(current_path=None)})
     close_written(SimpleNamespace(confdir=str(tmp_path)), {})
+    assert [stat.S_IMODE(each.stat().st_mode) for each in tmp_path.iterdir()] == [0o644]
 
 
 @pytest.mark.parametrize("name", KEY_LOGS)

@@ -9,9 +9,9 @@ from mitmproxy.utils import asyncio_utils
 
 from accounts.store import backups
 from accounts.tokens.clock_jumps import ClockJumps
-from addons.exchange.pool_file_watch import PoolFileWatch
 from addons.exchange.service import PoolService
 from addons.startup import Startup
+from addons.upkeep.pool_file_watch import PoolFileWatch
 from addons.wire import answers
 from config import clock, paths
 

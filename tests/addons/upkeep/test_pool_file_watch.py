@@ -13,8 +13,8 @@ from accounts.choice.selection import Ask
 from accounts.store import trouble_notes
 from accounts.store.store import Store
 from accounts.tokens import send_gap
-from addons.exchange.pool_file_watch import PoolFileWatch
 from addons.exchange.service import PoolService
+from addons.upkeep.pool_file_watch import PoolFileWatch
 from config import clock as system_clock
 from config import proxy_files
 from tests.builders import HOUR, NOW, Clock, account, credentials, key_of
