@@ -133,6 +133,11 @@ class StandIn:
         """Forget the faults set for this name, or all faults."""
         self._state.clear(account)
 
+    @property
+    def waiting(self) -> tuple[Fault, ...]:
+        """The counted faults that have still somebody to strike, in the order in which they do."""
+        return self._state.waiting
+
     def answer_with(self, account: str, text: str) -> None:
         """What the model says on this account from now on."""
         with self._state.changed:

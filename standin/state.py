@@ -160,6 +160,12 @@ class State:
                     return fault
         return None
 
+    @property
+    def waiting(self) -> tuple[Fault, ...]:
+        """The counted faults that have not been used up."""
+        with self.changed:
+            return tuple(active.fault for active in self._faults if active.left is not None)
+
     # pace
 
     def set_pace(self, who: str, pace: Pace) -> None:
