@@ -3,7 +3,8 @@
 
     [ROTATE_BIN=COMMAND] .venv/bin/python -m scripts.kill [--minutes N] [--turns N] [--seed SEED] [--workers N]
         [--modes MODE,…] [--transport ws|http] [--in-answers N]
-    … --only MODE[,MODE…] MOMENT[,MOMENT…] ws|http [--plot PLOT] [--way exec|json|screen] [--resumed]
+    … --only MODE[,MODE…] MOMENT[,MOMENT…] ws|http [--plot PLOT] [--way exec|json|screen] [--resumed] [--sealed]
+        [--paced] [--times N]
 
 Over a WebSocket and over HTTP: new threads and resumed ones, with tools and without, as lines, as JSON and on the full
 screen; one account of four is always well. tests/e2e/kill_plan.py says what can happen. A turn is bad when its answer
@@ -28,12 +29,13 @@ from typing import Final
 from cli.demo.play import find_client
 from config import clock
 from tests.e2e.cases import HTTP, WEBSOCKET
-from tests.e2e.kill_plan import MODES, MOST_IN_ANSWERS, NAMES, PLOTS, WAYS, Choice, Death, Turn
+from tests.e2e.kill_plan import MODES, MOST_IN_ANSWERS, NAMES, PLOTS, SWITCHES, WAYS, Choice, Death, Turn
 from tests.e2e.kill_turns import Outcome, Table, open_table
 
 TRANSPORTS: Final = {name: transport for transport, name in NAMES.items()}
-TURNS_AT_A_TABLE: Final = 60
-"""Then there is another one: a proxy of its own, and a client without a past."""
+MINUTES: Final = 10.0
+TALKS_AT_A_TABLE: Final = 20
+"""So many conversations; then there is another one: a proxy of its own, and a client without a past."""
 _LOCK: Final = threading.Lock()
 
 
@@ -71,7 +73,7 @@ class Play:
         while conversation := self.next():
             with ExitStack() as stack:
                 tables: dict[str, Table] = {}
-                for _ in range(TURNS_AT_A_TABLE):
+                for _ in range(TALKS_AT_A_TABLE):
                     try:
                         self.play(conversation, tables, stack)
                     except AssertionError as error:
@@ -142,10 +144,11 @@ def counts(outcomes: list[Outcome]) -> str:
     return "".join(f"{each or '-':>8}" for each in found)
 
 
-def asked_for() -> argparse.Namespace:
+def asked_for(words: list[str]) -> argparse.Namespace:
+    """The options of a command line."""
     parser = argparse.ArgumentParser(prog="scripts.kill", description="Kill accounts under the official CLI.")
-    parser.add_argument("--minutes", type=float, default=10.0)
-    parser.add_argument("--turns", type=int, default=1_000_000)
+    parser.add_argument("--minutes", type=float, default=MINUTES, help=f"{MINUTES:g} unless there are turns")
+    parser.add_argument("--turns", type=int, help="so many, however long they take")
     parser.add_argument("--seed", default=secrets.token_hex(4))
     parser.add_argument("--workers", type=int, default=4)
     parser.add_argument("--modes", default=",".join(MODES), help=f"of {', '.join(MODES)}")
@@ -154,9 +157,10 @@ def asked_for() -> argparse.Namespace:
     parser.add_argument("--only", nargs=3, metavar=("MODES", "MOMENTS", "TRANSPORT"))
     parser.add_argument("--plot", choices=list(PLOTS), default="plain")
     parser.add_argument("--way", choices=WAYS, default="exec")
-    parser.add_argument("--resumed", action="store_true")
+    for name in SWITCHES:
+        parser.add_argument(f"--{name}", action="store_true")
     parser.add_argument("--times", type=int, default=1, help="with --only: how often")
-    return parser.parse_args()
+    return parser.parse_args(words)
 
 
 def alone(asked: argparse.Namespace) -> list[Turn]:
@@ -164,13 +168,14 @@ def alone(asked: argparse.Namespace) -> list[Turn]:
     modes, places, name = asked.only
     transport = TRANSPORTS[name]
     deaths = [] if modes == "none" else list(map(Death.named, modes.split(","), places.split(",")))
-    turn = Turn(transport, asked.way, asked.plot, asked.resumed, tuple(deaths))
-    return [*([Turn(transport)] if asked.resumed else []), turn]
+    how = {name: getattr(asked, name) for name in SWITCHES}
+    turn = Turn(transport, asked.way, asked.plot, **how, deaths=tuple(deaths))
+    return [*([Turn(transport, plot="thought", sealed=asked.sealed)] if asked.resumed else []), turn]
 
 
 def main() -> int:
     """All workers at the same time."""
-    asked = asked_for()
+    asked = asked_for(sys.argv[1:])
     binary = find_client({})
     if not binary:
         sys.stderr.write("The official CLI is missing: run `make codex`.\n")
@@ -178,7 +183,8 @@ def main() -> int:
     began = clock.monotonic()
     transports = (TRANSPORTS[asked.transport],) if asked.transport else (WEBSOCKET, HTTP)
     choice = Choice(asked.modes.split(","), transports, asked.in_answers)
-    play = Play(Path(binary), asked.seed, choice, asked.turns, began + asked.minutes * 60)
+    end = began + asked.minutes * 60 if asked.turns is None else float("inf")
+    play = Play(Path(binary), asked.seed, choice, asked.turns or sys.maxsize, end)
     if asked.only:
         turns = alone(asked)
         with ExitStack() as stack:

@@ -196,12 +196,15 @@ WAYS: Final = (EXEC, JSON, SCREEN)
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One turn of the user: over which transport, how the client is used, how it goes, and who dies when."""
+    """One turn of the user: over which transport, how the client is used, how it goes, and who dies when. `sealed`:
+    reasoning opens with its own account only. `paced`: there is a little time between two events."""
 
     transport: str
     way: str = EXEC
     plot: str = "plain"
     resumed: bool = False
+    sealed: bool = False
+    paced: bool = False
     deaths: tuple[Death, ...] = ()
 
     @property
@@ -210,9 +213,10 @@ class Turn:
         modes = ",".join(each.written for each in self.deaths) or "none"
         places = ",".join(each.moment for each in self.deaths) or "-"
         words = f"--only {modes} {places} {NAMES[self.transport]} --plot {self.plot} --way {self.way}"
-        return f"{words} --resumed" if self.resumed else words
+        return " ".join([words, *(f"--{name}" for name in SWITCHES if getattr(self, name))])
 
 
+SWITCHES: Final = ("resumed", "sealed", "paced")
 NAMES: Final = {WEBSOCKET: "ws", HTTP: "http"}
 MOST_DEATHS: Final = 3
 MOST_IN_ANSWERS: Final = 2
@@ -231,12 +235,13 @@ class Choice:
     def conversation(self, seed: str) -> list[Turn]:
         """One to four turns of a thread, each with one to three deaths."""
         chance = Random(seed)
-        transport = chance.choice(list(self.transports))
+        transport, sealed = chance.choice(list(self.transports)), chance.random() < 0.5
         turns = []
         for number in range(chance.choice((1, 2, 2, 3, 4))):
             way = chance.choices(list(self.ways), list(self.ways.values()))[0]
             plot = chance.choice(list(PLOTS))
-            turns.append(Turn(transport, way, plot, number > 0, self._deaths(chance, plot, transport)))
+            paced, deaths = chance.random() < 0.4, self._deaths(chance, plot, transport)
+            turns.append(Turn(transport, way, plot, number > 0, sealed, paced, deaths))
         return turns
 
     def _deaths(self, chance: Random, plot: str, transport: str) -> tuple[Death, ...]:

@@ -18,7 +18,7 @@ from accounts.model import Standing
 from accounts.store.store import Store
 from addons.options import MEANINGS
 from config import clock
-from standin import Account
+from standin import Account, Pace, Pause
 from standin.model import Attempt, CustomCall, Message
 from tests.e2e.codex import FELL_BACK, Ran, finish
 from tests.e2e.desk import ROTATE, Desk, open_desk
@@ -109,6 +109,8 @@ class Table:
         upstream, mark = self.desk.upstream, str(next(_numbers))
         self.rest()
         upstream.clear()
+        upstream.seal_reasoning = turn.sealed
+        upstream.pace("*", Pace(pauses=(Pause(0.03, seed=1),)) if turn.paced else Pace())
         upstream.plays(*PLOTS[turn.plot](said(mark), mark))
         for death in turn.deaths:
             upstream.fault("*", death.fault(), times=1)
@@ -224,7 +226,7 @@ def lost_by(turn: Turn, mark: str, told: Told) -> Iterator[str]:
 def open_table(binary: Path, folder: Path, transport: str) -> Iterator[Table]:
     """Something else than a client keeps the proxy until the end."""
     with open_desk(binary, folder, transport, seats=1) as desk:
-        desk.upstream.strict = desk.upstream.seal_reasoning = True
+        desk.upstream.strict = True
         hurry = {name: PATIENCE for name in MEANINGS if name == "rotate_head_timeout" or "stall" in name}
         for place in (folder / "rotate" / "ca", folder / "client" / ".mitmproxy"):
             file = place / "config.yaml"
