@@ -79,6 +79,8 @@ class Table:
 
     desk: Desk
     accounts: list[Account] = field(default_factory=list)
+    last: str = ""
+    """What stands at the end of a thread that is resumed."""
 
     def begin(self) -> None:
         """Accounts of its own for a conversation."""
@@ -118,10 +120,10 @@ class Table:
         try:
             told = self._use(turn, mark)
         except AssertionError as error:
-            lost, noisy = (f"no end: {str(error).strip().splitlines()[0]}",), ()
+            lost, noisy = (f"no end: {' / '.join(str(error).split(chr(10)))}",), ()
         else:
             lost, noisy = tuple(lost_by(turn, mark, told)), told.trouble
-        seconds = clock.monotonic() - began
+        seconds, self.last = clock.monotonic() - began, said(mark)
         left = upstream.waiting
         broken = [f"refused: {each}" for each in upstream.violations[refused:]]
         if not lost:
@@ -131,16 +133,20 @@ class Table:
 
     def kept(self) -> list[dict[str, Any]]:
         """The history that the client keeps of its last thread."""
-        files = (self.desk.folder / "client" / "sessions").rglob("*.jsonl")
-        newest = max(files, key=lambda file: file.stat().st_mtime_ns)
-        lines = [json.loads(line) for line in newest.read_text().splitlines()]
+        lines = [json.loads(line) for line in self.thread().read_text().splitlines()]
         return [line["payload"] for line in lines if line["type"] == "response_item"]
+
+    def thread(self) -> Path:
+        """Where it keeps that; the name ends with the thread's id."""
+        files = (self.desk.folder / "client" / "sessions").rglob("*.jsonl")
+        return max(files, key=lambda file: file.stat().st_mtime_ns)
 
     def _use(self, turn: Turn, mark: str) -> Told:
         prompt = f"question {mark}"
         words = ("resume", "--last") if turn.resumed else ()
         if turn.way == SCREEN:
-            return self._on_screen(words, prompt, mark)
+            # the full screen's --last leaves out what was begun in lines
+            return self._on_screen(("resume", self.thread().stem[-36:]) if turn.resumed else (), prompt, mark)
         more = ("--json",) if turn.way == JSON else ()
         ran = finish(self.desk.start([ROTATE, "run", "--", *self.desk.client(*more, *words, prompt)]), TURN_SECONDS)
         return (in_json if turn.way == JSON else in_lines)(ran, turn, prompt, mark)
@@ -151,6 +157,8 @@ class Table:
         screen = Screen(command, self.desk.environ, self.desk.folder / "work")
         try:
             screen.wait_for("Ask Codex to do anything")
+            if words:
+                screen.wait_for(self.last)  # what is typed before that is gone
             screen.ask(prompt)
             screen.wait_for(said(mark), TURN_SECONDS)
             screen.watch(1)  # the rest of what comes with an answer
