@@ -14,7 +14,7 @@ ARGS =
 # Compiled modules are kept, wherever the environment says not to: every test that starts a program would compile all of it.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup test soak ten-minutes mixed cases week bench lint format lock codex installs newest demo docs reference clean
+.PHONY: setup test soak ten-minutes mixed kill cases week bench lint format lock codex installs newest demo docs reference clean
 
 setup:
 	@scripts/setup $(VENV)
@@ -57,6 +57,11 @@ ten-minutes: setup codex
 # The official CLI under `run` while upstream makes every kind of trouble at random, one account always well.
 mixed: setup codex
 	@$(VENV)/bin/python -m scripts.mixed $(MINUTES) $(SEED)
+
+# The official CLI under `run` while one to three accounts of four die at random moments of each turn, from the handshake to
+# the last event. TURNS=1000 for so many, SEED=… for the same ones again; ARGS="--only …" as a bad turn says it.
+kill: setup codex
+	@$(VENV)/bin/python -m scripts.kill $(if $(TURNS),--turns $(TURNS),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 # The official CLI over every case of trouble that the stand-in knows, over both transports: what its user saw.
 cases: setup codex

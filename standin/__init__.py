@@ -10,13 +10,22 @@ made to fail in every way that matters:
         upstream.pace("acc-2", Pace(first_byte=8, between_words=0.25, words=60))
         upstream.fault("acc-2", CASES["gzip_limit"], times=1)
 
+An account dies at any event of an answer, and a turn can have several answers with items of each kind:
+
+    upstream.fault("acc-1", Fault(FaultKind.RESET, before=7))
+    upstream.fault("*", Fault(FaultKind.FAILED_EVENT, before="response.output_item.done", step=1), times=1)
+    upstream.plays([Reasoning(), shell_call("echo one")], [Message("Done.")])
+    upstream.answers("acc-2", [WebSearch("weather"), Message("Sunny.")])
+
+`attempts` tell how far each answer came; with `strict` a history that cannot have come about is refused.
+
 `CASES` are what users have met, by name. With `StandIn(by_hand=True)` a minute passes when a test says so.
 """
 
 from standin.accounts import Account, Window
 from standin.faults import Fault, FaultKind, Point
 from standin.faults.cases import CASES
-from standin.pace import Pace
+from standin.pace import Pace, Pause
 from standin.records import SeenRequest
 from standin.server import StandIn
 from standin.state import ANY_ACCOUNT, Refresh
@@ -28,6 +37,7 @@ __all__ = [
     "Fault",
     "FaultKind",
     "Pace",
+    "Pause",
     "Point",
     "Refresh",
     "SeenRequest",

@@ -67,7 +67,7 @@ MEANINGS = {
 def asked(arguments: list[str]) -> tuple[Pace, Path | None]:
     """The pace and the file that the flags ask for; ends the program where they ask for none there is."""
     parser = argparse.ArgumentParser(prog="python -m standin", description="A stand-in OpenAI on loopback.")
-    for each in fields(Pace):
+    for each in (field for field in fields(Pace) if field.name in MEANINGS):
         kind, unit = (int, "WORDS") if each.name == "words" else (float, "SECONDS")
         flag = f"--{each.name.replace('_', '-')}"
         meaning = f"{MEANINGS[each.name]} (default: {each.default})"

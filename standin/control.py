@@ -105,6 +105,7 @@ def _shown(seen: SeenRequest) -> Asked:
     hidden = {"authorization", "cookie"}
     shown = {field.name: getattr(seen, field.name) for field in dataclasses.fields(seen)}
     shown["headers"] = [pair for pair in seen.headers if pair[0] not in hidden]
+    shown["attempts"] = [attempt.shown() for attempt in seen.attempts]
     shown["body"] = "" if seen.path.startswith("/oauth/") else seen.body.decode("utf-8", "replace")
     del shown["authorization"]
     return shown

@@ -1,16 +1,23 @@
 """The model endpoint: one answer over HTTP, many over a WebSocket (docs/codex-wire.md sections 1.2 and 2)."""
 
 import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 from standin.accounts import Account
 from standin.catalogue import etag_of
 from standin.exchange import Exchange
 from standin.faults import Fault, Phase, Point
+from standin.faults.details import GOES_ON
+from standin.model.attempts import Attempt, End
+from standin.model.chains import START, Chain, Chains
+from standin.model.items import Compaction, Item, Made, Message, Reasoning
+from standin.model.script import step_of
 from standin.pace import Pace
 from standin.records import Headers, Record
 from standin.replies import Reply, error_reply
-from standin.responses import Answer, Ask, compose, parse, rate_limits_event, shell
+from standin.responses import Answer, Ask, assemble, parse, rate_limits_event, shell
 from standin.state import State
 from standin.wire.sinks import HttpSink, Sink, SocketSink, Stage
 
@@ -38,22 +45,24 @@ class Generation:
         """One request, one event stream."""
         pace = self._state.pace_of(account)
         sink = HttpSink(replace(self._stage(record, account), late_end=pace.late_end), exchange)
-        ask = parse(record.body)
-        fault = self._state.take_fault(account, PATH, Phase.REQUEST, warm_up=bool(ask and ask.warm_up))
-        if fault is not None and fault.point is Point.HEAD:
-            if not await sink.act(fault):
+        ask = self._begin(parse(record.body), record, account)
+        with self._ending(record):
+            fault = self._fault(ask, account, Phase.REQUEST)
+            if fault is not None and fault.point is Point.HEAD:
+                if not await self._strike(fault, sink, 0):
+                    return
+                fault = None
+            previous = ask.body.get("previous_response_id") if ask else None
+            refusal = self._refusal(ask, account, START if previous is None else None)
+            if refusal is not None or ask is None:
+                await self._refuse(refusal or _NOT_JSON, sink)
                 return
-            fault = None
-        refusal = self._refusal(ask, account, known=frozenset())
-        if refusal is not None or ask is None:
-            await sink.refuse(refusal or _NOT_JSON)
-            return
-        named = fault.stream_type if fault is not None else None
-        kind = () if named == "" else (("content-type", named or _EVENT_STREAM),)
-        await self._state.tempo.pause(pace.first_byte)
-        coding = fault.stream_coding if fault is not None else None
-        await sink.begin(200, (*kind, *self._headers(account, record)), coding)
-        await self._play(self._compose(ask, account, pace), sink, fault, pace)
+            named = fault.stream_type if fault is not None else None
+            kind = () if named == "" else (("content-type", named or _EVENT_STREAM),)
+            await self._state.tempo.pause(pace.first_byte)
+            coding = fault.stream_coding if fault is not None else None
+            await sink.begin(200, (*kind, *self._headers(account, record)), coding)
+            await self._play(self._compose(ask, account, pace), sink, fault, pace)
 
     async def over_websocket(self, exchange: Exchange, record: Record, account: Account) -> None:
         """An upgrade, then one answer per message until either side leaves."""
@@ -66,57 +75,101 @@ class Generation:
         fault = self._state.take_fault(account, PATH, Phase.ACCEPTED)
         if fault is not None and not await SocketSink(stage, exchange, socket).act(fault):
             return
-        known: set[str] = set()
+        chains = Chains()
         while isinstance(text := await socket.receive(), str):
-            await self._answer(text, SocketSink(self._stage(record, account), exchange, socket), account, known)
+            await self._answer(text, SocketSink(self._stage(record, account), exchange, socket), account, chains)
             if record.closed:
                 return
         self._state.update(record, close_code=text, closed=True)
         await socket.close(text if text is not None else 1003)
 
-    async def _answer(self, text: str, sink: Sink, account: Account, known: set[str]) -> None:
-        ask = parse(text)
-        self._state.add_message(sink.stage.record, ask.body if ask else {"unreadable": text})
+    async def _answer(self, text: str, sink: Sink, account: Account, chains: Chains) -> None:
+        ask, record = parse(text), sink.stage.record
+        self._state.add_message(record, ask.body if ask else {"unreadable": text})
         if ask is None or ask.body.get("type") != "response.create":
             await sink.refuse(_NOT_JSON)
             return
-        self._state.update(sink.stage.record, busy=True)
-        fault = self._state.take_fault(account, PATH, Phase.MESSAGE, warm_up=ask.warm_up, size=ask.size)
-        refusal = self._refusal(ask, account, known)
-        if refusal is not None and (fault is None or fault.point is not Point.HEAD):
-            await sink.refuse(refusal)
-        else:
-            pace = Pace() if ask.warm_up else self._state.pace_of(account)
-            answer = self._compose(ask, account, pace, rate_limits=True)
-            known.add(answer.response_id)
-            await self._state.tempo.pause(pace.first_byte)
-            await self._play(answer, sink, fault, pace)
-        self._state.update(sink.stage.record, busy=False)
+        self._state.update(record, busy=True)
+        before = chains.find(ask.body.get("previous_response_id"))
+        if before is not None:
+            ask = replace(ask, history=before.then(ask.items))
+        self._begin(ask, record, account)
+        with self._ending(record):
+            fault = self._fault(ask, account, Phase.MESSAGE)
+            refusal = self._refusal(ask, account, before)
+            if refusal is not None and (fault is None or fault.point is not Point.HEAD):
+                await self._refuse(refusal, sink)
+            else:
+                pace = Pace() if ask.warm_up else self._state.pace_of(account)
+                answer = self._compose(ask, account, pace, rate_limits=True)
+                await self._state.tempo.pause(pace.first_byte)
+                if await self._play(answer, sink, fault, pace):
+                    chains.keep(answer.response_id, ask.history, answer.events[-1]["response"]["output"])
+        self._state.update(record, busy=False)
 
     def _stage(self, record: Record, account: Account) -> Stage:
         return Stage(state=self._state, record=record, ticket=self._state.ticket(), plan=account.identity.plan)
 
-    def _refusal(self, ask: Ask | None, account: Account, known: frozenset[str] | set[str]) -> Reply | None:
+    def _begin(self, ask: Ask | None, record: Record, account: Account) -> Ask | None:
+        """Write the attempt down."""
+        previous = ask.body.get("previous_response_id") if ask else None
+        self._state.begin(
+            record,
+            Attempt(
+                number=0,
+                account_id=account.account_id,
+                warm_up=bool(ask and ask.warm_up),
+                previous=str(previous) if previous is not None else None,
+                asked=ask.history if ask else START,
+            ),
+        )
+        return ask
+
+    @contextmanager
+    def _ending(self, record: Record) -> Iterator[None]:
+        """Whatever ends an attempt that has not come to an end of its own is the client."""
+        try:
+            yield
+        finally:
+            self._state.progress(record, end=End.LEFT)
+
+    def _fault(self, ask: Ask | None, account: Account, phase: Phase) -> Fault | None:
+        if ask is None:
+            return self._state.take_fault(account, PATH, phase)
+        step = None if ask.warm_up or ask.aside else step_of(ask.history.whole)
+        return self._state.take_fault(account, PATH, phase, warm_up=ask.warm_up, size=ask.size, step=step)
+
+    async def _refuse(self, reply: Reply, sink: Sink) -> None:
+        self._state.progress(sink.stage.record, end=End.REFUSED, why=str(reply.error().get("code")))
+        await sink.refuse(reply)
+
+    async def _strike(self, fault: Fault, sink: Sink, delivered: int) -> bool:
+        """Whether the answer goes on after a fault."""
+        record = sink.stage.record
+        self._state.progress(record, delivered=delivered, why=fault.kind)
+        if fault.rule.action not in GOES_ON:
+            self._state.progress(record, end=End.DIED)
+        return await sink.act(fault)
+
+    def _refusal(self, ask: Ask | None, account: Account, before: Chain | None) -> Reply | None:
         if ask is None:
             return _NOT_JSON
-        previous = ask.body.get("previous_response_id")
-        if previous is not None and previous not in known:
+        if before is None:
             return _NO_PREVIOUS
         with self._state.changed:
-            if not self._state.seal_reasoning:
-                return None
-            for blob in ask.sealed:
-                if (owner := self._state.sealed.get(blob)) != account.account_id:
-                    text = (_FOREIGN_SEAL if owner else _UNKNOWN_SEAL).format(f"{blob[:4]}...")
-                    return error_reply(400, "invalid_encrypted_content", text)
+            if self._state.seal_reasoning:
+                for blob in ask.sealed:
+                    if (owner := self._state.sealed.get(blob)) != account.account_id:
+                        text = (_FOREIGN_SEAL if owner else _UNKNOWN_SEAL).format(f"{blob[:4]}...")
+                        return error_reply(400, "invalid_encrypted_content", text)
+            if found := self._state.says.objections(ask.history):
+                return error_reply(400, "inconsistent_history", "; ".join(map(str, found)))
         return None
 
     def _compose(self, ask: Ask, account: Account, pace: Pace, *, rate_limits: bool = False) -> Answer:
         now = self._state.clock()
         with self._state.changed:
-            wanted = ask.compaction or (self._state.seal_reasoning and not ask.warm_up)
-            seals = [self._state.seal(account)] if wanted else []
-            answer = compose(ask, pace.said(account.answer), seals, now)
+            answer = assemble(ask, self._items(ask, account, pace), now)
             primary, secondary = account.primary, account.secondary
         if not rate_limits:
             return answer
@@ -131,20 +184,42 @@ class Generation:
             first_output=answer.first_output + 1,
         )
 
-    async def _play(self, answer: Answer, sink: Sink, fault: Fault | None, pace: Pace) -> None:
-        strike_at = _place(answer, fault.point) if fault else None
-        for index, event in enumerate(answer.events):
+    def _items(self, ask: Ask, account: Account, pace: Pace) -> list[Made]:
+        """What the model says: nothing to a warm-up, what was laid ready, or the account's own words."""
+        if ask.warm_up:
+            return []
+        if ask.compaction:
+            items: Sequence[Item] = [Compaction()]
+        elif ask.aside or (laid := self._state.says.script.next(account.identity.key, ask.history)) is None:
+            thought = [Reasoning()] if self._state.seal_reasoning else []
+            items = [*thought, Message(pace.said(account.answer))]
+        else:
+            items = laid
+        return [item.made(self._state.seal(account) if item.sealed else "") for item in items]
+
+    async def _play(self, answer: Answer, sink: Sink, fault: Fault | None, pace: Pace) -> bool:
+        """Whether it came to its end."""
+        record, events = sink.stage.record, answer.events
+        self._state.progress(record, response_id=answer.response_id, events=len(events))
+        strike_at = _place(answer, fault) if fault else None
+        waits = pace.waits(events, answer.first_output)
+        for index, event in enumerate(events):
             if fault is not None and index == strike_at:
                 for part in shell(fault.shell) if fault.point is Point.SHELL else ():
                     await sink.event(part)
-                if not await sink.act(fault):
-                    return
-            if index >= answer.first_output and event["type"].endswith(".delta"):
-                await self._state.tempo.pause(pace.between_words)
+                if not await self._strike(fault, sink, index):
+                    return False
+            if waits[index] > 0:
+                self._state.progress(record, delivered=index)
+                await self._state.tempo.pause(waits[index])
+            if event["type"] == "response.output_item.done":
+                self._state.wrote(event["item"])
             await sink.event(event)
-        if fault is not None and fault.point is Point.LAST and not await sink.act(fault):
-            return
+        if fault is not None and strike_at == len(events) and not await self._strike(fault, sink, len(events)):
+            return False
+        self._state.progress(record, delivered=len(events), end=End.WHOLE)
         await sink.finish()
+        return True
 
     def _headers(self, account: Account, record: Record) -> Headers:
         """Response headers of an answer or a 101, docs/codex-wire.md section 2.3."""
@@ -163,9 +238,13 @@ class Generation:
         )
 
 
-def _place(answer: Answer, point: Point) -> int:
-    """Before which event of an answer a point is."""
+def _place(answer: Answer, fault: Fault) -> int:
+    """Before which event of an answer a fault strikes; their number for after all of them."""
     kinds = [event["type"] for event in answer.events]
+    if isinstance(fault.before, int):
+        return min(fault.before, len(kinds))
+    if fault.before is not None:
+        return kinds.index(fault.before) if fault.before in kinds else len(kinds)
     created = kinds.index("response.created") + 1
     added = "response.output_item.added"
     return {
@@ -173,4 +252,4 @@ def _place(answer: Answer, point: Point) -> int:
         Point.SHELL: kinds.index(added) if added in kinds else created,
         Point.OUTPUT: answer.first_output,
         Point.LAST: len(answer.events),
-    }.get(point, 0)
+    }.get(fault.point, 0)

@@ -2,15 +2,38 @@
 
 import asyncio
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
-from typing import Self
+from random import Random
+from typing import Any, Self
 
 LONGEST_SECONDS = 600.0
 MOST_WORDS = 10_000
 LATE_END_SECONDS = 0.02
 """Upstream's stream ends a little after its last event; the official client hangs up in between
 (docs/codex-wire.md section 3)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Seconds before an event: before that `number` of an answer (from 0), before each of that kind, or before each.
+
+    With a `seed` it is a random part of `seconds` each time, and the same ones in each answer.
+    """
+
+    seconds: float
+    before: int | str | None = None
+    seed: int | None = None
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.seconds) or not 0 <= self.seconds <= LONGEST_SECONDS:
+            raise ValueError(f"a pause must be from 0 to {LONGEST_SECONDS:g} seconds, not {self.seconds}.")
+
+    def waits(self, kinds: Sequence[str]) -> list[float]:
+        """What it adds before each event of an answer with these kinds of events."""
+        dice = Random(self.seed)  # noqa: S311 - to be repeated
+        strikes = [self.before in {None, number, kind} for number, kind in enumerate(kinds)]
+        return [self.seconds * (1 if self.seed is None else dice.random()) if each else 0.0 for each in strikes]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,13 +43,14 @@ class Pace:
     `first_byte` is how long nothing at all comes: over HTTP the head is held back, on a WebSocket the first event of an
     answer. `between_words` comes before each further word. `words` is how many an answer has at least: a shorter one is
     counted on. `late_end` is how long after its last event an event stream ends; a WebSocket has no such end. A warm-up
-    has nothing to say and is not slow.
+    has nothing to say and is not slow. `pauses` come on top, before any events of an answer.
     """
 
     first_byte: float = 0.0
     between_words: float = 0.0
     words: int = 0
     late_end: float = LATE_END_SECONDS
+    pauses: tuple[Pause, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("first_byte", "between_words", "late_end"):
@@ -42,7 +66,19 @@ class Pace:
         unknown = asked.keys() - {field.name for field in fields(cls)}
         if unknown:
             raise TypeError(f"a pace has no {', '.join(sorted(unknown))}")
-        return cls(**asked)  # type: ignore[arg-type]
+        pauses = asked.get("pauses", [])
+        if not isinstance(pauses, list):
+            raise TypeError("pauses are a list")
+        return cls(**asked | {"pauses": tuple(Pause(**each) for each in pauses)})  # type: ignore[arg-type]
+
+    def waits(self, events: Sequence[dict[str, Any]], first_output: int) -> list[float]:
+        """The seconds before each event of an answer, from whose `first_output` on words are `between_words` apart."""
+        kinds = [event["type"] for event in events]
+        between = [
+            self.between_words if number >= first_output and kind.endswith(".delta") else 0.0
+            for number, kind in enumerate(kinds)
+        ]
+        return [sum(each) for each in zip(between, *(pause.waits(kinds) for pause in self.pauses), strict=True)]
 
     def said(self, text: str) -> str:
         """An answer of the length that this pace asks for."""

@@ -6,6 +6,8 @@ from typing import Any
 
 import zstandard
 
+from standin.model.attempts import Attempt
+
 type Headers = tuple[tuple[str, str], ...]
 
 
@@ -60,7 +62,8 @@ class SeenRequest:
     `disconnected` means that the client went away before the answer (for a WebSocket: a running answer) was complete;
     `closed` that the exchange or the socket is over, for whatever reason; `close_code` is the code of the close frame
     the client sent, if it sent one. `foreign_cookies` are the names of cookies it sent that were set for another
-    account than the one its token is for.
+    account than the one its token is for. `attempts` are the requests to the model in it: one over HTTP, as many as its
+    messages over a WebSocket, and none of what was refused before anybody looked at a body.
     """
 
     method: str
@@ -81,6 +84,7 @@ class SeenRequest:
     closed: bool
     close_code: int | None
     foreign_cookies: tuple[str, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
 
     @property
     def cookies(self) -> dict[str, str]:
@@ -112,6 +116,7 @@ class Record:
     closed: bool = False
     close_code: int | None = None
     foreign_cookies: tuple[str, ...] = ()
+    attempts: list[Attempt] = field(default_factory=list, repr=False)
 
     def snapshot(self) -> SeenRequest:
         """This record as it is now."""
@@ -135,4 +140,5 @@ class Record:
             closed=self.closed,
             close_code=self.close_code,
             foreign_cookies=self.foreign_cookies,
+            attempts=tuple(self.attempts),
         )

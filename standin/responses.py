@@ -1,21 +1,24 @@
 """The events of one answer, as the official client needs them (docs/codex-wire.md sections 1.2 and 9)."""
 
 import json
-import re
-import secrets
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
+
+from standin.model.chains import START, Chain
+from standin.model.items import Made, new_id
 
 type Event = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
-    """What a request body asks for, as far as the stand-in cares."""
+    """What a request body asks for, as far as the stand-in cares. `history` is all of its input, with that of the chain
+    it goes on from."""
 
     body: dict[str, Any]
     size: int
+    history: Chain = START
 
     @property
     def model(self) -> str:
@@ -37,6 +40,11 @@ class Ask:
     def compaction(self) -> bool:
         """A request to compact the thread, docs/codex-wire.md section 1."""
         return bool(self.items) and self.items[-1].get("type") == "compaction_trigger"
+
+    @property
+    def aside(self) -> bool:
+        """A request beside the user's turn: the full-screen client has a title made for a new thread."""
+        return "thread_title" in str(self.body.get("client_metadata"))
 
     @property
     def sealed(self) -> Iterator[str]:
@@ -61,43 +69,28 @@ def parse(data: bytes | str) -> Ask | None:
         body = json.loads(data)
     except ValueError:
         return None
-    return Ask(body=body, size=len(data)) if isinstance(body, dict) else None
+    if not isinstance(body, dict):
+        return None
+    ask = Ask(body=body, size=len(data))
+    return replace(ask, history=START.then(ask.items))
 
 
-def compose(ask: Ask, text: str, seals: list[str], now: float) -> Answer:
-    """The answer to a request: `text` word by word, after one reasoning item per blob in `seals`.
-
-    A warm-up gets no output. A compaction gets one compaction item that holds the first blob.
-    """
-    response_id = f"resp_{secrets.token_hex(12)}"
+def assemble(ask: Ask, items: Sequence[Made], now: float) -> Answer:
+    """The events of an answer with these items."""
+    response_id = new_id("resp")
     head = {"id": response_id, "object": "response", "created_at": int(now), "model": ask.model}
-    items: list[tuple[dict[str, Any], list[Event]]] = []
-    if ask.compaction:
-        items.append(({"type": "compaction", "id": _id("cmp"), "encrypted_content": seals[0]}, []))
-    elif not ask.warm_up:
-        items += [(_reasoning(blob), []) for blob in seals]
-        message = _message(text)
-        items.append((message, list(_text_events(message, text))))
-
     events: list[Event] = [
         {"type": "response.created", "response": head | {"status": "in_progress", "output": []}},
         {"type": "response.in_progress", "response": head | {"status": "in_progress", "output": []}},
     ]
     if ask.warm_up:
         events.pop()
-    first_output = 0
-    for index, (item, inner) in enumerate(items):
-        started = item | ({"status": "in_progress", "content": []} if inner else {})
-        events.append({"type": "response.output_item.added", "output_index": index, "item": started})
-        for event in inner:
-            events.append(event | {"output_index": index})
-            if event["type"].endswith(".delta") and not first_output:
-                first_output = len(events)
-        events.append({"type": "response.output_item.done", "output_index": index, "item": item})
-    output = [item for item, _ in items]
-    usage = _usage(ask, "" if ask.warm_up else text, reasoning=4 * len(seals))
-    done = head | {"status": "completed", "output": output, "usage": usage}
-    first_output = first_output or len(events)
+    for index, made in enumerate(items):
+        events += made.events(index)
+    output = [made.item for made in items]
+    done = head | {"status": "completed", "output": output, "usage": _usage(ask, output)}
+    deltas = (place for place, event in enumerate(events, 1) if event["type"].endswith(".delta"))
+    first_output = next(deltas, len(events))
     events.append({"type": "response.completed", "response": done})
     numbered = tuple(event | {"sequence_number": number} for number, event in enumerate(events))
     return Answer(response_id=response_id, events=numbered, first_output=first_output)
@@ -153,35 +146,11 @@ SHELLS: dict[str, tuple[Event, ...]] = {
 """Items that were begun and hold nothing."""
 
 
-def _id(prefix: str) -> str:
-    return f"{prefix}_{secrets.token_hex(12)}"
-
-
-def _reasoning(blob: str) -> dict[str, Any]:
-    return {"type": "reasoning", "id": _id("rs"), "summary": [], "encrypted_content": blob}
-
-
-def _part(text: str) -> dict[str, Any]:
-    return {"type": "output_text", "text": text, "annotations": []}
-
-
-def _message(text: str) -> dict[str, Any]:
-    content = [_part(text)]
-    return {"type": "message", "id": _id("msg"), "role": "assistant", "status": "completed", "content": content}
-
-
-def _text_events(message: dict[str, Any], text: str) -> Iterator[Event]:
-    place = {"item_id": message["id"], "content_index": 0}
-    yield {"type": "response.content_part.added", **place, "part": _part("")}
-    for word in re.findall(r"\S+\s*|\s+", text) or [text]:
-        yield {"type": "response.output_text.delta", **place, "delta": word}
-    yield {"type": "response.output_text.done", **place, "text": text}
-    yield {"type": "response.content_part.done", **place, "part": _part(text)}
-
-
-def _usage(ask: Ask, text: str, reasoning: int) -> dict[str, Any]:
+def _usage(ask: Ask, output: Sequence[Event]) -> dict[str, Any]:
     """Token counts that are plausible and repeatable: four characters of input are a token, a word of output is one."""
-    given, made = ask.size // 4, len(text.split()) + reasoning
+    texts = (part.get("text", "") for item in output for part in item.get("content", ()) if isinstance(part, dict))
+    reasoning = 4 * sum(item["type"] in {"reasoning", "compaction"} for item in output)
+    given, made = ask.size // 4, sum(len(text.split()) for text in texts) + reasoning
     return {
         "input_tokens": given,
         "input_tokens_details": {"cached_tokens": given // 2},

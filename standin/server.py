@@ -7,7 +7,7 @@ import socket
 import ssl
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, Unpack
@@ -16,6 +16,8 @@ from config import clock as system_clock
 from standin.accounts import Account, AccountDetails
 from standin.certificates import make_server_context
 from standin.faults import TOKEN_PATH, Fault
+from standin.model import Attempt, Item, Violation
+from standin.model.history_check import violations
 from standin.pace import Pace
 from standin.records import SeenRequest
 from standin.routes import Router
@@ -33,7 +35,7 @@ class StandIn:
 
     Every method may be called from any thread. `clock` gives seconds since the epoch, for expiries and reset times.
     Without `http2` only HTTP/1.1 is spoken. `pace` is how slowly every account answers until something else is said.
-    `by_hand`: no pause of a pace or a fault passes by itself, but by `pass_time`.
+    `by_hand`: no pause of a pace or a fault passes by itself, but by `pass_time`. `strict`: see there.
     """
 
     def __init__(
@@ -43,9 +45,11 @@ class StandIn:
         http2: bool = True,
         pace: Pace | None = None,
         by_hand: bool = False,
+        strict: bool = False,
     ) -> None:
         self._http2 = http2
         self._state = State(clock, pace, by_hand=by_hand)
+        self.strict = strict
         self._router = Router(self._state)
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -129,11 +133,28 @@ class StandIn:
         """Forget the faults set for this name, or all faults."""
         self._state.clear(account)
 
+    @property
+    def waiting(self) -> tuple[Fault, ...]:
+        """The counted faults that have still somebody to strike, in the order in which they do."""
+        return self._state.waiting
+
     def answer_with(self, account: str, text: str) -> None:
         """What the model says on this account from now on."""
         with self._state.changed:
             for one in self._state.find(account):
                 one.answer = text
+
+    def answers(self, account: str, *answers: Sequence[Item]) -> None:
+        """The next answers of an account, in order, as their items; then it answers as usual. What dies is used up."""
+        with self._state.changed:
+            for one in self._state.find(account):
+                self._state.says.script.answers(one.identity.key, answers)
+
+    def plays(self, *steps: Sequence[Item]) -> None:
+        """How every turn goes from now on, whoever is asked: the items of its first answer, those of the answer after
+        the client has run its calls, and so on. An account that is asked to go on says what has not been said yet."""
+        with self._state.changed:
+            self._state.says.script.plays(steps)
 
     def pace(self, account: str, pace: Pace) -> None:
         """How slowly an account answers from now on; for `*`, every account, whatever was said of some before."""
@@ -180,6 +201,16 @@ class StandIn:
         with self._state.changed:
             self._state.seal_reasoning = on
 
+    @property
+    def strict(self) -> bool:
+        """Whether a history that cannot have come about is a 400, and among `violations`."""
+        return self._state.says.strict
+
+    @strict.setter
+    def strict(self, on: bool) -> None:
+        with self._state.changed:
+            self._state.says.strict = on
+
     def release(self) -> None:
         """Let every request and message that has arrived and is being held go on."""
         assert self._loop is not None, "the stand-in is not running"
@@ -215,6 +246,24 @@ class StandIn:
     def requests_to(self, path: str) -> tuple[SeenRequest, ...]:
         """The requests to one path, whatever their query."""
         return tuple(seen for seen in self.requests if seen.path.partition("?")[0] == path)
+
+    @property
+    def attempts(self) -> tuple[Attempt, ...]:
+        """Every request to the model that was looked at, in the order they came: warm-ups among them."""
+        with self._state.changed:
+            every = [attempt for record in self._state.records for attempt in record.attempts]
+        return tuple(sorted(every, key=lambda attempt: attempt.number))
+
+    @property
+    def violations(self) -> tuple[Violation, ...]:
+        """What was wrong with the histories that were refused for it, see `strict`."""
+        with self._state.changed:
+            return tuple(self._state.says.violations)
+
+    def objections(self, history: Sequence[dict[str, Any]]) -> list[Violation]:
+        """What is wrong with a history that the client keeps somewhere: see `history_check`."""
+        with self._state.changed:
+            return violations(history, self._state.says.book)
 
     @property
     def refreshes(self) -> tuple[Refresh, ...]:

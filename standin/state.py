@@ -5,11 +5,14 @@ import secrets
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple, Unpack
 
 from standin.accounts import Account, AccountDetails, identity
 from standin.faults import Fault, Phase
+from standin.faults.details import Asked
+from standin.model.attempts import Attempt, End
+from standin.model.says import Says
 from standin.pace import Pace, Tempo
 from standin.records import Headers, Incoming, Record, cookies_of
 from standin.tokens import Ledger
@@ -77,6 +80,7 @@ class State:
         self.errors: list[BaseException] = []
         self.seal_reasoning = False
         self.sealed: dict[str, str] = {}
+        self.says = Says()
         self.catalogues: dict[str, tuple[str, ...]] = {}
         self.feeding = False
         self._cookies: dict[str, str] = {}
@@ -138,21 +142,29 @@ class State:
         with self.changed:
             self._faults = [active for active in self._faults if who not in {None, active.who}]
 
-    def take_fault(
-        self, account: Account | None, path: str, phase: Phase, *, warm_up: bool = False, size: int = 0
-    ) -> Fault | None:
+    def take_fault(self, account: Account | None, path: str, phase: Phase, **asked: Unpack[Asked]) -> Fault | None:
         """The fault that strikes a request now; a counted one is used up by this."""
         names = {ANY_ACCOUNT} | ({account.account_id, account.identity.key} if account else set())
         with self.changed:
             now = self.clock()
             self._faults = [active for active in self._faults if now < active.until]
             for active in self._faults:
-                if active.who in names and active.fault.strikes(path, phase, warm_up=warm_up, size=size):
+                fault = active.fault
+                if active.who in names and fault.strikes(path, phase, **asked):
                     if active.left is not None:
                         active.left -= 1
                         self._faults = [other for other in self._faults if other.left != 0]
-                    return active.fault
+                    if account is not None and fault.then is not None:
+                        # before all others: whoever is struck stays so, and uses up nothing meant for another
+                        self._faults.insert(0, ActiveFault(account.identity.key, fault.then, None))
+                    return fault
         return None
+
+    @property
+    def waiting(self) -> tuple[Fault, ...]:
+        """The counted faults that have not been used up."""
+        with self.changed:
+            return tuple(active.fault for active in self._faults if active.left is not None)
 
     # pace
 
@@ -198,6 +210,28 @@ class State:
                 for name, value in changes.items():
                     setattr(record, name, value)
                 self.changed.notify_all()
+
+    def begin(self, record: Record, attempt: Attempt) -> Attempt:
+        """Write down a request to the model, with a number of its own."""
+        with self.changed:
+            self.says.attempts += 1
+            numbered = replace(attempt, number=self.says.attempts)
+            record.attempts.append(numbered)
+            self.changed.notify_all()
+            return numbered
+
+    def progress(self, record: Record, **changes: Any) -> None:
+        """What has become of the newest attempt of a record; one that has ended stays as it is."""
+        with self.changed:
+            last = record.attempts[-1]
+            if last.end is End.RUNNING:
+                record.attempts[-1] = replace(last, **changes)
+                self.changed.notify_all()
+
+    def wrote(self, item: dict[str, Any]) -> None:
+        """An item's last event is on its way."""
+        with self.changed:
+            self.says.book.write(item)
 
     def add_message(self, record: Record, message: dict[str, Any]) -> None:
         """Write down a WebSocket message from the client."""

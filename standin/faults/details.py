@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+from typing import TypedDict
 
 
 class Point(IntEnum):
@@ -19,6 +20,8 @@ class Point(IntEnum):
     """After the first piece of output."""
     LAST = 5
     """After the last event, before the end of the stream."""
+    EVENT = 6
+    """Before a certain event of an answer."""
 
 
 class Action(StrEnum):
@@ -40,6 +43,10 @@ class Action(StrEnum):
     GOAWAY = "goaway"
 
 
+GOES_ON = frozenset({Action.HOLD, Action.DELAY, Action.DRESS, Action.PART})
+"""After these an answer is as it would have been. What is held comes only when it is released."""
+
+
 class Phase(StrEnum):
     """The occasions at which a fault can strike."""
 
@@ -48,6 +55,14 @@ class Phase(StrEnum):
     ACCEPTED = "accepted"
     """Right after the 101, before any message."""
     MESSAGE = "message"
+
+
+class Asked(TypedDict, total=False):
+    """What may matter of a request: whether it is a warm-up, its size in bytes, and its step of a turn of several."""
+
+    warm_up: bool
+    size: int
+    step: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

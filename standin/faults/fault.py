@@ -17,6 +17,9 @@ ANALYTICS_PREFIX = "/backend-api/codex/analytics-events/"
 class Fault(Details):
     """A kind of trouble and its details.
 
+    `before` strikes before that event of an answer that is no warm-up: before a number (from 0; a number past the last
+    event means after it), or before the first of a kind. `step` is for the answers of that step only in a turn of
+    several (from 0, see `Script.plays`). `then` is what the account that it struck says from then on.
     `at` strikes there and not where the kind does; `shell` (a key of `responses.SHELLS`) is what has been sent of an
     item at `Point.SHELL`. `in_band` lets a WebSocket upgrade pass and strikes at the first message instead;
     `after_output` and `after_last` are short for the points of those names. `warm_up=False` spares requests with
@@ -33,6 +36,9 @@ class Fault(Details):
     after_last: bool = False
     warm_up: bool = True
     path: str | None = None
+    before: int | str | None = None
+    step: int | None = None
+    then: "Fault | None" = None
 
     @property
     def rule(self) -> Rule:
@@ -42,6 +48,8 @@ class Fault(Details):
     @property
     def point(self) -> Point:
         """Where this fault strikes."""
+        if self.before is not None:
+            return Point.EVENT
         if self.at is not None:
             return self.at
         if self.after_last:
@@ -73,8 +81,13 @@ class Fault(Details):
         """The content coding of the event stream, None for none."""
         return self.coding or self.rule.coding
 
-    def strikes(self, path: str, phase: Phase, *, warm_up: bool = False, size: int = 0) -> bool:
-        """Whether this fault is for a request to `path` at this occasion; `size` is that of a message, in bytes."""
+    def strikes(
+        self, path: str, phase: Phase, *, warm_up: bool = False, size: int = 0, step: int | None = None
+    ) -> bool:
+        """Whether this fault is for a request to `path` at this occasion; `size` is that of a message, in bytes, and
+        `step` that of the turn it belongs to."""
+        if self.step is not None and step != self.step:
+            return False
         if warm_up and (not self.warm_up or self.point >= Point.SHELL):
             return False
         if not (is_generation(path) if self.scope is None else self.scope == path):

@@ -5,6 +5,7 @@ import ssl
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 
 from config import clock
 from standin import Account, Pace, SeenRequest, StandIn
-from standin.pace import LATE_END_SECONDS
+from standin.pace import LATE_END_SECONDS, Pause
 from tests.standin.clients import QUICK, RESPONSES, Http2Client, SocketClient, credentials, sse_events
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -275,3 +276,47 @@ def test_it_can_be_closed_in_the_middle_of_a_long_wait() -> None:
             httpx.post(url, headers=credentials(account), json={"input": []}, **(QUICK | {"timeout": MOMENT}))
         began = clock.monotonic()
     assert clock.monotonic() - began < LONG / 2
+
+
+# --- pauses before events --------------------------------------------------------------------------------------------
+
+
+def test_a_pause_before_an_event_by_its_number_or_kind() -> None:
+    kinds = ["a", "b", "a"]
+    assert Pause(2.0, 1).waits(kinds) == [0.0, 2.0, 0.0]
+    assert Pause(2.0, "a").waits(kinds) == [2.0, 0.0, 2.0]
+    assert Pause(2.0).waits(kinds) == [2.0, 2.0, 2.0]
+
+
+def test_random_pauses_are_the_same_again() -> None:
+    first = Pause(1.0, seed=7).waits(["a"] * 20)
+    assert first == Pause(1.0, seed=7).waits(["a"] * 20) != Pause(1.0, seed=8).waits(["a"] * 20)
+    assert all(0 <= each < 1 for each in first)
+    assert len(set(first)) > 1
+
+
+@pytest.mark.parametrize("seconds", [-1.0, float("nan"), float("inf"), 601.0])
+def test_what_is_no_pause(seconds: float) -> None:
+    with pytest.raises(ValueError, match="a pause must be"):
+        Pause(seconds)
+
+
+def test_pauses_come_from_a_control_request() -> None:
+    pace = Pace.of({"pauses": [{"seconds": 1.0, "before": "response.completed"}, {"seconds": 2.0, "seed": 1}]})
+    assert pace.pauses == (Pause(1.0, "response.completed"), Pause(2.0, seed=1))
+
+
+def test_a_pause_by_hand_ends_when_time_has_passed() -> None:
+    with StandIn(by_hand=True) as upstream:
+        account = upstream.add_account("acc-1")
+        upstream.pace("acc-1", Pace(pauses=(Pause(5.0, "response.completed"),)))
+        with httpx.Client(**QUICK) as client, ThreadPoolExecutor() as pool:
+            headers = credentials(account)
+            asked = pool.submit(
+                client.post, f"{upstream.base_url}/codex/responses", headers=headers, json={"input": []}
+            )
+            upstream.wait_for(lambda: upstream.pausing == 1)
+            (attempt,) = upstream.attempts
+            assert attempt.delivered == attempt.events - 1
+            upstream.pass_time(5.0)
+            assert sse_events(asked.result().text)[-1]["type"] == "response.completed"

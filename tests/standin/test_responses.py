@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from standin.responses import Ask, compose, parse, rate_limits_event, sse
+from standin.model import Item, Message, Reasoning
+from standin.responses import Answer, Ask, assemble, parse, rate_limits_event, sse
 
 
 def ask(**body: object) -> Ask:
@@ -13,9 +14,13 @@ def ask(**body: object) -> Ask:
     return parsed
 
 
+def compose(asked: Ask, *items: Item) -> Answer:
+    return assemble(asked, [item.made("blob") for item in items], now=5.0)
+
+
 def test_the_order_of_events() -> None:
     """From created to completed, the text word by word, numbered without gaps."""
-    answer = compose(ask(), "one two\nthree", [], now=5.0)
+    answer = compose(ask(), Message("one two\nthree"))
     assert [event["type"].removeprefix("response.") for event in answer.events] == [
         "created",
         "in_progress",
@@ -36,7 +41,7 @@ def test_the_order_of_events() -> None:
 
 def test_completed() -> None:
     """The last event has the id, the output and the usage the client reads."""
-    answer = compose(ask(), "one two", ["blob"], now=5.0)
+    answer = compose(ask(), Reasoning(), Message("one two"))
     done = answer.events[-1]["response"]
     assert (done["id"], done["model"], done["created_at"]) == (answer.response_id, "m", 5)
     assert [item["type"] for item in done["output"]] == ["reasoning", "message"]
@@ -47,7 +52,7 @@ def test_completed() -> None:
 
 def test_warm_up() -> None:
     """No output at all; "after output" is then the end."""
-    answer = compose(ask(generate=False), "text", [], now=5.0)
+    answer = compose(ask(generate=False))
     assert [event["type"] for event in answer.events] == ["response.created", "response.completed"]
     assert answer.first_output == 1
 
@@ -55,7 +60,7 @@ def test_warm_up() -> None:
 def test_empty_and_blank_texts() -> None:
     """They come out as they went in."""
     for text in ("", " ", " a"):
-        answer = compose(ask(), text, [], now=5.0)
+        answer = compose(ask(), Message(text))
         assert "".join(event.get("delta", "") for event in answer.events) == text
 
 
