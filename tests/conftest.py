@@ -11,6 +11,8 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from certs import debug_ca
+from config import clock
 from tests import warm
 
 MEMORY = Path("/dev/shm")
@@ -73,9 +75,17 @@ def _memory_has_room() -> bool:
     return free > NEEDED and not place.f_flag & os.ST_NOEXEC and os.access(MEMORY, os.W_OK)
 
 
+@pytest.fixture(scope="session")
+def few_roots(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with one certificate. The system's hold a hundred and more, and each client reads them all anew."""
+    folder = tmp_path_factory.mktemp("roots")
+    return debug_ca.ensure(folder, clock.now()).file
+
+
 @pytest.fixture(autouse=True)
-def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """No test reads or writes the real home."""
+def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, few_roots: Path) -> Path:
+    """No test reads or writes the real home, or trusts what this machine does."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(few_roots))
     for name in ("HOME", "USERPROFILE", "CODEX_HOME"):
         monkeypatch.setenv(name, str(tmp_path))
     for name in ("CODEX_CLI_AUTH_PATH", "CODEX_CLI_ACCOUNTS_PATH", "CODEX_REFRESH_TOKEN_URL_OVERRIDE"):
@@ -103,8 +113,11 @@ def cold(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def confdir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One certificate authority for all proxies of a test run: making one takes longer than using it."""
-    return tmp_path_factory.mktemp("proxy-ca")
+    """One certificate authority for all proxies of a test run, for any host. mitmproxy's own has an RSA key: to read
+    it takes longer than all else that a proxy does to start."""
+    folder = tmp_path_factory.mktemp("proxy-ca")
+    debug_ca.ensure(folder, clock.now())
+    return folder
 
 
 @pytest.fixture
