@@ -44,7 +44,7 @@ def _refuse_other_hosts(event: str, args: tuple[object, ...]) -> None:
 hypothesis.settings.register_profile(
     "busy",
     deadline=None,
-    max_examples=1000 if "COLD" in os.environ else 100,
+    max_examples=1000 if "COLD" in os.environ else 50,
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
     print_blob=True,
 )
@@ -56,6 +56,13 @@ def pytest_configure() -> None:
     sys.addaudithook(_refuse_other_hosts)
     if "PYTEST_DEBUG_TEMPROOT" not in os.environ and _memory_has_room():
         os.environ["PYTEST_DEBUG_TEMPROOT"] = str(MEMORY)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """With `-m serial` only files that have such a test are read: it takes longer than they do to read all others."""
+    if config.option.markexpr == "serial" and collection_path.suffix == ".py":
+        return "mark.serial" not in collection_path.read_text("utf-8") or None
+    return None
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
