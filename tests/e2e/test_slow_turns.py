@@ -1,7 +1,7 @@
 """Turns as slow as the world's, with pauses, behind each proxy that a user can start: nobody notices anything.
 
-All conversations run at the same time; each test looks at one of them. Over WebSockets every proxy starts as a user's
-does; over HTTP, where what is ours starts from the warm process (tests/warm.py), one of each kind is enough.
+All conversations run at the same time; each test looks at one of them. One of each kind of proxy starts as a user's
+does, over WebSockets; all others, and those over HTTP, from the warm process (tests/warm.py).
 """
 
 import os
@@ -33,7 +33,7 @@ USUAL = re.compile(
 """What the full screen shows beside what was asked and answered."""
 
 BOTH_WAYS = ("run", "serve", "mitmdump", "screen")
-"""Which of them are played over HTTP as well: the others differ in how they start, and `make newest` plays them too."""
+"""One of each kind: they are played over HTTP as well, as `make newest` plays all, where everything starts cold."""
 
 type Which = tuple[str, str]
 """What is played, and over which transport."""
@@ -59,7 +59,7 @@ def conversations(
 
     def play(name: str, transport: str) -> slow.Seen:
         folder = tmp_path_factory.mktemp(name) / "a desk"
-        with open_desk(binary, folder, transport, cold=transport == TRANSPORTS[0]) as desk:
+        with open_desk(binary, folder, transport, cold=transport == "auto" and name in BOTH_WAYS) as desk:
             return PLAYS[name](desk, starting)
 
     with ThreadPoolExecutor(len(wanted)) as pool:
