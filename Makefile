@@ -79,7 +79,9 @@ installs: setup
 	@$(VENV)/bin/python -m scripts.check_install
 
 # Once a week: all tests with the newest official CLI, the newest mitmproxy, whether or not pyproject.toml allows it yet,
-# and the newest of everything else that it allows. Nothing of it is committed; what fails is what to look at next.
+# and the newest of everything else that it allows. Everything starts as a user starts it, and what `make test` takes
+# samples of is whole: examples of a property, cases over each version of HTTP, conversations over each transport.
+# Nothing of it is committed; what fails is what to look at next.
 newest: setup
 	rm -rf $(NEWEST)
 	mkdir -p $(NEWEST)
