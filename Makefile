@@ -19,11 +19,11 @@ unexport PYTHONDONTWRITEBYTECODE
 setup:
 	@scripts/setup $(VENV)
 
-# ARGS="tests/cli -k login" runs a part. Most tests wait for another process, so there are more workers than cores. What
-# measures memory or somebody's patience comes last, alone.
+# ARGS="tests/cli -k login" runs a part. Most tests wait for another process, so there are more workers than cores; files
+# come in the order of tests/conftest.py. What measures memory or somebody's patience comes last, alone.
 test: setup codex
 	$(MAKE) -j 2 lint docs installs
-	$(VENV)/bin/python -m pytest -m "not serial" -n $(WORKERS) --dist loadfile $(ARGS)
+	$(VENV)/bin/python -m pytest -m "not serial" -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 	$(VENV)/bin/python -m pytest -m serial $(ARGS) || [ $$? -eq 5 ]
 
 lint: setup

@@ -19,6 +19,8 @@ MEMORY = Path("/dev/shm")
 """Where tests write, if that is possible: a pool syncs every commit to its disk, and tests make thousands of them."""
 NEEDED = 2 << 30
 LONGEST_ID = 24
+TESTS = Path(__file__).resolve().parent
+SLOWEST_FIRST = ("e2e", "test_commands_in_docs.py", "crashes", "proxy", "cli")
 
 _CONNECTING = frozenset({"socket.connect", "socket.sendto", "socket.sendmsg"})
 
@@ -63,6 +65,12 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     if config.option.markexpr == "serial" and collection_path.suffix == ".py":
         return "mark.serial" not in collection_path.read_text("utf-8") or None
     return None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What mostly waits comes first: the many quick tests then fill what is left, on every core and until the end."""
+    places = {name: place for place, name in enumerate(SLOWEST_FIRST)}
+    items.sort(key=lambda item: places.get(item.path.relative_to(TESTS).parts[0], len(places)))
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
