@@ -19,11 +19,11 @@ unexport PYTHONDONTWRITEBYTECODE
 setup:
 	@scripts/setup $(VENV)
 
-# ARGS="tests/cli -k login" runs a part. Most tests wait for another process, so there are more workers than cores. What
-# measures memory or somebody's patience comes last, alone.
+# ARGS="tests/cli -k login" runs a part. Most tests wait for another process, so there are more workers than cores; files
+# come in the order of tests/conftest.py. What measures memory or somebody's patience comes last, alone.
 test: setup codex
 	$(MAKE) -j 2 lint docs installs
-	$(VENV)/bin/python -m pytest -m "not serial" -n $(WORKERS) --dist loadfile $(ARGS)
+	$(VENV)/bin/python -m pytest -m "not serial" -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 	$(VENV)/bin/python -m pytest -m serial $(ARGS) || [ $$? -eq 5 ]
 
 lint: setup
@@ -84,7 +84,9 @@ installs: setup
 	@$(VENV)/bin/python -m scripts.check_install
 
 # Once a week: all tests with the newest official CLI, the newest mitmproxy, whether or not pyproject.toml allows it yet,
-# and the newest of everything else that it allows. Nothing of it is committed; what fails is what to look at next.
+# and the newest of everything else that it allows. Everything starts as a user starts it, and what `make test` takes
+# samples of is whole: examples of a property, cases over each version of HTTP, conversations over each transport.
+# Nothing of it is committed; what fails is what to look at next.
 newest: setup
 	rm -rf $(NEWEST)
 	mkdir -p $(NEWEST)

@@ -11,12 +11,16 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from certs import debug_ca
+from config import clock
 from tests import warm
 
 MEMORY = Path("/dev/shm")
 """Where tests write, if that is possible: a pool syncs every commit to its disk, and tests make thousands of them."""
 NEEDED = 2 << 30
 LONGEST_ID = 24
+TESTS = Path(__file__).resolve().parent
+SLOWEST_FIRST = ("e2e", "test_commands_in_docs.py", "crashes", "proxy", "cli")
 
 _CONNECTING = frozenset({"socket.connect", "socket.sendto", "socket.sendmsg"})
 
@@ -42,7 +46,7 @@ def _refuse_other_hosts(event: str, args: tuple[object, ...]) -> None:
 hypothesis.settings.register_profile(
     "busy",
     deadline=None,
-    max_examples=1000 if "COLD" in os.environ else 100,
+    max_examples=1000 if "COLD" in os.environ else 50,
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
     print_blob=True,
 )
@@ -54,6 +58,19 @@ def pytest_configure() -> None:
     sys.addaudithook(_refuse_other_hosts)
     if "PYTEST_DEBUG_TEMPROOT" not in os.environ and _memory_has_room():
         os.environ["PYTEST_DEBUG_TEMPROOT"] = str(MEMORY)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """With `-m serial` only files that have such a test are read: it takes longer than they do to read all others."""
+    if config.option.markexpr == "serial" and collection_path.suffix == ".py":
+        return "mark.serial" not in collection_path.read_text("utf-8") or None
+    return None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What mostly waits comes first: the many quick tests then fill what is left, on every core and until the end."""
+    places = {name: place for place, name in enumerate(SLOWEST_FIRST)}
+    items.sort(key=lambda item: places.get(item.path.relative_to(TESTS).parts[0], len(places)))
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
@@ -73,9 +90,17 @@ def _memory_has_room() -> bool:
     return free > NEEDED and not place.f_flag & os.ST_NOEXEC and os.access(MEMORY, os.W_OK)
 
 
+@pytest.fixture(scope="session")
+def few_roots(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with one certificate. The system's hold a hundred and more, and each client reads them all anew."""
+    folder = tmp_path_factory.mktemp("roots")
+    return debug_ca.ensure(folder, clock.now()).file
+
+
 @pytest.fixture(autouse=True)
-def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """No test reads or writes the real home."""
+def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, few_roots: Path) -> Path:
+    """No test reads or writes the real home, or trusts what this machine does."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(few_roots))
     for name in ("HOME", "USERPROFILE", "CODEX_HOME"):
         monkeypatch.setenv(name, str(tmp_path))
     for name in ("CODEX_CLI_AUTH_PATH", "CODEX_CLI_ACCOUNTS_PATH", "CODEX_REFRESH_TOKEN_URL_OVERRIDE"):
@@ -103,8 +128,11 @@ def cold(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def confdir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One certificate authority for all proxies of a test run: making one takes longer than using it."""
-    return tmp_path_factory.mktemp("proxy-ca")
+    """One certificate authority for all proxies of a test run, for any host. mitmproxy's own has an RSA key: to read
+    it takes longer than all else that a proxy does to start."""
+    folder = tmp_path_factory.mktemp("proxy-ca")
+    debug_ca.ensure(folder, clock.now())
+    return folder
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ import typer
 from cli.app import build
 from cli.running.processes import Background
 from standin import StandIn
+from tests import warm
 from tests.harness import fill, plain_environment, write_login
 
 ROOT: Final = Path(__file__).resolve().parents[1]
@@ -32,7 +33,7 @@ BIN: Final = Path(sys.executable).parent
 PAGES: Final = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 MOST_SECONDS: Final = 60
 pytestmark = pytest.mark.usefixtures("warm_starts")
-"""For what is there before a page's lines; those themselves are a shell's, which starts every command as users do."""
+"""And what a page's lines start is asked for by `warm.put_programs`: they are a shell's."""
 
 NOT_EXECUTED: Final = {
     r"make (demo|test)|codex-rotate demo": "what CI runs itself; tests/cli/demo/test_play.py plays the demo",
@@ -147,6 +148,7 @@ def world(tmp_path: Path) -> Iterator[World]:
     for name in ("codex", "open", "xdg-open", "www-browser"):
         (programs / name).write_text("#!/bin/sh\n")
         (programs / name).chmod(0o755)
+    warm.put_programs(programs)
     with StandIn() as upstream:
         pool = home / "rotate"
         accounts = [upstream.add_account(name, user_id=f"user-{name}") for name in ("work", "home")]

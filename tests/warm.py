@@ -4,7 +4,7 @@ Importing takes far longer than what most tests have them do. A process that is 
 its own id, folder, environment, arguments, streams and signals; it is forked from one that has imported our packages
 and done nothing else. What cannot be had that way is started as ever: another program, or an environment that Python
 reads when it starts. With COLD=1 in the environment everything is, as in `make newest`. Tests that are about a start
-itself use `subprocess`.
+itself use `subprocess`. What a shell starts is asked for by small programs of the same names (`put_programs`).
 """
 
 import atexit
@@ -19,6 +19,7 @@ import pickle
 import pkgutil
 import re
 import runpy
+import secrets
 import select
 import signal
 import socket
@@ -46,11 +47,42 @@ LIBRARIES: Final = (
 _READ_AT_START: Final = re.compile(r"PYTHON(?!PATH|UNBUFFERED|DONTWRITEBYTECODE|PYCACHEPREFIX)|LC_|LANG|LD_|.*KEYLOG")
 _INHERITED: Final = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2")
 """Signals that stay ignored in what is started by somebody who ignores them."""
+PROGRAMS: Final = ("codex-rotate", "mitmdump")
 CONTROL: Final = 3
 """Where a forked process finds the way to the warm one."""
 _NUMBER: Final = struct.Struct("i")
 _SIGNATURE: Final = inspect.signature(subprocess.Popen._execute_child)  # type: ignore[attr-defined]
 _COLD: Final = subprocess.Popen
+_in_own_session = False
+"""What this process starts is in the same session, which the warm process's children are not."""
+
+
+_ASKING: Final = """\
+#!{python} -IS
+import json, os, signal, socket, struct, sys
+server = socket.socket(socket.AF_UNIX)
+server.connect("\\0{address}")
+ours, theirs = socket.socketpair()
+ignored = [each for each in {inherited} if signal.getsignal(signal.Signals[each]) is signal.SIG_IGN]
+env = dict(os.environ)
+asked = dict(argv=[{program}, *sys.argv[1:]], env=env, cwd=os.getcwd(), session=False, ignored=ignored, restrict={none})
+request = os.memfd_create("request")
+os.write(request, json.dumps(asked).encode())
+socket.send_fds(server, [b"+"], [theirs.fileno(), request, 0, 1, 2])
+theirs.close()
+pid, = struct.unpack("i", ours.recv(4))
+for each in {inherited}:
+    if each not in ignored:
+        signal.signal(signal.Signals[each], lambda number, _: os.kill(pid, number))
+for each in 0, 1, 2:
+    os.close(each)
+code, = struct.unpack("i", ours.recv(4))
+if code < 0:
+    signal.signal(-code, signal.SIG_DFL)
+    os.kill(os.getpid(), -code)
+os._exit(code)
+"""
+"""Asks the warm process for one of our programs, in its own place: it passes signals on, and ends as that does."""
 
 
 type Done = subprocess.CompletedProcess[Any]
@@ -71,7 +103,8 @@ class Popen(subprocess.Popen[Any]):
             restrict = pickle.dumps(given["preexec_fn"]).hex()
         except (pickle.PicklingError, AttributeError, ValueError, TypeError):  # nobody else could call it
             restrict = ""
-        if not restrict or given["shell"] or given["pass_fds"] or not _forkable(argv, env):
+        shares = _in_own_session and not given["start_new_session"]
+        if not restrict or given["shell"] or given["pass_fds"] or shares or not _forkable(argv, env):
             super()._execute_child(*args)  # type: ignore[misc]
             return
         pipes = ("p2cread", "c2pwrite", "errwrite")
@@ -128,6 +161,20 @@ def run(argv: Sequence[object], *, timeout: float, check: bool = False, **more: 
     return done
 
 
+def put_programs(folder: Path) -> None:
+    """Our programs for a shell whose PATH begins with that folder. They run in the warm process's session, so a
+    terminal is none of theirs; what is started as a user's with COLD=1 is so here, too."""
+    for name in PROGRAMS:
+        program = folder / name
+        if sys.platform != "linux" or "COLD" in os.environ:
+            program.symlink_to(BIN / name)
+            continue
+        words = {"python": sys.executable, "address": _server().address, "inherited": _INHERITED}
+        none = pickle.dumps(None).hex()
+        program.write_text(_ASKING.format(**words, program=repr(str(BIN / name)), none=repr(none)))
+        program.chmod(0o755)
+
+
 def _read(status: socket.socket) -> int:
     said = status.recv(_NUMBER.size, socket.MSG_WAITALL)
     assert said, "the warm process has ended"
@@ -171,8 +218,8 @@ def _as_started(env: Mapping[str, str]) -> dict[str, str]:
 class _Server:
     """It ends when whoever started it has, whose end of the socket is closed then."""
 
-    def __init__(self, control: socket.socket) -> None:
-        self._control, self._starting = control, threading.Lock()
+    def __init__(self, control: socket.socket, address: str = "") -> None:
+        self.address, self._control, self._starting = address, control, threading.Lock()
 
     def start(self, asked: Mapping[str, object], streams: Sequence[int]) -> socket.socket:
         """Where its number is said first, and its exit code when it has ended."""
@@ -187,11 +234,14 @@ class _Server:
 @functools.cache
 def _server() -> _Server:
     ours, theirs = socket.socketpair()
-    with theirs:
-        words = [sys.executable, "-P", __file__, str(theirs.fileno())]
-        process = _COLD([*words], cwd=ROOT, pass_fds=[theirs.fileno()])
+    address = f"codex-rotate-tests-{secrets.token_hex(8)}"  # without a file
+    with theirs, socket.socket(socket.AF_UNIX) as asked:
+        asked.bind(f"\0{address}")
+        asked.listen()
+        handles = [theirs.fileno(), asked.fileno()]
+        process = _COLD([sys.executable, "-P", __file__, *map(str, handles)], cwd=ROOT, pass_fds=handles)
     atexit.register(_end, ours, process)
-    return _Server(ours)
+    return _Server(ours, address)
 
 
 def _end(control: socket.socket, process: subprocess.Popen[bytes]) -> None:
@@ -204,14 +254,14 @@ def _end(control: socket.socket, process: subprocess.Popen[bytes]) -> None:
 
 def main() -> None:
     """Serve, and in every child be what was asked for. Its end is the interpreter's own."""
-    control = socket.socket(fileno=int(sys.argv[1]))
+    control, asked = (socket.socket(fileno=int(handle)) for handle in sys.argv[1:])
     sys.path.insert(0, str(ROOT))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's is for whoever started us
     _import_everything()
     assert len(os.listdir("/proc/self/task")) == 1, "something has started a thread, which no fork takes along"  # noqa: PTH208
     gc.collect()
     gc.freeze()
-    wanted = _serve(control)
+    wanted = _serve(control, asked)
     if wanted is not None:
         _leave_after(_become(wanted))
 
@@ -236,7 +286,7 @@ class _Wanted:
     handles: list[int]
 
 
-def _serve(control: socket.socket) -> _Wanted | None:
+def _serve(control: socket.socket, listening: socket.socket) -> _Wanted | None:
     """Fork whenever it is asked for, and tell how the children ended. Returns when nobody can ask any more, and in a
     child."""
     askers, children = [control], dict[int, socket.socket]()
@@ -245,10 +295,13 @@ def _serve(control: socket.socket) -> _Wanted | None:
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(ended.fileno(), warn_on_full_buffer=False)
     while True:
-        for ready in select.select([news, *askers], [], [])[0]:
+        for ready in select.select([news, listening, *askers], [], [])[0]:
             if ready is news:
                 news.recv(4096)
                 _tell_ended(children)
+                continue
+            if ready is listening:
+                askers.append(listening.accept()[0])
                 continue
             asked, handles, *_ = socket.recv_fds(ready, 1, 5)
             if not asked:
@@ -264,7 +317,7 @@ def _serve(control: socket.socket) -> _Wanted | None:
             ours, theirs = socket.socketpair()
             pid = os.fork()
             if pid == 0:
-                for each in askers:
+                for each in (listening, *askers):
                     each.detach()
                 return _Wanted(wanted, restrict, [*handles[2:], theirs.detach()])
             theirs.close()
@@ -301,10 +354,9 @@ def _become(wanted: _Wanted) -> Callable[[], object]:
     _open_streams(unbuffered=bool(os.environ.get("PYTHONUNBUFFERED")))
     if asked["session"]:
         os.setsid()
-    else:  # what it starts itself is in this session as well
-        own = _Server(socket.socket(fileno=CONTROL))
-        globals()["_server"] = lambda: own
-        subprocess.Popen = Popen  # type: ignore[misc]
+    own = _Server(socket.socket(fileno=CONTROL))
+    globals().update(_server=lambda: own, _in_own_session=asked["session"])
+    subprocess.Popen = Popen  # type: ignore[misc]
     for folder in reversed(list(filter(None, asked["env"].get("PYTHONPATH", "").split(os.pathsep)))):
         sys.path.insert(0, folder)
         if Path(folder, "sitecustomize.py").exists():

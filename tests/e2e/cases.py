@@ -144,9 +144,9 @@ class Sitting:
 
 
 @contextmanager
-def open_sitting(binary: Path, folder: Path, transport: str) -> Iterator[Sitting]:
+def open_sitting(binary: Path, folder: Path, transport: str, *, cold: bool = True) -> Iterator[Sitting]:
     """Something else than a client keeps the proxy until the end."""
-    with open_desk(binary, folder, transport) as desk:
+    with open_desk(binary, folder, transport, cold=cold) as desk:
         keeper = desk.start([ROTATE, "run", "--", "sleep", "86400"])
         try:
             assert eventually(desk.proxies), "there is no proxy"

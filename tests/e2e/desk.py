@@ -32,7 +32,7 @@ class Desk:
     folder: Path
     accounts: tuple[Account, ...]
     cold: bool = True
-    """Whether a proxy in another terminal has to import what it needs, as a user's does."""
+    """Whether what is started of ours has to import what it needs, as a user's does."""
 
     @property
     def environ(self) -> dict[str, str]:
@@ -45,6 +45,11 @@ class Desk:
             "CODEX_ROTATE_HOME": str(self.folder / "rotate"),
             "CODEX_REFRESH_TOKEN_URL_OVERRIDE": self.upstream.token_url,
         }
+
+    @property
+    def rotate_program(self) -> str:
+        """What a shell calls."""
+        return ROTATE if self.cold else str(self.folder / "programs" / "codex-rotate")
 
     def client(self, *words: str) -> list[str]:
         """The official CLI's `exec`, as a command."""
@@ -60,7 +65,8 @@ class Desk:
             "start_new_session": True,
         }
         environ = {**self.environ, **(more or {})}
-        return subprocess.Popen(command, env=environ, cwd=self.folder / "work", text=True, **streams)
+        popen = subprocess.Popen if self.cold else warm.Popen
+        return popen(command, env=environ, cwd=self.folder / "work", text=True, **streams)
 
     def run(self, *words: str) -> Ran:
         """`codex exec` behind `run`, with what `run` itself is told first."""
@@ -98,8 +104,10 @@ def open_desk(binary: Path, folder: Path, transport: str, *, seats: int = 2, col
     """The stand-in is where the company's proxy leads: nothing that a user starts has to be told of it."""
     with StandIn() as upstream, Corporate({443: upstream.port, 80: upstream.plain_port}, "ann", "right") as company:
         accounts = tuple(upstream.add_account(f"acc-{number}") for number in range(1, seats + 1))
-        for name in ("client", "work"):
+        for name in ("client", "work", "programs"):
             (folder / name).mkdir(parents=True)
+        if not cold:
+            warm.put_programs(folder / "programs")
         write_login(upstream.add_account("acc-home", expires_in=3600), folder / "client" / "auth.json")
         fill(folder / "rotate", accounts, folder)
         (folder / "rotate" / "config.toml").write_text(f'upstream_proxy = "{company.url("ann", "right")}"\n')

@@ -123,16 +123,16 @@ def said_by(desk: Desk) -> str:
 
 
 @contextmanager
-def run(_: Desk) -> Iterator[Led]:
+def run(desk: Desk) -> Iterator[Led]:
     """`codex-rotate run codex`, nothing else: a proxy comes with each turn and stays as long as it is needed."""
-    yield Led(before=f"{shlex.quote(ROTATE)} run --")
+    yield Led(before=f"{shlex.quote(desk.rotate_program)} run --")
 
 
 @contextmanager
 def serve(desk: Desk, *more: str) -> Iterator[Led]:
     """`codex-rotate serve` in one terminal, `eval "$(codex-rotate env)"` in another."""
     with started(desk, ROTATE, "serve", "--listen", f"127.0.0.1:{free_port()}", *more) as told:
-        lines = f'eval "$({shlex.quote(ROTATE)} env --shell bash --proxy {told.url})"; exec'
+        lines = f'eval "$({shlex.quote(desk.rotate_program)} env --shell bash --proxy {told.url})"; exec'
         yield Led(before=lines, pid=told.pid, said=lambda: said_by(desk))
 
 

@@ -32,7 +32,11 @@ type Sittings = Callable[[str], Sitting]
 def sittings(binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sittings]:
     """One for each transport, whatever the order of the tests."""
     with ExitStack() as stack:
-        yield cache(lambda how: stack.enter_context(open_sitting(binary, tmp_path_factory.mktemp(how) / "a desk", how)))
+
+        def opened(how: str) -> Sitting:
+            return stack.enter_context(open_sitting(binary, tmp_path_factory.mktemp(how) / "a desk", how, cold=False))
+
+        yield cache(opened)
 
 
 @pytest.mark.parametrize(("transport", "name"), PLAYED)

@@ -26,7 +26,7 @@ REPLACED = "codex-rotate: the proxy ended ({how}); another one runs at the same 
 
 @pytest.fixture
 def desk(binary: Path, transport: str, tmp_path: Path) -> Iterator[Desk]:
-    with open_desk(binary, tmp_path / "a desk", transport) as opened:
+    with open_desk(binary, tmp_path / "a desk", transport, cold=False) as opened:
         yield opened
 
 

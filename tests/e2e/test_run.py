@@ -15,7 +15,7 @@ from tests.e2e.test_rotation import SAY_HI, unnoticed
 
 @pytest.fixture
 def desk(binary: Path, transport: str, tmp_path: Path) -> Iterator[Desk]:
-    with open_desk(binary, tmp_path / "a desk", transport) as opened:
+    with open_desk(binary, tmp_path / "a desk", transport, cold=False) as opened:
         yield opened
 
 

@@ -1,9 +1,10 @@
 """Turns as slow as the world's, with pauses, behind each proxy that a user can start: nobody notices anything.
 
-All conversations run at the same time; each test looks at one of them. Over one of the transports every proxy starts as
-a user's does, over the other from the warm process (tests/warm.py), but for those that `run` starts.
+All conversations run at the same time; each test looks at one of them. One of each kind of proxy starts as a user's
+does, over WebSockets; all others, and those over HTTP, from the warm process (tests/warm.py).
 """
 
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -31,10 +32,20 @@ USUAL = re.compile(
 )
 """What the full screen shows beside what was asked and answered."""
 
+BOTH_WAYS = ("run", "serve", "mitmdump", "screen")
+"""One of each kind: they are played over HTTP as well, as `make newest` plays all, where everything starts cold."""
+
 type Which = tuple[str, str]
 """What is played, and over which transport."""
 type Play = Callable[[Desk, Semaphore], slow.Seen]
 PLAYS: Mapping[str, Play] = {way: partial(slow.in_lines, way) for way in slow.WAYS} | {"screen": slow.full_screen}
+
+
+def of(*names: str) -> pytest.MarkDecorator:
+    """Those of these conversations that are played, over each of their transports."""
+    ways = [("auto", *(["sse"] if name in BOTH_WAYS or "COLD" in os.environ else [])) for name in names]
+    pairs = [(name, how) for name, hows in zip(names, ways, strict=True) for how in hows]
+    return pytest.mark.parametrize(("seen", "transport"), pairs, indirect=True)
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +59,7 @@ def conversations(
 
     def play(name: str, transport: str) -> slow.Seen:
         folder = tmp_path_factory.mktemp(name) / "a desk"
-        with open_desk(binary, folder, transport, cold=transport == TRANSPORTS[0]) as desk:
+        with open_desk(binary, folder, transport, cold=transport == "auto" and name in BOTH_WAYS) as desk:
             return PLAYS[name](desk, starting)
 
     with ThreadPoolExecutor(len(wanted)) as pool:
@@ -57,7 +68,7 @@ def conversations(
         yield played
 
 
-@pytest.fixture(params=TRANSPORTS)
+@pytest.fixture
 def transport(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -73,7 +84,7 @@ def test_the_pause_is_longer_than_what_could_end_something_meanwhile() -> None:
     assert min(slow.SLOW.first_byte, slow.TYPED_AFTER) > proxies.UNUSED_SECONDS
 
 
-@pytest.mark.parametrize("seen", slow.WAYS, indirect=True)
+@of(*slow.WAYS)
 def test_the_user_of_exec_sees_two_answers_and_nothing_else(seen: slow.Seen, transport: str) -> None:
     for ran, prompt, answer in zip(seen.ran, (slow.FIRST, slow.SECOND), (slow.ANSWER, slow.NEXT), strict=True):
         assert (ran.code, ran.out) == (0, f"{answer}\n"), ran.err
@@ -82,7 +93,7 @@ def test_the_user_of_exec_sees_two_answers_and_nothing_else(seen: slow.Seen, tra
         assert ran.err.count(FELL_BACK) <= (transport == "sse")
 
 
-@pytest.mark.parametrize("seen", ["screen"], indirect=True)
+@of("screen")
 def test_the_user_of_the_full_screen_sees_two_answers_and_nothing_else(seen: slow.Seen) -> None:
     (ran,) = seen.ran
     assert ran.code == 0, seen.screen
@@ -94,13 +105,13 @@ def test_the_user_of_the_full_screen_sees_two_answers_and_nothing_else(seen: slo
     assert [line for line in lines if line not in talk and not USUAL.fullmatch(line)] == []
 
 
-@pytest.mark.parametrize("seen", PLAYS, indirect=True)
+@of(*PLAYS)
 def test_a_turn_runs_once_and_the_thread_stays_where_it_was(seen: slow.Seen) -> None:
     """Although another account is preferred when the second one comes."""
     assert seen.turns == ["acc-1", "acc-1"]
 
 
-@pytest.mark.parametrize("seen", PLAYS, indirect=True)
+@of(*PLAYS)
 def test_why_and_status_say_that_it_was_delivered(seen: slow.Seen) -> None:
     """Also over HTTP, where the client hangs up before the stream has ended."""
     assert max(each["seconds"] for each in seen.decided) > slow.SLOW.first_byte
@@ -108,7 +119,7 @@ def test_why_and_status_say_that_it_was_delivered(seen: slow.Seen) -> None:
     assert {attempt["outcome"] for each in seen.decided for attempt in each["attempts"]} == {"ok"}
 
 
-@pytest.mark.parametrize("seen", [way for way in slow.WAYS if way != "run"], indirect=True)
+@of(*(way for way in slow.WAYS if way != "run"))
 def test_the_proxy_is_the_same_throughout_and_has_no_trouble(seen: slow.Seen) -> None:
     assert seen.pid is not None
     assert seen.pids == (frozenset({seen.pid}),) * 4
@@ -116,14 +127,14 @@ def test_the_proxy_is_the_same_throughout_and_has_no_trouble(seen: slow.Seen) ->
     assert "defect" not in seen.said
 
 
-@pytest.mark.parametrize("seen", ["screen"], indirect=True)
+@of("screen")
 def test_the_proxy_of_run_lives_as_long_as_its_client(seen: slow.Seen) -> None:
     """Idle or not."""
     assert len(set(seen.pids)) == 1
     assert len(seen.pids[0]) == 1
 
 
-@pytest.mark.parametrize("seen", ["run"], indirect=True)
+@of("run")
 def test_the_proxy_of_run_ends_only_when_its_client_has(seen: slow.Seen) -> None:
     """A later client gets another one."""
     in_turn, after, idle, later = seen.pids

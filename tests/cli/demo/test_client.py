@@ -8,13 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from certs import debug_ca
 from cli.demo import client as demo_client
 from cli.demo import scene
 from cli.running.processes import Background, run
+from config import clock
 from standin import Fault, FaultKind, StandIn
 from standin.redirect import PORT
-from tests.harness import ROOT, plain_environment
+from tests.harness import MITMDUMP, ROOT, plain_environment
 
+pytestmark = pytest.mark.usefixtures("warm_starts")
 type Ask = Callable[[str, Path, Mapping[str, object], str], demo_client.Finished]
 
 
@@ -28,10 +31,10 @@ def ask(upstream: StandIn, folder: Path, client: Ask = demo_client.ask) -> demo_
     """One turn through a proxy that does nothing but lead to the stand-in."""
     home = upstream.add_account("home", user_id="user-home").auth_json()
     (folder / "auth.json").write_text(json.dumps(home))
-    start = "import sys; from mitmproxy.tools.main import mitmdump; sys.exit(mitmdump())"
+    debug_ca.ensure(folder, clock.now())  # mitmproxy makes one in longer than all the rest takes
     script = ROOT / "standin" / "redirect.py"
     settings = ("listen_host=127.0.0.1", "listen_port=0", f"confdir={folder}", "upstream_cert=false")
-    argv = [sys.executable, "-c", start, "-s", str(script), *(w for s in settings for w in ("--set", s))]
+    argv = [str(MITMDUMP), "-s", str(script), *(w for s in settings for w in ("--set", s))]
     argv += ["--set", f"ssl_verify_upstream_trusted_ca={upstream.ca_file}"]
     with Background(argv, {**os.environ, PORT: str(upstream.port)}) as proxy:
         (line,) = proxy.wait_for(("listening at",))

@@ -19,6 +19,7 @@ from tests.cli.commands.use.test_run import World, alive, on_a_terminal, read_un
 from tests.cli.serving import serving
 from tests.harness import PATIENCE, eventually, fill
 
+pytestmark = pytest.mark.usefixtures("warm_starts")
 WAIT = "import sys; print('ready', flush=True); sys.stdin.read(); print('done', flush=True)"
 """A client that says when it runs, and ends when its input does."""
 

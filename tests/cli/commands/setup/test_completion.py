@@ -16,6 +16,7 @@ from accounts.store.store import Store
 from cli import app
 from cli.commands.setup.completion import _SCRIPTS, words
 from cli.commands.setup.env import Shell
+from tests import warm
 
 type Run = Callable[..., Any]
 type Fill = Callable[..., Any]
@@ -40,12 +41,9 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A codex-rotate to start by its name, of this clone."""
     folder = tmp_path / "bin"
     folder.mkdir()
-    file = folder / "codex-rotate"
-    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from codex_rotate import main; main()"
-    file.write_text(f'#!/bin/sh\nexec "{sys.executable}" -c "{code}" "$@"\n')
-    file.chmod(0o755)
+    warm.put_programs(folder)
     monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
-    return file
+    return folder / "codex-rotate"
 
 
 @pytest.fixture
