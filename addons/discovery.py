@@ -102,6 +102,7 @@ class Discovery:
             certificate=str(Path(ctx.options.confdir).expanduser() / CERTIFICATE),
             version=version.current(),
             everything=list(ctx.options.allow_hosts) != [INTERCEPT],
+            insecure=ctx.options.ssl_insecure,
             stays=ctx.options.rotate_stop_when_unused == 0,
         )
 

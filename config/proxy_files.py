@@ -32,9 +32,9 @@ LEAVING_SECONDS: Final = 5.0
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProxyInfo:
     """A proxy that runs. `certificate` is that of its authority, `home` our folder that it works with, `url`
-    where it listens, `everything` whether it opens the connections to all hosts, for debugging, `stays` whether it
-    goes on without any client. `turns` is told by one that ends: how many turns it still waits for. Such a proxy
-    listens no more, and says so again every second."""
+    where it listens, `everything` whether it opens the connections to all hosts, for debugging, `insecure` whether it
+    verifies no server, `stays` whether it goes on without any client. `turns` is told by one that ends: how many turns
+    it still waits for. Such a proxy listens no more, and says so again every second."""
 
     url: str
     pid: int
@@ -42,6 +42,7 @@ class ProxyInfo:
     certificate: str
     version: str
     everything: bool = False
+    insecure: bool = False
     stays: bool = True
     turns: int | None = None
 

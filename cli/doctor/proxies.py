@@ -167,6 +167,9 @@ def running(found: Proxies) -> Findings:
         if told.version != found.version:
             what = f"{where} runs codex-rotate {told.version}, and {found.version} is installed."
             yield warning("proxy.version", what, restart)
+        if told.insecure:
+            what = f"{where} verifies no server (mitmproxy's ssl_insecure)."
+            yield warning("proxy.insecure", what, "End it and start it without, unless upstream is your own machine.")
         if each.signs is Signs.REPLACED:
             yield warning("proxy.certificate", f"{where} still signs with the CA from before a renewal.", restart)
         elif each.signs is Signs.UNKNOWN:
