@@ -189,8 +189,9 @@ class Clients:
         logger.log(level, "codex-rotate: a client is refused: %s", REMEDIES[refused.why].format(name=refused.name))
 
     def _admitted(self, guest: Guest) -> Visitor | Refused:
-        keys = self.startup.opened().client_keys
-        doors = Doors(keys=keys, gone=self._served, everyone_here=self.startup.chosen.rotate_everyone_here)
+        service = self.startup.opened()
+        keys, gone = service.client_keys, {**self._served, **service.removed_keys}
+        doors = Doors(keys=keys, gone=gone, everyone_here=self.startup.chosen.rotate_everyone_here)
         decided = admitted(guest.said, doors, guest.place)
         if isinstance(decided, Visitor) and decided.key:
             shown = (fingerprint(guest.said.user), fingerprint(guest.said.secret))
