@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import re
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,12 @@ from config import paths, proxy_files, version
 logger = logging.getLogger(__name__)
 
 CERTIFICATE: Final = "mitmproxy-ca-cert.pem"
+
+
+def is_question(flow: http.HTTPFlow) -> bool:
+    """Whether the proxy itself is asked, in the clear, or inside of a connection to the provider that it has opened."""
+    inside = flow.client_conn.tls_established and re.match(INTERCEPT, f"{flow.request.host}:{flow.request.port}")
+    return (flow.request.host_header if inside else flow.request.host) == proxy_files.HOST
 
 
 class Discovery:
@@ -52,7 +59,7 @@ class Discovery:
 
     @answers.fail_closed
     def requestheaders(self, flow: http.HTTPFlow) -> None:
-        if flow.request.host != proxy_files.HOST:
+        if not is_question(flow):
             return
         if flow.response is None and self.told is None:
             flow.response = answers.failed_closed()
@@ -62,8 +69,12 @@ class Discovery:
         self._prove(flow)
 
     def _prove(self, flow: http.HTTPFlow) -> None:
-        """Also to who is refused: a command wants to know who we are before it tells its key."""
+        """Also to who is refused: a command wants to know who we are before it tells its key. Inside of TLS our CA has
+        proven it, and what is left to tell is where we were reached."""
         challenge, at = flow.request.headers.get(proxy_files.CHALLENGE, ""), flow.client_conn.sockname
+        if at and flow.response is not None and flow.client_conn.tls_established:
+            flow.response.headers[proxy_files.REACHED_AT] = f"{at[0].removeprefix('::ffff:')} {at[1]}"
+            return
         if challenge and at and flow.response is not None and self._file is not None:
             key = proxy_files.proof_key(self._file.parent)
             flow.response.headers[proxy_files.PROOF] = proxy_files.proof(key, challenge, at[0], at[1])

@@ -24,6 +24,8 @@ PRODUCT: Final = "codex-rotate"
 CHALLENGE: Final = "x-codex-rotate-challenge"
 PROOF: Final = "x-codex-rotate-proof"
 """Headers: something new to sign, and the signature."""
+REACHED_AT: Final = "x-codex-rotate-reached-at"
+"""A header inside of TLS: the address and port at which the proxy was reached."""
 PROOF_KEY: Final = "proof.key"
 LEAVING_SECONDS: Final = 5.0
 """A proxy that ends writes its file anew every second."""

@@ -130,7 +130,8 @@ def test_none_is_needed() -> None:
 
 
 def test_silent_ones() -> None:
-    assert short(proxies.silent(Proxies(silent=((TOLD, 407), (TOLD, 0))))) == [
+    assert short(proxies.silent(Proxies(silent=((TOLD, proxies.UNPROVEN), (TOLD, 407), (TOLD, 0))))) == [
+        ("proxy.unproven", PROBLEM),
         ("proxy.key", PROBLEM),
         ("proxy.silent", PROBLEM),
     ]
