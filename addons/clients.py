@@ -21,6 +21,7 @@ from mitmproxy.proxy import server_hooks
 from accounts.choice.pool import key_named
 from accounts.client_keys import (
     LOCAL,
+    NOBODY,
     Doors,
     Introduced,
     Origin,
@@ -156,6 +157,15 @@ class Clients:
         """The same for one that goes on without a new request, as in a WebSocket."""
         decided = self._judge(client)
         return decided if isinstance(decided, Refused) else None
+
+    def takes(self, key: str) -> bool:
+        """Whether the owner's own clients on this machine are let in with this key, or without one."""
+        service = self.startup.service
+        if service is None:
+            return False
+        service.sync(at_once=True)
+        owner = Guest(origin(here=True, uid=self._own, own=self._own), Introduced(NOBODY, key))
+        return isinstance(self._admitted(owner), Visitor)
 
     def unwelcome(self) -> set[str]:
         """The connections of clients that could use the proxy and may not any more, with the pool as it is now."""

@@ -12,6 +12,8 @@ from typing import Final
 from mitmproxy import connection, ctx, http
 from mitmproxy.addonmanager import Loader
 
+from addons.clients import Clients
+from addons.private_questions import PrivateQuestions
 from addons.startup import Startup
 from addons.wire import answers
 from addons.wire.routes import INTERCEPT
@@ -31,8 +33,9 @@ def is_question(flow: http.HTTPFlow) -> bool:
 class Discovery:
     """One per proxy."""
 
-    def __init__(self, startup: Startup) -> None:
+    def __init__(self, startup: Startup, clients: Clients) -> None:
         self.startup = startup
+        self.questions = PrivateQuestions(lambda key: self._private_answer() if clients.takes(key) else "")
         self.clients: set[str] = set()
         self.told: proxy_files.ProxyInfo | None = None
         self._file: Path | None = None
@@ -51,6 +54,7 @@ class Discovery:
             return
         self.told = self._about()
         if self.told is not None:
+            self.told = replace(self.told, socket=self.questions.open(proxy_files.folder()))
             try:
                 self._file = proxy_files.announce(self.told, proxy_files.folder())
             except OSError as e:
@@ -89,12 +93,23 @@ class Discovery:
 
     def leaves(self, turns: int) -> None:
         """Tell that this proxy ends, and how many turns it waits for. Who looks for a proxy passes it over."""
+        self.questions.close()
         if self._file is not None and self.told is not None:
-            self.told = replace(self.told, turns=turns)
+            self.told = replace(self.told, turns=turns, socket="")
             with suppress(OSError):
                 proxy_files.announce(self.told, self._file.parent)
 
+    def _private_answer(self) -> str:
+        """Nothing unless it listens where it was said to, and nobody else can on this machine: whoever is told to lead
+        clients there gives them the key."""
+        everywhere = any(each[0] in {"0.0.0.0", "::"} for each in ctx.master.addons.get("proxyserver").listen_addrs())  # noqa: S104
+        now = self._about()
+        if now is None or self.told is None or now.url != self.told.url or everywhere:
+            return ""
+        return proxy_files.as_json(self.told)
+
     def done(self) -> None:
+        self.questions.close()
         if self._file is not None:
             with suppress(OSError):
                 self._file.unlink()

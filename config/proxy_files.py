@@ -36,7 +36,8 @@ class ProxyInfo:
     """A proxy that runs. `certificate` is that of its authority, `home` our folder that it works with, `url`
     where it listens, `everything` whether it opens the connections to all hosts, for debugging, `insecure` whether it
     verifies no server, `stays` whether it goes on without any client. `turns` is told by one that ends: how many turns
-    it still waits for. Such a proxy listens no more, and says so again every second."""
+    it still waits for. Such a proxy listens no more, and says so again every second. `socket` is where its owner's
+    commands ask it; "": at its address only."""
 
     url: str
     pid: int
@@ -47,6 +48,7 @@ class ProxyInfo:
     insecure: bool = False
     stays: bool = True
     turns: int | None = None
+    socket: str = ""
 
 
 def folder(environ: Mapping[str, str] = os.environ) -> Path:
@@ -68,8 +70,10 @@ def from_json(text: str | bytes) -> ProxyInfo | None:
         found = ProxyInfo(**known)
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
-    sound = isinstance(found.url, str) and isinstance(found.pid, int) and isinstance(found.certificate, str)
-    return found if sound else None
+    texts = all(
+        isinstance(each, str) for each in (found.url, found.home, found.certificate, found.version, found.socket)
+    )
+    return found if texts and isinstance(found.pid, int) else None
 
 
 def announce(presence: ProxyInfo, place: Path) -> Path:

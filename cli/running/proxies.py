@@ -20,7 +20,7 @@ from urllib.parse import quote, urlsplit
 from accounts.client_keys import NOBODY
 from accounts.store.schema import explained
 from cli.running import processes
-from config import clock, paths, proxy_files
+from config import clock, paths, private_socket, proxy_files
 from config.errors import RotateError
 from config.network.proxy_address import basic
 from config.proxy_files import ProxyInfo
@@ -92,6 +92,9 @@ def ask_own(url: str, environ: Mapping[str, str] = os.environ) -> ProxyAnswer:
     """The same of a proxy of our own, at an address of this machine. Our key is told only to one that proves to be it;
     what only says so is not believed."""
     secret, key = proxy_files.proof_key(proxy_files.folder(environ)), local_key(environ)
+    told = from_socket(url, key, environ)
+    if told is not None:
+        return ProxyAnswer(presence=told, status=200)
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 0, timeout=ASK_SECONDS)
     with closing(connection):
@@ -107,6 +110,17 @@ def ask_own(url: str, environ: Mapping[str, str] = os.environ) -> ProxyAnswer:
     if told is not None and Path(told.home) == paths.home(environ) and not proven and (secret or key):
         return ProxyAnswer(status=first.status, unproven=True)
     return replace(first, unproven=first.refused and not proven)
+
+
+def from_socket(url: str, key: str, environ: Mapping[str, str]) -> ProxyInfo | None:
+    """What a proxy of ours that listens there says on its socket; None where it has none, or none that answers."""
+    for left in proxy_files.announced(proxy_files.folder(environ)):
+        if left.url == url and left.socket and private_socket.usable():
+            with suppress(OSError, ValueError):
+                told = proxy_files.from_json(private_socket.ask(Path(left.socket), key.encode()))
+                if told is not None and (told.url, told.pid) == (url, left.pid):
+                    return told
+    return None
 
 
 def _asked(
@@ -282,6 +296,7 @@ def _forget_gone(folder: Path) -> None:
         if told not in leaving and not ask(told.url).status:
             with suppress(OSError):
                 (folder / f"{told.pid}.json").unlink()
+                (folder / f"{told.pid}{private_socket.SUFFIX}").unlink(missing_ok=True)
 
 
 def _new_log(folder: Path) -> Path:
