@@ -14,7 +14,8 @@ from mitmproxy.proxy.layers import http as h
 
 from addons.attempts.protocol import Send
 from addons.redaction.flows import MARK
-from addons.wire import decoding, messages
+from addons.wire import messages
+from config import decoding
 
 SHORTEST: Final = 16
 """What is shorter than any token would be found by chance."""

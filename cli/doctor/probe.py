@@ -142,9 +142,12 @@ def client(to: Reached) -> "httpx.Client":
     """What trusts the CA of the proxy and nothing else."""
     import httpx
 
+    from config.network.bounded import BoundedTransport
+
     trust = ssl.create_default_context(cafile=str(trusted_file(Path(to.presence.certificate).parent)))
     way = httpx.Proxy(to.presence.url, auth=(NOBODY, to.key) if to.key else None)
-    return httpx.Client(proxy=way, verify=trust, timeout=SECONDS, trust_env=False)
+    transport = BoundedTransport(httpx.HTTPTransport(verify=trust, proxy=way))
+    return httpx.Client(transport=transport, timeout=SECONDS, trust_env=False)
 
 
 def _catalogue(http: "httpx.Client", version: str) -> "httpx.Response":
