@@ -102,8 +102,8 @@ def origin(*, here: bool, uid: int | None, own: int | None) -> Origin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doors:
-    """Whom a proxy lets in: `keys` has the name of each key by its digest, `gone` those that it has served and that
-    were taken back since. `everyone_here`: without keys, every user of this machine and not its owner only."""
+    """Whom a proxy lets in: `keys` has the name of each key by its digest, `gone` those that were taken back.
+    `everyone_here`: without keys, every user of this machine and not its owner only."""
 
     keys: Mapping[str, str]
     gone: Mapping[str, str] = field(default_factory=dict)
@@ -113,7 +113,8 @@ class Doors:
 def admitted(said: Introduced, doors: Doors, place: Origin) -> Visitor | Refused:
     """Whether a client may use the proxy. Who shows a key may, from anywhere. Without one in the pool that somebody
     was given its owner may as well; with one, everybody needs one. A key that was taken back opens nothing, wherever
-    it is shown: it is passed on, and a relay's connection is that of whoever runs the relay."""
+    it is shown: it is passed on, and a relay's connection is that of whoever runs the relay. One that is not known
+    opens nothing to anybody but the owner, whose programs may still show one of an earlier pool."""
     user, secret = fingerprint(said.user), fingerprint(said.secret)
     as_user = doors.keys.get(user)  # http://KEY@HOST:PORT
     name = as_user or doors.keys.get(secret)
@@ -122,7 +123,8 @@ def admitted(said: Introduced, doors: Doors, place: Origin) -> Visitor | Refused
     removed = doors.gone.get(secret) or doors.gone.get(user)
     if name is None and removed and not (open_here and removed == LOCAL):  # ours goes with the last key of others
         return Refused(Refusal.KEY_REMOVED, removed)
-    if name is not None or open_here:
+    unknown = bool(said.secret) and place is not Origin.OWNER
+    if name is not None or (open_here and not unknown):
         return Visitor(key=name or "", account="" if as_user or said.user == NOBODY else said.user)
     if said.secret:
         return Refused(Refusal.KEY_UNKNOWN)

@@ -15,7 +15,7 @@ from addons.upstream_proxy import UpstreamProxy
 
 startup = Startup()
 clients = Clients(startup)
-discovery = Discovery(startup)
+discovery = Discovery(startup, clients)
 turns = TurnLog(clients.name_of)
 way_out = UpstreamProxy()
 rotator = Rotator(startup, clients, turns, way_out.lead_replay)

@@ -21,6 +21,7 @@ from mitmproxy.proxy import server_hooks
 from accounts.choice.pool import key_named
 from accounts.client_keys import (
     LOCAL,
+    NOBODY,
     Doors,
     Introduced,
     Origin,
@@ -36,6 +37,7 @@ from addons.exchange import refusals
 from addons.startup import Startup
 from addons.wire import answers
 from addons.wire.routes import INTERCEPT
+from config import proxy_files
 from config.network import peer_credentials
 from config.network.hosts import is_loopback
 
@@ -63,6 +65,8 @@ class Guest:
     decided: Visitor | Refused | None = None
     inside: bool = False
     welcome: bool = False
+    told: Refused | None = None
+    """The last refusal that the log has."""
 
 
 class Clients:
@@ -94,7 +98,7 @@ class Clients:
         guest = self._guest(flow.client_conn)
         guest.inside = opened
         try:
-            decided = self._judge(flow.client_conn, said)
+            decided = self._judge(flow.client_conn, said, quiet=opened)
         except Exception as e:
             if not opened:
                 raise
@@ -109,7 +113,8 @@ class Clients:
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         if flow.is_replay or flow.response:
             return
-        decided = self._judge(flow.client_conn, flow.request.headers.pop(HEADER, None))
+        asked = flow.request.host_header == proxy_files.HOST  # who we are; a key is shown only then
+        decided = self._judge(flow.client_conn, flow.request.headers.pop(HEADER, None), quiet=asked)
         if isinstance(decided, Refused):
             inside = flow.client_conn.tls_established
             flow.response = refusals.inside(decided, flow.request) if inside else refusals.refused(decided)
@@ -153,6 +158,15 @@ class Clients:
         decided = self._judge(client)
         return decided if isinstance(decided, Refused) else None
 
+    def takes(self, key: str) -> bool:
+        """Whether the owner's own clients on this machine are let in with this key, or without one."""
+        service = self.startup.service
+        if service is None:
+            return False
+        service.sync(at_once=True)
+        owner = Guest(origin(here=True, uid=self._own, own=self._own), Introduced(NOBODY, key))
+        return isinstance(self._admitted(owner), Visitor)
+
     def unwelcome(self) -> set[str]:
         """The connections of clients that could use the proxy and may not any more, with the pool as it is now."""
         if self.startup.service is None:
@@ -169,16 +183,18 @@ class Clients:
         guest = self._guests.get(client)
         return guest.decided if guest is not None else None
 
-    def _judge(self, client: connection.Client, header: str | None = None) -> Visitor | Refused:
-        """`header`: what the client says of itself now; None leaves it at what it said before."""
+    def _judge(self, client: connection.Client, header: str | None = None, *, quiet: bool = False) -> Visitor | Refused:
+        """`header`: what the client says of itself now; None leaves it at what it said before. `quiet`: a refusal is
+        no news yet."""
         guest = self._guest(client)
         if header is not None:
             guest.said = introduced(header)
-        before, guest.decided = guest.decided, None  # until it is known
+        guest.decided = None  # until it is known
         self.startup.opened().sync(at_once=True)  # a key may have been taken back, or quite new, or the first one
         guest.decided = self._admitted(guest)
         guest.welcome = guest.welcome or isinstance(guest.decided, Visitor)
-        if isinstance(guest.decided, Refused) and guest.decided != before:
+        if isinstance(guest.decided, Refused) and guest.decided != guest.told and not quiet:
+            guest.told = guest.decided
             self._tell(guest.decided)
         return guest.decided
 
@@ -189,8 +205,9 @@ class Clients:
         logger.log(level, "codex-rotate: a client is refused: %s", REMEDIES[refused.why].format(name=refused.name))
 
     def _admitted(self, guest: Guest) -> Visitor | Refused:
-        keys = self.startup.opened().client_keys
-        doors = Doors(keys=keys, gone=self._served, everyone_here=self.startup.chosen.rotate_everyone_here)
+        service = self.startup.opened()
+        keys, gone = service.client_keys, {**self._served, **service.removed_keys}
+        doors = Doors(keys=keys, gone=gone, everyone_here=self.startup.chosen.rotate_everyone_here)
         decided = admitted(guest.said, doors, guest.place)
         if isinstance(decided, Visitor) and decided.key:
             shown = (fingerprint(guest.said.user), fingerprint(guest.said.secret))

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import re
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Final
 from mitmproxy import connection, ctx, http
 from mitmproxy.addonmanager import Loader
 
+from addons.clients import Clients
+from addons.private_questions import PrivateQuestions
 from addons.startup import Startup
 from addons.wire import answers
 from addons.wire.routes import INTERCEPT
@@ -21,11 +24,18 @@ logger = logging.getLogger(__name__)
 CERTIFICATE: Final = "mitmproxy-ca-cert.pem"
 
 
+def is_question(flow: http.HTTPFlow) -> bool:
+    """Whether the proxy itself is asked, in the clear, or inside of a connection to the provider that it has opened."""
+    inside = flow.client_conn.tls_established and re.match(INTERCEPT, f"{flow.request.host}:{flow.request.port}")
+    return (flow.request.host_header if inside else flow.request.host) == proxy_files.HOST
+
+
 class Discovery:
     """One per proxy."""
 
-    def __init__(self, startup: Startup) -> None:
+    def __init__(self, startup: Startup, clients: Clients) -> None:
         self.startup = startup
+        self.questions = PrivateQuestions(lambda key: self._private_answer() if clients.takes(key) else "")
         self.clients: set[str] = set()
         self.told: proxy_files.ProxyInfo | None = None
         self._file: Path | None = None
@@ -44,6 +54,7 @@ class Discovery:
             return
         self.told = self._about()
         if self.told is not None:
+            self.told = replace(self.told, socket=self.questions.open(proxy_files.folder()))
             try:
                 self._file = proxy_files.announce(self.told, proxy_files.folder())
             except OSError as e:
@@ -52,7 +63,7 @@ class Discovery:
 
     @answers.fail_closed
     def requestheaders(self, flow: http.HTTPFlow) -> None:
-        if flow.request.host != proxy_files.HOST:
+        if not is_question(flow):
             return
         if flow.response is None and self.told is None:
             flow.response = answers.failed_closed()
@@ -62,8 +73,12 @@ class Discovery:
         self._prove(flow)
 
     def _prove(self, flow: http.HTTPFlow) -> None:
-        """Also to who is refused: a command wants to know who we are before it tells its key."""
+        """Also to who is refused: a command wants to know who we are before it tells its key. Inside of TLS our CA has
+        proven it, and what is left to tell is where we were reached."""
         challenge, at = flow.request.headers.get(proxy_files.CHALLENGE, ""), flow.client_conn.sockname
+        if at and flow.response is not None and flow.client_conn.tls_established:
+            flow.response.headers[proxy_files.REACHED_AT] = f"{at[0].removeprefix('::ffff:')} {at[1]}"
+            return
         if challenge and at and flow.response is not None and self._file is not None:
             key = proxy_files.proof_key(self._file.parent)
             flow.response.headers[proxy_files.PROOF] = proxy_files.proof(key, challenge, at[0], at[1])
@@ -78,12 +93,23 @@ class Discovery:
 
     def leaves(self, turns: int) -> None:
         """Tell that this proxy ends, and how many turns it waits for. Who looks for a proxy passes it over."""
+        self.questions.close()
         if self._file is not None and self.told is not None:
-            self.told = replace(self.told, turns=turns)
+            self.told = replace(self.told, turns=turns, socket="")
             with suppress(OSError):
                 proxy_files.announce(self.told, self._file.parent)
 
+    def _private_answer(self) -> str:
+        """Nothing unless it listens where it was said to, and nobody else can on this machine: whoever is told to lead
+        clients there gives them the key."""
+        everywhere = any(each[0] in {"0.0.0.0", "::"} for each in ctx.master.addons.get("proxyserver").listen_addrs())  # noqa: S104
+        now = self._about()
+        if now is None or self.told is None or now.url != self.told.url or everywhere:
+            return ""
+        return proxy_files.as_json(self.told)
+
     def done(self) -> None:
+        self.questions.close()
         if self._file is not None:
             with suppress(OSError):
                 self._file.unlink()
@@ -102,6 +128,7 @@ class Discovery:
             certificate=str(Path(ctx.options.confdir).expanduser() / CERTIFICATE),
             version=version.current(),
             everything=list(ctx.options.allow_hosts) != [INTERCEPT],
+            insecure=ctx.options.ssl_insecure,
             stays=ctx.options.rotate_stop_when_unused == 0,
         )
 

@@ -17,6 +17,8 @@ MEANINGS: Final[Mapping[str, str]] = {
     "shown, logged and saved. The tokens of managed accounts are never in a flow, whatever this says.",
     "rotate_everyone_here": "Serve every user of this machine, and not the user who runs the proxy only. With client "
     "keys in the pool everybody needs one all the same.",
+    "rotate_allow_insecure": "With mitmproxy's ssl_insecure, send the tokens of accounts to servers on other machines "
+    "too, which nobody has verified. false: to this machine only.",
     "rotate_head_timeout": "Seconds an account gets to begin its answer before another one is asked.",
     "rotate_keep_flows": "How many flows mitmweb and the console keep; older ones go, unless somebody has marked them. "
     "0: all.",
@@ -35,6 +37,7 @@ class ChosenOptions:
     rotate_transport: str = "auto"
     rotate_redact: bool = True
     rotate_everyone_here: bool = False
+    rotate_allow_insecure: bool = False
     rotate_head_timeout: int = int(CLIENT_SECONDS)
     rotate_keep_flows: int = 2000
     rotate_capture_limit: int = 2 * 1024 * 1024

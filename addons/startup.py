@@ -45,8 +45,10 @@ HELD: Final[Mapping[str, tuple[object, str]]] = {
     "proxy_debug": (False, "it prints what goes over the wire, tokens of accounts included"),
     "validate_inbound_headers": (True, "a request that two servers read in two ways could carry an account's token"),
     "ssl_insecure": (False, "tokens of accounts would go to servers that nobody has verified"),
+    "rotate_allow_insecure": (False, "tokens of accounts would go to servers that nobody has verified"),
 }
-"""What no change may take away while the proxy runs, and why. What ssl_insecure is at the start, it may stay."""
+"""What no change may take away while the proxy runs, and why. What the insecure ones are at the start, they may stay.
+"""
 
 
 def broken_promise(changed: set[str], now: Options) -> str:
@@ -67,6 +69,16 @@ COLUMNS: Final = ["tls", "icon", "path", "method", "status", "comment", "size", 
 CANNOT_VOUCH: Final = (
     f"the CA of codex-rotate can vouch for {' and '.join(PROVIDER.domains)} only, so clients refuse every other host "
     "that is opened. To look into other hosts run `codex-rotate serve --intercept-all`."
+)
+
+
+INSECURE_HERE: Final = (
+    "ssl_insecure is on, so nobody verifies servers. Requests that accounts serve go to this machine only, and are "
+    "refused otherwise; --set rotate_allow_insecure=true would send tokens of accounts anywhere."
+)
+INSECURE: Final = (
+    "ssl_insecure and rotate_allow_insecure are on: TOKENS OF ACCOUNTS GO TO SERVERS THAT NOBODY HAS VERIFIED. Whoever "
+    "is on the way can take them. End this proxy unless every server is your own."
 )
 
 
@@ -172,4 +184,4 @@ class Startup:
         if opens_others(ctx.options.allow_hosts) and Path(ctx.options.confdir).expanduser() == paths.ca_folder():
             logger.warning("codex-rotate: %s", CANNOT_VOUCH)
         if ctx.options.ssl_insecure:
-            logger.warning("codex-rotate: ssl_insecure is on: managed tokens go to servers nobody has verified.")
+            logger.warning("codex-rotate: %s", INSECURE if ctx.options.rotate_allow_insecure else INSECURE_HERE)

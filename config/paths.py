@@ -14,6 +14,7 @@ from typing import Final
 
 import platformdirs
 
+from config import groups
 from config.errors import ConfigError
 
 PROGRAM: Final = Path(__file__).resolve().parent.parent
@@ -184,15 +185,22 @@ def unsafe(path: Path) -> str:
     whole = _whole(str(path))
     if whole.exists() and os.geteuid() and whole.stat().st_uid not in {0, os.geteuid()}:
         return f"{whole} belongs to another user. Name a folder of your own with {HOME}."
-    open_to_all = changeable_by_all(*whole.parents, *whole.resolve().parents)
-    return f"{open_to_all}, or name another folder than {whole} with {HOME}." if open_to_all else ""
+    open_to = changeable_by_others(*whole.parents, *whole.resolve().parents)
+    return f"{open_to}, or name another folder than {whole} with {HOME}." if open_to else ""
 
 
-def changeable_by_all(*places: Path) -> str:
-    """Which of these folders and files every user may change, and what to do; "" for none. In a folder as `/tmp`
-    nobody can replace what is another's."""
+def changeable_by_others(*places: Path) -> str:
+    """Which of these folders and files every user may change, or somebody else by their group, and what to do; "" for
+    none. In a folder as `/tmp` nobody can replace what is another's. Root is asked about no group: in a container its
+    numbers are those of the host."""
     for each in dict.fromkeys(places):
-        mode = each.stat().st_mode if os.name == "posix" and each.exists() else 0
-        if mode & stat.S_IWOTH and not (stat.S_ISDIR(mode) and mode & stat.S_ISVTX):
+        found = each.stat() if os.name == "posix" and each.exists() else None
+        if found is None or (stat.S_ISDIR(found.st_mode) and found.st_mode & stat.S_ISVTX):
+            continue
+        if found.st_mode & stat.S_IWOTH:
             return f"{each} may be changed by every user of this machine: run `chmod o-w {each}`"
+        others = groups.others_in(found.st_gid) if found.st_mode & stat.S_IWGRP and os.geteuid() else ()
+        if others:
+            more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+            return f"{each} may be changed by {others[0]}{more}, by its group: run `chmod g-w {each}`"
     return ""

@@ -24,6 +24,8 @@ PRODUCT: Final = "codex-rotate"
 CHALLENGE: Final = "x-codex-rotate-challenge"
 PROOF: Final = "x-codex-rotate-proof"
 """Headers: something new to sign, and the signature."""
+REACHED_AT: Final = "x-codex-rotate-reached-at"
+"""A header inside of TLS: the address and port at which the proxy was reached."""
 PROOF_KEY: Final = "proof.key"
 LEAVING_SECONDS: Final = 5.0
 """A proxy that ends writes its file anew every second."""
@@ -32,9 +34,10 @@ LEAVING_SECONDS: Final = 5.0
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProxyInfo:
     """A proxy that runs. `certificate` is that of its authority, `home` our folder that it works with, `url`
-    where it listens, `everything` whether it opens the connections to all hosts, for debugging, `stays` whether it
-    goes on without any client. `turns` is told by one that ends: how many turns it still waits for. Such a proxy
-    listens no more, and says so again every second."""
+    where it listens, `everything` whether it opens the connections to all hosts, for debugging, `insecure` whether it
+    verifies no server, `stays` whether it goes on without any client. `turns` is told by one that ends: how many turns
+    it still waits for. Such a proxy listens no more, and says so again every second. `socket` is where its owner's
+    commands ask it; "": at its address only."""
 
     url: str
     pid: int
@@ -42,8 +45,10 @@ class ProxyInfo:
     certificate: str
     version: str
     everything: bool = False
+    insecure: bool = False
     stays: bool = True
     turns: int | None = None
+    socket: str = ""
 
 
 def folder(environ: Mapping[str, str] = os.environ) -> Path:
@@ -65,8 +70,10 @@ def from_json(text: str | bytes) -> ProxyInfo | None:
         found = ProxyInfo(**known)
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
-    sound = isinstance(found.url, str) and isinstance(found.pid, int) and isinstance(found.certificate, str)
-    return found if sound else None
+    texts = all(
+        isinstance(each, str) for each in (found.url, found.home, found.certificate, found.version, found.socket)
+    )
+    return found if texts and isinstance(found.pid, int) else None
 
 
 def announce(presence: ProxyInfo, place: Path) -> Path:

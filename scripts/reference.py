@@ -328,6 +328,7 @@ def answers_of_ours() -> Iterator[tuple[str, str, str]]:
             answers.masked("the header authorization", again=True),
         ),
         ("Another addon, or an option, has changed where a request to the model goes.", answers.off_its_route()),
+        ("mitmproxy's ssl_insecure is on, and the server is on another machine.", answers.unverified()),
         ("mitmproxy's Replay of what cannot be played again.", answers.not_replayed(replays.A_SOCKET)),
         (
             "A WebSocket upgrade that is to go over HTTP instead. The client does so in silence.",

@@ -26,6 +26,10 @@ NUMBERED = re.compile(r"^#+ (\d+(?:\.\d+)?)\.? ", re.MULTILINE)
 CODE_FOLDERS = ("addons", "accounts", "config", "certs", "cli", "standin", "tests", "benchmarks")
 
 
+TEST = re.compile(r"`(tests/[\w/]+\.py)(?:::(test_\w+))?`")
+SECURITY = ROOT / "docs" / "security.md"
+
+
 def links(page: Path) -> list[str]:
     """The targets of a page's relative links; what is shown as code is none."""
     text = CODE.sub("", FENCE.sub("", page.read_text(encoding="utf-8")))
@@ -152,3 +156,15 @@ def test_the_built_pages_load_nothing_from_elsewhere() -> None:
 )
 def test_the_check_of_built_pages_tells_loading_from_linking(text: str, loads: bool) -> None:
     assert bool(LOADED.search(text)) is loads
+
+
+@pytest.mark.parametrize(("file", "test"), sorted(set(TEST.findall(SECURITY.read_text("utf-8")))))
+def test_what_security_leans_on_is_tested(file: str, test: str) -> None:
+    assert (ROOT / file).is_file()
+    assert not test or re.search(rf"^(async )?def {test}\(", (ROOT / file).read_text("utf-8"), re.MULTILINE)
+
+
+def test_every_attack_names_the_test_that_keeps_it_out() -> None:
+    table = SECURITY.read_text("utf-8").partition("| attack | before | now | test |")[2].splitlines()[2:]
+    assert len(table) > 20
+    assert [row for row in table if not TEST.search(row.rsplit("|", 2)[1])] == []

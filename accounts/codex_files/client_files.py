@@ -302,8 +302,8 @@ class Writer:
         """Replace the file that was read as `before`. Raises ClientFileChanged or ClientFileUnwritable."""
         target = Path(os.path.realpath(path))  # a link stays one
         content = json.dumps(document, indent=2) + "\n"
-        if open_to_all := paths.changeable_by_all(target, *target.parents):
-            raise ClientFileUnwritable(path, open_to_all)
+        if open_to := paths.changeable_by_others(target, *target.parents):
+            raise ClientFileUnwritable(path, open_to)
         try:
             write_private(target, content.encode(), put=partial(self._put, before=before))
         except OSError as e:

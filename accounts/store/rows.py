@@ -93,9 +93,23 @@ def put_spent(db: sqlite3.Connection, row: tuple[str, str, float, str], most: in
     db.execute(f"DELETE FROM spent WHERE rowid IN ({kept})", (most,))  # noqa: S608 - the line above
 
 
+REMOVED_KEY: Final = "removed_key:"
+"""With the digest of a key that was taken back: the name of a choice, whose value is the key's name."""
+
+
 def put_client_key(db: sqlite3.Connection, row: tuple[str, str, float]) -> None:
     """Insert a key, in the place of one of the same name."""
+    remove_client_key(db, row[1])
     db.execute("INSERT OR REPLACE INTO client_key (digest, name, created_at) VALUES (?, ?, ?)", row)
+
+
+def remove_client_key(db: sqlite3.Connection, name: str) -> bool:
+    """Forget a key, but not that its owner has taken it back. False when there was none of that name."""
+    db.execute(
+        "INSERT OR REPLACE INTO choice (name, value) SELECT ? || digest, name FROM client_key WHERE name = ?",
+        (REMOVED_KEY, name),
+    )
+    return db.execute("DELETE FROM client_key WHERE name = ?", (name,)).rowcount > 0
 
 
 def put_choice(db: sqlite3.Connection, name: str, value: str) -> None:

@@ -113,6 +113,11 @@ class Store:
             row["digest"]: row["name"] for row in self._file.read("SELECT * FROM client_key ORDER BY created_at, name")
         }
 
+    def removed_keys(self) -> dict[str, str]:
+        """The same of keys that were taken back."""
+        found = self._file.read("SELECT name, value FROM choice WHERE name LIKE ?", f"{rows.REMOVED_KEY}%")
+        return {str(row["name"]).removeprefix(rows.REMOVED_KEY): row["value"] for row in found}
+
     def chosen_account(self) -> str:
         """The key of the account that was chosen for everybody, "" for none."""
         found = self._file.read("SELECT value FROM choice WHERE name = 'account'")
@@ -187,7 +192,7 @@ class Store:
 
     def remove_client_key(self, name: str) -> Future[bool]:
         """Forget a key; False when there was none of that name."""
-        return self._file.write(lambda db: db.execute("DELETE FROM client_key WHERE name = ?", (name,)).rowcount > 0)
+        return self._file.write(lambda db: rows.remove_client_key(db, name))
 
     def set_cooldown(self, key: str, cooldown: Cooldown) -> Future[None]:
         """Let an account rest; a stored rest that is firmer, or as firm and longer, stays. Nothing when it is gone."""

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from mitmproxy.net import encoding
 
-from addons.wire import decoding
+from config import decoding
 
 NAMES: Final = ("gzip", "x-gzip", "deflate", "deflateraw", "br", "zstd")
 

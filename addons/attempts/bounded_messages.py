@@ -10,7 +10,7 @@ from typing import Any, Final
 from wsproto.extensions import PerMessageDeflate
 from wsproto.frame_protocol import CloseReason
 
-from addons.wire import decoding
+from config import decoding
 
 _COUNTED: Final = "_codex_rotate_counted"
 """Of an extension: bytes of the message that came, and what they became."""

@@ -7,10 +7,11 @@ and calls its methods; of mitmproxy's internals it leans on what docs/mitmproxy.
 from collections.abc import Callable
 
 from mitmproxy import http
-from mitmproxy.proxy import layer
+from mitmproxy.proxy import commands, layer
 from mitmproxy.proxy.layers import http as h
 from mitmproxy.proxy.layers.http._base import HttpEvent
 
+from addons.attempts import unverified
 from addons.attempts.attempt import UpstreamAttempt
 from addons.attempts.connections import GetAccountConnection, LedStream, forget_closed
 from addons.attempts.echoes import EchoFilter
@@ -132,6 +133,9 @@ class ExchangeDriver:
                 error = yield from self._send(step)
                 if error is None:
                     return
+                if isinstance(error, Answer):
+                    step = error
+                    continue
                 lost = h.ResponseProtocolError(self.stream.stream_id, error, h.ErrorCode.CONNECT_FAILED)
                 step = self._loss(
                     GetAccountConnection.loss(error, through=bool(self.stream.flow.server_conn.via)), lost
@@ -156,8 +160,9 @@ class ExchangeDriver:
                     yield from self._abort()
                 return
 
-    def _send(self, step: Send) -> layer.CommandGenerator[str | None]:
-        """Make an attempt. The reply is an error message when there is no connection, else None."""
+    def _send(self, step: Send) -> layer.CommandGenerator[str | Answer | None]:
+        """Make an attempt. The reply is an error message when there is no connection, an answer when it must not be
+        used, else None."""
         stream = self.stream
         yield from self.attempt.abandon()
         self.attempt = attempt = self.attempt.successor()
@@ -173,6 +178,10 @@ class ExchangeDriver:
             return None
         if connection is None:
             return wanted.explained(str(error))
+        refusal = unverified.refusal(step, connection, stream.context.options)
+        if refusal is not None:
+            yield commands.CloseConnection(connection)
+            return refusal
         wanted.took(connection, step.request)
         stream.context.server = stream.flow.server_conn = connection
         if attempt.wire_id != stream.stream_id:

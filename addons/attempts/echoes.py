@@ -1,8 +1,9 @@
 """An account's token that upstream sends back, in whatever it says to the request that bore it.
 
-The client, flows and the log must never have it. It is looked for exactly, where an attempt's answer comes in: heads,
-reasons, trailers, errors and bodies. A mark of the same length takes its place, so that lengths stay true. A body in a
-coding is looked through where it is short and no stream, and goes on without its coding if the token is there.
+The client, flows and the log must never have it. It is looked for where an attempt's answer comes in: heads, reasons,
+trailers, errors and bodies, as it was sent and in the forms of token_forms.py. A mark of the same length takes its
+place, so that lengths stay true. A document is looked through as a whole where it is short; one in a coding goes on
+without it if the token is there.
 """
 
 import enum
@@ -13,8 +14,9 @@ from mitmproxy import http
 from mitmproxy.proxy.layers import http as h
 
 from addons.attempts.protocol import Send
-from addons.redaction.flows import MARK
-from addons.wire import decoding, messages
+from addons.attempts.token_forms import TokenForms
+from addons.wire import messages
+from config import decoding
 
 SHORTEST: Final = 16
 """What is shorter than any token would be found by chance."""
@@ -30,11 +32,13 @@ class Way(enum.Enum):
     """How a body is looked through."""
 
     CHUNKS = enum.auto()
-    """Each chunk by itself: a stream, of which nothing may be kept back."""
+    """Each chunk by itself: what is in a coding and may be a stream."""
     TEXT = enum.auto()
-    """What may be the beginning of the token stays for the next chunk."""
+    """What may be the beginning of the token stays for the next chunk: never the end of an event."""
+    WHOLE = enum.auto()
+    """As a whole: a document."""
     CODED = enum.auto()
-    """As a whole, with its head."""
+    """The same with its head, which may have to say otherwise."""
 
 
 class EchoFilter:
@@ -42,7 +46,7 @@ class EchoFilter:
 
     def __init__(self, token: bytes) -> None:
         self._token = token
-        self._mark = MARK[: len(token)].ljust(len(token), b"*")
+        self._forms = TokenForms.of(token)
         self._way = Way.CHUNKS
         self._left = b""
         self._held: list[AnswerEvent] = []
@@ -65,7 +69,7 @@ class EchoFilter:
             event.message = self._text(event.message)
         elif isinstance(event, h.ResponseTrailers):
             self._fields(event.trailers)
-        if self._way is Way.CODED and self._held and isinstance(event, h.ResponseTrailers):
+        if self._way in _HOLDING and self._held and isinstance(event, h.ResponseTrailers):
             self._held.append(event)
             return ()
         before = [*self._released(whole=isinstance(event, h.ResponseEndOfMessage)), *self._rest(event.stream_id)]
@@ -74,11 +78,11 @@ class EchoFilter:
     def _head(self, event: h.ResponseHeaders) -> Sequence[AnswerEvent]:
         response = event.response
         self._fields(response.headers)
-        response.data.reason = response.data.reason.replace(self._token, self._mark)
+        response.data.reason = self._forms.replaced(response.data.reason)
         plain = response.headers.get("content-encoding", "identity").strip().lower() in {"", "identity"}
         document = response.status_code >= 300 or "json" in response.headers.get("content-type", "").lower()
-        if plain and not messages.is_event_stream(response):
-            self._way = Way.TEXT
+        if plain:
+            self._way = Way.WHOLE if document and _is_short(response) else Way.TEXT
         elif document and not plain and response.status_code != 304 and not event.end_stream:
             self._way = Way.CODED
             self._held.append(event)
@@ -86,13 +90,11 @@ class EchoFilter:
         return (event,)
 
     def _data(self, event: h.ResponseData) -> Sequence[AnswerEvent]:
-        if self._way is Way.CODED:
+        if self._way in _HOLDING:
             self._held.append(event)
             self._size += len(event.data)
             return self._released(whole=False) if self._size > MOST_HELD else ()
-        data = self._left + event.data
-        if self._token in data:
-            data = data.replace(self._token, self._mark)
+        data = self._forms.replaced(self._left + event.data)
         self._left = b""
         if self._way is Way.TEXT:
             kept = self._beginning_at_the_end(data)
@@ -103,6 +105,8 @@ class EchoFilter:
 
     def _beginning_at_the_end(self, data: bytes) -> int:
         """How many bytes at the end may be the token's first ones."""
+        if data.endswith(b"\n"):  # as an event does
+            return 0
         last, token = data[1 - len(self._token) :], self._token
         at = last.find(token[:1])
         while at >= 0 and not token.startswith(last[at:]):
@@ -116,6 +120,8 @@ class EchoFilter:
     def _released(self, *, whole: bool) -> Sequence[AnswerEvent]:
         """All that was held, without its coding if the token is in it."""
         held, self._held = self._held, []
+        if self._way is Way.WHOLE:
+            return self._as_text(held)
         self._way = Way.CHUNKS
         if not held or not whole or not isinstance(head := held[0], h.ResponseHeaders):
             return held
@@ -125,21 +131,36 @@ class EchoFilter:
             plain = decoding.whole(body, headers["content-encoding"], decoding.MOST_REFUSAL)
         except decoding.CannotDecode:
             return held
-        if self._token not in plain:
+        found = self._forms.replaced(plain)
+        if found is plain:
             return held
-        plain = plain.replace(self._token, self._mark)
+        plain = found
         del headers["content-encoding"]
         if "content-length" in headers:
             headers["content-length"] = str(len(plain))
         trailers = [each for each in held if isinstance(each, h.ResponseTrailers)]
         return [head, h.ResponseData(head.stream_id, plain), *trailers]
 
+    def _as_text(self, held: Sequence[AnswerEvent]) -> Sequence[AnswerEvent]:
+        """What was held of a document that has no coding; what follows of it, if anything, goes as it comes."""
+        self._way = Way.TEXT
+        body = b"".join(each.data for each in held if isinstance(each, h.ResponseData))
+        data = self._data(h.ResponseData(held[0].stream_id, body)) if body else ()
+        return [*data, *(each for each in held if isinstance(each, h.ResponseTrailers))]
+
     def _fields(self, headers: http.Headers) -> None:
-        if any(self._token in value or self._token in name for name, value in headers.fields):
-            headers.fields = tuple(
-                (name.replace(self._token, self._mark), value.replace(self._token, self._mark))
-                for name, value in headers.fields
-            )
+        fields = tuple((self._forms.replaced(name), self._forms.replaced(value)) for name, value in headers.fields)
+        if fields != headers.fields:
+            headers.fields = fields
 
     def _text(self, said: str) -> str:
-        return said.replace(self._token.decode("utf-8", "surrogateescape"), self._mark.decode())
+        return self._forms.replaced(said.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
+
+
+_HOLDING: Final = frozenset({Way.WHOLE, Way.CODED})
+
+
+def _is_short(response: http.Response) -> bool:
+    """Whether a body says that it is, so that its end does come soon; a stream of events says nothing."""
+    length = response.headers.get("content-length", "")
+    return length.isascii() and length.isdigit() and int(length) <= MOST_HELD and not messages.is_event_stream(response)

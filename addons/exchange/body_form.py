@@ -11,8 +11,9 @@ from typing import Final
 
 from mitmproxy import http
 
-from addons.wire import decoding, events, messages
+from addons.wire import events, messages
 from addons.wire.events import Events
+from config import decoding
 
 logger = logging.getLogger(__name__)
 

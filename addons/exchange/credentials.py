@@ -85,8 +85,8 @@ def managed(request: http.Request, shown: flows.FlowRedactor, lease: Lease, give
     wire = shown.wire(request)
     wire.headers = _swapped(wire.headers, lease, given, host)
     wire.data.host, wire.data.port, wire.data.scheme = host.decode(), 443, b"https"
-    if wire.data.authority:
-        wire.data.authority = host
+    if wire.data.authority:  # over HTTP/1.1 a path alone is asked for, as the official client does
+        wire.data.authority = host if wire.is_http2 else b""
     return wire
 
 

@@ -38,10 +38,11 @@ many come at a time. No command ends so soon after its change: what the owner de
 
 
 class Beside(NamedTuple):
-    """What is read with the pool: the names of client keys by their digests, and the ids of accounts and their users,
-    which flows do not show."""
+    """What is read with the pool: the names of client keys by their digests, of those that were taken back as well, and
+    the ids of accounts and their users, which flows do not show."""
 
     client_keys: Mapping[str, str]
+    removed_keys: Mapping[str, str]
     account_ids: frozenset[bytes]
 
 
@@ -65,7 +66,7 @@ class PoolService:
         self.decisions = DecisionWriter(self.store)
         self.given = Belongings(TurnStates(), AccountCookies())
         self.unsealing = Unsealing()
-        self._beside = Beside({}, frozenset())
+        self._beside = Beside({}, {}, frozenset())
         self.reload()
 
     def close(self) -> None:
@@ -83,7 +84,7 @@ class PoolService:
         While the disk refuses newer tokens than it has, accounts are not read from it; who may use the proxy is."""
         try:
             if self.renewals.save_again():
-                self._beside = Beside(self.store.client_keys(), self.account_ids)
+                self._beside = Beside(self.store.client_keys(), self.store.removed_keys(), self.account_ids)
             elif self.store.changed_by_others(self.clock(), within=0.0 if at_once else LOOK_SECONDS):
                 self.reload()
         except StoreError as e:
@@ -96,11 +97,16 @@ class PoolService:
         accounts = [candidate.account for candidate in self.pool.candidates.values()]
         self.renewals.notices.loaded(accounts)
         ids = [each.account_id for each in accounts] + [each.user_id for each in accounts]
-        self._beside = Beside(self.store.client_keys(), frozenset(each.encode() for each in ids))
+        known = frozenset(each.encode() for each in ids)
+        self._beside = Beside(self.store.client_keys(), self.store.removed_keys(), known)
 
     @property
     def client_keys(self) -> Mapping[str, str]:
         return self._beside.client_keys
+
+    @property
+    def removed_keys(self) -> Mapping[str, str]:
+        return self._beside.removed_keys
 
     @property
     def account_ids(self) -> frozenset[bytes]:

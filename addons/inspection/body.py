@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Final, NamedTuple
 
-from addons.wire import decoding
 from addons.wire.events import fields
+from config import decoding
 
 MOST: Final = decoding.MOST_SHOWN
 """Bytes that are read of a body, after it was decoded."""

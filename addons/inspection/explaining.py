@@ -14,8 +14,9 @@ from mitmproxy import http
 from accounts.requests.identity import model_of, thread_in, thread_of
 from addons.inspection.answer import Tokens, tokens_of
 from addons.recording.annotations import PREFIX
-from addons.wire import decoding, messages
 from addons.wire import events as streams
+from addons.wire import messages
+from config import decoding
 
 PATHS: Final = ("/responses", "/responses/compact")
 """How the paths of model requests end, wherever the provider has them."""

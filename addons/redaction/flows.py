@@ -13,7 +13,8 @@ from mitmproxy.net import encoding
 
 from addons.redaction.masking import masked
 from addons.redaction.patterns import REQUEST_HEADERS, RESPONSE_HEADERS
-from addons.wire import decoding, messages
+from addons.wire import messages
+from config import decoding
 
 MARK: Final = b"[redacted by codex-rotate]"
 ACCOUNT: Final = b"chatgpt-account-id"

@@ -73,6 +73,17 @@ def off_its_route() -> http.Response:
     )
 
 
+def unverified() -> http.Response:
+    """503: an account's token would have gone to a server that nobody has verified; it was not sent."""
+    return error(
+        503,
+        "codex_rotate_unverified",
+        "This codex-rotate proxy was started with ssl_insecure, so nobody verifies the server, and that is not on this "
+        "machine. The request was not sent. Start the proxy without ssl_insecure; where you know whose server it "
+        "is, --set rotate_allow_insecure=true sends the accounts' tokens there all the same.",
+    )
+
+
 def log_defect(what: str, error: Exception) -> None:
     """One line: what that led to, and where our code failed. The whole traceback is there at log level debug."""
     frames = traceback.extract_tb(error.__traceback__)

@@ -8,7 +8,8 @@ from typing import Final
 from mitmproxy import http
 
 from accounts.choice.outcomes import Reply, error_of
-from addons.wire import decoding, events
+from addons.wire import events
+from config import decoding
 
 
 def read_reply(response: http.Response, body: bytes) -> Reply:

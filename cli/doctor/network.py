@@ -11,6 +11,7 @@ from certs.environment import BadProxyAddress, bypasses, no_proxy_of, proxy_at, 
 from cli.doctor.finding import Findings, note, ok, problem, warning
 from cli.running import joined, proxies
 from cli.running.binding import answers
+from cli.running.joined_answer import ask_joined
 from config import paths
 from config.network.hosts import is_loopback
 
@@ -98,7 +99,10 @@ def led_by(name: str, url: str, environ: Mapping[str, str]) -> LedTo:
     invitation = joined.known(environ)
     guest = invitation if invitation and (proxy.host, proxy.port) == (invitation.host, invitation.port) else None
     own = guest is None and is_loopback(proxy.host)
-    answer = proxies.ask_own(proxy.url, environ) if own else proxies.ask(proxy.url, guest.key if guest else "")
+    if guest is not None:
+        answer = ask_joined(guest)
+    else:
+        answer = proxies.ask_own(proxy.url, environ) if own else proxies.ask(proxy.url)
     found = answer.presence
     if found is None:
         someone = At.OTHER_POOL if answer.refused else At.SOMETHING

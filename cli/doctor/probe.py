@@ -23,6 +23,7 @@ from certs.environment import trusted_file
 from cli.doctor import tls as doctor_tls
 from cli.running import joined, own_proxy, proxies
 from cli.running.client_command import Bound
+from cli.running.joined_answer import ask_joined
 from config import clock, paths, proxy_files
 from config.errors import RotateError
 from config.provider import PROVIDER
@@ -97,7 +98,7 @@ def reached(environ: Mapping[str, str]) -> Iterator[Reached]:
     invitation = joined.current(environ)
     if invitation is not None:
         told = joined.presence(invitation, environ)
-        with proxies.Hold(told, invitation.key):
+        with proxies.Hold(told, lambda: ask_joined(invitation)):
             yield Reached(told, invitation.key, started=False)
         return
     with ExitStack() as stack:
@@ -141,9 +142,12 @@ def client(to: Reached) -> "httpx.Client":
     """What trusts the CA of the proxy and nothing else."""
     import httpx
 
+    from config.network.bounded import BoundedTransport
+
     trust = ssl.create_default_context(cafile=str(trusted_file(Path(to.presence.certificate).parent)))
     way = httpx.Proxy(to.presence.url, auth=(NOBODY, to.key) if to.key else None)
-    return httpx.Client(proxy=way, verify=trust, timeout=SECONDS, trust_env=False)
+    transport = BoundedTransport(httpx.HTTPTransport(verify=trust, proxy=way))
+    return httpx.Client(transport=transport, timeout=SECONDS, trust_env=False)
 
 
 def _catalogue(http: "httpx.Client", version: str) -> "httpx.Response":

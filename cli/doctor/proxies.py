@@ -17,13 +17,15 @@ from cli.doctor.finding import Findings, note, ok, problem, warning
 from cli.doctor.network import At, LedTo, led_by, present
 from cli.running import proxies
 from cli.running.binding import answers
+from cli.running.joined_answer import connect_through
 from config import access, clock, proxy_files, version
 from config.network.proxy_address import basic
 from config.provider import PROVIDER
 from config.proxy_files import ProxyInfo
 
 SECONDS: Final = 5.0
-_HEAD_ENDS: Final = b"\r\n\r\n"
+UNPROVEN: Final = -1
+"""In the place of a status: it answers as a proxy of ours, and does not prove to be one."""
 
 
 class Signs(StrEnum):
@@ -74,7 +76,8 @@ def gather(environ: Mapping[str, str]) -> Proxies:
         if gone(told):
             stale.append(folder / f"{told.pid}.json")
         else:
-            silent.append((told, proxies.ask_own(told.url, environ).status))
+            answer = proxies.ask_own(told.url, environ)
+            silent.append((told, UNPROVEN if answer.unproven else answer.status))
     return Proxies(
         running=tuple(RunningProxy(presence=told, signs=signs(told, key)) for told in found),
         silent=tuple(silent),
@@ -137,20 +140,6 @@ def _shake_hands(told: ProxyInfo, key: str, context: ssl.SSLContext) -> None:
         context.wrap_socket(raw, server_hostname=PROVIDER.host).close()
 
 
-def connect_through(raw: socket.socket, host: str, port: int, authorization: str) -> None:
-    """Have the proxy at the other end of this connection lead it on. Raises OSError."""
-    said = f"proxy-authorization: {authorization}\r\n" if authorization else ""
-    raw.sendall(f"CONNECT {host}:{port} HTTP/1.1\r\nhost: {host}:{port}\r\n{said}\r\n".encode())
-    head = b""
-    while _HEAD_ENDS not in head:
-        piece = raw.recv(1)
-        if not piece or len(head) > 8192:
-            raise ConnectionError("no answer to CONNECT")
-        head += piece
-    if head.split(b" ", 2)[1:2] != [b"200"]:
-        raise ConnectionError("CONNECT was refused")
-
-
 # --- judgement -------------------------------------------------------------------------------------------------------
 
 
@@ -167,6 +156,9 @@ def running(found: Proxies) -> Findings:
         if told.version != found.version:
             what = f"{where} runs codex-rotate {told.version}, and {found.version} is installed."
             yield warning("proxy.version", what, restart)
+        if told.insecure:
+            what = f"{where} verifies no server (mitmproxy's ssl_insecure)."
+            yield warning("proxy.insecure", what, "End it and start it without, unless upstream is your own machine.")
         if each.signs is Signs.REPLACED:
             yield warning("proxy.certificate", f"{where} still signs with the CA from before a renewal.", restart)
         elif each.signs is Signs.UNKNOWN:
@@ -183,7 +175,10 @@ def running(found: Proxies) -> Findings:
 
 def silent(found: Proxies) -> Findings:
     for told, status in found.silent:
-        if status == 407:
+        if status == UNPROVEN:
+            what, _, remedy = proxies.not_proven(told).rpartition(". ")
+            yield problem("proxy.unproven", f"{what}.", remedy)
+        elif status == 407:
             what = f"The proxy at {told.url} wants a client key, and client.key has none that it knows."
             yield problem(
                 "proxy.key", what, "Run `codex-rotate keys add NAME`, which makes one for our own commands too."

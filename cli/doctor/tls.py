@@ -11,7 +11,7 @@ from datetime import datetime
 from socket import create_connection, socket
 from typing import Final
 
-from cli.doctor.proxies import connect_through
+from cli.running.joined_answer import connect_through
 from config.errors import ConfigError
 from config.network.outbound import OutboundRoute, way_to
 from config.provider import PROVIDER

@@ -10,6 +10,7 @@ from typing import Final, Self
 from certs import bundles
 from certs.folder import BUNDLE_FILE, CERTIFICATE_FILE, TOOLS_FILE
 from cli.running import proxies
+from cli.running.joined_answer import ask_joined
 from config import access, join_file, paths
 from config.errors import RotateError
 from config.files import write_private
@@ -126,12 +127,12 @@ def presence(invitation: Invitation, environ: Mapping[str, str] = os.environ) ->
 
     Raises JoinedSilent, JoinedRefuses or JoinedIsAnother.
     """
-    answer = proxies.ask(invitation.url, invitation.key)
+    answer = ask_joined(invitation)
     if answer.presence is not None:
         return replace(answer.presence, url=invitation.url, certificate=str(folder(environ) / CERTIFICATE_FILE))
     if answer.status == 0:
         raise JoinedSilent(invitation)
-    raise JoinedRefuses(invitation) if answer.status == 407 else JoinedIsAnother(invitation)
+    raise JoinedRefuses(invitation) if answer.refused else JoinedIsAnother(invitation)
 
 
 def state(environ: Mapping[str, str] = os.environ) -> JoinedState | None:

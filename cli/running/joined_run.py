@@ -7,6 +7,7 @@ from pathlib import Path
 from accounts.errors import UsageError
 from certs.environment import proxy_at
 from cli.running import client_command, joined, processes, proxies
+from cli.running.joined_answer import ask_joined
 from cli.ui.result import Result
 from config import paths
 from config.errors import RotateError
@@ -45,7 +46,7 @@ def run(
         if account:
             raise client_command.PinnedThroughDotenv(bound.file)
     presence = joined.presence(invitation, environ)
-    with proxies.Hold(presence, invitation.key) as hold:
+    with proxies.Hold(presence, lambda: ask_joined(invitation)) as hold:
         led_by = client_command.environment(joined.address(invitation, account), presence, environ)
         try:
             code = processes.child(argv, led_by)

@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from certs.environment import DEFAULT_PROXY, Proxy, proxy_at
 from cli.running import joined, proxies
+from cli.running.joined_answer import ask_joined
 from config import paths
 from config.errors import RotateError
 from config.network.hosts import is_loopback
@@ -52,13 +53,16 @@ class Led:
 
 def led(environ: Mapping[str, str] = os.environ, *, stays: bool = False, everything: bool = False) -> Led:
     """The proxy that was joined, else one of ours that runs, else where `serve` listens by itself. Raises
-    JoinedUnusable.
+    JoinedUnusable, JoinedIsAnother.
 
     `stays`: not one that `run` has started, which ends with its clients. `everything`: the one of `--intercept-all`.
     """
     invitation = None if everything else joined.current(environ)
     if invitation is not None:
-        answers = proxies.ask(invitation.url, invitation.key).presence is not None
+        answer = ask_joined(invitation)
+        if answer.status and not answer.refused and answer.presence is None:  # nor is it told by clients
+            raise joined.JoinedIsAnother(invitation)
+        answers = answer.presence is not None
         note = f"the proxy that you have joined, {invitation.place}, does not answer: ask whoever runs it to start it."
         notes = () if answers else (note,)
         return Led(url=joined.address(invitation), folder=joined.folder(environ), answers=answers, notes=notes)
@@ -74,7 +78,8 @@ def own(environ: Mapping[str, str] = os.environ, *, stays: bool = False, everyth
         if proxies.local_key(environ) and proxies.listens(proxy_at(DEFAULT_PROXY).port):
             raise StrangersPort(proxy_at(DEFAULT_PROXY))
         folder = paths.debug_ca_folder(environ) if everything else paths.ca_folder(environ)
-        return Led(url=proxies.keyed(DEFAULT_PROXY, environ), folder=folder, answers=False, notes=(note,))
+        notes = (note, *(proxies.not_proven(each) for each in proxies.unproven(environ)))
+        return Led(url=proxies.keyed(DEFAULT_PROXY, environ), folder=folder, answers=False, notes=notes)
     passing = f"the proxy at {found.url} was started by `run` and ends with its clients. For one that stays: {START}."
     notes = () if found.stays else (passing,)
     folder = Path(found.certificate).parent

@@ -12,7 +12,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Self
 from urllib.parse import quote, urlsplit
@@ -20,7 +20,7 @@ from urllib.parse import quote, urlsplit
 from accounts.client_keys import NOBODY
 from accounts.store.schema import explained
 from cli.running import processes
-from config import clock, paths, proxy_files
+from config import clock, paths, private_socket, proxy_files
 from config.errors import RotateError
 from config.network.proxy_address import basic
 from config.proxy_files import ProxyInfo
@@ -63,11 +63,12 @@ class ProxiesBusy(RotateError):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProxyAnswer:
     """What came back from an address: the proxy of ours that is there, or the status of something else (0: nothing).
-    `refused`: it is a codex-rotate, and does not serve us."""
+    `refused`: it is a codex-rotate, and does not serve us. `unproven`: it says that it is ours, without a proof."""
 
     presence: ProxyInfo | None = None
     status: int = 0
     refused: bool = False
+    unproven: bool = False
 
 
 def ask(url: str, key: str = "") -> ProxyAnswer:
@@ -91,6 +92,9 @@ def ask_own(url: str, environ: Mapping[str, str] = os.environ) -> ProxyAnswer:
     """The same of a proxy of our own, at an address of this machine. Our key is told only to one that proves to be it;
     what only says so is not believed."""
     secret, key = proxy_files.proof_key(proxy_files.folder(environ)), local_key(environ)
+    told = from_socket(url, key, environ)
+    if told is not None:
+        return ProxyAnswer(presence=told, status=200)
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 0, timeout=ASK_SECONDS)
     with closing(connection):
@@ -104,8 +108,19 @@ def ask_own(url: str, environ: Mapping[str, str] = os.environ) -> ProxyAnswer:
             return ProxyAnswer()
     told = first.presence
     if told is not None and Path(told.home) == paths.home(environ) and not proven and (secret or key):
-        return ProxyAnswer(status=first.status)
-    return first
+        return ProxyAnswer(status=first.status, unproven=True)
+    return replace(first, unproven=first.refused and not proven)
+
+
+def from_socket(url: str, key: str, environ: Mapping[str, str]) -> ProxyInfo | None:
+    """What a proxy of ours that listens there says on its socket; None where it has none, or none that answers."""
+    for left in proxy_files.announced(proxy_files.folder(environ)):
+        if left.url == url and left.socket and private_socket.usable():
+            with suppress(OSError, ValueError):
+                told = proxy_files.from_json(private_socket.ask(Path(left.socket), key.encode()))
+                if told is not None and (told.url, told.pid) == (url, left.pid):
+                    return told
+    return None
 
 
 def _asked(
@@ -170,6 +185,24 @@ def running(environ: Mapping[str, str] = os.environ) -> list[ProxyInfo]:
         if answered is not None and answered.pid == told.pid and Path(answered.home) == home:
             found.append(answered)
     return found
+
+
+def unproven(environ: Mapping[str, str] = os.environ) -> list[ProxyInfo]:
+    """Those that have left their file in our folder and run, and do not prove to be ours where they listen: proxies of
+    a version that could not. What listens there may as well be somebody else's, so that they are told nothing."""
+    return [
+        told
+        for told in proxy_files.announced(proxy_files.folder(environ))
+        if told.turns is None and processes.runs(told.pid) and ask_own(told.url, environ).unproven
+    ]
+
+
+def not_proven(told: ProxyInfo) -> str:
+    """What that means, in a sentence, and what to do about it."""
+    return (
+        f"The proxy at {told.url} (process {told.pid}) does not prove to be this user's, so it is passed over and told "
+        f"no key: codex-rotate {told.version} has started it. End process {told.pid} and start it again."
+    )
 
 
 # --- starting --------------------------------------------------------------------------------------------------------
@@ -263,6 +296,7 @@ def _forget_gone(folder: Path) -> None:
         if told not in leaving and not ask(told.url).status:
             with suppress(OSError):
                 (folder / f"{told.pid}.json").unlink()
+                (folder / f"{told.pid}{private_socket.SUFFIX}").unlink(missing_ok=True)
 
 
 def _new_log(folder: Path) -> Path:
@@ -285,12 +319,17 @@ class Hold:
     It says nothing, so it shows up nowhere; one that the proxy closes for being idle is made anew.
     """
 
-    def __init__(self, presence: ProxyInfo, key: str | None = None, lost: Callable[[], object] = lambda: None) -> None:
-        """`key` is that of somebody else's proxy; None: it is our own. `lost` is called when the proxy has gone, by a
+    def __init__(
+        self,
+        presence: ProxyInfo,
+        ask: Callable[[], ProxyAnswer] | None = None,
+        lost: Callable[[], object] = lambda: None,
+    ) -> None:
+        """`ask` asks somebody else's proxy; None: it is our own. `lost` is called when the proxy has gone, by a
         thread of its own, in which no signal arrives."""
         self._presence = presence
         self._tell = lost
-        self._key = key
+        self._ask = ask
         parts = urlsplit(presence.url)
         self._address = (parts.hostname or "", parts.port or 0)
         self._socket = socket.create_connection(self._address, timeout=ASK_SECONDS)
@@ -307,9 +346,7 @@ class Hold:
         return answered is None or answered.pid != self._presence.pid
 
     def _answer(self) -> ProxyAnswer:
-        if self._key is None:
-            return ask_own(self._presence.url, {paths.HOME: self._presence.home})
-        return ask(self._presence.url, self._key)
+        return self._ask() if self._ask else ask_own(self._presence.url, {paths.HOME: self._presence.home})
 
     def __enter__(self) -> Self:
         return self

@@ -39,9 +39,11 @@ class OutboundRoute:
     passed_over: str = ""
 
     def client(self, timeout: "httpx.Timeout | float") -> "httpx.Client":
-        """For one request: no connection is kept, no redirect followed. Raises ConfigError when what it would trust
-        cannot be read."""
+        """For one request: no connection is kept, no redirect followed, no answer larger than it may be. Raises
+        ConfigError when what it would trust cannot be read."""
         import httpx  # late: most commands need none
+
+        from config.network.bounded import BoundedTransport
 
         trust = ssl_context()  # for the proxy as well
         proxy = None
@@ -50,7 +52,7 @@ class OutboundRoute:
             proxy = httpx.Proxy(str(self.proxy), auth=user, ssl_context=trust if self.proxy.scheme == "https" else None)
         limits = httpx.Limits(max_keepalive_connections=0)
         # With a transport of its own a client looks for no proxy in the environment.
-        transport = httpx.HTTPTransport(verify=trust, limits=limits, proxy=proxy)
+        transport = BoundedTransport(httpx.HTTPTransport(verify=trust, limits=limits, proxy=proxy))
         return httpx.Client(transport=transport, timeout=timeout, follow_redirects=False)
 
     def failure(self, error: Exception) -> str:

@@ -109,9 +109,7 @@ def test_the_key_of_our_own_commands_closes_nothing() -> None:
     ("said", "visitor"),
     [
         (Introduced(), Visitor()),
-        (Introduced("-", "x"), Visitor()),
         (Introduced("work"), Visitor("", "work")),
-        (Introduced("work", "whatever"), Visitor("", "work")),
     ],
 )
 def test_without_keys_the_owner_may(said: Introduced, visitor: Visitor) -> None:
@@ -120,6 +118,15 @@ def test_without_keys_the_owner_may(said: Introduced, visitor: Visitor) -> None:
     for place in Origin:
         assert (admitted(said, closed, place) == visitor) is (place is Origin.OWNER)
         assert (admitted(said, opened, place) == visitor) is (place is not Origin.ELSEWHERE)
+
+
+@pytest.mark.parametrize("said", [Introduced("-", "x"), Introduced("work", "whatever")])
+@pytest.mark.parametrize("everyone_here", [True, False])
+def test_a_key_that_is_not_known_opens_nothing_but_to_the_owner(said: Introduced, everyone_here: bool) -> None:
+    """Whose programs may still show one of an earlier pool. There is no key at all here, so nobody needs one."""
+    for place in Origin:
+        decided = admitted(said, Doors(keys={}, everyone_here=everyone_here), place)
+        assert (decided == Refused(Refusal.KEY_UNKNOWN)) is (place is not Origin.OWNER)
 
 
 @pytest.mark.parametrize(

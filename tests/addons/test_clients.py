@@ -80,7 +80,7 @@ def test_a_kind_of_refused_client_is_a_warning_once(clients: Clients, caplog: py
     """A client that is refused tries a dozen times; its owner reads of it once, and what lets it in."""
     caplog.set_level("INFO")
     for port in (OTHERS, OTHERS, UNTOLD):
-        clients.http_connect(connected(clients, connect("127.0.0.1", port=port)))
+        clients.http_connect(connected(clients, connect("127.0.0.1", host="example.test", port=port)))
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO", "WARNING"]
     assert "another user's" in caplog.messages[0]
     assert "`codex-rotate keys add NAME" in caplog.messages[0]

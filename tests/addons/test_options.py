@@ -53,6 +53,7 @@ def test_a_value_that_an_option_cannot_have_is_said() -> None:
         {"proxy_debug": True},
         {"validate_inbound_headers": False},
         {"ssl_insecure": True},
+        {"rotate_allow_insecure": True},
         {"allow_hosts": []},
     ],
 )

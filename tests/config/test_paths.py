@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from config import paths
+from config import groups, paths
 
 posix = pytest.mark.skipif(os.name != "posix", reason="modes are a POSIX matter")
 
@@ -163,6 +163,41 @@ def test_a_folder_that_everybody_may_change_holds_nothing_of_ours(tmp_path: Path
     shared.chmod(0o1777)  # as /tmp: only its owner can replace what is in it
     if not through_a_link:
         paths.make_private_folder(place)
+
+
+@posix
+@pytest.mark.parametrize(("others", "refused"), [((), False), (("ann",), True), (("ann", "bob"), True)])
+def test_a_folder_that_others_of_a_group_may_change_holds_nothing_of_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, others: tuple[str, ...], refused: bool
+) -> None:
+    """One whose group is this user's alone may, as a umask of 002 makes it."""
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o770)
+    asked: list[int] = []
+    monkeypatch.setattr(groups, "others_in", lambda gid: asked.append(gid) or others)
+    monkeypatch.setattr(os, "geteuid", lambda: shared.stat().st_uid or 4242)
+    said = paths.unsafe(shared / "home")
+    assert bool(said) is refused
+    assert asked == [shared.stat().st_gid]
+    if refused:
+        assert f"{shared} may be changed by ann{' and 1 more' if len(others) > 1 else ''}, by its group" in said
+        assert f"chmod g-w {shared}" in said
+        with pytest.raises(paths.UnsafePlace):
+            paths.make_private_folder(shared / "home")
+        shared.chmod(0o1770)
+        assert paths.unsafe(shared / "home") == ""
+    shared.chmod(0o750)
+    assert paths.unsafe(shared / "home") == ""
+
+
+@posix
+def test_root_is_asked_about_no_group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a container its numbers are those of the host."""
+    tmp_path.chmod(0o770)
+    monkeypatch.setattr(groups, "others_in", lambda _: ("ann",))
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert paths.unsafe(tmp_path / "home") == ""
 
 
 @posix

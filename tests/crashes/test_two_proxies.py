@@ -5,17 +5,19 @@
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from accounts.store.store import Store
+from accounts.tokens.lifetime import FRESH_SECONDS
 from standin import Account, StandIn
 from tests.harness import Proxy, fill, plain_environment, put, write_login
 from tests.proxy.clients import Http2
@@ -50,6 +52,11 @@ class Shared:
             ]
             return [one.result().text for one in sent]
 
+    def age(self) -> None:
+        """Every token was renewed a while ago: one that is refused right after its renewal is rightly not renewed."""
+        with closing(sqlite3.connect(self.home / "pool.db")) as db, db:
+            db.execute("UPDATE credential SET refreshed_at = refreshed_at - ?", (FRESH_SECONDS,))
+
     def cli(self, *words: str) -> object:
         environ = {**plain_environment(), "CODEX_ROTATE_HOME": str(self.home), "PYTHONPATH": str(ROOT)}
         argv = [sys.executable, "-c", START, *words, "--json"]
@@ -78,6 +85,7 @@ def test_no_token_is_spent_twice_and_no_account_is_lost(shared: Shared) -> None:
     for number in range(ROUNDS):
         for account in shared.accounts:
             account.expire()
+        shared.age()
         assert {text.split()[0] for text in shared.turns(f"round-{number}")} == {"Hello"}
         if number % 3 == 0:
             old = write_login(shared.accounts[number % 4], shared.folder / "old.json")

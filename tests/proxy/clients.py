@@ -21,7 +21,7 @@ from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, CloseConnection, RejectConnection, RejectData, Request, TextMessage
 from wsproto.extensions import PerMessageDeflate
 
-from addons.wire.decoding import decoder
+from config.decoding import decoder
 from tests.harness import PATIENCE, Proxy
 from tests.users import acting_as
 

@@ -129,3 +129,20 @@ def _home_without_proxy(bench: Bench, environ: dict[str, str]) -> Path:
 def test_ours_is_believed_and_told_the_key(bench: Bench, environ: dict[str, str]) -> None:
     assert leading.own(environ).url == proxies.address(bench.proxy.url, proxies.local_key(environ))
     assert leading.led_to(bench.proxy.url, environ).url == leading.own(environ).url
+
+
+def test_what_says_to_be_ours_and_does_not_prove_it_is_named(bench: Bench, environ: dict[str, str]) -> None:
+    """As a proxy of an earlier version does, which needs no key or does: it has to be started again."""
+    for says in (as_ours, lambda *_: lambda _: REFUSING):
+        said: list[Reply] = []
+        with impostor(lambda piece: said[-1](piece)) as (url, heard):  # noqa: PLW0108, B023 - it is not there yet
+            said.append(says(environ, url))
+            file = proxy_files.announce(told(environ, url), proxy_files.folder(environ))
+            try:
+                (found,) = proxies.unproven(environ)
+            finally:
+                file.unlink()
+        assert found.url == url
+        assert f"End process {os.getpid()} and start it again" in proxies.not_proven(found)
+        assert b"authorization" not in b"".join(heard).lower()
+    assert proxies.unproven(environ) == []

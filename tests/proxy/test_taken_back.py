@@ -4,15 +4,17 @@ import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
 from accounts.client_keys import new_secret
+from accounts.store.store import Store
 from config import clock
-from standin import ANY_ACCOUNT, Pace
-from tests.harness import PATIENCE
+from standin import ANY_ACCOUNT, Pace, StandIn
+from tests.harness import PATIENCE, START_SECONDS, Proxy, fill
 from tests.proxy.clients import ASK, CHATGPT, RESPONSES, Socket, http1, secure, tunnel, turn1
-from tests.proxy.conftest import Bench
+from tests.proxy.conftest import LOADED, Bench
 from tests.proxy.test_clients import VERSIONS, opened
 
 SOON = 1.0
@@ -115,3 +117,23 @@ def test_the_first_key_holds_at_once_for_what_is_open(bench: Bench, version: str
         assert take_turn().error["type"] == "codex_rotate_key_needed"
     bench.store.remove_client_key("ann").result()
     assert bench.served_by() == ["first"]
+
+
+def test_a_key_that_was_taken_back_is_known_to_a_proxy_that_is_started_afterwards(
+    tmp_path: Path, confdir: Path
+) -> None:
+    """Also with no key left, from the owner's own connection: a relay's is that of whoever runs the relay."""
+    home, secret = tmp_path / "rotate", new_secret()
+    with StandIn() as upstream:
+        fill(home, [upstream.add_account("acc-1")], tmp_path)
+        own = upstream.add_account("acc-own")
+        with Store(home / "pool.db") as store:
+            store.put_client_key("ann", secret, clock.now()).result()
+            store.remove_client_key("ann").result()
+        with Proxy(upstream, home, confdir) as proxy:
+            proxy.output.wait_for(LOADED, seconds=START_SECONDS)
+            headers = {"authorization": f"Bearer {own.access_token}", "chatgpt-account-id": own.account_id}
+            with http1(proxy, says=f"-:{secret}") as client:
+                assert turn1(client, headers).error["type"] == REMOVED
+            with http1(proxy) as client:
+                assert turn1(client, headers).completed

@@ -45,6 +45,8 @@ class StatusContext:
     settings: "Settings"
     home: Path
     running: Sequence[ProxyInfo] = ()
+    unproven: Sequence[str] = ()
+    """What is said of those that do not prove to be ours."""
     sync_off: str = ""
     width: int = 0
     joined: "JoinedState | None" = None
@@ -68,6 +70,7 @@ def status_command(*, as_json: AsJson = False) -> Result:
         settings=settings.load(),
         home=paths.home(),
         running=proxies.running(),
+        unproven=[proxies.not_proven(each) for each in proxies.unproven()],
         sync_off=switched_off(os.environ),
         width=terminal_width(),
         joined=joined.state(os.environ),
@@ -118,7 +121,7 @@ def _rows(seen: Snapshot, context: StatusContext, now: float) -> list[tuple[str,
     return [
         *rows,
         *_section("Logins", [plain(each) for each in ending(seats, now)]),
-        *_section("Proxies", [f"{each.url} (process {each.pid})" for each in context.running] or [NO_PROXY]),
+        *_section("Proxies", _proxies(context)),
         *_section("Pool file", [_from_memory(each) for each in context.from_memory]),
         ("Requests", _requests(seen.tally, now)),
         ("Sync", f"switched off by {context.sync_off}" if context.sync_off else _sync(seen.counters)),
@@ -159,6 +162,10 @@ def _joined(found: "JoinedState") -> str:
     if found.trouble:
         return found.trouble
     return f"the proxy at {found.place} as {found.name}; `run`, `env` and `bind` use it, and it answers"
+
+
+def _proxies(context: StatusContext) -> Sequence[str]:
+    return [*(f"{each.url} (process {each.pid})" for each in context.running), *context.unproven] or [NO_PROXY]
 
 
 def _from_memory(note: TroubleNote) -> str:

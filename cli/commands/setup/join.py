@@ -14,6 +14,7 @@ from accounts.errors import UsageError
 from accounts.store.store import Store
 from cli.running import joined, proxies
 from cli.running.binding import bound_to
+from cli.running.joined_answer import ask_joined
 from cli.ui.options import AsJson
 from cli.ui.result import Result
 from config import access, clock, join_file, paths
@@ -97,7 +98,7 @@ def join(offer: Offered, environ: Mapping[str, str], now: float) -> Result:
     trusted = given.checked(invitation.certificate.encode(), now)
     before = joined.known(environ)
     joined.keep(replace(invitation, certificate=trusted.decode()), environ)
-    answer = proxies.ask(invitation.url, invitation.key)
+    answer = ask_joined(invitation)
     accounts = _own_accounts(environ)
     notes = (*_replaced(before, invitation), *_answered(answer, invitation), *_beside(accounts, invitation, environ))
     if offer.open_to_others:
@@ -160,7 +161,7 @@ def _answered(answer: proxies.ProxyAnswer, invitation: Invitation) -> tuple[str,
     if answer.refused:
         return (f"The proxy does not take the key of {invitation.name}: ask its owner for a new key file.",)
     if answer.status:
-        return (f"What answers at {invitation.place} is no codex-rotate: ask its owner for the address.",)
+        return (f"What answers at {invitation.place} does not prove to be that proxy: ask its owner.",)
     return (f"Nothing answers at {invitation.place} now: ask its owner to start it.",)
 
 

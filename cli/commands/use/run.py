@@ -99,6 +99,8 @@ def run(argv: Sequence[str], pinned: Account | None, bound: Bound, environ: Mapp
     tell = later.append if has_the_screen(argv[1:]) else _tell
     with proxies.alone(proxy_files.folder(environ)):
         found = find_proxy(bound, environ)
+        for each in proxies.unproven(environ) if found is None else ():
+            tell(proxies.not_proven(each))
         first = proxies.Started(presence=found) if found is not None else start_proxy(bound, environ)
         guard = Guard(first, lambda host, port: start_at(host, port, environ), tell, environ)
     with guard:

@@ -27,9 +27,9 @@ NOW_SECONDS: Final = 10.0
 class NoProxyRuns(RotateError):
     exit_code = 3
 
-    def __init__(self, port: int | None) -> None:
+    def __init__(self, port: int | None, beside: Sequence[str] = ()) -> None:
         where = f" at port {port}" if port is not None else ""
-        super().__init__(f"No proxy of this pool runs{where}, so there is nothing to stop.")
+        super().__init__(" ".join([f"No proxy of this pool runs{where}, so there is nothing to stop.", *beside]))
 
 
 class NotOurProxy(RotateError):
@@ -111,7 +111,7 @@ def chosen(port: int | None, *, every: bool, environ: Mapping[str, str]) -> list
     if not found:
         if port is not None and (whose := stranger(port, environ)):
             raise NotOurProxy(port, whose)
-        raise NoProxyRuns(port)
+        raise NoProxyRuns(port, [proxies.not_proven(told) for told in proxies.unproven(environ)])
     ports = sorted({port_of(told) for told in found})
     if len(ports) > 1 and not every:
         raise SeveralRun(ports)

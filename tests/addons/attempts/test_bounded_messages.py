@@ -9,7 +9,7 @@ from wsproto.events import CloseConnection, Event, Message, Ping
 from wsproto.extensions import PerMessageDeflate
 
 from addons.attempts.bounded_messages import bound_messages
-from addons.wire.decoding import FREE
+from config.decoding import FREE
 
 
 @pytest.fixture(autouse=True)

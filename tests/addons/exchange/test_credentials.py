@@ -152,7 +152,11 @@ def test_of_two_turn_states_only_the_accounts_own_goes_on() -> None:
 )
 def test_a_request_goes_to_the_accounts_own_origin_over_tls(origin: str | None, host: str) -> None:
     clients = request(
-        (b"Authorization", CLIENT), (b"host", b"us.chatgpt.com"), host="us.chatgpt.com", authority=b"us.chatgpt.com"
+        (b"Authorization", CLIENT),
+        (b"host", b"us.chatgpt.com"),
+        host="us.chatgpt.com",
+        authority=b"us.chatgpt.com",
+        http_version=b"HTTP/2.0",
     )
     wire = sent(clients, account(backend_origin=origin))
     assert (wire.scheme, wire.host, wire.port, wire.authority) == ("https", host, 443, host)
@@ -183,9 +187,14 @@ def test_what_has_left_its_route_meanwhile_gets_no_credentials(changes: dict[str
 
 def test_no_host_and_no_authority_are_made_up() -> None:
     """HTTP/2 has no `host`, HTTP/1 no authority."""
-    wire = sent(request((b"authorization", CLIENT), authority=b"chatgpt.com"))
+    wire = sent(request((b"authorization", CLIENT), authority=b"chatgpt.com", http_version=b"HTTP/2.0"))
     assert "host" not in wire.headers
     assert sent(request()).authority == ""
+
+
+def test_over_http1_a_path_alone_is_asked_for() -> None:
+    """Whatever the client has written: what is a whole address would be read by each server in its own way."""
+    assert sent(request(authority=b"chatgpt.com")).authority == ""
 
 
 @pytest.mark.parametrize(

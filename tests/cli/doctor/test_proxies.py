@@ -116,6 +116,7 @@ def test_a_dead_one_whose_port_somebody_else_has_is_gone() -> None:
         (RunningProxy(presence=TOLD, signs=Signs.UNKNOWN), [("proxy.certificate", PROBLEM)]),
         (RunningProxy(presence=TOLD, signs=Signs.SILENT), [("proxy.running", PROBLEM)]),
         (RunningProxy(presence=replace(TOLD, everything=True)), [("proxy.running", NOTE)]),
+        (RunningProxy(presence=replace(TOLD, insecure=True)), [("proxy.insecure", WARNING), ("proxy.running", OK)]),
     ],
 )
 def test_running_proxies(running: RunningProxy, found: list[object]) -> None:
@@ -129,7 +130,8 @@ def test_none_is_needed() -> None:
 
 
 def test_silent_ones() -> None:
-    assert short(proxies.silent(Proxies(silent=((TOLD, 407), (TOLD, 0))))) == [
+    assert short(proxies.silent(Proxies(silent=((TOLD, proxies.UNPROVEN), (TOLD, 407), (TOLD, 0))))) == [
+        ("proxy.unproven", PROBLEM),
         ("proxy.key", PROBLEM),
         ("proxy.silent", PROBLEM),
     ]

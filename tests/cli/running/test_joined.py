@@ -13,9 +13,9 @@ from certs import ca
 from certs.bundles import certificates, find_roots, write_bundle
 from cli.running import joined
 from cli.running.joined import JoinedIsAnother, JoinedRefuses, JoinedSilent, JoinedUnusable
-from config import clock, proxy_files
+from cli.running.proxies import ProxyAnswer
+from config import clock
 from config.join_file import Invitation
-from config.proxy_files import ProxyInfo
 
 KEY = "k" * 43
 
@@ -36,6 +36,9 @@ def answering(status: int, body: bytes | bytearray = b"", **headers: str) -> Ite
     """Something that answers everything so: its port."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
+        def do_CONNECT(self) -> None:
+            self.do_GET()
+
         def do_GET(self) -> None:
             self.send_response(status)
             for name, value in {"content-length": str(len(body)), **headers}.items():
@@ -103,25 +106,27 @@ def test_a_damaged_one_is_named(environ: dict[str, str], content: bytes) -> None
     assert joined.known(environ) is None
 
 
-def test_the_proxy_as_it_answers(environ: dict[str, str], invitation: Invitation) -> None:
-    """With the certificate that is here, and not the path that it has over there."""
-    told = ProxyInfo(url="http://127.0.0.1:1", pid=7, home="/theirs", certificate="/theirs/ca/x.pem", version="9")
-    joined.keep(invitation, environ)
-    with answering(200, proxy_files.as_json(told).encode()) as port:
-        there = replace(invitation, port=port)
-        found = joined.presence(there, environ)
-    assert (found.url, found.pid) == (there.url, 7)
-    assert found.certificate == str(joined.folder(environ) / "mitmproxy-ca-cert.pem")
-
-
 @pytest.mark.parametrize(
-    ("status", "body", "wrong"),
-    [(407, b"", JoinedRefuses), (200, b"hello", JoinedIsAnother), (404, b"", JoinedIsAnother)],
+    ("answer", "wrong"),
+    [
+        (ProxyAnswer(status=403, refused=True), JoinedRefuses),
+        (ProxyAnswer(status=1), JoinedIsAnother),
+        (ProxyAnswer(), JoinedSilent),
+    ],
 )
-def test_what_does_not_answer_as_it_should_is_named(
-    environ: dict[str, str], invitation: Invitation, status: int, body: bytes, wrong: type[Exception]
+def test_each_answer_has_its_words(
+    monkeypatch: pytest.MonkeyPatch, invitation: Invitation, answer: ProxyAnswer, wrong: type[Exception]
 ) -> None:
-    with answering(status, body) as port, pytest.raises(wrong) as found:
+    monkeypatch.setattr(joined, "ask_joined", lambda _: answer)
+    with pytest.raises(wrong):
+        joined.presence(invitation)
+
+
+@pytest.mark.parametrize(("status", "body"), [(407, b""), (200, b"hello"), (404, b"")])
+def test_what_does_not_answer_as_it_should_is_named(
+    environ: dict[str, str], invitation: Invitation, status: int, body: bytes
+) -> None:
+    with answering(status, body) as port, pytest.raises(JoinedIsAnother) as found:
         joined.presence(replace(invitation, port=port), environ)
     assert KEY not in str(found.value)
 

@@ -10,8 +10,8 @@ import brotli
 import pytest
 import zstandard
 
-from addons.wire import decoding
-from addons.wire.decoding import FREE, MOST, MOST_REQUEST, RATIO, CannotDecode, TooLarge, decoder
+from config import decoding
+from config.decoding import FREE, MOST, MOST_REQUEST, RATIO, CannotDecode, TooLarge, decoder
 
 EVENTS = [b'event: response.created\ndata: {"n": %d}\n\n' % n for n in range(20)]
 

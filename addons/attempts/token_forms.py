@@ -1,0 +1,70 @@
+"""A token in the forms in which a server may repeat it: as it is, escaped as JSON or as a URL has it, and in base64."""
+
+import base64
+import functools
+import re
+from typing import Final
+
+from addons.redaction.flows import MARK
+
+_ESCAPE: Final = re.compile(rb"\\u00([0-9A-Fa-f]{2})|%([0-9A-Fa-f]{2})|\\(/)")
+_BEGINNING: Final = 16
+"""Bytes that are looked for first: that is much quicker than to look for all."""
+_SIGNS: Final = (b"\\u00", b"%", b"\\/")
+
+
+class TokenForms:
+    """Of one token. What is found is replaced by a mark of the same length, so that lengths stay true."""
+
+    def __init__(self, token: bytes) -> None:
+        self.token = token
+        self._shortest = min(len(token), *(len(each) for each in _in_base64(token)))
+        self._coded = _in_base64(token)
+
+    @classmethod
+    @functools.lru_cache(maxsize=256)
+    def of(cls, token: bytes) -> "TokenForms":
+        return cls(token)
+
+    def replaced(self, data: bytes) -> bytes:
+        """The same object if no form is in it."""
+        if len(data) < self._shortest:
+            return data
+        for form in (self.token, *self._coded):
+            if form[:_BEGINNING] in data and form in data:
+                data = data.replace(form, _mark(len(form)))
+        if any(sign in data for sign in _SIGNS) and self.token in _ESCAPE.sub(_unescaped, data):
+            data = self._escaped.sub(lambda found: _mark(len(found[0])), data)
+        return data
+
+    @functools.cached_property
+    def _escaped(self) -> re.Pattern[bytes]:
+        """Every character as it is or escaped. It takes a while to make, and is hardly ever needed."""
+        return re.compile(b"".join(_either_way(each) for each in self.token))
+
+
+def _either_way(character: int) -> bytes:
+    code = b"(?i:%02x)" % character
+    slash = rb"|\\/" if character == ord("/") else b""
+    return b"(?:%b|\\\\u00%b|%%%b%b)" % (re.escape(bytes([character])), code, code, slash)
+
+
+def _unescaped(found: re.Match[bytes]) -> bytes:
+    return found[3] or bytes.fromhex((found[1] or found[2]).decode())
+
+
+def _mark(length: int) -> bytes:
+    return MARK[:length].ljust(length, b"*")
+
+
+def _in_base64(token: bytes) -> tuple[bytes, ...]:
+    """What is the same of its base64 wherever in a text it begins, in both alphabets: without the characters at either
+    end in which its neighbours have a part."""
+    forms = []
+    for before in range(3):
+        text = bytes(before) + token
+        whole = base64.b64encode(text + bytes(-len(text) % 3))
+        first = -(-before * 8 // 6)
+        last = len(text) * 8 // 6
+        forms.append(whole[first:last])
+    return tuple(dict.fromkeys([*forms, *(each.translate(bytes.maketrans(b"+/", b"-_")) for each in forms)]))

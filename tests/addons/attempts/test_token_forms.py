@@ -1,0 +1,46 @@
+"""Forms of a token are found wherever they begin, and nothing else is."""
+
+import base64
+import secrets
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from addons.attempts.token_forms import TokenForms
+
+TOKEN = ".".join(secrets.token_urlsafe(30) for _ in range(3)).encode()
+SLASHED = b"an/opaque+token/of/some/length=="
+
+
+@given(before=st.binary(max_size=9), after=st.binary(max_size=9), token=st.sampled_from([TOKEN, SLASHED]))
+def test_base64_of_a_text_with_the_token_in_it(before: bytes, after: bytes, token: bytes) -> None:
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        text = encode(before + token + after)
+        found = TokenForms.of(token).replaced(text)
+        assert len(found) == len(text)
+        read = base64.b64decode(found.replace(b"*", b"A").translate(bytes.maketrans(b"-_", b"+/")))
+        assert token[3:-3] not in read
+        assert found != text
+
+
+@given(st.lists(st.sampled_from(["", "u", "U", "%", "%u"]), min_size=len(SLASHED), max_size=len(SLASHED)))
+def test_any_mixture_of_escapes(ways: list[str]) -> None:
+    text = b"".join(
+        {"": b"%c" % c, "u": b"\\u%04x" % c, "U": b"\\u%04X" % c, "%": b"%%%02x" % c, "%u": b"%%%02X" % c}[way]
+        for way, c in zip(ways, SLASHED, strict=True)
+    )
+    found = TokenForms.of(SLASHED).replaced(b"<" + text + b">")
+    assert (len(found), found[:1], found[-1:]) == (len(text) + 2, b"<", b">")
+    assert b"opaque" not in found
+    assert text not in found
+
+
+def test_json_with_its_slashes_escaped() -> None:
+    found = TokenForms.of(SLASHED).replaced(SLASHED.replace(b"/", b"\\/"))
+    assert b"opaque" not in found
+
+
+@pytest.mark.parametrize("data", [b"", TOKEN[:-1] * 3, b"%zz \\u12", base64.b64encode(TOKEN[:-4]) * 2, b"%41" * 900])
+def test_what_is_no_token_stays_the_same_object(data: bytes) -> None:
+    assert TokenForms.of(TOKEN).replaced(data) is data
