@@ -54,7 +54,7 @@ class DeliveredAnswer:
         elif kind == CREATED:
             self.head = _member(event, "response")[0] or self.head
         elif kind in ENDINGS:
-            self._ended(event)
+            self.ended(event)
 
     def skimmed(self, events: int, data: bytes) -> None:
         """So many events have passed, none of which begins or ends an item."""
@@ -101,7 +101,8 @@ class DeliveredAnswer:
         self.has_message = self.has_message or item.get("type") == "message"
         return role
 
-    def _ended(self, event: bytes) -> None:
+    def ended(self, event: bytes) -> None:
+        """A part has come to its end, which may say how many tokens it took."""
         response, value = _member(event, "response")
         if isinstance(value, dict) and isinstance(value.get("usage"), dict):
             self.usage = _member(response.encode("utf-8", "surrogatepass"), "usage")[0]

@@ -54,6 +54,8 @@ class Died:
 
     outcome: Outcome
     carry: Carry = Carry.CLIENT
+    events: int = 0
+    """How many of its events the client has got."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -197,7 +197,10 @@ def carry_on(turn: TurnState, event: events.Event, now: float) -> MoveResult:
     blame(turn, event, now)
     turn.tally.continued += 1
     turn.tally.died_at = now
-    return choose(turn, event, now)
+    chosen = turn.left(now)
+    if isinstance(chosen, Lease) and isinstance(event, events.Died):
+        chosen = replace(chosen, why=f"continues after {event.events} events")
+    return _take(turn, chosen, now)
 
 
 def end(turn: TurnState, event: events.Event, now: float) -> steps.Step:
