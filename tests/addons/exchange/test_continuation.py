@@ -11,6 +11,7 @@ from mitmproxy.test import tflow
 from accounts.choice.selection import Ask
 from accounts.store.store import Store
 from addons.attempts.protocol import Conclude, Send, Signal
+from addons.exchange.patience import CARRY_SECONDS
 from addons.exchange.pooled import PooledRequest
 from addons.exchange.service import PoolService
 from addons.redaction import flows
@@ -90,6 +91,14 @@ def test_a_failure_does_not_pass_and_another_account_is_asked_with_what_is_compl
     assert pooled.head(head()) is Signal.WAIT
     assert pooled.body(CREATED + DELTA) is Signal.CONTINUE
     assert passes(pooled, CREATED + DELTA) == CREATED + DELTA
+
+
+def test_silence_is_a_death_while_the_client_still_waits(service: PoolService) -> None:
+    pooled = delivering(service)
+    pooled._answer.heard_at -= CARRY_SECONDS - 2
+    assert pooled.overdue() is Signal.WAIT
+    pooled._answer.heard_at -= 2
+    assert isinstance(pooled.overdue(), Send)
 
 
 def test_after_a_tool_call_the_answer_ends(service: PoolService) -> None:
