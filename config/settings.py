@@ -91,6 +91,14 @@ class Settings(BaseModel):
         ),
     ] = "pin"
 
+    mid_answer: Annotated[
+        Literal["continue", "client"],
+        Field(
+            description="When an account dies in the middle of an answer. continue: another account goes on with it. "
+            "client: the client is told, and asks again by itself."
+        ),
+    ] = "continue"
+
     upstream_proxy: Annotated[
         InstanceOf[ProxyAddress] | None,
         BeforeValidator(_proxy),

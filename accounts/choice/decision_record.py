@@ -33,6 +33,10 @@ class Done(StrEnum):
     """What became of a turn."""
 
     DELIVERED = "delivered"
+    CONTINUED = "continued on another account"
+    """The answer's account has died after output, and another one has gone on with it."""
+    COMPLETED = "ended after its tool calls"
+    """The answer's account has died after a tool call: the client got an end of our making, and asks anew."""
     PASSED_ON = "passed on"
     """The client got the words with which upstream has refused, in its WebSocket."""
     BROKEN_OFF = "broken off by upstream"

@@ -16,11 +16,11 @@ required following item", openai/openai-openapi#536), so nothing else is touched
 """
 
 import hashlib
-import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final
+
+from accounts.requests.json_text import DECODER, JsonPart, JsonWhole, space, walk
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,36 +31,14 @@ class Sealed:
     compactions: frozenset[str] = frozenset()
 
 
-class _Part(NamedTuple):
-    """A member of an object, its name included, or an element of an array; `name` is "" there."""
-
-    start: int
-    end: int
-    name: str
-    value: object
-
-
-@dataclass(frozen=True, slots=True)
-class _Whole:
-    """An object or an array, where it stands in the text, and what it is made of."""
-
-    start: int
-    end: int
-    parts: list[_Part]
-
-
 _REASONING: Final = "reasoning"
 _COMPACTIONS: Final = frozenset({"compaction", "context_compaction", "compaction_summary"})
-_PAIRED: Final = frozenset(
+PAIRED: Final = frozenset(
     {"message", "function_call", "custom_tool_call", "local_shell_call", "web_search_call", "tool_search_call"}
 )
 """What a model puts out after reasoning and what needs no `id`; an `image_generation_call`, for one, does need it."""
 
 _WALKED: Final = frozenset({"input", "response"})
-_CLOSING: Final = {"{": "}", "[": "]"}
-_SPACE: Final = re.compile(r"[ \t\n\r]*")
-_DECODER: Final = json.JSONDecoder(parse_int=str, parse_float=str)
-"""No number is looked at; as text it has no limits, and reading one costs nothing."""
 
 
 def found_in(body: bytes) -> Sealed:
@@ -98,13 +76,13 @@ def holds_compaction(event: bytes) -> bool:
     if b"compaction" not in event:
         return False
     try:
-        payload = _DECODER.decode(event.decode())
+        payload = DECODER.decode(event.decode())
     except (ValueError, RecursionError):
         return False
     return isinstance(payload, dict) and _word(payload.get("item"), "type") in _COMPACTIONS
 
 
-def _left(text: str, whole: _Whole, reasoning: frozenset[str] | None, compactions: frozenset[str]) -> list[str]:
+def _left(text: str, whole: JsonWhole, reasoning: frozenset[str] | None, compactions: frozenset[str]) -> list[str]:
     """The items that stay, as they are written."""
     items = []
     unpaired = False
@@ -118,13 +96,13 @@ def _left(text: str, whole: _Whole, reasoning: frozenset[str] | None, compaction
         # the answer is over, or goes on with a reasoning item that stays
         if _word(part.value, "type") == _REASONING or _word(part.value, "role") not in {"", "assistant"}:
             unpaired = False
-        nameless = unpaired and _word(part.value, "type") in _PAIRED
+        nameless = unpaired and _word(part.value, "type") in PAIRED
         items.append(_without_id(text, part) if nameless else text[part.start : part.end])
     return items
 
 
-def _without_id(text: str, item: _Part) -> str:
-    members = _walk(text, item.start).parts
+def _without_id(text: str, item: JsonPart) -> str:
+    members = walk(text, item.start).parts
     return f"{{{','.join(text[each.start : each.end] for each in members if each.name != 'id')}}}"
 
 
@@ -141,60 +119,18 @@ def _word(item: object, name: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _read(body: bytes) -> tuple[str, list[_Whole]]:
+def _read(body: bytes) -> tuple[str, list[JsonWhole]]:
     """A request's text and its `input` arrays, on top or in `response`. None if nothing is sealed or it is no JSON."""
     if b"encrypted_content" not in body:  # the client writes plain names; most requests of a new thread end here
         return "", []
     try:
         text = body.decode()
-        top = _walk(text, _space(text, 0), _WALKED)
-        if _space(text, top.end) != len(text):
+        top = walk(text, space(text, 0), _WALKED)
+        if space(text, top.end) != len(text):
             return "", []
     except (ValueError, RecursionError):
         return "", []
     inner = [part.value for part in top.parts if part.name == "response"]
-    owners = [top, *(value for value in inner if isinstance(value, _Whole))]
+    owners = [top, *(value for value in inner if isinstance(value, JsonWhole))]
     inputs = [part.value for owner in owners for part in owner.parts if part.name == "input"]
-    return text, [value for value in inputs if isinstance(value, _Whole) and text[value.start] == "["]
-
-
-def _walk(text: str, start: int, into: frozenset[str] = frozenset()) -> _Whole:
-    """The object or array that begins here. Values of members in `into` are walked too. ValueError: it is neither."""
-    closing = _CLOSING.get(text[start : start + 1])
-    if closing is None:
-        raise ValueError("neither an object nor an array")
-    parts: list[_Part] = []
-    at = _space(text, start + 1)
-    more = not text.startswith(closing, at)
-    while more:
-        first, name = at, ""
-        if closing == "}":
-            name, at = _name(text, at)
-        value: object
-        if name in into and text[at : at + 1] in _CLOSING:
-            value = _walk(text, at, into)
-            end = value.end
-        else:
-            value, end = _DECODER.raw_decode(text, at)
-        parts.append(_Part(first, end, name, value))
-        at = _space(text, end)
-        more = text.startswith(",", at)
-        at = _space(text, at + 1) if more else at
-    if not text.startswith(closing, at):
-        raise ValueError("an object or array without an end")
-    return _Whole(start, at + 1, parts)
-
-
-def _name(text: str, at: int) -> tuple[str, int]:
-    """A member's name, and where its value begins."""
-    name, end = _DECODER.raw_decode(text, at)
-    colon = _space(text, end)
-    if not text.startswith('"', at) or not text.startswith(":", colon):
-        raise ValueError("a member without a name")
-    return str(name), _space(text, colon + 1)
-
-
-def _space(text: str, at: int) -> int:
-    """Where something else than space comes next."""
-    found = _SPACE.match(text, at)
-    return found.end() if found else at
+    return text, [value for value in inputs if isinstance(value, JsonWhole) and text[value.start] == "["]

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from accounts.choice.outcomes import Outcome
 from accounts.choice.pool import Lease
+from accounts.continuing.carry import Carry
 from accounts.model import Credentials
 
 
@@ -48,9 +49,13 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Died:
-    """An answer that the client is getting has failed in the middle. `outcome` is what upstream has said."""
+    """An answer that the client is getting has failed in the middle. `outcome` is what upstream has said; `carry` is
+    what can be done about it."""
 
     outcome: Outcome
+    carry: Carry = Carry.CLIENT
+    events: int = 0
+    """How many of its events the client has got."""
 
 
 @dataclass(frozen=True, slots=True)

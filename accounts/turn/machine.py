@@ -42,6 +42,7 @@ TABLE: Final[dict[Phase, Rows]] = {
         (R.CHOSEN,           (T.token_is_due,),                               m.renew_ahead,          P.RENEWING_FIRST),
         (R.CHOSEN,           (),                                              m.ask,                  P.ASKING),
         (R.NOBODY,           (T.may_wait_for_all,),                           m.wait_for_all,         P.PAUSED),
+        (R.NOBODY,           (T.is_continuing,),                              m.hand_over,            P.OVER),
         (R.NOBODY,           (T.all_busy,),                                   m.say_busy,             P.OVER),
         (R.NOBODY,           (T.out_of_service,),                             m.say_nobody_left,      P.OVER),
         (R.NOBODY,           (T.may_be_told,),                                m.deliver_alone,        P.REFUSED),
@@ -102,6 +103,7 @@ TABLE: Final[dict[Phase, Rows]] = {
         (R.SETTLED,          (),                                              m.give_up,              P.GIVING_UP),
     ),
     P.GIVING_UP: (
+        (R.SETTLED,          (T.is_continuing,),                              m.hand_over,            P.OVER),
         (R.SETTLED,          (T.about_account, T.alarmed),                    m.say_signed_out,       P.OVER),
         (R.SETTLED,          (T.about_account, T.others_left, T.on_socket),   m.hand_over,            P.OVER),
         (R.SETTLED,          (T.about_account, T.others_left),                m.say_others_left,      P.OVER),
@@ -113,6 +115,8 @@ TABLE: Final[dict[Phase, Rows]] = {
     ),
     P.DELIVERING: (
         (e.AskedAgain,       (),                                              m.ask,                  P.ASKING),
+        (e.Died,             (T.may_complete,),                               m.blame_and_complete,   P.OVER),
+        (e.Died,             (T.may_continue,),                               m.carry_on,             P.CHOOSING),
         (e.Died,             (T.is_alone,),                                   m.blame_and_hand_over,  P.OVER),
         (e.Died,             (),                                              m.end,                  P.OVER),
         (e.Ended,            (),                                              m.end,                  P.OVER),

@@ -187,6 +187,22 @@ def blame_and_use_http(turn: TurnState, event: events.Event, now: float) -> step
     return say_use_http(turn, event, now)
 
 
+def blame_and_complete(turn: TurnState, event: events.Event, now: float) -> steps.Step:
+    blame(turn, event, now)
+    return steps.Complete()
+
+
+def carry_on(turn: TurnState, event: events.Event, now: float) -> MoveResult:
+    """Another account is asked for what is missing. From now on the client waits anew."""
+    blame(turn, event, now)
+    turn.tally.continued += 1
+    turn.tally.died_at = now
+    chosen = turn.left(now)
+    if isinstance(chosen, Lease) and isinstance(event, events.Died):
+        chosen = replace(chosen, why=f"continues after {event.events} events")
+    return _take(turn, chosen, now)
+
+
 def end(turn: TurnState, event: events.Event, now: float) -> steps.Step:
     blame(turn, event, now)
     return steps.Finish()

@@ -9,6 +9,7 @@ from accounts.choice.decision_record import Done
 from accounts.choice.outcomes import Action, Blame, Kind, Outcome
 from accounts.choice.pool import Lease, Pool
 from accounts.choice.selection import Ask, Exhausted
+from accounts.continuing.carry import Carry
 from accounts.model import Event
 from accounts.tokens.lifetime import is_fresh
 from accounts.turn import events
@@ -30,6 +31,8 @@ SHORTEST_PACE: Final = 0.1
 BUSY_SECONDS: Final = 12.0
 """So long a request waits in all while every account is asked too often."""
 LONGEST_ROUND: Final = 4.0
+MOST_CONTINUED: Final = 2
+"""So often the answer of one request goes on elsewhere."""
 MOST_INVALIDATED: Final = 2
 """Two accounts signed out in one request is no coincidence: walking on would sign out the rest of the pool."""
 
@@ -76,6 +79,10 @@ class Tally:
     stripped: frozenset[str] = frozenset()
     """Accounts for which something was left out of the request: once for each."""
     invalidated: int = 0
+    continued: int = 0
+    """How often an answer that had died after output was carried on."""
+    died_at: float = 0.0
+    """When that was last, in epoch seconds."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -133,7 +140,11 @@ class TurnState:
     def spent(self, now: float) -> bool:
         """Whether this request has had its attempts, or its time."""
         many = self.tally.attempts >= MOST_ATTEMPTS
-        return many or now - self.began > FIRST_BYTE_SECONDS or self.alarmed(now)
+        return many or self.waited(now) > FIRST_BYTE_SECONDS or self.alarmed(now)
+
+    def waited(self, now: float) -> float:
+        """Seconds that the client has waited for something to come."""
+        return 0.0 if self.phase is Phase.DELIVERING else now - (self.tally.died_at or self.began)
 
     def alarmed(self, _: float) -> bool:
         """Whether so many accounts were signed out that the request must end here."""
@@ -191,7 +202,7 @@ class TurnState:
     def may_wait(self, now: float) -> bool:
         """Whether a short wait is worth it: once in a while per account, and not for long."""
         seconds = self.pause(now)
-        long = self.tally.waited + seconds > PACE_SECONDS or now + seconds - self.began > FIRST_BYTE_SECONDS
+        long = self.tally.waited + seconds > PACE_SECONDS or self.waited(now) + seconds > FIRST_BYTE_SECONDS
         return self.kept(now) and not long and not self.spent(now) and self.pool.may_pace(self.asked, now)
 
     def may_strip(self, now: float) -> bool:
@@ -221,6 +232,20 @@ class TurnState:
         """Whether the answer's end is its account's own affair, and another one can serve."""
         return self.last.rule.action not in {Action.DELIVER, Action.UNSEAL} and self.others_left(now)
 
+    def may_complete(self, _: float) -> bool:
+        """Whether the answer can end here, as if it were whole."""
+        died = isinstance(self.verdict, events.Died) and self.verdict.carry is Carry.COMPLETE
+        return died and self.last.rule.action not in {Action.DELIVER, Action.UNSEAL}
+
+    def may_continue(self, now: float) -> bool:
+        """Whether another account may be asked for what is missing of the answer."""
+        died = isinstance(self.verdict, events.Died) and self.verdict.carry is Carry.CONTINUE
+        return died and self.tally.continued < MOST_CONTINUED and self.may_go_on(now) and self.others_left(now)
+
+    def is_continuing(self, _: float) -> bool:
+        """Whether the client has got a part of the answer: nothing else can be said to it any more."""
+        return self.tally.continued > 0
+
     def may_resend(self, now: float) -> bool:
         return self.replayable and self.asked.key not in self.tally.resent and not self.spent(now)
 
@@ -240,7 +265,7 @@ class TurnState:
         if not (self.kept(now) and self.all_busy(now)):
             return False
         seconds = self.round_seconds(now)
-        in_time = now + seconds - self.began <= FIRST_BYTE_SECONDS
+        in_time = self.waited(now) + seconds <= FIRST_BYTE_SECONDS
         return in_time and self.tally.waited_for_all + seconds <= BUSY_SECONDS
 
     def round_seconds(self, now: float) -> float:

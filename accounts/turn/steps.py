@@ -26,7 +26,7 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """Ask this account."""
+    """Ask this account. Of a turn whose answer has died: for what is missing of it."""
 
     lease: Lease
 
@@ -62,7 +62,8 @@ class StripAndRetry:
 
 @dataclass(frozen=True, slots=True)
 class HandOver:
-    """Have the client ask anew by itself, on a new connection, which begins on the account that is best for it then."""
+    """Have the client ask anew by itself, on a new connection, which begins on the account that is best for it then.
+    If it has got a part of an answer, that ends here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,11 @@ class Deliver:
     """Give the client what upstream has said, and all that follows. `nobody`: why no other account was asked."""
 
     nobody: Exhausted | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Complete:
+    """End the answer that the client is getting as if it were whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,4 +94,4 @@ class Finish:
     """Nothing more is to be done for this turn."""
 
 
-Step = Attempt | Renew | Pause | Wait | StripAndRetry | HandOver | Deliver | Refuse | Finish
+Step = Attempt | Renew | Pause | Wait | StripAndRetry | HandOver | Deliver | Complete | Refuse | Finish

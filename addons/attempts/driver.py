@@ -12,12 +12,13 @@ from mitmproxy.proxy.layers import http as h
 from mitmproxy.proxy.layers.http._base import HttpEvent
 
 from addons.attempts import unverified
-from addons.attempts.attempt import UpstreamAttempt
+from addons.attempts.attempt import AttemptPhase, UpstreamAttempt
 from addons.attempts.connections import GetAccountConnection, LedStream, forget_closed
 from addons.attempts.echoes import EchoFilter
 from addons.attempts.protocol import (
     Accept,
     Answer,
+    Conclude,
     Exchange,
     Loss,
     Send,
@@ -39,6 +40,8 @@ class ExchangeDriver:
         self.exchange: Exchange | None = None
         self.attempt = UpstreamAttempt(stream.stream_id, stream.stream_id)
         """The newest one. There is always one, so that nobody has to ask."""
+        self.begun = False
+        """Whether the client is getting an answer, or has got one."""
         self.talk: Talk | None = None
         """What is said inside of a WebSocket that we have accepted ourselves."""
 
@@ -67,6 +70,24 @@ class ExchangeDriver:
         """The response of the attempt is about to become the flow's."""
         if self.exchange is not None:
             self.exchange.delivering(response)
+
+    def passed(self) -> layer.CommandGenerator[None]:
+        """A piece of a stream that is delivered has passed."""
+        if self.exchange is not None:
+            step = self._ask(lambda exchange: exchange.passed())
+            if step is not Signal.WAIT:
+                yield from self._follow(step)
+
+    def stopped(self, message: str = "") -> layer.CommandGenerator[bool]:
+        """Upstream says no more in a stream that is delivered: whether something else follows."""
+        if self.exchange is None or self.attempt.phase is not AttemptPhase.DELIVERED:
+            return False
+        step = self._ask(lambda exchange: exchange.stopped(message))
+        if step is Signal.WAIT:
+            return False
+        self.attempt.connection = None
+        yield from self._follow(step)
+        return True
 
     def finished(self) -> None:
         """The client has, or is about to get, the whole answer."""
@@ -140,11 +161,8 @@ class ExchangeDriver:
                 step = self._loss(
                     GetAccountConnection.loss(error, through=bool(self.stream.flow.server_conn.via)), lost
                 )
-            elif isinstance(step, Answer):
-                yield from self.attempt.abandon()
-                self.stream.flow.response = step.response
-                self.talk = step.talk if isinstance(step, Accept) else None
-                yield from self._respond()
+            elif isinstance(step, Answer | Conclude):
+                yield from self._end(step)
                 return
             elif step is Signal.AWAIT:
                 yield from self.attempt.abandon()
@@ -154,10 +172,10 @@ class ExchangeDriver:
                     return
                 step = self._ask(lambda exchange: exchange.decided())
             else:
-                if step is Signal.DELIVER:
-                    yield from self._deliver()
+                if step is Signal.DELIVER or step is Signal.CONTINUE:
+                    yield from self._deliver(further=step is Signal.CONTINUE)
                 elif step is Signal.ABORT:
-                    yield from self._abort()
+                    yield from self._abort("upstream fell silent")
                 return
 
     def _send(self, step: Send) -> layer.CommandGenerator[str | Answer | None]:
@@ -190,15 +208,33 @@ class ExchangeDriver:
         yield from self._schedule()
         return None
 
-    def _deliver(self) -> layer.CommandGenerator[None]:
-        """Hand the attempt over to mitmproxy's own states, from its first event on."""
-        stream = self.stream
-        stream.server_state = stream.state_wait_for_response_headers
-        for event in self.attempt.take_held():
+    def _deliver(self, *, further: bool) -> layer.CommandGenerator[None]:
+        """Hand the attempt over to mitmproxy's own states, from its first event on; a `further` one without its head,
+        because the client has had one."""
+        stream, attempt = self.stream, self.attempt
+        stream.server_state = stream.state_stream_response_body if further else stream.state_wait_for_response_headers
+        self.begun = True
+        for event in attempt.take_held():
+            if self.attempt is not attempt or attempt.phase is not AttemptPhase.DELIVERED:
+                return  # it has died within what was held
+            if further and isinstance(event, h.ResponseHeaders | h.ResponseTrailers):
+                continue
             if isinstance(event, h.ResponseProtocolError):
                 yield from stream.handle_protocol_error(event)
             else:
                 yield from stream.server_state(event)
+
+    def _end(self, step: Answer | Conclude) -> layer.CommandGenerator[None]:
+        """With words of ours."""
+        if isinstance(step, Conclude):
+            yield from self._conclude(step.data)
+        elif self.begun:
+            yield from self._abort("a defect in the middle of an answer")
+        else:
+            yield from self.attempt.abandon()
+            self.stream.flow.response = step.response
+            self.talk = step.talk if isinstance(step, Accept) else None
+            yield from self._respond()
 
     def _respond(self) -> layer.CommandGenerator[None]:
         stream = self.stream
@@ -224,13 +260,19 @@ class ExchangeDriver:
         self.attempt.held.append(event)
         return self._ask(lambda exchange: exchange.lost(loss, event.message))
 
-    def _abort(self) -> layer.CommandGenerator[None]:
+    def _conclude(self, data: bytes) -> layer.CommandGenerator[None]:
+        """The end of a stream, of our making. By mitmproxy's own state: to the exchange it is none of upstream's."""
         yield from self.attempt.abandon()
         stream = self.stream
-        silent = h.ResponseProtocolError(stream.stream_id, "upstream fell silent", h.ErrorCode.GENERIC_SERVER_ERROR)
-        yield from h.HttpStream.handle_protocol_error(
-            stream, silent
-        )  # mitmproxy's own: the exchange has said it itself
+        if data:
+            yield from h.HttpStream.state_stream_response_body(stream, h.ResponseData(stream.stream_id, data))
+        yield from h.HttpStream.state_stream_response_body(stream, h.ResponseEndOfMessage(stream.stream_id))
+
+    def _abort(self, why: str) -> layer.CommandGenerator[None]:
+        yield from self.attempt.abandon()
+        stream = self.stream
+        error = h.ResponseProtocolError(stream.stream_id, why, h.ErrorCode.GENERIC_SERVER_ERROR)
+        yield from h.HttpStream.handle_protocol_error(stream, error)  # its own: the exchange has said it itself
 
     def _schedule(self) -> layer.CommandGenerator[None]:
         seconds = self.exchange.patience() if self.exchange is not None else 0

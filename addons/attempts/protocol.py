@@ -16,6 +16,8 @@ class Signal(enum.Enum):
     """Hold what has arrived and wait for more."""
     DELIVER = enum.auto()
     """Give the client what has arrived, and all that follows."""
+    CONTINUE = enum.auto()
+    """Give the client the body of what has arrived, and all that follows, behind what it has got already."""
     AWAIT = enum.auto()
     """Something must be awaited first: the `upstream_decision` hook calls `Exchange.decide`."""
     ABORT = enum.auto()
@@ -55,7 +57,14 @@ class Accept(Answer):
     talk: Talk
 
 
-Step = Send | Answer | Signal
+@dataclass(frozen=True, slots=True)
+class Conclude:
+    """End the stream that the client is getting, with these last words."""
+
+    data: bytes = field(repr=False)
+
+
+Step = Send | Answer | Conclude | Signal
 
 
 class Loss(enum.Enum):
@@ -75,7 +84,8 @@ class Exchange(Protocol):
     """Decides for one request of the client.
 
     Called in this order: `start`, then per attempt `head`, `body` and `end` until a verdict, or `lost`;
-    after delivery `finished`, `gone` or `broke`.
+    after delivery `passed` and `stopped`, then `finished`, `gone` or `broke`. A Send after delivery makes an attempt
+    that goes on with the stream that the client is getting: nothing but CONTINUE, Conclude and ABORT ends it.
     """
 
     def streaming(self) -> None:
@@ -98,6 +108,12 @@ class Exchange(Protocol):
 
     def reveal_data(self, data: bytes) -> bytes:
         """Of its body, what the client shall get."""
+
+    def passed(self) -> Step:
+        """A piece of a stream has passed. WAIT: it goes on."""
+
+    def stopped(self, message: str) -> Step:
+        """Upstream has come to the end of a stream, or has broken off, as the message says. WAIT: so be it."""
 
     def finished(self) -> None:
         """The client has, or is about to get, the whole answer."""

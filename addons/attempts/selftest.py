@@ -188,6 +188,12 @@ class Script:
     def finished(self) -> None:
         self.history.append("finished")
 
+    def passed(self) -> Step:
+        return Signal.WAIT
+
+    def stopped(self, message: str) -> Step:
+        return Signal.WAIT
+
     def gone(self) -> None:
         self.history.append("gone")
 

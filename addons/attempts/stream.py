@@ -130,6 +130,19 @@ class AttemptStream(LedStream):
         self.driver.delivering(event.response)
         yield from super().state_wait_for_response_headers(event)
 
+    def state_stream_response_body(self, event: events.Event) -> layer.CommandGenerator[None]:
+        """A stream whose account dies may go on with another one's."""
+        if isinstance(event, h.ResponseEndOfMessage) and (yield from self.driver.stopped()):
+            return
+        if not isinstance(event, h.ResponseData):
+            yield from super().state_stream_response_body(event)
+            return
+        for command in super().state_stream_response_body(event):
+            passes = command.event if isinstance(command, h.SendHttp) else None
+            if not isinstance(passes, h.ResponseData) or passes.data:  # an empty chunk would end it over HTTP/1.1
+                yield command
+        yield from self.driver.passed()
+
     def start_response_stream(self) -> layer.CommandGenerator[None]:
         """The client gets what the flow does not show."""
         yield from self._revealed(super().start_response_stream())
@@ -171,6 +184,9 @@ class AttemptStream(LedStream):
         """An attempt that breaks before it is delivered is not the client's trouble."""
         if isinstance(event, h.ResponseProtocolError) and self.driver.attempt.phase is AttemptPhase.HELD:
             yield from self.driver.lost(event)
+            return
+        is_stream = self.server_state == self.state_stream_response_body
+        if isinstance(event, h.ResponseProtocolError) and is_stream and (yield from self.driver.stopped(event.message)):
             return
         self.driver.broken_off(event)
         yield from super().handle_protocol_error(event)

@@ -18,6 +18,7 @@ from addons.attempts.protocol import Loss
 from addons.exchange import observe
 from addons.exchange.body_form import BodyReader, Form
 from addons.exchange.service import PoolService
+from addons.exchange.stream_part import StreamPart
 from addons.recording.capture import Capture
 from addons.wire import answers, events, messages
 from addons.wire.events import Meaning
@@ -42,13 +43,14 @@ that is holds the reading as well, and a circle would wait for the garbage colle
 
 
 class AnswerReading:
-    """One attempt on the account of `lease`. What passes is kept in `capture`."""
+    """One attempt on the account of `lease`. What passes is kept in `capture`, and known to `part`."""
 
-    def __init__(self, service: PoolService, lease: Lease, capture: Capture, dying: Dying) -> None:
+    def __init__(self, service: PoolService, lease: Lease, capture: Capture, dying: Dying, part: StreamPart) -> None:
         self.service = service
         self.lease = lease
         self.capture = capture
         self.dying = dying
+        self.part = part
         self.collected = bytearray()
         """What is held back; of a catalogue that is delivered, a copy of what has passed."""
         self.reader: BodyReader | None = None
@@ -90,6 +92,7 @@ class AnswerReading:
                     self._watch(itertools.chain([(kind, event)], told))
                     return Answered()
                 case _:
+                    self.part.heard(kind, event)
                     observe.from_prelude(self.service, self.lease, kind, event)
         return None
 
@@ -140,6 +143,7 @@ class AnswerReading:
 
     def deliver(self) -> None:
         """From now on it is the client's, with what was held of it."""
+        self.part.begin(self.lease.account.account_id)
         self.unpassed = len(self.collected)
         self.collected.clear()
 
@@ -164,6 +168,12 @@ class AnswerReading:
         return self.reader is not None and self.reader.is_stream
 
     @property
+    def can_be_followed(self) -> bool:
+        """Whether another account's events can come behind its own."""
+        is_events = self.reader is not None and self.reader.form is Form.EVENTS
+        return is_events and self._reader.is_plain and not self.part.is_torn
+
+    @property
     def is_open(self) -> bool:
         """Whether a stream has not said yet how it ends."""
         return self.ending is None and self.reader is not None and self.reader.form is Form.EVENTS
@@ -185,15 +195,23 @@ class AnswerReading:
         return self.service.clock() - self.heard_at
 
     def passing(self, data: bytes) -> bytes:
-        """Sees every chunk on its way; delays none, never raises, and changes only what says that its account died."""
+        """Sees every chunk on its way; delays no event, never raises, and changes only what says that its account died,
+        and the numbers of a further part."""
         self.heard_at = self.service.clock()
+        if self._reader.form is Form.CUT:
+            return b""
+        known = self.ending
         if self.unpassed:
             self.unpassed = max(0, self.unpassed - len(data))
-        elif self.is_open and not self._reader.is_quiet(data):
+            known = self.ending if self.unpassed else None  # the last of what was held is what has told
+        elif self.is_open and self._reader.is_quiet(data):
+            self.part.delivered.skimmed(data.count(b"\n\n"), data)
+        elif self.is_open:
             self._watch(self._reader.events_in(data))
+        if self._reader.is_plain:
+            data = self.part.whole(data)
+        if self.ending is not known:
             data = self._survived(data)
-        elif self._reader.form is Form.CUT:
-            return b""
         self.capture.keep(data)
         return data
 
@@ -215,13 +233,6 @@ class AnswerReading:
         self.capture.keep(data)
         return data
 
-    def keep(self, flow: http.HTTPFlow) -> None:
-        """Give the flow what was kept of its body, and let go of it: together they would be a circle, which only the
-        garbage collector ends."""
-        self.capture.into(flow)
-        if flow.response is not None and callable(flow.response.stream):
-            flow.response.stream = True
-
     def _watch(self, told: Iterable[tuple[str, bytes]]) -> None:
         """What the events of an answer that the client gets anyway mean."""
         try:
@@ -235,9 +246,12 @@ class AnswerReading:
         match events.meaning(kind):
             case Meaning.FAILURE:
                 self.ending = self._failure(event, after_output=True), b""
+                self.part.delivered.ended(event)
+                return
             case Meaning.ENDING:
                 self.ending = Outcome(kind=Kind.OK), event
             case Meaning.OUTPUT | Meaning.SHELL:
                 observe.from_output(self.service, self.lease, kind, event)
             case Meaning.PRELUDE:
                 observe.from_prelude(self.service, self.lease, kind, event)
+        self.part.heard(kind, event)

@@ -99,6 +99,12 @@ class Passthrough:
     def reveal_data(self, data: bytes) -> bytes:
         return self.shown.revealed_data(data)
 
+    def passed(self) -> Step:
+        return Signal.WAIT
+
+    def stopped(self, message: str) -> Step:
+        return Signal.WAIT
+
     def gone(self) -> None:
         self._keep()
 

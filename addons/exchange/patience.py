@@ -18,6 +18,9 @@ REFUSAL_SECONDS: Final = 15.0
 """What a refusal gets to say why."""
 STALL_SECONDS: Final = CLIENT_SECONDS + 10
 """An answer that has been silent for so long has no client any more that would wait for it."""
+CARRY_SECONDS: Final = CLIENT_SECONDS - 30
+"""After so long a silence an answer that another account can go on with is taken for dead: its client must still be
+there when the next one begins."""
 GIVEN_UP_SECONDS: Final = CLIENT_SECONDS - 5
 """A client that leaves after so long a silence has lost its patience."""
 SLACK: Final = 1.0
@@ -43,7 +46,8 @@ class Patience:
     def left(self, reading: AnswerReading, now: float) -> float:
         """Seconds until it is to be looked at again."""
         if reading.delivered:
-            return max(SLACK, STALL_SECONDS - reading.silent)
+            until = CARRY_SECONDS if reading.silent < CARRY_SECONDS - SLACK else STALL_SECONDS
+            return max(SLACK, until - reading.silent)
         passed, until = now - reading.began_at, self.to_begin(reading)
         if passed < HELD_SECONDS - SLACK:
             until = min(until, HELD_SECONDS)  # by then it may have begun

@@ -21,10 +21,12 @@ from accounts.turn.state import CLIENT_SECONDS, Phase
 from addons.attempts.protocol import Answer, Loss, Send, Signal, Step
 from addons.exchange import catalogue_tag, credentials, local_answers
 from addons.exchange.answer_reading import AnswerReading, Found
+from addons.exchange.continuation import Continuation
 from addons.exchange.passthrough import refusal_of_masked
-from addons.exchange.patience import Patience, left_after
+from addons.exchange.patience import CARRY_SECONDS, SLACK, Patience, left_after
 from addons.exchange.request_log import RequestLog
 from addons.exchange.service import PoolService
+from addons.exchange.stream_part import StreamPart
 from addons.recording.annotations import FlowAnnotations
 from addons.recording.capture import Capture
 from addons.redaction import flows
@@ -53,7 +55,7 @@ class PooledRequest:
         self.service = service
         self.flow = flow
         self.shown = shown
-        self.capture_bytes = limits.capture_bytes
+        self.capture = Capture(limits.capture_bytes)
         self.turn = service.turn(ask, upgrade=messages.is_upgrade(flow.request))
         self.waiting = Patience(limits.head_seconds, self.turn.upgrade, self.turn.began)
         trail = FlowAnnotations(flow, self.turn, shown, upgrade=self.turn.upgrade, minor=ask.steady)
@@ -62,6 +64,7 @@ class PooledRequest:
         """Of the attempt that is under way, or was last."""
         self.awaited: steps.Renew | steps.Pause | events.Event | None = None
         """What has to be waited for before the turn goes on; once it is over, what has come of it."""
+        self.carrying = Continuation(service, self.turn, flow)
         self.ended: Done | None = None
         """What the client was told in the middle of an answer."""
 
@@ -97,13 +100,19 @@ class PooledRequest:
 
     def overdue(self) -> Step:
         reading = self._answer
-        if not self.patience() or not self.waiting.is_over(reading, self.service.clock()):
+        if not self.patience():
+            return Signal.WAIT
+        if reading.delivered and reading.silent >= CARRY_SECONDS - SLACK:
+            step = self._dead(_stalled(reading))
+            if step is not Signal.WAIT:
+                return step
+        if not self.waiting.is_over(reading, self.service.clock()):
             return Signal.WAIT
         if not reading.delivered:
             if reading.is_refusal or reading.is_stream:
                 return self._found(reading.held_long_enough())
             return self._next(events.Silent(Outcome(kind=Kind.HEAD_TIMEOUT, detail="no answer in time")))
-        self._over(events.Ended(Outcome(kind=Kind.STALLED, detail=f"silent for {reading.silent:.0f} s")), Done.STALLED)
+        self._over(events.Ended(_stalled(reading)), Done.STALLED)
         return Signal.ABORT
 
     def _may_stall(self, reading: AnswerReading) -> bool:
@@ -126,6 +135,7 @@ class PooledRequest:
     def delivering(self, response: http.Response) -> None:
         catalogue_tag.agree(self.service, self.turn.ask, self._answer.lease, response)
         self.shown.answer_head(response)
+        self.carrying.begun = self.turn.phase is Phase.DELIVERING
         self._answer.follow(response, catalogue=self.turn.ask.steady)
 
     def reveal(self, response: http.Response) -> http.Response:
@@ -149,14 +159,14 @@ class PooledRequest:
         reading = self.reading
         if reading is None or not reading.delivered:
             self._over(events.Left(Outcome(kind=Kind.CLIENT_GONE)), Done.OURS)
+            self._keep()
             return
         if self.turn.ask.steady:
             reading.catalogue_over()
         usual = Kind.UPGRADED if self.turn.upgrade else Kind.OK
         outcome = self.turn.last if self.turn.phase is Phase.REFUSED else reading.came_to(usual)
         self._over(events.Ended(outcome), Done.BROKEN_OFF if outcome.kind is Kind.TRUNCATED else Done.DELIVERED)
-        if self.flow.response is not None and callable(self.flow.response.stream):
-            reading.keep(self.flow)
+        self._keep()
 
     def gone(self) -> None:
         self._cut(left_after(self.reading.silent if self.reading is not None else 0), Done.CLIENT_LEFT)
@@ -164,24 +174,41 @@ class PooledRequest:
     def broke(self, message: str) -> None:
         self._cut(Outcome(kind=Kind.TRUNCATED, detail=message[:200]), Done.BROKEN_OFF)
 
+    def passed(self) -> Step:
+        step, self.carrying.step = self.carrying.step, None
+        return Signal.WAIT if step is None else self._do(step)
+
+    def stopped(self, message: str) -> Step:
+        detail = message[:200] or "ended without response.completed"
+        return self._dead(Outcome(kind=Kind.TRUNCATED, detail=detail)) if self._answer.is_open else Signal.WAIT
+
     def _died(self, outcome: Outcome) -> bytes | None:
-        """The answer has failed after output: what the client gets in the place of that."""
-        if self.turn.phase is not Phase.DELIVERING:
-            return None
-        step = self.turn.next(events.Died(outcome), self.service.clock())
-        self.log.attempt_failed(self.reading)
-        if not isinstance(step, steps.HandOver):
-            return None
-        self.ended = Done.RECONNECTS
-        return answers.RETRY_STREAM
+        """The answer has failed after output: what the client gets in the place of that, None for the failure."""
+        told = self.carrying.failed(outcome, self._answer, self.asked)
+        if told is not None:
+            self.log.attempt_failed(self.reading)
+        return b"" if self.carrying.step is not None else None
+
+    def _dead(self, outcome: Outcome) -> Step:
+        """The answer says no more. WAIT: nothing can be done about it."""
+        told = self.carrying.silenced(outcome, self._answer, self.asked)
+        if told is not None:
+            self.log.attempt_failed(self.reading)
+        return self.passed()
+
+    def _keep(self) -> None:
+        """Give the flow what was kept of its body, and let go of it: together they would be a circle, which only the
+        garbage collector ends."""
+        if self.flow.response is not None and callable(self.flow.response.stream):
+            self.capture.into(self.flow)
+            self.flow.response.stream = True
 
     def _cut(self, outcome: Outcome, done: Done) -> None:
         """One side has left before the end of the stream. An ending that has passed by then decides what that means:
         the official client leaves as soon as it has it."""
         ending = self._answer.ending[0] if self.complete and self._answer.ending else None
         self._over(events.Left(ending or outcome), Done.DELIVERED if ending else done)
-        if self.reading is not None:
-            self.reading.keep(self.flow)
+        self._keep()
 
     def _over(self, event: events.Ended | events.Left, done: Done) -> None:
         """The request is over, however often that is said."""
@@ -189,6 +216,8 @@ class PooledRequest:
             self.turn.next(event, self.service.clock())
             self.log.attempt_over(self.reading)
         ending = self.reading.ending if self.reading is not None else None
+        if done is Done.DELIVERED and self.turn.tally.continued:
+            done = Done.CONTINUED
         self.log.close(self.ended or done, ending[1] if ending else b"")
 
     # Inside
@@ -203,6 +232,8 @@ class PooledRequest:
         return messages.plain(self.flow.request, self.shown.body(self.flow.request))
 
     def _found(self, found: Found) -> Step:
+        if isinstance(found, events.Answered) and self.carrying.begun and not self._answer.can_be_followed:
+            found = events.Failed(Outcome(kind=Kind.NO_ANSWER, detail="nothing that an answer could go on with"))
         return Signal.WAIT if found is None else self._next(found)
 
     def _next(self, event: events.Event) -> Step:
@@ -215,7 +246,7 @@ class PooledRequest:
             self.log.nobody(step.nobody)
         return self._do(step)
 
-    def _do(self, step: steps.Step) -> Step:
+    def _do(self, step: steps.Step) -> Step:  # noqa: PLR0911 - one for each step
         match step:
             case steps.Attempt():
                 return self._send(step)
@@ -225,24 +256,39 @@ class PooledRequest:
                 self.reading, self.awaited = None, step
                 return Signal.AWAIT
             case steps.StripAndRetry():
-                stripped = self.service.unseal(self.asked(), step.lease, self.service.clock())
+                stripped = self.service.unseal(self.asked_of(step.lease), step.lease, self.service.clock())
                 return self._next(events.Stripped() if stripped else events.NothingStripped())
             case steps.Deliver():
                 return self._deliver()
+            case steps.Complete() | steps.HandOver() if self.carrying.begun:
+                self.ended = Done.COMPLETED if isinstance(step, steps.Complete) else Done.RECONNECTS
+                return self.carrying.conclude(step, self.capture)
             case _:
                 return local_answers.instead(step, self.service, self.turn.ask, self.flow.request)
 
     def _send(self, attempt: steps.Attempt) -> Step:
-        self.reading = AnswerReading(self.service, attempt.lease, Capture(self.capture_bytes), WeakMethod(self._died))
+        part = StreamPart(self.carrying.delivered)
+        self.reading = AnswerReading(self.service, attempt.lease, self.capture, WeakMethod(self._died), part)
         return _prepared(self, attempt.lease)
 
     def _deliver(self) -> Step:
         reading = self._answer
         reading.deliver()
+        if self.carrying.begun and self.flow.response is not None:
+            self.flow.response.stream = reading.passing
+            return Signal.CONTINUE
         if self.turn.phase is Phase.DELIVERING and reading.response is not None:
             issued = reading.response.headers.get(credentials.TURN_STATE)
             self.service.given.states.issued(issued, reading.lease.key)
         return Signal.DELIVER
+
+    def asked_of(self, lease: Lease) -> bytes:
+        """The body of what this account is asked, without its coding."""
+        return self.carrying.body(self.asked(), lease) if self.carrying.begun else self.asked()
+
+
+def _stalled(reading: AnswerReading) -> Outcome:
+    return Outcome(kind=Kind.STALLED, detail=f"silent for {reading.silent:.0f} s")
 
 
 def _prepared(pooled: PooledRequest, lease: Lease) -> Send | Answer:
@@ -252,10 +298,13 @@ def _prepared(pooled: PooledRequest, lease: Lease) -> Send | Answer:
         request = credentials.managed(pooled.flow.request, pooled.shown, lease, service.given)
     except credentials.OffItsRoute:
         return Answer(answers.off_its_route())
-    if pooled.turn.replayable and service.may_be_unreadable(lease):
-        body = pooled.asked()
+    further = pooled.carrying.begun
+    if further:
+        request.headers["accept-encoding"] = "identity"  # its events stand in the stream of another answer
+    if pooled.turn.replayable and (further or service.may_be_unreadable(lease)):
+        body = pooled.asked_of(lease)
         readable = service.readable(body, lease)
-        if readable is not body:
+        if further or readable is not body:
             request.headers.pop("content-encoding", None)
             request.content = readable
     return Send(request, key=lease.key)

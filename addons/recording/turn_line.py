@@ -18,6 +18,7 @@ WARM_UP: Final = "warm-up"
 COMPACTION: Final = "compaction"
 ENDS: Final[Mapping[str, str]] = {
     "delivered": "ok",
+    "continued on another account": "ok, continued",
     "broken off by upstream": "broken off",
     "given up after a long silence": "given up, upstream fell silent",
     annotations.OURS: "refused by codex-rotate",

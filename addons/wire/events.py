@@ -83,7 +83,9 @@ PRELUDE: Final = _of(Meaning.PRELUDE)
 FAILURES: Final = _of(Meaning.FAILURE)
 ENDINGS: Final = _of(Meaning.ENDING)
 
-_TELLING: Final = tuple(kind.encode() for kind in (*FAILURES, *ENDINGS, ITEM_DONE, "codex."))
+_TELLING: Final = tuple(
+    kind.encode() for kind in (*FAILURES, *ENDINGS, ITEM_ADDED, ITEM_DONE, "response.created", "codex.")
+)
 """What still has to be read after output has begun."""
 
 _DELTAS: Final = tuple(

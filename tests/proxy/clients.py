@@ -58,8 +58,15 @@ class Got:
 
     @property
     def text(self) -> str:
-        """What the model has said."""
-        return "".join(event["delta"] for event in self.events if event["type"] == "response.output_text.delta")
+        """What the model has said. Where an answer has begun anew, what was not complete before is dropped, as the
+        client does."""
+        said = ""
+        for event in self.events:
+            if event["type"] == "response.created":
+                said = ""
+            elif event["type"] == "response.output_text.delta":
+                said += event["delta"]
+        return said
 
     @property
     def completed(self) -> bool:

@@ -298,7 +298,7 @@ def take(folder: Path, confdir: Path) -> tuple[Path, list[Account]]:
         keys = {label: put(store, each, folder, order) for order, (label, each) in enumerate(accounts.items())}
         own = upstream.add_account("own")
         flags = [*options(rotate_head_timeout=5, rotate_capture_limit=KEPT), "-w", str(file)]
-        with Proxy(upstream, home, confdir, flags) as proxy:
+        with Proxy(upstream, home, confdir, flags, env={"CODEX_ROTATE_MID_ANSWER": "client"}) as proxy:
             proxy.output.wait_for("accounts from", seconds=20)
             scene = Scene(upstream, model, proxy, store, own, accounts, keys)
             for turn in TURNS:

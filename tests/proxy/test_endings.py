@@ -13,6 +13,8 @@ from tests.proxy.clients import ASK, RESPONSES, Http2, Socket, http1
 from tests.proxy.conftest import Bench
 
 OPTIONS = {"rotate_head_timeout": 20}
+ENV = {"CODEX_ROTATE_MID_ANSWER": "client"}
+"""What an answer that is carried on is told as: test_continuing.py."""
 NEVER = Pace(late_end=600)
 """The stream ends long after the test: whoever has left by then has left before."""
 COMPLETED = "response.completed"

@@ -21,6 +21,10 @@ type Turn = Callable[[], Got]
 SCRIPTS = [Path(__file__).with_name("closed.py")]
 
 
+ENV = {"CODEX_ROTATE_MID_ANSWER": "client"}
+"""What becomes of an answer after output if it is carried on: test_continuing.py."""
+
+
 @pytest.fixture(scope="module")
 def one_client(shared: Bench) -> Iterator[httpx.Client]:
     with http1(shared.proxy) as client:

@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from accounts.choice.outcomes import Action, Kind, Outcome
 from accounts.choice.pool import Lease
 from accounts.choice.selection import Ask
+from accounts.continuing.carry import Carry
 from accounts.turn import events, steps
 from accounts.turn.log import DecisionLog
 from accounts.turn.machine import TABLE, Illegal, TableRow, Turn, What
 from accounts.turn.moves import MoveResult
-from accounts.turn.state import BUSY_SECONDS, MOST_ATTEMPTS, PACE_SECONDS, Phase
+from accounts.turn.state import BUSY_SECONDS, MOST_ATTEMPTS, MOST_CONTINUED, PACE_SECONDS, Phase
 from tests.builders import NOW, credentials, key_of, lease_of, pool_of, rest, turn_on
 
 HOLDING = {Phase.RENEWING_FIRST, Phase.ASKING, Phase.DELIVERING}
@@ -36,7 +37,9 @@ DRIVERS = {
 EVERY = tuple(events.Event.__args__)
 
 
-def made(kind: type[events.Event], outcome: Outcome, *, words: bool = True) -> events.Event:
+def made(  # noqa: PLR0911
+    kind: type[events.Event], outcome: Outcome, *, words: bool = True, carry: Carry = Carry.CLIENT
+) -> events.Event:
     if kind is events.Begin:
         return events.Begin()
     if kind is events.BeginTooLarge:
@@ -45,7 +48,9 @@ def made(kind: type[events.Event], outcome: Outcome, *, words: bool = True) -> e
         return events.Renewed(credentials("new"))
     if kind is events.Failed:
         return events.Failed(outcome, words=words)
-    if kind in {events.Silent, events.Died, events.Ended, events.NotRenewed, events.Left}:
+    if kind is events.Died:
+        return events.Died(outcome, carry)
+    if kind in {events.Silent, events.Ended, events.NotRenewed, events.Left}:
         return kind(outcome)  # type: ignore[call-arg]
     return kind()  # type: ignore[call-arg]
 
@@ -133,7 +138,7 @@ class Chance:
         likely = [self.favourite] * 60 if self.favourite else [Kind.TOKEN_INVALIDATED] * 5
         until = turn.began + self.one(1.0, 4.0, 90.0) if self.one(*range(4)) == 0 else None
         outcome = Outcome(kind=self.one(*Kind, *likely), until=until)
-        return made(kind, outcome, words=self.one(True, True, False))
+        return made(kind, outcome, words=self.one(True, True, False), carry=self.one(*Carry, Carry.CONTINUE))
 
     def turn(self) -> Turn:
         """A request on some pool."""
@@ -189,13 +194,16 @@ SEEN: set[tuple[Phase, object, object]] = set()
 
 def check_way(chance: Chance) -> None:
     """Something happens until the turn is over; each time some time passes. What holds on every way is checked."""
-    turn, now, again, stripped = chance.turn(), NOW, 0, 0
+    turn, now, again, stripped, delivered = chance.turn(), NOW, 0, 0, False
     pool, event = turn.pool, chance.begin(turn)
     while True:
         step = turn.next(event, now)
         held = Counter({key: pool.in_flight(key) for key in pool.candidates if pool.in_flight(key)})
         assert sum(held.values()) == (turn.phase in HOLDING), (turn.phase, step, held)
         assert turn.bound or turn.upgrade or turn.phase is Phase.OVER or not isinstance(step, steps.HandOver)
+        delivered = isinstance(step, steps.Deliver) or (delivered and not isinstance(event, events.AskedAgain))
+        assert not (delivered and isinstance(step, steps.Refuse)), "the client has got a part of an answer"
+        assert turn.phase is not Phase.REFUSED or not turn.tally.continued
         stripped += isinstance(step, steps.StripAndRetry)
         if turn.phase is Phase.OVER:
             break
@@ -209,6 +217,7 @@ def check_way(chance: Chance) -> None:
     assert tally.attempts <= MOST_ATTEMPTS
     assert len(turn.log.attempts) <= 2 * MOST_ATTEMPTS + stripped + tally.rounds + len(tally.resent) + again
     assert tally.waited_for_all <= BUSY_SECONDS
+    assert tally.continued <= MOST_CONTINUED
     assert stripped <= len(pool.candidates)
     assert turn.tally.waited <= PACE_SECONDS
     assert isinstance(turn.next(events.Left(Outcome(kind=Kind.CLIENT_GONE)), NOW), steps.Finish)

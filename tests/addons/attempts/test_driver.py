@@ -9,7 +9,7 @@ from mitmproxy.proxy import commands, events
 
 from addons.attempts.connections import GetAccountConnection
 from addons.attempts.dialing import NO_DESCRIPTORS
-from addons.attempts.protocol import Answer, Loss, Signal, Step
+from addons.attempts.protocol import Answer, Conclude, Loss, Signal, Step
 from addons.attempts.selftest import ASK, FINE, LIMITED, Rehearsal, Script
 from tests.addons.attempts.asking import asked
 
@@ -200,3 +200,139 @@ def test_a_machine_that_opens_no_more_connections_is_no_accounts_loss() -> None:
     assert GetAccountConnection.loss("refused", through=True) is Loss.PROXY
     assert GetAccountConnection.loss("refused", through=False) is Loss.CONNECT
     assert GetAccountConnection(address=("a", 1), tls=False, via=None).explained(NO_DESCRIPTORS) == NO_DESCRIPTORS
+
+
+HALF = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n"
+REST = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX-Second: 1\r\n\r\n4\r\nrest\r\n0\r\n\r\n"
+
+
+class Continuing(Script):
+    """Goes on with the next account when a stream stops, or when a piece of it says `die`."""
+
+    def __init__(self, *keys: str) -> None:
+        super().__init__(*keys)
+        self.is_dead = False
+
+    def head(self, response: http.Response) -> Step:
+        step = super().head(response)
+        return Signal.CONTINUE if step is Signal.DELIVER and "delivering" in self.history else step
+
+    def delivering(self, response: http.Response) -> None:
+        super().delivering(response)
+        response.stream = self.passing
+
+    def passing(self, data: bytes) -> bytes:
+        self.is_dead = self.is_dead or b"die" in data
+        return data.replace(b"die", b"")
+
+    def passed(self) -> Step:
+        if not self.is_dead:
+            return Signal.WAIT
+        self.is_dead = False
+        return self._next()
+
+    def stopped(self, message: str) -> Step:
+        self.history.append("stopped")
+        return self._next() if len(self.history) < 6 and self.keys else Signal.WAIT
+
+    def overdue(self) -> Step:
+        return self._next()
+
+    def lost(self, loss: Loss, message: str) -> Step:
+        self.history.append(f"lost {loss.name}")
+        return self._next()
+
+    def _next(self) -> Step:
+        return self.start() if self.keys else Conclude(b"sorry")
+
+
+def body_of(rehearsal: Rehearsal) -> bytes:
+    """What the client has got, without the lengths of the chunks."""
+    head, _, rest = rehearsal.sent[rehearsal.client].partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200")
+    assert b"HTTP/1.1" not in rest
+    assert rest.index(b"0\r\n\r\n") == len(rest) - 5, "nothing comes behind the last chunk"
+    return b"".join(rest.split(b"\r\n")[1::2])
+
+
+def test_a_stream_that_breaks_off_goes_on_with_the_next_account(options: Options):
+    script = Continuing("one", "two")
+    rehearsal = asked(options, script)
+    rehearsal.says(rehearsal.servers[0], HALF)
+    rehearsal.leaves(rehearsal.servers[0])
+    rehearsal.says(rehearsal.servers[1], REST)
+    assert body_of(rehearsal) == b"halfrest"
+    assert script.history[-1] == "finished"
+    assert "broke" not in script.history
+    assert "error" not in rehearsal.hooks
+    assert b"Bearer two" in rehearsal.sent[rehearsal.servers[1]]
+    assert b"x-second" not in rehearsal.sent[rehearsal.client].lower()
+
+
+def test_a_stream_that_comes_to_an_early_end_goes_on_with_the_next_account(options: Options):
+    rehearsal = asked(options, Continuing("one", "two"))
+    rehearsal.says(rehearsal.servers[0], HALF + b"0\r\n\r\n")
+    rehearsal.says(rehearsal.servers[1], REST)
+    assert body_of(rehearsal) == b"halfrest"
+
+
+def test_a_stream_that_falls_silent_goes_on_with_the_next_account(options: Options):
+    rehearsal = asked(options, Continuing("one", "two"))
+    rehearsal.says(rehearsal.servers[0], HALF)
+    rehearsal.wake()
+    assert rehearsal.servers[0].state is ConnectionState.CLOSED
+    rehearsal.says(rehearsal.servers[1], REST)
+    assert body_of(rehearsal) == b"halfrest"
+
+
+@pytest.mark.parametrize("later", [b"", b"5\r\nlater\r\n"])
+def test_after_a_stream_has_died_nothing_more_of_it_passes(options: Options, later: bytes):
+    rehearsal = asked(options, Continuing("one", "two"))
+    rehearsal.says(rehearsal.servers[0], HALF)
+    rehearsal.says(rehearsal.servers[0], b"3\r\ndie\r\n" + later)
+    rehearsal.says(rehearsal.servers[1], REST)
+    assert body_of(rehearsal) == b"halfrest"
+
+
+def test_when_nobody_is_left_the_stream_ends_with_our_words(options: Options):
+    script = Continuing("one", "two")
+    rehearsal = asked(options, script, refuse=frozenset({1}))
+    rehearsal.says(rehearsal.servers[0], HALF)
+    rehearsal.leaves(rehearsal.servers[0])
+    assert body_of(rehearsal) == b"halfsorry"
+    assert script.history[-2:] == ["lost CONNECT", "finished"]
+    assert "error" not in rehearsal.hooks
+
+
+def test_an_account_that_breaks_before_it_goes_on_is_a_lost_attempt(options: Options):
+    script = Continuing("one", "two", "three")
+    rehearsal = asked(options, script)
+    rehearsal.says(rehearsal.servers[0], HALF)
+    rehearsal.leaves(rehearsal.servers[0])
+    rehearsal.leaves(rehearsal.servers[1])
+    rehearsal.says(rehearsal.servers[2], REST)
+    assert body_of(rehearsal) == b"halfrest"
+
+
+def test_a_client_that_leaves_while_the_next_account_is_asked_is_gone(options: Options):
+    script = Continuing("one", "two")
+    rehearsal = asked(options, script)
+    rehearsal.says(rehearsal.servers[0], HALF)
+    rehearsal.leaves(rehearsal.servers[0])
+    rehearsal.leaves(rehearsal.client)
+    assert script.history[-1] == "gone"
+    assert rehearsal.servers[1].state is ConnectionState.CLOSED
+
+
+class Defect(Continuing):
+    def stopped(self, message: str) -> Step:
+        raise LookupError("a defect")
+
+
+def test_a_defect_after_delivery_breaks_the_stream_and_sends_no_second_head(options: Options):
+    rehearsal = asked(options, Defect("one", "two"))
+    rehearsal.says(rehearsal.servers[0], HALF)
+    rehearsal.leaves(rehearsal.servers[0])
+    assert rehearsal.sent[rehearsal.client].count(b"HTTP/1.1") == 1
+    assert rehearsal.client.state is ConnectionState.CLOSED
+    assert len(rehearsal.servers) == 1

@@ -7,6 +7,7 @@ import pytest
 from accounts.choice.outcomes import Kind, Rest
 from accounts.turn.state import CLIENT_SECONDS
 from addons.exchange.patience import (
+    CARRY_SECONDS,
     HELD_SECONDS,
     STALL_SECONDS,
     UPGRADE_SECONDS,
@@ -65,7 +66,8 @@ def test_a_shorter_time_is_the_owner_s_to_set() -> None:
 def test_what_is_delivered_is_not_given_up_before_the_client_has_done_so() -> None:
     assert waited(Reading(delivered=True, silent=STALL_SECONDS)) == [1]
     patience = Patience(CLIENT_SECONDS, False, NOW)
-    assert patience.left(Reading(delivered=True, silent=10), NOW) == STALL_SECONDS - 10  # type: ignore[arg-type]
+    assert patience.left(Reading(delivered=True, silent=10), NOW) == CARRY_SECONDS - 10  # type: ignore[arg-type]
+    assert patience.left(Reading(delivered=True, silent=CARRY_SECONDS), NOW) == 40  # type: ignore[arg-type]
     assert not patience.is_over(Reading(delivered=True, silent=CLIENT_SECONDS), NOW)  # type: ignore[arg-type]
 
 

@@ -1,0 +1,89 @@
+"""A turn whose answer dies after output."""
+
+import pytest
+
+from accounts.choice.outcomes import Kind, Outcome
+from accounts.continuing.carry import Carry
+from accounts.turn import events, steps
+from accounts.turn.machine import Turn
+from accounts.turn.state import FIRST_BYTE_SECONDS, MOST_CONTINUED
+from tests.builders import NOW, turn_on
+
+LIMIT = Outcome(kind=Kind.USAGE_LIMIT)
+
+
+def delivering(*names: str) -> Turn:
+    turn = turn_on("".join(names))
+    turn.next(events.Begin(), NOW)
+    turn.next(events.Answered(), NOW)
+    return turn
+
+
+def test_another_account_is_asked_for_what_is_missing() -> None:
+    turn = delivering("a", "b")
+    first = turn.asked.key
+    step = turn.next(events.Died(LIMIT, Carry.CONTINUE), NOW)
+    assert isinstance(step, steps.Attempt)
+    assert step.lease.key != first
+    assert turn.pool.in_flight(first) == 0
+    assert isinstance(turn.next(events.Answered(), NOW), steps.Deliver)
+
+
+def test_what_is_complete_needs_nobody_else() -> None:
+    assert isinstance(delivering("a").next(events.Died(LIMIT, Carry.COMPLETE), NOW), steps.Complete)
+
+
+@pytest.mark.parametrize(("names", "step"), [("a", steps.Finish), ("ab", steps.HandOver)])
+def test_without_a_way_on_it_is_as_if_there_were_none(names: str, step: type[steps.Step]) -> None:
+    turn = delivering(*names)
+    carry = Carry.CONTINUE if len(names) == 1 else Carry.CLIENT
+    assert isinstance(turn.next(events.Died(LIMIT, carry), NOW), step)
+
+
+@pytest.mark.parametrize("carry", Carry)
+@pytest.mark.parametrize("kind", [Kind.REQUEST_FAULT, Kind.FAILED_AFTER_OUTPUT, Kind.INVALID_SEALED])
+def test_what_is_the_requests_own_fault_is_passed_on(carry: Carry, kind: Kind) -> None:
+    assert isinstance(delivering("a", "b").next(events.Died(Outcome(kind=kind), carry), NOW), steps.Finish)
+
+
+def test_not_more_than_twice() -> None:
+    turn = delivering(*"abcd")
+    for _ in range(MOST_CONTINUED):
+        assert isinstance(turn.next(events.Died(LIMIT, Carry.CONTINUE), NOW), steps.Attempt)
+        turn.next(events.Answered(), NOW)
+    assert isinstance(turn.next(events.Died(LIMIT, Carry.CONTINUE), NOW), steps.HandOver)
+
+
+def test_a_further_failure_leads_on_and_then_to_the_client_but_never_to_a_refusal() -> None:
+    turn = delivering(*"abc")
+    turn.next(events.Died(LIMIT, Carry.CONTINUE), NOW)
+    assert isinstance(turn.next(events.Failed(LIMIT, words=True), NOW), steps.Attempt)
+    assert isinstance(turn.next(events.Failed(LIMIT, words=True), NOW), steps.HandOver)
+
+
+@pytest.mark.parametrize("kind", [Kind.REQUEST_FAULT, Kind.INVALID_SEALED, Kind.TOKEN_INVALIDATED])
+def test_words_of_upstream_cannot_be_passed_on_any_more(kind: Kind) -> None:
+    turn = delivering(*"ab")
+    turn.next(events.Died(LIMIT, Carry.CONTINUE), NOW)
+    step = turn.next(events.Failed(Outcome(kind=kind), words=True), NOW)
+    if isinstance(step, steps.StripAndRetry):
+        step = turn.next(events.NothingStripped(), NOW)
+    assert isinstance(step, steps.HandOver)
+
+
+def test_a_long_answer_does_not_count_as_waiting() -> None:
+    turn, late = delivering(*"abc"), NOW + 10 * FIRST_BYTE_SECONDS
+    assert isinstance(turn.next(events.Died(LIMIT, Carry.CONTINUE), late), steps.Attempt)
+    assert isinstance(turn.next(events.Failed(LIMIT), late + 5), steps.Attempt)
+
+
+def test_a_client_that_has_waited_long_since_then_is_not_kept_any_longer() -> None:
+    turn = delivering(*"abc")
+    turn.next(events.Died(LIMIT, Carry.CONTINUE), NOW)
+    assert isinstance(turn.next(events.Failed(LIMIT), NOW + FIRST_BYTE_SECONDS + 1), steps.HandOver)
+
+
+def test_a_request_that_was_not_kept_cannot_be_asked_elsewhere() -> None:
+    turn = delivering("a", "b")
+    turn.replayable = False
+    assert not isinstance(turn.next(events.Died(LIMIT, Carry.CONTINUE), NOW), steps.Attempt)

@@ -1,0 +1,77 @@
+"""An account dies in the middle of an answer, and another one goes on with it: the client hears of no failure."""
+
+import pytest
+
+from standin import FaultKind
+from tests.harness import eventually
+from tests.proxy.clients import Got, turn_over
+from tests.proxy.conftest import Bench
+
+DEATHS = {
+    "limit": (FaultKind.FAILED_EVENT, {"code": "usage_limit_reached"}),
+    "overload": (FaultKind.FAILED_EVENT, {"code": "server_is_overloaded"}),
+    "error": (FaultKind.ERROR_EVENT, {"code": "usage_limit_reached"}),
+    "reset": (FaultKind.RESET, {}),
+    "cut": (FaultKind.TRUNCATED, {}),
+}
+
+
+def turn(bench: Bench, version: str) -> Got:
+    return turn_over(version, bench.proxy, bench.headers())
+
+
+@pytest.mark.parametrize("version", ["h1", "h2"])
+@pytest.mark.parametrize("death", DEATHS)
+def test_the_next_account_goes_on_in_the_same_stream(bench: Bench, version: str, death: str) -> None:
+    kind, details = DEATHS[death]
+    bench.fault(bench.first, kind, after_output=True, **details)
+    got = turn(bench, version)
+    told = [event["type"] for event in got.events]
+    assert (got.status, got.completed, got.cut) == (200, True, False)
+    assert got.text == bench.second.answer
+    assert told.count("response.created") == 2
+    assert not {"response.failed", "error"} & set(told)
+    assert told[-1] == "response.completed"
+    assert bench.served_by() == ["first", "second"]
+    assert eventually(bench.decisions)
+    (decision,) = bench.decisions()
+    assert decision["done"] == "continued on another account"
+    attempts = decision["attempts"]
+    assert isinstance(attempts, list)
+    assert attempts[1]["why"].startswith("continues after ")
+    bench.settle()
+    assert bench.cooldown(bench.first) is not None
+    assert bench.cooldown(bench.second) is None
+
+
+@pytest.mark.parametrize("version", ["h1", "h2"])
+def test_sequence_numbers_rise_over_both_parts(bench: Bench, version: str) -> None:
+    bench.fault(bench.first, FaultKind.RESET, after_output=True)
+    numbers = [event["sequence_number"] for event in turn(bench, version).events if "sequence_number" in event]
+    assert numbers == sorted(set(numbers))
+
+
+@pytest.mark.parametrize("version", ["h1", "h2"])
+def test_when_all_of_them_die_the_client_is_told_to_ask_again(bench: Bench, version: str) -> None:
+    for account in bench.accounts:
+        bench.fault(account, FaultKind.FAILED_EVENT, after_output=True, code="usage_limit_reached")
+    got = turn(bench, version)
+    assert not got.completed
+    assert got.events[-1]["type"] == "response.failed"
+    assert bench.served_by() == ["first", "second"]
+
+
+@pytest.mark.parametrize("version", ["h1", "h2"])
+def test_a_compressed_answer_is_left_to_the_client(bench: Bench, version: str) -> None:
+    bench.fault(bench.first, FaultKind.RESET, after_output=True, coding="gzip")
+    got = turn(bench, version)
+    assert not got.completed
+    assert bench.served_by() == ["first"]
+
+
+def test_without_a_fault_nothing_is_different(bench: Bench) -> None:
+    got = turn(bench, "h2")
+    assert (got.text, got.completed) == (bench.first.answer, True)
+    assert eventually(bench.decisions)
+    (decision,) = bench.decisions()
+    assert decision["done"] == "delivered"
