@@ -7,6 +7,7 @@ from typing import Final, Self
 from mitmproxy.addonmanager import AddonManager, Loader
 from mitmproxy.options import Options
 
+from accounts.requests.response_chain import MOST_BYTES
 from accounts.turn.state import CLIENT_SECONDS
 from addons import watching
 
@@ -20,6 +21,10 @@ MEANINGS: Final[Mapping[str, str]] = {
     "rotate_allow_insecure": "With mitmproxy's ssl_insecure, send the tokens of accounts to servers on other machines "
     "too, which nobody has verified. false: to this machine only.",
     "rotate_head_timeout": "Seconds an account gets to begin its answer before another one is asked.",
+    "rotate_stall_timeout": "Seconds of silence within an answer after which another account goes on with it, if one "
+    "can. The client itself gives up after 300.",
+    "rotate_chain_bytes": "How many bytes of a WebSocket's conversation are held, so that another account can take it "
+    "over without the client being told to reconnect.",
     "rotate_keep_flows": "How many flows mitmweb and the console keep; older ones go, unless somebody has marked them. "
     "0: all.",
     "rotate_capture_limit": "How many bytes of an answer that streams past are kept in its flow, to be looked at or "
@@ -39,6 +44,8 @@ class ChosenOptions:
     rotate_everyone_here: bool = False
     rotate_allow_insecure: bool = False
     rotate_head_timeout: int = int(CLIENT_SECONDS)
+    rotate_stall_timeout: int = int(CLIENT_SECONDS) - 30
+    rotate_chain_bytes: int = MOST_BYTES
     rotate_keep_flows: int = 2000
     rotate_capture_limit: int = 2 * 1024 * 1024
     rotate_hook_index: bool = True

@@ -1,8 +1,6 @@
 """The addon's hooks. Each translates and hands on; what to do is decided in `accounts/`, how in `attempts/`."""
 
-import asyncio
 import functools
-import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -15,11 +13,12 @@ from mitmproxy.websocket import WebSocketMessage
 from accounts.choice.selection import Ask
 from accounts.requests.identity import model_of, thread_of
 from addons.attempts import connections, replay, stream
-from addons.attempts.protocol import Answer
+from addons.attempts.protocol import Answer, Say, SocketExchange
 from addons.clients import Clients
-from addons.exchange import local_answers, passthrough, refusals, replays, websocket
+from addons.exchange import local_answers, passthrough, refusals, replays
 from addons.exchange.passthrough import Passthrough
 from addons.exchange.pooled import PooledRequest
+from addons.exchange.sockets import pooled_socket
 from addons.recording import annotations, capture, turn_log
 from addons.redaction import flows, websocket_messages
 from addons.startup import Startup
@@ -151,7 +150,7 @@ class Rotator:
             if route is not Route.CATALOGUE:
                 pooled.log.noted = functools.partial(self.turns.request_over, flow)
 
-    async def upstream_decision(self, deciding: Passthrough | PooledRequest) -> None:
+    async def upstream_decision(self, deciding: Passthrough | PooledRequest | SocketExchange) -> None:
         try:
             await deciding.decide()
         except Exception as e:  # noqa: BLE001 - the border: whatever goes wrong, nothing leaves
@@ -179,7 +178,7 @@ class SocketRotator:
 
     def __init__(self, rotator: Rotator) -> None:
         self.rotator = rotator
-        self.sockets: dict[str, websocket.PooledSocket] = {}
+        self.sockets: dict[str, pooled_socket.PooledSocket] = {}
         self.shown: dict[str, flows.FlowRedactor] = {}
         self.kept: dict[str, capture.Messages] = {}
         self.leaving = False
@@ -189,9 +188,9 @@ class SocketRotator:
         served = self.rotator.exchanges.pop(flow.id, None)
         if served is not None:
             self.shown[flow.id] = served.shown
-        if isinstance(served, PooledRequest) and served.served_by is not None:
-            noted = functools.partial(self._turn_over, flow)
-            self.sockets[flow.id] = websocket.PooledSocket(served.service, served.served_by, noted)
+        if isinstance(served, PooledRequest) and served.socket is not None:
+            served.socket.noted = functools.partial(self._turn_over, flow)
+            self.sockets[flow.id] = served.socket
 
     def _turn_over(self, flow: http.HTTPFlow, ended: turn_log.EndedTurn) -> None:
         annotations.turn_over(flow, ended.record)
@@ -206,67 +205,41 @@ class SocketRotator:
         self.kept[flow.id].trim(flow)
 
     def _judge(self, flow: http.HTTPFlow) -> None:
+        """What the other side gets of a message; what is done instead is the socket's step, which its layer takes."""
         assert flow.websocket is not None
         socket = self.sockets.get(flow.id)
         message = flow.websocket.messages[-1]
         if socket is None or message.injected:
             return
-        if message.from_client:
-            self._from_client(flow, socket, message)
-            return
-        instead = self._safely(socket.from_server, message.content)
-        if isinstance(instead, websocket.Held):
-            message.drop()
-            if instead.seconds is not None:
-                asyncio.get_running_loop().call_later(instead.seconds, self._resume, weakref.ref(flow))
-        elif instead is not None:
-            message.content = instead.content if isinstance(instead, websocket.Injected) else instead
+        try:
+            instead = (
+                self._from_client(flow, socket, message) if message.from_client else self._from_server(socket, message)
+            )
+        except Exception as e:  # noqa: BLE001 - the border: whatever goes wrong, nothing leaves
+            answers.log_defect("a message was refused", e)
+            instead, socket.step = pooled_socket.HELD, Say(answers.in_band_defect())
+        if isinstance(instead, pooled_socket.Held):
+            if not message.from_client or isinstance(socket.step, Say | None):
+                message.drop()
+        elif instead is not message.content:
+            message.content = instead
 
-    def _from_client(self, flow: http.HTTPFlow, socket: websocket.PooledSocket, message: WebSocketMessage) -> None:
-        if self.leaving and not socket.active:
-            passed: bytes | websocket.Injected = websocket.Injected(answers.RECONNECT)
-        else:
-            passed = self._safely(functools.partial(self._admitted, flow, socket), message.content)
-        if isinstance(passed, websocket.Injected):
-            message.drop()
-            self._tell(flow, passed.content)
-            return
-        if passed is not message.content:
-            message.content = passed
-        if socket.active:
-            seconds = self.rotator.startup.chosen.rotate_head_timeout
-            asyncio.get_running_loop().call_later(seconds, self._check_silence, weakref.ref(flow), socket.heard)
+    def _from_server(self, socket: pooled_socket.PooledSocket, message: WebSocketMessage) -> bytes | pooled_socket.Held:
+        instead = socket.from_server(message.content)
+        return message.content if instead is None else instead
 
-    def _admitted(
-        self, flow: http.HTTPFlow, socket: websocket.PooledSocket, content: bytes
-    ) -> bytes | websocket.Injected:
-        """The client's key may have been taken back while its socket is open."""
+    def _from_client(
+        self, flow: http.HTTPFlow, socket: pooled_socket.PooledSocket, message: WebSocketMessage
+    ) -> bytes | pooled_socket.Held:
+        """The client's key may have been taken back while its socket is open, or the proxy be about to end."""
         refusal = self.rotator.clients.refusal_now(flow.client_conn)
-        if refusal is not None:
-            return websocket.Injected(answers.in_band(refusals.refused(refusal, 400)))
-        return socket.from_client(content)
-
-    def _check_silence(self, seen: weakref.ref[http.HTTPFlow], heard: int) -> None:
-        flow = seen()
-        if flow is None:  # over, and nobody looks at it any more
-            return
-        socket = self.sockets.get(flow.id)
-        instead = socket.silent_since(heard) if socket is not None else None
-        if instead is not None:
-            self._tell(flow, instead)
-
-    def _resume(self, seen: weakref.ref[http.HTTPFlow]) -> None:
-        """A pause of a turn is over: upstream is asked once more."""
-        flow = seen()
-        socket = self.sockets.get(flow.id) if flow is not None else None
-        content = socket.resumed() if socket is not None else None
-        if flow is not None and content:
-            ctx.master.commands.call("inject.websocket", flow, False, content, True)
-
-    @staticmethod
-    def _tell(flow: http.HTTPFlow, content: bytes) -> None:
-        """Say something to the client that upstream has not said."""
-        ctx.master.commands.call("inject.websocket", flow, True, content, True)
+        if self.leaving and not socket.active:
+            socket.step = Say(answers.RECONNECT)
+        elif refusal is not None:
+            socket.step = Say(answers.in_band(refusals.refused(refusal, 400)))
+        else:
+            return socket.from_client(message.content)
+        return pooled_socket.HELD
 
     def websocket_end(self, flow: http.HTTPFlow) -> None:
         self.kept.pop(flow.id, None)
@@ -275,12 +248,3 @@ class SocketRotator:
         if socket is not None:
             assert flow.websocket is not None
             socket.closed(by_client=bool(flow.websocket.closed_by_client), code=flow.websocket.close_code)
-
-    @staticmethod
-    def _safely[T](decide: Callable[[bytes], T], content: bytes) -> T | websocket.Injected:
-        """Fail closed: a message we could not judge ends the turn with an error of ours."""
-        try:
-            return decide(content)
-        except Exception as e:  # noqa: BLE001 - the border: whatever goes wrong, nothing leaves
-            answers.log_defect("a message was refused", e)
-            return websocket.Injected(answers.in_band_defect())

@@ -16,7 +16,8 @@ from accounts.errors import NoAccounts, UsageError
 from addons import options
 from addons.attempts import bounded_decoding, bounded_messages, descriptors, dialing, hook_check, selftest
 from addons.exchange.catalogue import CatalogueRequest
-from addons.exchange.pooled import Limits, PooledRequest
+from addons.exchange.patience import Limits
+from addons.exchange.pooled import PooledRequest
 from addons.exchange.service import PoolService
 from addons.recording import private_output
 from addons.redaction import flows
@@ -159,7 +160,12 @@ class Startup:
 
     def pooled(self, flow: http.HTTPFlow, shown: flows.FlowRedactor, ask: Ask) -> PooledRequest:
         """The exchange of a request that the pool serves."""
-        limits = Limits(self.chosen.rotate_head_timeout, self.chosen.rotate_capture_limit)
+        limits = Limits(
+            self.chosen.rotate_head_timeout,
+            self.chosen.rotate_stall_timeout,
+            self.chosen.rotate_capture_limit,
+            self.chosen.rotate_chain_bytes,
+        )
         kind = CatalogueRequest if ask.steady else PooledRequest
         return kind(self.opened(), flow, shown, ask, limits)
 

@@ -120,7 +120,6 @@ class World:
                 with suppress(ProcessLookupError):  # what it has left in the background
                     os.killpg(process.pid, signal.SIGTERM)
         assert code == 0, f"ended with {code}:\n{log.read_text()}"
-        assert not list(Path(self.env["TMPDIR"]).iterdir())
 
     def serve(self, line: str, port: int) -> Background:
         """A line that serves, at this port instead of its own."""
@@ -197,6 +196,9 @@ def test_the_command_lines_of_a_page_work(page: Path, world: World) -> None:
             words = [str(BIN / "codex-rotate"), "serve", "--listen", f"127.0.0.1:{world.port}"]
             stack.enter_context(Background(words, world.env)).wait_for(("listening at",))
         world.run(lines)
+    own = f"codex-rotate-{os.geteuid()}-"  # where a proxy that still runs answers the owner's commands
+    left = [each for each in Path(world.env["TMPDIR"]).iterdir() if not each.name.startswith(own)]
+    assert not left, "nothing is left behind"
 
 
 def test_the_commands_are_found() -> None:

@@ -38,7 +38,7 @@ WITHOUT_A_TEST_FILE = {
     "accounts/choice/candidate_table.py": "the pool's own half; tests/accounts/choice/test_pool.py",
     "accounts/turn/events.py": "values without behaviour",
     "accounts/turn/steps.py": "values without behaviour",
-    "addons/exchange/answer_reading.py": "half of a pooled request; tests/addons/exchange/test_pooled.py",
+    "addons/exchange/reading/answer_reading.py": "half of a pooled request; tests/addons/exchange/test_pooled.py",
     "addons/exchange/catalogue.py": "tests/proxy/test_catalogue.py fetches it over both transports",
     "addons/exchange/catalogue_tag.py": "tests/proxy/test_catalogue.py compares the tags of answers with the list's",
     "addons/exchange/local_answers.py": "tests/proxy/test_exhausted.py asks for each over both transports",
@@ -266,7 +266,9 @@ def test_one_module_knows_the_kinds_of_events() -> None:
     """What they mean to a verdict and to a reader. `accounts` is below that and reads one by itself."""
     names = {kind for kind in KINDS if kind.startswith("response.")} | {CREATE, RATE_LIMITS}
     knowing = {named(path) for package in ("addons", "cli") for path in sources(package) if texts(path) & names}
-    assert knowing - {"addons/attempts/local_websocket.py", "addons/exchange/websocket.py"} == {"addons/wire/events.py"}
+    assert knowing - {"addons/attempts/local_websocket.py", "addons/exchange/sockets/pooled_socket.py"} == {
+        "addons/wire/events.py"
+    }
 
 
 def test_every_package_is_type_checked() -> None:

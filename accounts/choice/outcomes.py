@@ -143,7 +143,7 @@ RULES: Final[Mapping[Kind, Rule]] = {
     Kind.STALLED: Rule(_OTHER, _THEIRS, Rest.SOFT, 30),
     Kind.TRUNCATED: Rule(_OTHER, _THEIRS, Rest.SOFT, 10),
     Kind.FAILED_IN_STREAM: Rule(_OTHER, _THEIRS, Rest.SOFT, 10),
-    Kind.FAILED_AFTER_OUTPUT: Rule(_DELIVER, _THEIRS, Rest.SOFT, 10),
+    Kind.FAILED_AFTER_OUTPUT: Rule(_OTHER, _THEIRS, Rest.SOFT, 10),
     Kind.TOKEN_EXPIRED: Rule(Action.REFRESH, _HIS, Rest.SOFT, 60, private=True),
     Kind.TOKEN_INVALIDATED: Rule(_OTHER, _HIS, standing=Standing.NEEDS_LOGIN, private=True),
     Kind.REFRESH_FAILED: Rule(_OTHER, _HIS, Rest.SOFT, 30, private=True),

@@ -93,7 +93,9 @@ class TurnState:
     ask: Ask
     began: float
     bound: bool = False
-    """It came on a WebSocket, which belongs to one account: another one means another socket."""
+    """It came on a WebSocket, which belongs to one account: another one means another socket upstream."""
+    whole: bool = True
+    """On a WebSocket: whether the request can go to another socket, because all that it continues is known."""
     upgrade: bool = False
     """It asks for a WebSocket."""
     renewal_wait: Callable[[str], float] = lambda _: 0.0
@@ -152,6 +154,17 @@ class TurnState:
 
     def on_socket(self, _: float) -> bool:
         return self.bound
+
+    def stays(self, _: float) -> bool:
+        """Whether only the socket that the request came on can serve it."""
+        return self.bound and not self.whole
+
+    def sockets_are_no_use(self, now: float) -> bool:
+        """Whether another socket would fare no better: the thread goes on over HTTP, as the client is told when it asks
+        for its next one."""
+        if not self.bound:
+            return False
+        return self.last.kind is Kind.UPGRADE_REFUSED or self.pool.failures.sockets_fail(self.ask.thread, now)
 
     def kept(self, _: float) -> bool:
         """Whether the request can be sent once more, whoever sends it: the client, on its next socket, too."""
@@ -240,7 +253,8 @@ class TurnState:
     def may_continue(self, now: float) -> bool:
         """Whether another account may be asked for what is missing of the answer."""
         died = isinstance(self.verdict, events.Died) and self.verdict.carry is Carry.CONTINUE
-        return died and self.tally.continued < MOST_CONTINUED and self.may_go_on(now) and self.others_left(now)
+        goes = died and self.tally.continued < MOST_CONTINUED and not self.stays(now)
+        return goes and self.may_go_on(now) and self.others_left(now)
 
     def is_continuing(self, _: float) -> bool:
         """Whether the client has got a part of the answer: nothing else can be said to it any more."""

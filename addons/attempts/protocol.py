@@ -67,6 +67,24 @@ class Conclude:
 Step = Send | Answer | Conclude | Signal
 
 
+@dataclass(frozen=True, slots=True)
+class Say:
+    """In a WebSocket: the client gets this, which upstream has not said."""
+
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """In a WebSocket: upstream gets this."""
+
+    content: bytes = field(repr=False)
+
+
+SocketStep = Send | Say | Put | Signal
+"""Send opens another socket upstream in the place of the one there is."""
+
+
 class Loss(enum.Enum):
     """How an attempt can end without an answer."""
 
@@ -78,6 +96,38 @@ class Loss(enum.Enum):
     BROKEN = enum.auto()
     STALE = enum.auto()
     """A connection that was kept from an earlier request ended before anything of an answer came."""
+
+
+class SocketExchange(Protocol):
+    """Decides for one WebSocket of a client. Which messages pass, and as what, is said in the hook of each; what has to
+    be done beside that is here."""
+
+    def take(self) -> SocketStep | None:
+        """What follows from the message that has just been judged, in its place; None: it passes. Said once."""
+
+    def head(self, response: http.Response) -> SocketStep:
+        """Of the socket that is to be opened; WAIT for its body, or its end."""
+
+    def body(self, data: bytes) -> SocketStep: ...
+    def end(self) -> SocketStep: ...
+    def lost(self, loss: Loss, message: str) -> SocketStep: ...
+    def forbidden(self, response: http.Response) -> SocketStep:
+        """There is a connection that must not be used; `response` says why."""
+
+    def opened(self) -> SocketStep:
+        """It is there."""
+
+    def closed_upstream(self, code: int) -> SocketStep | None:
+        """Upstream has closed the socket; None: it is closed for the client, too."""
+
+    def patience(self) -> float:
+        """Seconds until `overdue` shall be asked; 0 for never."""
+
+    def overdue(self) -> SocketStep: ...
+    async def decide(self) -> None:
+        """As that of an exchange."""
+
+    def decided(self) -> SocketStep: ...
 
 
 class Exchange(Protocol):
@@ -118,6 +168,9 @@ class Exchange(Protocol):
     def finished(self) -> None:
         """The client has, or is about to get, the whole answer."""
 
+    def upgraded(self) -> SocketExchange | None:
+        """The answer was a WebSocket: who decides in it; None if mitmproxy shall relay it as it is."""
+
     def gone(self) -> None:
         """The client left before it had everything. May be said more than once."""
 
@@ -135,7 +188,7 @@ class Exchange(Protocol):
 class UpstreamDecisionHook(commands.StartHook):
     """An attempt needs something awaited, such as a refreshed token, before the next step is known."""
 
-    exchange: Exchange
+    exchange: Exchange | SocketExchange
 
 
 Find = Callable[[http.HTTPFlow], Exchange | None]

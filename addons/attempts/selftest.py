@@ -26,7 +26,19 @@ from wsproto.events import TextMessage
 
 from addons.attempts import client_connections, connections, stream
 from addons.attempts.local_websocket import accepting
-from addons.attempts.protocol import Accept, Answer, Exchange, Loss, Send, Signal, Step
+from addons.attempts.protocol import (
+    Accept,
+    Answer,
+    Exchange,
+    Loss,
+    Put,
+    Say,
+    Send,
+    Signal,
+    SocketExchange,
+    SocketStep,
+    Step,
+)
 from config.errors import RotateError
 from config.network.outbound import OutboundRoute
 from config.network.proxy_address import ProxyAddress
@@ -188,6 +200,9 @@ class Script:
     def finished(self) -> None:
         self.history.append("finished")
 
+    def upgraded(self) -> SocketExchange | None:
+        return None
+
     def passed(self) -> Step:
         return Signal.WAIT
 
@@ -218,6 +233,60 @@ class Hearing(Script):
         return (b"told",)
 
 
+class Rotating(Script):
+    """An exchange whose socket leaves its first account at its first message."""
+
+    def upgraded(self) -> SocketExchange | None:
+        return OnceOnAnother()
+
+
+class OnceOnAnother:
+    """Has another socket opened, and the message sent there."""
+
+    def __init__(self) -> None:
+        self.waiting: list[Send] = [upgrade_with("second")]
+
+    def take(self) -> SocketStep | None:
+        return self.waiting.pop() if self.waiting else None
+
+    def head(self, response: http.Response) -> SocketStep:
+        return Signal.WAIT
+
+    def body(self, data: bytes) -> SocketStep:
+        return Signal.WAIT
+
+    def end(self) -> SocketStep:
+        return Say(b"refused")
+
+    def lost(self, loss: Loss, message: str) -> SocketStep:
+        return Say(b"lost")
+
+    def forbidden(self, response: http.Response) -> SocketStep:
+        return Say(b"forbidden")
+
+    def opened(self) -> SocketStep:
+        return Put(b"asked")
+
+    def closed_upstream(self, code: int) -> SocketStep | None:
+        return None
+
+    def patience(self) -> float:
+        return 0
+
+    def overdue(self) -> SocketStep:
+        return Signal.WAIT
+
+    async def decide(self) -> None: ...
+
+    def decided(self) -> SocketStep:
+        return Signal.WAIT
+
+
+def upgrade_with(key: str) -> Send:
+    headers = http.Headers((*UPGRADE_HEADERS, (b"Authorization", b"Bearer " + key.encode())))
+    return Send(http.Request.make("GET", "http://upstream.test/", b"", headers), key=key)
+
+
 UPGRADE_HEADERS: Final = (
     (b"Host", b"upstream.test"),
     (b"Upgrade", b"websocket"),
@@ -226,6 +295,10 @@ UPGRADE_HEADERS: Final = (
     (b"Sec-WebSocket-Key", b"dGhlIHNhbXBsZSBub25jZQ=="),
 )
 UPGRADE: Final = b"GET / HTTP/1.1\r\n" + b"".join(b"%b: %b\r\n" % pair for pair in UPGRADE_HEADERS) + b"\r\n"
+ACCEPTED: Final = (
+    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"
+)
 HTTP2_ASK: Final = ((":method", "POST"), (":scheme", "http"), (":authority", "upstream.test"), (":path", "/"))
 ASK: Final = b"POST / HTTP/1.1\r\nHost: upstream.test\r\nContent-Length: 4\r\n\r\nbody"
 LIMITED: Final = b"HTTP/1.1 429 Too Many Requests\r\nContent-Length: 7\r\n\r\nlimited"
@@ -244,6 +317,7 @@ def check(options: Options) -> None:
     """Raises Incompatible when attempts or sockets of our own do not work, or clients' connections cannot be ended."""
     _check_attempts(options)
     _check_socket(options)
+    _check_rotation(options)
     _check_go_away(options)
     _check_closing(options)
 
@@ -280,6 +354,27 @@ def _check_socket(options: Options) -> None:
         raise Incompatible(f"a socket of our own said {said[:40]!r}")
     if rehearsal.servers:
         raise Incompatible("a socket of our own opened a connection")
+
+
+def _check_rotation(options: Options) -> None:
+    """A socket gets another one behind it, and its client notices nothing."""
+    try:
+        rehearsal = Rehearsal(options, Rotating("first"))
+        asked = Wire(ConnectionType.CLIENT).send(TextMessage(data="asked"))
+        told = Wire(ConnectionType.SERVER).send(TextMessage(data="told"))
+        rehearsal.says(rehearsal.client, UPGRADE)
+        first = rehearsal.servers[0]
+        rehearsal.says(first, ACCEPTED)
+        rehearsal.says(rehearsal.client, asked)
+        second = rehearsal.servers[1]
+        rehearsal.says(second, ACCEPTED)
+        rehearsal.says(second, told)
+    except Exception as e:
+        raise Incompatible(f"{type(e).__name__}: {e}") from e
+    _, _, said = rehearsal.sent[rehearsal.client].partition(b"\r\n\r\n")
+    head, _, put = rehearsal.sent[second].partition(b"\r\n\r\n")
+    if said != told or first.state is not ConnectionState.CLOSED or b"Bearer second" not in head or not put:
+        raise Incompatible(f"a socket that was to go to another account said {said[:40]!r}")
 
 
 def _check_go_away(options: Options) -> None:

@@ -23,6 +23,7 @@ from addons.attempts.driver import ExchangeDriver
 from addons.attempts.informational import skip_informational
 from addons.attempts.local_websocket import LocalSocket
 from addons.attempts.protocol import Find
+from addons.attempts.rotating_websocket import RotatingWebsocket
 from addons.attempts.timers import AttemptWakeup, Timers
 
 RESPONSE_EVENTS: Final = (
@@ -87,11 +88,24 @@ class AttemptStream(LedStream):
         if isinstance(event, RESPONSE_EVENTS):
             if attempt.is_stale(event):
                 return _nothing()
-        elif isinstance(event, events.Wakeup) and isinstance(event.command, AttemptWakeup):
+            if attempt.phase is AttemptPhase.HELD and attempt.echoes is not None:
+                return self._upgrading(attempt, attempt.echoes.passing(event))
+        elif isinstance(event, events.Wakeup) and isinstance(event.command, AttemptWakeup) and not self._rotates:
             return _nothing()
         if attempt.wire_id != self.stream_id:
             handling = attempt.translated(handling, self.context.client)
         return self._relayed(handling)
+
+    @property
+    def _rotates(self) -> bool:
+        return isinstance(self.child_layer, RotatingWebsocket)
+
+    def _upgrading(self, attempt: UpstreamAttempt, going: Iterable[events.Event]) -> layer.CommandGenerator[None]:
+        """What is said to the upgrade for a further socket."""
+        for event in going:
+            if self.driver.attempt is attempt and attempt.phase is AttemptPhase.HELD:
+                handling: layer.CommandGenerator[None] = super().passthrough(event)
+                yield from self._relayed(attempt.translated(handling, self.context.client))
 
     def _relayed(self, handling: layer.CommandGenerator[None]) -> layer.CommandGenerator[None]:
         yield from handling
@@ -166,14 +180,19 @@ class AttemptStream(LedStream):
             yield command
 
     def flow_done(self) -> layer.CommandGenerator[None]:
-        """An upgrade that we have accepted ourselves has nobody behind it to relay to."""
-        talk = self.driver.talk
-        if talk is None or self.flow.response is None or self.flow.response.status_code != 101:
+        """A socket that the pool serves may get another one behind it; behind one that we have accepted is nobody."""
+        exchange, talk = self.driver.exchange, self.driver.talk
+        is_socket = self.flow.response is not None and self.flow.response.status_code == 101
+        socket = exchange.upgraded() if exchange is not None and is_socket and talk is None else None
+        if socket is not None and self.flow.websocket is not None:
+            self.child_layer = RotatingWebsocket(self.driver, socket)
+        elif talk is not None and is_socket:
+            self.child_layer = LocalSocket(self.context, self.flow, talk)
+        else:
             yield from super().flow_done()
             if self.child_layer is None:
                 self._let_go()
             return
-        self.child_layer = LocalSocket(self.context, self.flow, talk)
         self._handle_event = self.passthrough  # type: ignore[method-assign]
         yield from self.child_layer.handle_event(events.Start())
         yield h.SendHttp(h.ResponseEndOfMessage(self.stream_id), self.context.client)
@@ -199,7 +218,9 @@ class AttemptStream(LedStream):
         self._handle_event = self.client_state = self.server_state = _nothing  # type: ignore[method-assign,assignment]
         self.driver.let_go()
         self.context.layers.clear()
-        if isinstance(self.child_layer, (LocalSocket, WebsocketLayer)):
+        if isinstance(self.child_layer, RotatingWebsocket):
+            self.child_layer.let_go()
+        elif isinstance(self.child_layer, (LocalSocket, WebsocketLayer)):
             del self.child_layer.flow
         del self.flow
 

@@ -13,7 +13,7 @@ from accounts.turn import events, steps
 from accounts.turn.machine import Turn
 from accounts.turn.state import Phase
 from addons.attempts.protocol import Conclude
-from addons.exchange.answer_reading import AnswerReading
+from addons.exchange.reading.answer_reading import AnswerReading
 from addons.exchange.service import PoolService
 from addons.recording.capture import Capture
 from addons.wire import answers

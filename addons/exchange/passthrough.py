@@ -2,7 +2,7 @@
 
 from mitmproxy import http
 
-from addons.attempts.protocol import Answer, Loss, Send, Signal, Step
+from addons.attempts.protocol import Answer, Loss, Send, Signal, SocketExchange, Step
 from addons.exchange.account_cookies import AccountCookies
 from addons.recording.capture import Capture
 from addons.redaction import flows, replay_check
@@ -113,6 +113,10 @@ class Passthrough:
 
     def finished(self) -> None:
         self._keep()
+
+    def upgraded(self) -> SocketExchange | None:
+        """The client's own socket is relayed as it is."""
+        return None
 
     def _keep(self) -> None:
         """Give the flow what was kept of a body that has streamed past."""

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from accounts.choice.outcomes import Kind, Outcome
+from accounts.requests.response_chain import MOST_BYTES
 from accounts.turn.state import CLIENT_SECONDS
-from addons.exchange.answer_reading import AnswerReading
+from addons.exchange.reading.answer_reading import AnswerReading
 
 UPGRADE_SECONDS: Final = 14.0
 """After so long an upgrade that nobody has accepted is taken in hand: the client waits 15 s, and then complains."""
@@ -28,12 +29,27 @@ SLACK: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """How long an account gets to begin its answer, and may be silent within it while another one could go on, in
+    seconds; how many bytes of it are kept for its flow, and of the conversation of a WebSocket for another account."""
+
+    head_seconds: float = CLIENT_SECONDS
+    stall_seconds: float = CARRY_SECONDS
+    capture_bytes: int = 0
+    chain_bytes: int = MOST_BYTES
+
+
+USUAL: Final = Limits()
+
+
+@dataclass(frozen=True, slots=True)
 class Patience:
     """Of one request, which came at `began`. `head_seconds` is what an account gets to begin its answer."""
 
     head_seconds: float
     upgrade: bool
     began: float
+    stall_seconds: float = CARRY_SECONDS
 
     def to_begin(self, reading: AnswerReading) -> float:
         """What the attempt gets, from its beginning, until something of it is decided."""
@@ -46,7 +62,7 @@ class Patience:
     def left(self, reading: AnswerReading, now: float) -> float:
         """Seconds until it is to be looked at again."""
         if reading.delivered:
-            until = CARRY_SECONDS if reading.silent < CARRY_SECONDS - SLACK else STALL_SECONDS
+            until = self.stall_seconds if reading.silent < self.stall_seconds - SLACK else STALL_SECONDS
             return max(SLACK, until - reading.silent)
         passed, until = now - reading.began_at, self.to_begin(reading)
         if passed < HELD_SECONDS - SLACK:

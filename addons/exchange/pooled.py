@@ -5,8 +5,7 @@ is decided here.
 """
 
 import logging
-from dataclasses import dataclass, replace
-from typing import Final
+from dataclasses import replace
 from weakref import WeakMethod
 
 from mitmproxy import http
@@ -17,33 +16,24 @@ from accounts.choice.pool import Lease
 from accounts.choice.selection import Ask
 from accounts.requests.identity import thread_in
 from accounts.turn import events, steps
-from accounts.turn.state import CLIENT_SECONDS, Phase
+from accounts.turn.state import Phase
 from addons.attempts.protocol import Answer, Loss, Send, Signal, Step
 from addons.exchange import catalogue_tag, credentials, local_answers
-from addons.exchange.answer_reading import AnswerReading, Found
 from addons.exchange.continuation import Continuation
 from addons.exchange.passthrough import refusal_of_masked
-from addons.exchange.patience import CARRY_SECONDS, SLACK, Patience, left_after
+from addons.exchange.patience import SLACK, USUAL, Limits, Patience, left_after
+from addons.exchange.reading.answer_reading import AnswerReading, Found
+from addons.exchange.reading.stream_part import StreamPart
 from addons.exchange.request_log import RequestLog
 from addons.exchange.service import PoolService
-from addons.exchange.stream_part import StreamPart
+from addons.exchange.sockets.pooled_socket import PooledSocket
+from addons.exchange.sockets.upgrades import Upgrades
 from addons.recording.annotations import FlowAnnotations
 from addons.recording.capture import Capture
 from addons.redaction import flows
 from addons.wire import answers, messages
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How long an account gets to begin its answer, in seconds, and how many bytes of it are kept for its flow."""
-
-    head_seconds: float = CLIENT_SECONDS
-    capture_bytes: int = 0
-
-
-USUAL: Final = Limits()
 
 
 class PooledRequest:
@@ -55,15 +45,18 @@ class PooledRequest:
         self.service = service
         self.flow = flow
         self.shown = shown
+        self.limits = limits
         self.capture = Capture(limits.capture_bytes)
         self.turn = service.turn(ask, upgrade=messages.is_upgrade(flow.request))
-        self.waiting = Patience(limits.head_seconds, self.turn.upgrade, self.turn.began)
+        self.waiting = Patience(limits.head_seconds, self.turn.upgrade, self.turn.began, limits.stall_seconds)
         trail = FlowAnnotations(flow, self.turn, shown, upgrade=self.turn.upgrade, minor=ask.steady)
         self.log = RequestLog(service, self.turn, trail, minor=self.turn.upgrade or ask.steady)
         self.reading: AnswerReading | None = None
         """Of the attempt that is under way, or was last."""
         self.awaited: steps.Renew | steps.Pause | events.Event | None = None
         """What has to be waited for before the turn goes on; once it is over, what has come of it."""
+        self.socket: PooledSocket | None = None
+        """Once it has become one."""
         self.carrying = Continuation(service, self.turn, flow)
         self.ended: Done | None = None
         """What the client was told in the middle of an answer."""
@@ -102,7 +95,7 @@ class PooledRequest:
         reading = self._answer
         if not self.patience():
             return Signal.WAIT
-        if reading.delivered and reading.silent >= CARRY_SECONDS - SLACK:
+        if reading.delivered and reading.silent >= self.limits.stall_seconds - SLACK:
             step = self._dead(_stalled(reading))
             if step is not Signal.WAIT:
                 return step
@@ -167,6 +160,13 @@ class PooledRequest:
         outcome = self.turn.last if self.turn.phase is Phase.REFUSED else reading.came_to(usual)
         self._over(events.Ended(outcome), Done.BROKEN_OFF if outcome.kind is Kind.TRUNCATED else Done.DELIVERED)
         self._keep()
+
+    def upgraded(self) -> PooledSocket | None:
+        """Inside the socket each request is a turn of its own."""
+        if self.served_by is not None:
+            upgrades = Upgrades(self.service, self.flow.request, self.shown)
+            self.socket = PooledSocket(self.service, self.served_by, upgrades, self.limits)
+        return self.socket
 
     def gone(self) -> None:
         self._cut(left_after(self.reading.silent if self.reading is not None else 0), Done.CLIENT_LEFT)

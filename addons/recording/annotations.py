@@ -142,12 +142,19 @@ def turn_over(flow: http.HTTPFlow, event: Event) -> None:
     turns.append({"at": event.at, "done": record.done, "seconds": record.seconds, "attempts": attempts})
     del turns[:-MOST_TURNS]
     trouble = [str(each["kind"]) for each in attempts if each["kind"] not in FINE]
-    last = "".join(f"{kind.replace('_', ' ')}, " for kind in trouble[-1:])
+    last = f"{_way(attempts)}, " if len(attempts) > 1 else "".join(f"{kind.replace('_', ' ')}, " for kind in trouble)
     number = "" if len(turns) == 1 else f"{len(turns)} turns, the last: "
     upgrade = flow.comment.partition(" | ")[0]
     flow.comment = f"{upgrade} | {number}{last}{record.done}, {record.seconds:.1f} s"
     if trouble and flow.marked != FAILED:
-        flow.marked = ROTATED if record.done == RECONNECTS else FAILED
+        went_on = record.done == RECONNECTS or attempts[-1]["kind"] in FINE
+        flow.marked = ROTATED if went_on else FAILED
+
+
+def _way(attempts: Sequence[dict[str, Any]]) -> str:
+    """The accounts of a turn on a socket, and what each has failed with."""
+    kinds = ("" if each["kind"] in FINE else str(each["kind"]).replace("_", " ") for each in attempts)
+    return " → ".join(f"{each['account']} {kind}".rstrip() for each, kind in zip(attempts, kinds, strict=True))
 
 
 def _rotations(attempts: Sequence[dict[str, Any]]) -> str:

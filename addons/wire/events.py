@@ -13,6 +13,7 @@ from accounts.choice.outcomes import Reply, error_of
 
 CREATE: Final = "response.create"
 """What a client asks with in a socket; all else comes from upstream."""
+CREATED: Final = "response.created"
 COMPLETED: Final = "response.completed"
 FAILED: Final = "response.failed"
 ERROR: Final = "error"
@@ -43,7 +44,7 @@ class EventKind(NamedTuple):
 
 
 KINDS: Final[Mapping[str, EventKind]] = {
-    "response.created": EventKind(Meaning.PRELUDE, redundant=True),
+    CREATED: EventKind(Meaning.PRELUDE, redundant=True),
     "response.in_progress": EventKind(Meaning.PRELUDE, redundant=True),
     "response.queued": EventKind(Meaning.PRELUDE, redundant=True),
     "response.metadata": EventKind(Meaning.PRELUDE),

@@ -115,7 +115,7 @@ def test_a_defect_while_a_token_is_renewed(broken: Break):
 @pytest.mark.parametrize("side", ["from_client", "from_server"])
 def test_a_defect_in_a_socket_ends_the_turn_with_an_error(broken: Break, side: str):
     """A message that could not be judged is not passed on."""
-    bench = broken(f"sys.modules['addons.exchange.websocket'].PooledSocket.{side} = broken")
+    bench = broken(f"sys.modules['addons.exchange.sockets.pooled_socket'].PooledSocket.{side} = broken")
     with Socket(bench.proxy, bench.headers()) as client:
         assert client.upgrade.status == 101
         answer = client.turn()

@@ -19,8 +19,8 @@ from tests.proxy.ten_turns import KEPT, TURNS, take
 
 ROTATED = ":twisted_rightwards_arrows:"
 FAILED = ":no_entry:"
-FLOWS = (*(turn.__name__ for turn in TURNS[:7]), "the socket after it", *(turn.__name__ for turn in TURNS[7:]))
-"""The flows in order: the client that is told to reconnect makes two."""
+FLOWS = tuple(turn.__name__ for turn in TURNS)
+"""The flows in order."""
 
 
 @dataclass
@@ -72,7 +72,7 @@ def loaded() -> Iterator[None]:
         ("upstream_failed", ROTATED, r"work 500 server error → home 200, \d\.\d s, 1 rotation"),
         ("broken_off", FAILED, r"home 200 truncated, .*"),
         ("on_a_socket", "", r"work 101, \d\.\d s \| 3 turns, the last: delivered, \d\.\d s"),
-        ("the socket after it", "", r"home 101, \d\.\d s \| delivered, \d\.\d s"),
+        ("beneath_a_socket", ROTATED, r"work 101, \d\.\d s \| work usage limit → home, delivered, \d\.\d s"),
         ("at_its_limit", ROTATED, r"home 429 usage limit until [\w: ]+ → spare 200, \d\.\d s, 1 rotation"),
         ("sealed_elsewhere", ROTATED, r"spare 400 invalid encrypted content → spare 200, \d\.\d s"),
         ("nobody_left", FAILED, r"spare 429 usage limit until [\w: ]+\b.*"),
@@ -82,12 +82,6 @@ def test_a_comment_and_a_marker_say_what_happened(capture: Capture, name: str, m
     flow = capture.flows[name]
     assert re.fullmatch(comment, flow.comment), flow.comment
     assert flow.marked == marker
-
-
-def test_the_comment_of_a_socket_that_had_to_end_says_why(capture: Capture) -> None:
-    flow = capture.flows["reconnected"]
-    assert re.fullmatch(r"work 101, \d\.\d s \| usage limit, told to reconnect, \d\.\d s", flow.comment)
-    assert flow.marked
 
 
 @pytest.mark.parametrize(
@@ -111,8 +105,11 @@ def test_the_metadata_hold_every_turn_of_a_socket(capture: Capture) -> None:
     assert capture.attempts("on_a_socket") == [("work", 101, "upgraded")]
     turns = capture.flows["on_a_socket"].metadata["codex_rotate.turns"]
     assert [(turn["done"], turn["attempts"][0]["kind"]) for turn in turns] == [("delivered", "ok")] * 3
-    (ended,) = capture.flows["reconnected"].metadata["codex_rotate.turns"]
-    assert (ended["done"], ended["attempts"][0]["detail"]) == ("told to reconnect", "429 usage_limit_reached")
+    (rotated,) = capture.flows["beneath_a_socket"].metadata["codex_rotate.turns"]
+    assert [(each["account"], each["detail"]) for each in rotated["attempts"]] == [
+        ("work", "429 usage_limit_reached"),
+        ("home", ""),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -124,7 +121,7 @@ def test_the_metadata_hold_every_turn_of_a_socket(capture: Capture) -> None:
         ("upstream_failed", ["  - work: # 500 server_error: The server had an error"]),
         ("broken_off", ["ended: cut off, no event says that the answer is complete", "  - assistant, unfinished: "]),
         ("on_a_socket", ["asks for: a warm-up, no output", "goes on from: resp_", "ended: completed"]),
-        ("reconnected", ["from: codex-rotate, not from upstream"]),
+        ("beneath_a_socket", ["ended: completed"]),
         ("at_its_limit", ["      ## 2.1", "  - home: # 429 usage_limit_reached: The usage limit has been"]),
         ("sealed_elsewhere", ["  - spare: # 400 invalid_encrypted_content"]),
         ("nobody_left", ["error: ", "  - spare: # 429 usage_limit_reached: The usage limit has been reached"]),
@@ -155,17 +152,17 @@ def test_reasoning_says_who_has_sealed_it(capture: Capture) -> None:
 
 
 def test_explain_tells_every_turn_of_the_capture(capture: Capture, capsys: pytest.CaptureFixture[str]) -> None:
-    """Thirteen rows: the socket carries three turns, and two sockets one each."""
+    """Twelve rows: the first socket carries three turns."""
     assert main(["explain", "--json", str(capture.file)]) == 0
     turns = sorted(json.loads(capsys.readouterr().out)["turns"], key=lambda turn: turn["at"])
     asked = [" → ".join(f"{each['account']} {each['kind']}" for each in turn["asked"]) for turn in turns]
     assert asked == [
         *("work ok", "work ok", "work token_expired → work ok", "work server_error → home ok", "home truncated"),
-        *("work ok", "work ok", "work ok", "work usage_limit", "home ok"),
+        *("work ok", "work ok", "work ok", "work usage_limit → home ok"),
         *("home usage_limit → spare ok", "spare invalid_encrypted_content → spare ok", "spare usage_limit"),
     ]
-    assert [turn["transport"] for turn in turns] == [*["http"] * 5, *["websocket"] * 5, *["http"] * 3]
-    assert {turn["done"] for turn in turns} >= {"told to reconnect", "answered by the proxy"}
+    assert [turn["transport"] for turn in turns] == [*["http"] * 5, *["websocket"] * 4, *["http"] * 3]
+    assert {turn["done"] for turn in turns} >= {"delivered", "answered by the proxy"}
     assert all(turn["tokens"] for turn, who in zip(turns, asked, strict=True) if who == "work token_expired → work ok")
 
 

@@ -18,7 +18,7 @@ from accounts.store.store import Store
 from standin import FaultKind, StandIn
 from tests.corporate import Corporate, Trouble
 from tests.harness import PATIENCE, REDIRECT, START_SECONDS, Proxy, eventually, options, put
-from tests.proxy.clients import ASK, CHATGPT, RECONNECT, RESPONSES, Got, Http2, Socket, http1, secure, tunnel, turn1
+from tests.proxy.clients import ASK, CHATGPT, RESPONSES, Got, Http2, Socket, http1, secure, tunnel, turn1
 from tests.proxy.conftest import LOADED, Bench
 
 USER: Final = "ann"
@@ -129,13 +129,20 @@ def test_requests_of_one_client_share_the_tunnel_of_their_account(bench: Bench, 
     assert len(corporate.asked) - before == 1
 
 
-def test_a_socket_whose_account_was_paused_is_told_to_reconnect(bench: Bench):
-    """What we say into a socket finds its way although two tunnels lie around it."""
+def test_a_socket_whose_account_was_paused_gets_another_one_behind_it(bench: Bench, corporate: Corporate):
+    """Through the other proxy, like the first; although two tunnels lie around the client's."""
     with Socket(bench.proxy, bench.headers()) as client:
         assert client.turn().text == bench.first.answer
+        before = len(corporate.asked)
         bench.store.update_account(bench.keys[bench.first.account_id], enabled=False).result()
-        assert client.turn().error["code"] == RECONNECT
-    assert turn(bench, "ws").text == bench.second.answer
+        assert client.turn().text == bench.second.answer
+    assert len(corporate.asked) - before == 1
+
+
+def test_what_we_say_into_a_socket_finds_its_way(bench: Bench):
+    with Socket(bench.proxy, bench.headers()) as client:
+        assert client.turn().text == bench.first.answer
+        assert client.turn(previous_response_id="resp_of_another_socket").error["code"] == "previous_response_not_found"
 
 
 def test_an_account_of_another_region_is_reached_at_its_own_origin(bench: Bench, corporate: Corporate):

@@ -41,7 +41,7 @@ def test_without_a_way_on_it_is_as_if_there_were_none(names: str, step: type[ste
 
 
 @pytest.mark.parametrize("carry", Carry)
-@pytest.mark.parametrize("kind", [Kind.REQUEST_FAULT, Kind.FAILED_AFTER_OUTPUT, Kind.INVALID_SEALED])
+@pytest.mark.parametrize("kind", [Kind.REQUEST_FAULT, Kind.UNKNOWN_RESPONSE, Kind.INVALID_SEALED])
 def test_what_is_the_requests_own_fault_is_passed_on(carry: Carry, kind: Kind) -> None:
     assert isinstance(delivering("a", "b").next(events.Died(Outcome(kind=kind), carry), NOW), steps.Finish)
 

@@ -164,6 +164,7 @@ class Chance:
             ask=ask,
             began=NOW,
             bound=(bound := self.one(True, False)),
+            whole=not bound or self.one(True, False),
             renewal_wait=partial(dict.get, dict.fromkeys(pool.candidates, self.one(0.0, 9.0))),
             upgrade=not bound and self.one(True, False),
             replayable=self.one(True, True, False),
@@ -196,8 +197,12 @@ def check_way(chance: Chance) -> None:
     """Something happens until the turn is over; each time some time passes. What holds on every way is checked."""
     turn, now, again, stripped, delivered = chance.turn(), NOW, 0, 0, False
     pool, event = turn.pool, chance.begin(turn)
+    only = event.lease if isinstance(event, events.Begin) and turn.bound and not turn.whole else None
     while True:
         step = turn.next(event, now)
+        if only is not None:
+            assert not isinstance(step, steps.Renew), "the socket has been opened with the token that it has"
+            assert not isinstance(step, steps.Attempt) or step.lease.key == only.key, "nobody else could read it"
         held = Counter({key: pool.in_flight(key) for key in pool.candidates if pool.in_flight(key)})
         assert sum(held.values()) == (turn.phase in HOLDING), (turn.phase, step, held)
         assert turn.bound or turn.upgrade or turn.phase is Phase.OVER or not isinstance(step, steps.HandOver)

@@ -15,7 +15,8 @@ from accounts.choice.selection import Ask
 from accounts.store.store import Store
 from accounts.turn.state import Phase
 from addons.attempts.protocol import Answer, Send, Signal
-from addons.exchange.pooled import Limits, PooledRequest
+from addons.exchange.patience import Limits
+from addons.exchange.pooled import PooledRequest
 from addons.exchange.service import PoolService
 from addons.redaction import flows
 from tests.builders import HOUR, NOW, Clock, account, credentials, key_of

@@ -12,6 +12,7 @@ import pytest
 from config import clock
 from config.network import peer_credentials
 from config.network.peer_credentials import Address, can_tell, is_somebody, own_uid, uid_of
+from tests.harness import eventually
 from tests.users import OTHER, acting_as, why_not
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
@@ -109,6 +110,15 @@ def test_addresses_that_are_used_again_are_their_new_user_s() -> None:
                 assert uid_of(again, where) == OTHER
 
 
+def bound(listening: socket.socket, address: tuple[str, int]) -> bool:
+    """Whether the address is free by now: the kernel takes a connection down in its own time."""
+    try:
+        listening.bind(address)
+    except OSError:
+        return False
+    return True
+
+
 @as_others
 @pytest.mark.serial
 def test_who_listens_at_the_client_s_port_is_not_the_client() -> None:
@@ -118,7 +128,7 @@ def test_who_listens_at_the_client_s_port_is_not_the_client() -> None:
         client.close()
         with socket.socket() as listening:
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listening.bind(address)
+            assert eventually(lambda: bound(listening, address))
             listening.listen()
             assert uid_of(address, accepted.getsockname()) is None
 

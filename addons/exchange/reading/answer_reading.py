@@ -16,9 +16,9 @@ from accounts.choice.pool import Lease
 from accounts.turn.events import Answered, Failed
 from addons.attempts.protocol import Loss
 from addons.exchange import observe
-from addons.exchange.body_form import BodyReader, Form
+from addons.exchange.reading.body_form import BodyReader, Form
+from addons.exchange.reading.stream_part import StreamPart
 from addons.exchange.service import PoolService
-from addons.exchange.stream_part import StreamPart
 from addons.recording.capture import Capture
 from addons.wire import answers, events, messages
 from addons.wire.events import Meaning

@@ -6,7 +6,7 @@ import logging
 import pytest
 from mitmproxy import http
 
-from addons.exchange.body_form import BodyReader, Form
+from addons.exchange.reading.body_form import BodyReader, Form
 
 EVENT = b'data: {"type": "response.created"}\n\n'
 

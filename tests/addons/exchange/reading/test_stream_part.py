@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts.continuing.delivered import DeliveredAnswer
-from addons.exchange.stream_part import MOST_HELD, StreamPart
+from addons.exchange.reading.stream_part import MOST_HELD, StreamPart
 
 EVENTS = [b'event: a\ndata: {"sequence_number":%d}\n\n' % number for number in range(6)]
 STREAM = b"".join(EVENTS)
