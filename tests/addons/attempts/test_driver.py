@@ -54,6 +54,25 @@ def test_silence_is_a_lost_attempt_and_late_words_of_it_are_ignored(options: Opt
     assert rehearsal.sent[rehearsal.client].endswith(b"fine")
 
 
+class DeliversLate(Script):
+    """Holds an answer until it is overdue."""
+
+    def head(self, response: http.Response) -> Step:
+        return Signal.WAIT
+
+    def overdue(self) -> Step:
+        return Signal.DELIVER
+
+
+def test_what_is_delivered_because_it_is_late_is_looked_at_again(options: Options):
+    """It may go on being silent."""
+    rehearsal = asked(options, DeliversLate("one"))
+    rehearsal.says(rehearsal.servers[0], b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n")
+    before = len(rehearsal.wakeups)
+    rehearsal.wake()
+    assert len(rehearsal.wakeups) == before + 1
+
+
 def test_a_timer_of_an_earlier_attempt_means_nothing(options: Options):
     script = Script("one", "two")
     rehearsal = asked(options, script)
