@@ -256,7 +256,7 @@ SIGNS: Final[tuple[Sign, ...]] = (
     Sign(kind=Kind.BURST_LIMIT, words=_words("rate_limit_exceeded slow_down too_many_requests")),
     Sign(kind=Kind.OVERLOADED, words=_words("server_is_overloaded overloaded_error engine_overloaded")),
     Sign(kind=Kind.DEACTIVATED, words=_words("deactivated_workspace workspace_deactivated account_deactivated")),
-    Sign(kind=Kind.TOKEN_INVALIDATED, words=_words("token_invalidated token_revoked"), statuses=_401),
+    Sign(kind=Kind.TOKEN_INVALIDATED, words=_words("token_invalidated token_revoked"), statuses=_401 | {0}),
     Sign(kind=Kind.TOKEN_EXPIRED, statuses=_401),
     Sign(kind=Kind.INVALID_SEALED, words=_words("invalid_encrypted_content")),
     Sign(kind=Kind.UNKNOWN_RESPONSE, words=_words("previous_response_not_found")),

@@ -348,3 +348,10 @@ def test_where_a_failure_is_described(payload: object, found: object) -> None:
 @given(ANYTHING)
 def test_error_of_never_raises(payload: object) -> None:
     assert isinstance(error_of(payload), dict)
+
+
+@pytest.mark.parametrize("word", ["token_invalidated", "token_revoked"])
+def test_a_sign_out_in_a_stream_needs_no_status(word: str) -> None:
+    """There an event names none; its type would make it the request's fault."""
+    said = Reply(status=0, error={"type": "invalid_request_error", "code": word})
+    assert classify_failure(said, NOW, after_output=True).kind is Kind.TOKEN_INVALIDATED
