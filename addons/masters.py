@@ -12,8 +12,8 @@ from mitmproxy.options import Options
 from mitmproxy.tools import cmdline, main
 from mitmproxy.tools.dump import DumpMaster
 
-from addons.attempts.hook_index import install_hook_index
-from addons.attempts.typechecks import skip_message_typechecks
+from addons.attempts.patches.hook_index import install_hook_index
+from addons.attempts.patches.typechecks import skip_message_typechecks
 from addons.recording import serve_log
 from addons.recording.serve_log import Look
 

@@ -14,7 +14,8 @@ from mitmproxy.options import Options
 from accounts.choice.selection import Ask
 from accounts.errors import NoAccounts, UsageError
 from addons import options
-from addons.attempts import bounded_decoding, bounded_messages, descriptors, dialing, hook_check, selftest
+from addons.attempts import descriptors, selftest
+from addons.attempts.patches import bounded_decoding, bounded_messages, dialing, hook_check
 from addons.exchange.catalogue import CatalogueRequest
 from addons.exchange.patience import Limits
 from addons.exchange.pooled import PooledRequest

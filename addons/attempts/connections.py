@@ -20,7 +20,7 @@ from mitmproxy.proxy.layers import http as h
 from mitmproxy.proxy.mode_specs import UpstreamMode
 from mitmproxy.utils import human
 
-from addons.attempts.dialing import CONNECT_SECONDS, NO_DESCRIPTORS
+from addons.attempts.patches.dialing import CONNECT_SECONDS, NO_DESCRIPTORS
 from addons.attempts.protocol import Loss, Send
 from config.network import outbound
 

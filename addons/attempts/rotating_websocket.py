@@ -23,9 +23,9 @@ from wsproto.frame_protocol import CloseReason, Opcode
 from addons.attempts import unverified
 from addons.attempts.attempt import AttemptPhase
 from addons.attempts.connections import GetAccountConnection, forget_closed
-from addons.attempts.dialing import CONNECT_SECONDS
 from addons.attempts.driver import ExchangeDriver
 from addons.attempts.echoes import EchoFilter
+from addons.attempts.patches.dialing import CONNECT_SECONDS
 from addons.attempts.protocol import (
     Loss,
     Put,

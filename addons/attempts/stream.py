@@ -20,8 +20,8 @@ from mitmproxy.proxy.layers.websocket import WebsocketLayer
 from addons.attempts.attempt import AttemptPhase, UpstreamAttempt, takes_trailers
 from addons.attempts.connections import LedStream, know
 from addons.attempts.driver import ExchangeDriver
-from addons.attempts.informational import skip_informational
 from addons.attempts.local_websocket import LocalSocket
+from addons.attempts.patches.informational import skip_informational
 from addons.attempts.protocol import Find
 from addons.attempts.rotating_websocket import RotatingWebsocket
 from addons.attempts.timers import AttemptWakeup, Timers

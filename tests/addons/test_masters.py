@@ -3,7 +3,7 @@
 from mitmproxy.options import Options
 
 from addons import masters
-from addons.attempts.hook_index import IndexedAddonManager
+from addons.attempts.patches.hook_index import IndexedAddonManager
 
 
 async def test_ours_are_mitmproxy_s_masters_with_all_their_addons() -> None:

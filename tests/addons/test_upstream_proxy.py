@@ -13,7 +13,7 @@ from mitmproxy.options import Options
 from mitmproxy.proxy.mode_specs import UpstreamMode
 from mitmproxy.test import taddons, tflow
 
-from addons.attempts.dialing import CONNECT_SECONDS
+from addons.attempts.patches.dialing import CONNECT_SECONDS
 from addons.attempts.protocol import Loss, Step
 from addons.attempts.selftest import ASK, CONNECTED, FINE, LIMITED, PLAIN, THROUGH, TUNNEL, US, Rehearsal, Script
 from addons.upstream_proxy import ModeConflict, ThisVeryProxy, UpstreamProxy, check

@@ -8,7 +8,7 @@ from mitmproxy.options import Options
 from mitmproxy.proxy import commands, events
 
 from addons.attempts.connections import GetAccountConnection
-from addons.attempts.dialing import NO_DESCRIPTORS
+from addons.attempts.patches.dialing import NO_DESCRIPTORS
 from addons.attempts.protocol import Answer, Conclude, Loss, Signal, Step
 from addons.attempts.selftest import ASK, FINE, LIMITED, Rehearsal, Script
 from tests.addons.attempts.asking import asked

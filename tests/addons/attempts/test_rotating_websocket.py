@@ -27,6 +27,7 @@ from wsproto.events import (
 from wsproto.extensions import PerMessageDeflate
 from wsproto.frame_protocol import Opcode
 
+from addons.attempts.patches.typechecks import skip_message_typechecks
 from addons.attempts.protocol import (
     Loss,
     Put,
@@ -39,7 +40,6 @@ from addons.attempts.protocol import (
     UpstreamDecisionHook,
 )
 from addons.attempts.selftest import Rehearsal, Script
-from addons.attempts.typechecks import skip_message_typechecks
 from addons.wire.answers import in_band_defect
 
 TOKENS = {name: f"token-of-{name}-nobody-may-see" for name in ("one", "two", "three")}

@@ -16,9 +16,9 @@ from wsproto.connection import Connection
 from wsproto.events import TextMessage
 
 from addons.attempts import connections
+from addons.attempts.patches.typechecks import skip_message_typechecks
 from addons.attempts.protocol import Step
 from addons.attempts.selftest import FINE, HTTP2_ASK, LIMITED, UPGRADE, Hearing, Http2Rehearsal, Rehearsal, Script
-from addons.attempts.typechecks import skip_message_typechecks
 from tests.addons.attempts.asking import asked
 
 

@@ -18,7 +18,7 @@ from mitmproxy.options import Options
 from mitmproxy.test import tflow
 from mitmproxy.tools.dump import DumpMaster
 
-from addons.attempts import hook_index
+from addons.attempts.patches import hook_index
 
 REQUEST, RESPONSE = "request", "response"
 

@@ -14,7 +14,7 @@ from mitmproxy.options import Options
 from mitmproxy.test import taddons
 
 from addons import chain as product
-from addons.attempts import hook_check, hook_index
+from addons.attempts.patches import hook_check, hook_index
 from addons.startup import Startup
 
 

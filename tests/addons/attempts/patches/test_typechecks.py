@@ -8,7 +8,7 @@ from typing import Final
 import pytest
 from mitmproxy import http
 
-from addons.attempts import typechecks
+from addons.attempts.patches import typechecks
 
 CHECKED: Final = http.MessageData.__post_init__
 

@@ -8,7 +8,7 @@ from wsproto.connection import Connection
 from wsproto.events import CloseConnection, Event, Message, Ping
 from wsproto.extensions import PerMessageDeflate
 
-from addons.attempts.bounded_messages import bound_messages
+from addons.attempts.patches.bounded_messages import bound_messages
 from config.decoding import FREE
 
 

@@ -13,8 +13,8 @@ from mitmproxy.addonmanager import AddonManager, traverse
 from mitmproxy.hooks import all_hooks
 from mitmproxy.master import Master
 
-from addons.attempts import hook_index
-from addons.attempts.typechecks import skip_message_typechecks
+from addons.attempts.patches import hook_index
+from addons.attempts.patches.typechecks import skip_message_typechecks
 from config.errors import RotateError
 
 logger = logging.getLogger(__name__)

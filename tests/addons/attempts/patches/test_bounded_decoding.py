@@ -11,7 +11,7 @@ import pytest
 import zstandard
 from mitmproxy import http
 
-from addons.attempts.bounded_decoding import bound_decoding
+from addons.attempts.patches.bounded_decoding import bound_decoding
 
 BIG = bytes(128 << 20)
 PACKED: dict[str, Callable[[bytes], bytes]] = {

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from mitmproxy.proxy.server import ConnectionHandler
 
-from addons.attempts import dialing
-from addons.attempts.dialing import NO_DESCRIPTORS, Dialer, Info, race, race_addresses, taking_turns
+from addons.attempts.patches import dialing
+from addons.attempts.patches.dialing import NO_DESCRIPTORS, Dialer, Info, race, race_addresses, taking_turns
 
 V4, V6 = socket.AF_INET, socket.AF_INET6
 
