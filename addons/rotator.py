@@ -189,7 +189,7 @@ class SocketRotator:
         if served is not None:
             self.shown[flow.id] = served.shown
         if isinstance(served, PooledRequest) and served.socket is not None:
-            served.socket.noted = functools.partial(self._turn_over, flow)
+            served.socket.turns.noted = functools.partial(self._turn_over, flow)
             self.sockets[flow.id] = served.socket
 
     def _turn_over(self, flow: http.HTTPFlow, ended: turn_log.EndedTurn) -> None:

@@ -11,8 +11,10 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from accounts.choice.outcomes import Action
+from accounts.turn import carrying as c
 from accounts.turn import events as e
 from accounts.turn import moves as m
+from accounts.turn import sockets as s
 from accounts.turn.events import Event
 from accounts.turn.moves import Move, MoveResult
 from accounts.turn.state import Phase, TurnState
@@ -29,9 +31,9 @@ R: Final = MoveResult
 TABLE: Final[dict[Phase, Rows]] = {
     #    what happened        if                                               then                    phase
     P.NEW: (
-        (e.Begin,            (T.sockets_fail,),                               m.say_use_http,         P.OVER),
-        (e.Begin,            (T.on_socket, T.belongs_here),                   m.ask_here,             P.ASKING),
-        (e.Begin,            (T.stays,),                                      m.hand_over,            P.OVER),
+        (e.Begin,            (s.sockets_fail,),                               m.say_use_http,         P.OVER),
+        (e.Begin,            (s.on_socket, s.belongs_here),                   m.ask_here,             P.ASKING),
+        (e.Begin,            (s.stays,),                                      m.hand_over,            P.OVER),
         (e.Begin,            (),                                              m.choose,               P.CHOOSING),
         (e.BeginTooLarge,    (),                                              m.leave_sockets,        P.OVER),
         (e.Left,             (),                                              m.finish,               P.OVER),
@@ -42,7 +44,7 @@ TABLE: Final[dict[Phase, Rows]] = {
         (R.CHOSEN,           (T.token_is_due,),                               m.renew_ahead,          P.RENEWING_FIRST),
         (R.CHOSEN,           (),                                              m.ask,                  P.ASKING),
         (R.NOBODY,           (T.may_wait_for_all,),                           m.wait_for_all,         P.PAUSED),
-        (R.NOBODY,           (T.is_continuing,),                              m.hand_over,            P.OVER),
+        (R.NOBODY,           (c.is_continuing,),                              m.hand_over,            P.OVER),
         (R.NOBODY,           (T.all_busy,),                                   m.say_busy,             P.OVER),
         (R.NOBODY,           (T.out_of_service,),                             m.say_nobody_left,      P.OVER),
         (R.NOBODY,           (T.may_be_told,),                                m.deliver_alone,        P.REFUSED),
@@ -58,12 +60,12 @@ TABLE: Final[dict[Phase, Rows]] = {
         (e.AskedAgain,       (),                                              m.ask,                  P.ASKING),
         (e.Answered,         (),                                              m.deliver,              P.DELIVERING),
         (e.Ended,            (),                                              m.end,                  P.OVER),
-        (e.Silent,           (T.is_upgrade, T.others_have_failed),            m.blame_and_use_http,   P.OVER),
-        (e.Silent,           (T.is_upgrade,),                                 m.blame_and_hand_over,  P.OVER),
+        (e.Silent,           (s.is_upgrade, T.others_have_failed),            m.blame_and_use_http,   P.OVER),
+        (e.Silent,           (s.is_upgrade,),                                 m.blame_and_hand_over,  P.OVER),
         (e.Silent,           (T.may_ask_others,),                             m.blame,                P.FAILED),
         (e.Silent,           (),                                              m.keep_waiting,         P.ASKING),
-        (Action.REFRESH,     (T.stays, T.token_is_new),                       m.blame_and_hand_over,  P.OVER),
-        (Action.REFRESH,     (T.stays,),                                      m.distrust,             P.OVER),
+        (Action.REFRESH,     (s.stays, T.token_is_new),                       m.blame_and_hand_over,  P.OVER),
+        (Action.REFRESH,     (s.stays,),                                      m.distrust,             P.OVER),
         (Action.REFRESH,     (T.may_renew,),                                  m.renew,                P.RENEWING),
         (Action.REFRESH,     (),                                              m.blame,                P.FAILED),
         (Action.RETRY_SAME,  (T.may_wait,),                                   m.wait,                 P.PAUSED),
@@ -83,7 +85,7 @@ TABLE: Final[dict[Phase, Rows]] = {
         (e.Left,             (),                                              m.finish,               P.OVER),
     ),
     P.PAUSED: (
-        (e.Waited,           (T.stays,),                                      m.ask_once_more,        P.ASKING),
+        (e.Waited,           (s.stays,),                                      m.ask_once_more,        P.ASKING),
         (e.Waited,           (T.anybody,),                                    m.choose,               P.CHOOSING),
         (e.Waited,           (),                                              m.choose_again,         P.CHOOSING),
         (e.AskedAgain,       (),                                              m.ask_once_more,        P.ASKING),
@@ -95,17 +97,17 @@ TABLE: Final[dict[Phase, Rows]] = {
         (e.Left,             (),                                              m.finish,               P.OVER),
     ),
     P.FAILED: (
-        (R.SETTLED,          (T.sockets_are_no_use,),                         m.hand_over,            P.OVER),
-        (R.SETTLED,          (T.stays, T.may_wait_for_all, T.others_have_failed), m.wait_for_all,     P.PAUSED),
-        (R.SETTLED,          (T.stays, T.may_go_on, T.others_left),           m.hand_over,            P.OVER),
-        (R.SETTLED,          (T.stays,),                                      m.give_up,              P.GIVING_UP),
+        (R.SETTLED,          (s.sockets_are_no_use,),                         m.hand_over,            P.OVER),
+        (R.SETTLED,          (s.stays, T.may_wait_for_all, T.others_have_failed), m.wait_for_all,     P.PAUSED),
+        (R.SETTLED,          (s.stays, T.may_go_on, T.others_left),           m.hand_over,            P.OVER),
+        (R.SETTLED,          (s.stays,),                                      m.give_up,              P.GIVING_UP),
         (R.SETTLED,          (T.may_go_on,),                                  m.choose,               P.CHOOSING),
         (R.SETTLED,          (),                                              m.give_up,              P.GIVING_UP),
     ),
     P.GIVING_UP: (
-        (R.SETTLED,          (T.is_continuing,),                              m.hand_over,            P.OVER),
+        (R.SETTLED,          (c.is_continuing,),                              m.hand_over,            P.OVER),
         (R.SETTLED,          (T.about_account, T.alarmed),                    m.say_signed_out,       P.OVER),
-        (R.SETTLED,          (T.about_account, T.others_left, T.on_socket),   m.hand_over,            P.OVER),
+        (R.SETTLED,          (T.about_account, T.others_left, s.on_socket),   m.hand_over,            P.OVER),
         (R.SETTLED,          (T.about_account, T.others_left),                m.say_others_left,      P.OVER),
         (R.SETTLED,          (T.may_wait_for_all,),                           m.wait_for_all,         P.PAUSED),
         (R.SETTLED,          (T.all_busy,),                                   m.say_busy,             P.OVER),
@@ -115,8 +117,8 @@ TABLE: Final[dict[Phase, Rows]] = {
     ),
     P.DELIVERING: (
         (e.AskedAgain,       (),                                              m.ask,                  P.ASKING),
-        (e.Died,             (T.may_complete,),                               m.blame_and_complete,   P.OVER),
-        (e.Died,             (T.may_continue,),                               m.carry_on,             P.CHOOSING),
+        (e.Died,             (c.may_complete,),                               m.blame_and_complete,   P.OVER),
+        (e.Died,             (c.may_continue,),                               m.carry_on,             P.CHOOSING),
         (e.Died,             (T.is_alone,),                                   m.blame_and_hand_over,  P.OVER),
         (e.Died,             (),                                              m.end,                  P.OVER),
         (e.Ended,            (),                                              m.end,                  P.OVER),

@@ -9,7 +9,6 @@ from accounts.choice.decision_record import Done
 from accounts.choice.outcomes import Action, Blame, Kind, Outcome
 from accounts.choice.pool import Lease, Pool
 from accounts.choice.selection import Ask, Exhausted
-from accounts.continuing.carry import Carry
 from accounts.model import Event
 from accounts.tokens.lifetime import is_fresh
 from accounts.turn import events
@@ -31,8 +30,6 @@ SHORTEST_PACE: Final = 0.1
 BUSY_SECONDS: Final = 12.0
 """So long a request waits in all while every account is asked too often."""
 LONGEST_ROUND: Final = 4.0
-MOST_CONTINUED: Final = 2
-"""So often the answer of one request goes on elsewhere."""
 MOST_INVALIDATED: Final = 2
 """Two accounts signed out in one request is no coincidence: walking on would sign out the rest of the pool."""
 
@@ -100,6 +97,8 @@ class TurnState:
     """It asks for a WebSocket."""
     renewal_wait: Callable[[str], float] = lambda _: 0.0
     """About how many seconds a newer token of an account takes to come, 0 where nobody can tell."""
+    mid_answer: bool = True
+    """Whether an account that dies in the middle of an answer is replaced, too."""
     replayable: bool = True
     """Whether the request can be sent a second time: its body was kept."""
     phase: Phase = Phase.NEW
@@ -129,6 +128,8 @@ class TurnState:
 
     def record(self, done: Done, now: float) -> Event:
         """The decision record of the turn, with what became of it."""
+        if done is Done.DELIVERED and self.tally.continued:
+            done = Done.CONTINUED
         event = self.log.record(self.ask, done, self.began, now)
         return event if event.key in self.pool.candidates else replace(event, key="")
 
@@ -152,43 +153,9 @@ class TurnState:
         """Whether so many accounts were signed out that the request must end here."""
         return self.tally.invalidated >= MOST_INVALIDATED
 
-    def on_socket(self, _: float) -> bool:
-        return self.bound
-
-    def stays(self, _: float) -> bool:
-        """Whether only the socket that the request came on can serve it."""
-        return self.bound and not self.whole
-
-    def sockets_are_no_use(self, now: float) -> bool:
-        """Whether another socket would fare no better: the thread goes on over HTTP, as the client is told when it asks
-        for its next one."""
-        if not self.bound:
-            return False
-        return self.last.kind is Kind.UPGRADE_REFUSED or self.pool.failures.sockets_fail(self.ask.thread, now)
-
     def kept(self, _: float) -> bool:
         """Whether the request can be sent once more, whoever sends it: the client, on its next socket, too."""
         return self.bound or self.replayable
-
-    def belongs_here(self, now: float) -> bool:
-        """Whether a turn on a socket is best served by the socket's account.
-
-        With nobody else left it is: what upstream says is truer than what we know. But for the pool's own rules.
-        """
-        if self.lease is None:
-            return False
-        lease, chosen = self.asked, self.pool.select(self.ask, now)
-        if isinstance(chosen, Exhausted):
-            return not chosen.rule
-        if chosen.key == lease.key:
-            return True
-        if not self.pool.can_serve(lease.key, self.ask, now) or lease.key in self.pool.failures.of(
-            self.ask.thread, now
-        ):
-            return False
-        if not self.pool.place(self.ask.thread, now).home:
-            return True  # where it will live, if it is served
-        return not self.ask.thread or self.pool.tired(lease.key, now)  # a short rest is not worth a new connection
 
     def token_is_due(self, now: float) -> bool:
         """Whether the token is to be renewed before it is used; once per account and request."""
@@ -245,30 +212,8 @@ class TurnState:
         """Whether the answer's end is its account's own affair, and another one can serve."""
         return self.last.rule.action not in {Action.DELIVER, Action.UNSEAL} and self.others_left(now)
 
-    def may_complete(self, _: float) -> bool:
-        """Whether the answer can end here, as if it were whole."""
-        died = isinstance(self.verdict, events.Died) and self.verdict.carry is Carry.COMPLETE
-        return died and self.last.rule.action not in {Action.DELIVER, Action.UNSEAL}
-
-    def may_continue(self, now: float) -> bool:
-        """Whether another account may be asked for what is missing of the answer."""
-        died = isinstance(self.verdict, events.Died) and self.verdict.carry is Carry.CONTINUE
-        goes = died and self.tally.continued < MOST_CONTINUED and not self.stays(now)
-        return goes and self.may_go_on(now) and self.others_left(now)
-
-    def is_continuing(self, _: float) -> bool:
-        """Whether the client has got a part of the answer: nothing else can be said to it any more."""
-        return self.tally.continued > 0
-
     def may_resend(self, now: float) -> bool:
         return self.replayable and self.asked.key not in self.tally.resent and not self.spent(now)
-
-    def sockets_fail(self, now: float) -> bool:
-        """Whether the thread had better go on over HTTP."""
-        return self.upgrade and self.pool.failures.sockets_fail(self.ask.thread, now)
-
-    def is_upgrade(self, _: float) -> bool:
-        return self.upgrade
 
     def all_busy(self, _: float) -> bool:
         """Whether all that was said for this request is that it comes too often."""

@@ -7,14 +7,15 @@ and calls its methods; of mitmproxy's internals it leans on what docs/mitmproxy.
 from collections.abc import Callable
 
 from mitmproxy import http
-from mitmproxy.proxy import commands, layer
+from mitmproxy.connection import Server
+from mitmproxy.proxy import layer
 from mitmproxy.proxy.layers import http as h
 from mitmproxy.proxy.layers.http._base import HttpEvent
 
-from addons.attempts import unverified
+from addons.attempts import own_words
 from addons.attempts.attempt import AttemptPhase, UpstreamAttempt
-from addons.attempts.connections import GetAccountConnection, LedStream, forget_closed
-from addons.attempts.echoes import EchoFilter
+from addons.attempts.connecting import NoConnection, connect
+from addons.attempts.connections import LedStream
 from addons.attempts.protocol import (
     Accept,
     Answer,
@@ -151,16 +152,10 @@ class ExchangeDriver:
     def _follow(self, step: Step) -> layer.CommandGenerator[None]:
         while True:
             if isinstance(step, Send):
-                error = yield from self._send(step)
-                if error is None:
+                failed = yield from self._send(step)
+                if failed is None:
                     return
-                if isinstance(error, Answer):
-                    step = error
-                    continue
-                lost = h.ResponseProtocolError(self.stream.stream_id, error, h.ErrorCode.CONNECT_FAILED)
-                step = self._loss(
-                    GetAccountConnection.loss(error, through=bool(self.stream.flow.server_conn.via)), lost
-                )
+                step = self._unconnected(failed) if isinstance(failed, NoConnection) else failed
             elif isinstance(step, Answer | Conclude):
                 yield from self._end(step)
                 return
@@ -175,35 +170,21 @@ class ExchangeDriver:
                 if step is Signal.DELIVER or step is Signal.CONTINUE:
                     yield from self._deliver(further=step is Signal.CONTINUE)
                 elif step is Signal.ABORT:
-                    yield from self._abort("upstream fell silent")
+                    yield from own_words.abort(self.stream, self.attempt, "upstream fell silent")
                 return
 
-    def _send(self, step: Send) -> layer.CommandGenerator[str | Answer | None]:
-        """Make an attempt. The reply is an error message when there is no connection, an answer when it must not be
-        used, else None."""
+    def _send(self, step: Send) -> layer.CommandGenerator[NoConnection | Answer | None]:
+        """Make an attempt. The reply is why there is no connection, an answer when it must not be used, else None."""
         stream = self.stream
         yield from self.attempt.abandon()
         self.attempt = attempt = self.attempt.successor()
-        attempt.echoes = EchoFilter.of(step)
         stream.server_state = self.state_hold_response
-        forget_closed(stream.http_layer)
-        wanted = GetAccountConnection.for_attempt(step, stream.flow.server_conn, stream.http_layer)
-        attempt.on_kept_connection = wanted.is_there
-        if not attempt.on_kept_connection and self.exchange is not None:
-            yield from wanted.hurried(self.exchange.patience())
-        connection, error = yield wanted
+        seconds = self.exchange.patience() if self.exchange is not None else 0
+        connection = yield from connect(stream, attempt, step, seconds)
         if (yield from self._client_gone()):
             return None
-        if connection is None:
-            return wanted.explained(str(error))
-        refusal = unverified.refusal(step, connection, stream.context.options)
-        if refusal is not None:
-            yield commands.CloseConnection(connection)
-            return refusal
-        wanted.took(connection, step.request)
-        stream.context.server = stream.flow.server_conn = connection
-        if attempt.wire_id != stream.stream_id:
-            stream.http_layer.streams[attempt.wire_id] = stream
+        if not isinstance(connection, Server):
+            return connection
         yield from attempt.send(step.request, connection, complete=stream.client_state == stream.state_done)
         yield from self._schedule()
         return None
@@ -227,9 +208,9 @@ class ExchangeDriver:
     def _end(self, step: Answer | Conclude) -> layer.CommandGenerator[None]:
         """With words of ours."""
         if isinstance(step, Conclude):
-            yield from self._conclude(step.data)
+            yield from own_words.conclude(self.stream, self.attempt, step.data)
         elif self.begun:
-            yield from self._abort("a defect in the middle of an answer")
+            yield from own_words.abort(self.stream, self.attempt, "a defect in the middle of an answer")
         else:
             yield from self.attempt.abandon()
             self.stream.flow.response = step.response
@@ -256,23 +237,13 @@ class ExchangeDriver:
             self.exchange.gone()
         return True
 
+    def _unconnected(self, failed: NoConnection) -> Step:
+        event = h.ResponseProtocolError(self.stream.stream_id, failed.message, h.ErrorCode.CONNECT_FAILED)
+        return self._loss(failed.loss, event)
+
     def _loss(self, loss: Loss, event: h.ResponseProtocolError) -> Step:
         self.attempt.held.append(event)
         return self._ask(lambda exchange: exchange.lost(loss, event.message))
-
-    def _conclude(self, data: bytes) -> layer.CommandGenerator[None]:
-        """The end of a stream, of our making. By mitmproxy's own state: to the exchange it is none of upstream's."""
-        yield from self.attempt.abandon()
-        stream = self.stream
-        if data:
-            yield from h.HttpStream.state_stream_response_body(stream, h.ResponseData(stream.stream_id, data))
-        yield from h.HttpStream.state_stream_response_body(stream, h.ResponseEndOfMessage(stream.stream_id))
-
-    def _abort(self, why: str) -> layer.CommandGenerator[None]:
-        yield from self.attempt.abandon()
-        stream = self.stream
-        error = h.ResponseProtocolError(stream.stream_id, why, h.ErrorCode.GENERIC_SERVER_ERROR)
-        yield from h.HttpStream.handle_protocol_error(stream, error)  # its own: the exchange has said it itself
 
     def _schedule(self) -> layer.CommandGenerator[None]:
         seconds = self.exchange.patience() if self.exchange is not None else 0

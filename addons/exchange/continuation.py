@@ -10,6 +10,7 @@ from accounts.continuing import carry
 from accounts.continuing.carry import Carry
 from accounts.continuing.delivered import DeliveredAnswer
 from accounts.turn import events, steps
+from accounts.turn.carrying import goes_on
 from accounts.turn.machine import Turn
 from accounts.turn.state import Phase
 from addons.attempts.protocol import Conclude
@@ -46,9 +47,7 @@ class Continuation:
         if self.turn.phase is not Phase.DELIVERING:
             return None
         way = self.way(reading, asked)
-        if way is Carry.CLIENT or (way is Carry.CONTINUE and not self.turn.others_left(self.service.clock())):
-            return None
-        return self._told(outcome, way)
+        return self._told(outcome, way) if goes_on(self.turn, way, self.service.clock()) else None
 
     def _told(self, outcome: Outcome, way: Carry) -> steps.Step:
         step = self.turn.next(events.Died(outcome, way, self.delivered.events), self.service.clock())
@@ -59,9 +58,7 @@ class Continuation:
         """What can be done. A head that says how long the body is, or how it is coded, leaves no room for another."""
         response = self.flow.response
         fits = response is not None and "content-length" not in response.headers and reading.can_be_followed
-        if not (fits and self.begun and self.service.settings.mid_answer == "continue"):
-            return Carry.CLIENT
-        return carry.way_of(self.delivered, asked())
+        return carry.way_of(self.delivered, asked()) if fits and self.begun else Carry.CLIENT
 
     def body(self, asked: bytes, lease: Lease) -> bytes:
         """The request for what is missing."""

@@ -216,8 +216,6 @@ class PooledRequest:
             self.turn.next(event, self.service.clock())
             self.log.attempt_over(self.reading)
         ending = self.reading.ending if self.reading is not None else None
-        if done is Done.DELIVERED and self.turn.tally.continued:
-            done = Done.CONTINUED
         self.log.close(self.ended or done, ending[1] if ending else b"")
 
     # Inside

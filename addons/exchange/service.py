@@ -134,6 +134,7 @@ class PoolService:
             bound=bound,
             upgrade=upgrade,
             renewal_wait=self._renewal_seconds,
+            mid_answer=self.settings.mid_answer == "continue",
         )
 
     def _renewal_seconds(self, key: str) -> float:

@@ -14,10 +14,11 @@ from accounts.choice.pool import Lease
 from accounts.choice.selection import Ask
 from accounts.continuing.carry import Carry
 from accounts.turn import events, steps
+from accounts.turn.carrying import MOST_CONTINUED
 from accounts.turn.log import DecisionLog
 from accounts.turn.machine import TABLE, Illegal, TableRow, Turn, What
 from accounts.turn.moves import MoveResult
-from accounts.turn.state import BUSY_SECONDS, MOST_ATTEMPTS, MOST_CONTINUED, PACE_SECONDS, Phase
+from accounts.turn.state import BUSY_SECONDS, MOST_ATTEMPTS, PACE_SECONDS, Phase
 from tests.builders import NOW, credentials, key_of, lease_of, pool_of, rest, turn_on
 
 HOLDING = {Phase.RENEWING_FIRST, Phase.ASKING, Phase.DELIVERING}

@@ -5,8 +5,9 @@ import pytest
 from accounts.choice.outcomes import Kind, Outcome
 from accounts.continuing.carry import Carry
 from accounts.turn import events, steps
+from accounts.turn.carrying import MOST_CONTINUED
 from accounts.turn.machine import Turn
-from accounts.turn.state import FIRST_BYTE_SECONDS, MOST_CONTINUED
+from accounts.turn.state import FIRST_BYTE_SECONDS
 from tests.builders import NOW, turn_on
 
 LIMIT = Outcome(kind=Kind.USAGE_LIMIT)
