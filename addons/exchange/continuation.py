@@ -1,5 +1,6 @@
 """What becomes of a request's answer when its account dies after output (accounts/continuing/), over HTTP."""
 
+import math
 from collections.abc import Callable
 
 from mitmproxy import http
@@ -33,6 +34,8 @@ class Continuation:
         self.delivered = DeliveredAnswer()
         self.begun = False
         """Whether the client has got a head: from then on all goes into the stream behind it."""
+        self.unhelped_at = -math.inf
+        """When something had come last, as nobody could go on after a long silence."""
         self.step: steps.Step | None = None
         """What is to be done about a failure, once what came before it has passed."""
 

@@ -59,11 +59,11 @@ class Patience:
             return min(self.head_seconds, REFUSAL_SECONDS)
         return min(self.head_seconds, HELD_SECONDS) if reading.is_stream else self.head_seconds
 
-    def left(self, reading: AnswerReading, now: float) -> float:
-        """Seconds until it is to be looked at again."""
+    def left(self, reading: AnswerReading, now: float, *, unhelped: bool = False) -> float:
+        """Seconds until it is to be looked at again. `unhelped`: nobody could go on with it when it was silent for too
+        long, and nothing has come since."""
         if reading.delivered:
-            until = self.stall_seconds if reading.silent < self.stall_seconds - SLACK else STALL_SECONDS
-            return max(SLACK, until - reading.silent)
+            return max(SLACK, (STALL_SECONDS if unhelped else self.stall_seconds) - reading.silent)
         passed, until = now - reading.began_at, self.to_begin(reading)
         if passed < HELD_SECONDS - SLACK:
             until = min(until, HELD_SECONDS)  # by then it may have begun

@@ -89,7 +89,8 @@ class PooledRequest:
         reading = self._answer
         if reading.delivered and not self._may_stall(reading):
             return 0
-        return self.waiting.left(reading, self.service.clock())
+        unhelped = self.carrying.unhelped_at == reading.heard_at
+        return self.waiting.left(reading, self.service.clock(), unhelped=unhelped)
 
     def overdue(self) -> Step:
         reading = self._answer
@@ -99,6 +100,7 @@ class PooledRequest:
             step = self._dead(_stalled(reading))
             if step is not Signal.WAIT:
                 return step
+            self.carrying.unhelped_at = reading.heard_at
         if not self.waiting.is_over(reading, self.service.clock()):
             return Signal.WAIT
         if not reading.delivered:

@@ -49,6 +49,8 @@ class PooledSocket:
         self.service = service
         self.limits = limits
         self.turns = SocketTurns(service, lease, upgrades, limits.chain_bytes)
+        self.unhelped = False
+        """Whether nobody could go on with an answer that is silent for too long."""
         self.step: SocketStep | None = None
         """What is done in the place of the message that was judged last."""
 
@@ -84,7 +86,7 @@ class PooledSocket:
             return HELD  # of a socket that is left
         if turn is None:
             return None
-        content = turns.traffic.hears(said, now)
+        content, self.unhelped = turns.traffic.hears(said, now), False
         if turn.phase not in {Phase.ASKING, Phase.DELIVERING}:
             return HELD  # more of what has just failed
         kind = wire_events.event_type(content)
@@ -157,7 +159,7 @@ class PooledSocket:
         """How long upstream may say nothing now; 0 for as long as it likes."""
         match self.turns.phase:
             case Phase.DELIVERING:
-                return self.limits.stall_seconds
+                return 0 if self.unhelped else self.limits.stall_seconds
             case Phase.ASKING if self.turns.is_open:
                 return self.limits.head_seconds
             case Phase.ASKING:
@@ -172,6 +174,7 @@ class PooledSocket:
         if self.turns.phase is Phase.ASKING:
             return self.turns.tell(events.Silent(Outcome(kind=Kind.HEAD_TIMEOUT, detail="no word in time")))
         if not self.turns.may_fail_unheard():
+            self.unhelped = True
             return Signal.WAIT
         self.turns.is_open = False
         return self.turns.failed(Outcome(kind=Kind.STALLED, detail=f"silent for {silent:.0f} s"))

@@ -67,7 +67,8 @@ def test_what_is_delivered_is_not_given_up_before_the_client_has_done_so() -> No
     assert waited(Reading(delivered=True, silent=STALL_SECONDS)) == [1]
     patience = Patience(CLIENT_SECONDS, False, NOW)
     assert patience.left(Reading(delivered=True, silent=10), NOW) == CARRY_SECONDS - 10  # type: ignore[arg-type]
-    assert patience.left(Reading(delivered=True, silent=CARRY_SECONDS), NOW) == 40  # type: ignore[arg-type]
+    assert patience.left(Reading(delivered=True, silent=CARRY_SECONDS), NOW) == 1  # type: ignore[arg-type]
+    assert patience.left(Reading(delivered=True, silent=CARRY_SECONDS), NOW, unhelped=True) == 40  # type: ignore[arg-type]
     assert not patience.is_over(Reading(delivered=True, silent=CLIENT_SECONDS), NOW)  # type: ignore[arg-type]
 
 

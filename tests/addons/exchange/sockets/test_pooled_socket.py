@@ -326,6 +326,9 @@ def test_once_output_has_begun_silence_that_nobody_can_help_is_the_clients(turn:
     clock.advance(2 * CLIENT_SECONDS)
     assert turn.overdue() is Signal.WAIT
     assert turn.active
+    assert turn.patience() == 0, "it is not looked at again"
+    turn.from_server(DELTA)
+    assert turn.patience() > 0
 
 
 # --- closed by upstream ----------------------------------------------------------------------------------------------
