@@ -193,5 +193,7 @@ class SocketTurns:
     def readied(self) -> bytes:
         """What the client has asked for, as the server of now can read it; of an answer that has died, what is
         missing."""
+        if self._continuing:
+            self.service.carries_on(self.traffic.delivered, self.lease)
         asked = self.traffic.request(self.lease.account.account_id, continuing=self._continuing)
         return self.service.readable(asked, self.lease)
