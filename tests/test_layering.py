@@ -58,6 +58,7 @@ WITHOUT_A_TEST_FILE = {
     "standin/faults/kinds.py": "names; tests/standin/faults/test_rules.py asks for a row of each",
     "addons/attempts/protocol.py": "an interface; the tests of attempts and of the proxy are about it",
     "addons/exchange/passthrough.py": "a request that passes unchanged; tests/proxy/test_boundaries.py",
+    "addons/idle_sockets.py": "idle sockets of accounts that go; tests/proxy/test_live_changes.py, with the real proxy",
     "addons/expulsion.py": "what is open while a key goes; tests/proxy/test_taken_back.py, with the real proxy",
     "addons/draining.py": "signals and connections; tests/proxy/test_draining.py, with the real proxy",
     "addons/discovery.py": "hooks and a timer; tests/proxy/test_presence.py runs them in the real proxy",

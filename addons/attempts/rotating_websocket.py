@@ -18,6 +18,7 @@ from mitmproxy.proxy.layers import websocket as w
 from wsproto.connection import ConnectionState
 from wsproto.frame_protocol import Opcode
 
+from addons.attempts.client_connections import UnwantedUpstream
 from addons.attempts.driver import ExchangeDriver
 from addons.attempts.protocol import (
     Loss,
@@ -54,6 +55,9 @@ class RotatingWebsocket(w.WebsocketLayer):
             yield from self._follow(ask(lambda: self.socket.lost(Loss.BROKEN, event.message)))
         elif isinstance(event, events.Wakeup):
             yield from self._woken(event)
+        elif isinstance(event, UnwantedUpstream):
+            if self.upstream.is_open:
+                yield from self._follow(ask(self.socket.unwanted))
         elif isinstance(event, w.WebSocketMessageInjected):
             side = self.client_ws if event.message.from_client else self.server_ws
             fragments = w.Fragmentizer([], event.message.type == Opcode.TEXT)
