@@ -23,6 +23,7 @@ from addons.exchange.continuation import Continuation
 from addons.exchange.passthrough import refusal_of_masked
 from addons.exchange.patience import SLACK, USUAL, Limits, Patience, left_after
 from addons.exchange.reading.answer_reading import AnswerReading, Found
+from addons.exchange.reading.passing_answer import PassingAnswer
 from addons.exchange.reading.stream_part import StreamPart
 from addons.exchange.request_log import RequestLog
 from addons.exchange.service import PoolService
@@ -87,9 +88,9 @@ class PooledRequest:
 
     def patience(self) -> float:
         reading = self._answer
-        if reading.delivered and not self._may_stall(reading):
+        if reading.passing is not None and not self._may_stall(reading.passing):
             return 0
-        unhelped = self.carrying.unhelped_at == reading.heard_at
+        unhelped = self.carrying.unhelped_at == reading.said.heard_at
         return self.waiting.left(reading, self.service.clock(), unhelped=unhelped)
 
     def overdue(self) -> Step:
@@ -100,7 +101,7 @@ class PooledRequest:
             step = self._dead(_stalled(reading))
             if step is not Signal.WAIT:
                 return step
-            self.carrying.unhelped_at = reading.heard_at
+            self.carrying.unhelped_at = reading.said.heard_at
         if not self.waiting.is_over(reading, self.service.clock()):
             return Signal.WAIT
         if not reading.delivered:
@@ -110,9 +111,9 @@ class PooledRequest:
         self._over(events.Ended(_stalled(reading)), Done.STALLED)
         return Signal.ABORT
 
-    def _may_stall(self, reading: AnswerReading) -> bool:
+    def _may_stall(self, passing: PassingAnswer) -> bool:
         """Whether more has to come of what is delivered."""
-        return self.turn.phase is Phase.DELIVERING and reading.is_open
+        return self.turn.phase is Phase.DELIVERING and passing.is_open
 
     async def decide(self) -> None:
         awaited, self.awaited = self.awaited, None
@@ -131,7 +132,7 @@ class PooledRequest:
         catalogue_tag.agree(self.service, self.turn.ask, self._answer.lease, response)
         self.shown.answer_head(response)
         self.carrying.begun = self.turn.phase is Phase.DELIVERING
-        self._answer.follow(response, catalogue=self.turn.ask.steady)
+        self._passing.follow(response, catalogue=self.turn.ask.steady)
 
     def reveal(self, response: http.Response) -> http.Response:
         return self.shown.revealed(response)
@@ -147,19 +148,20 @@ class PooledRequest:
     @property
     def complete(self) -> bool:
         """Whether the client has all that matters of its answer, though the answer has not come to its end."""
-        return self.reading is not None and self.reading.passed and self.reading.ending is not None
+        passing = self.reading.passing if self.reading is not None else None
+        return passing is not None and passing.ending is not None
 
     def finished(self) -> None:
         """The client has the whole answer, upstream's or one of ours."""
-        reading = self.reading
-        if reading is None or not reading.delivered:
+        passing = self.reading.passing if self.reading is not None else None
+        if passing is None:
             self._over(events.Left(Outcome(kind=Kind.CLIENT_GONE)), Done.OURS)
             self._keep()
             return
         if self.turn.ask.steady:
-            reading.catalogue_over()
+            passing.catalogue_over()
         usual = Kind.UPGRADED if self.turn.upgrade else Kind.OK
-        outcome = self.turn.last if self.turn.phase is Phase.REFUSED else reading.came_to(usual)
+        outcome = self.turn.last if self.turn.phase is Phase.REFUSED else passing.came_to(usual)
         self._over(events.Ended(outcome), Done.BROKEN_OFF if outcome.kind is Kind.TRUNCATED else Done.DELIVERED)
         self._keep()
 
@@ -182,7 +184,7 @@ class PooledRequest:
 
     def stopped(self, message: str) -> Step:
         detail = message[:200] or "ended without response.completed"
-        return self._dead(Outcome(kind=Kind.TRUNCATED, detail=detail)) if self._answer.is_open else Signal.WAIT
+        return self._dead(Outcome(kind=Kind.TRUNCATED, detail=detail)) if self._passing.is_open else Signal.WAIT
 
     def _died(self, outcome: Outcome) -> bytes | None:
         """The answer has failed after output: what the client gets in the place of that, None for the failure."""
@@ -208,8 +210,9 @@ class PooledRequest:
     def _cut(self, outcome: Outcome, done: Done) -> None:
         """One side has left before the end of the stream. An ending that has passed by then decides what that means:
         the official client leaves as soon as it has it."""
-        ending = self._answer.ending[0] if self.complete and self._answer.ending else None
-        self._over(events.Left(ending or outcome), Done.DELIVERED if ending else done)
+        passing = self.reading.passing if self.reading is not None else None
+        ending = passing.ending if passing is not None else None
+        self._over(events.Left(ending[0] if ending else outcome), Done.DELIVERED if ending else done)
         self._keep()
 
     def _over(self, event: events.Ended | events.Left, done: Done) -> None:
@@ -217,7 +220,7 @@ class PooledRequest:
         if self.turn.phase is not Phase.OVER:
             self.turn.next(event, self.service.clock())
             self.log.attempt_over(self.reading)
-        ending = self.reading.ending if self.reading is not None else None
+        ending = self.reading.said.ending if self.reading is not None else None
         self.log.close(self.ended or done, ending[1] if ending else b"")
 
     # Inside
@@ -226,6 +229,11 @@ class PooledRequest:
     def _answer(self) -> AnswerReading:
         assert self.reading is not None
         return self.reading
+
+    @property
+    def _passing(self) -> PassingAnswer:
+        assert self._answer.passing is not None
+        return self._answer.passing
 
     def asked(self) -> bytes:
         """The client's request body without its coding; empty when there is none, or none that can be read."""
@@ -268,14 +276,14 @@ class PooledRequest:
 
     def _send(self, attempt: steps.Attempt) -> Step:
         part = StreamPart(self.carrying.delivered)
-        self.reading = AnswerReading(self.service, attempt.lease, self.capture, WeakMethod(self._died), part)
+        self.reading = AnswerReading(self.service, attempt.lease, part)
         return _prepared(self, attempt.lease)
 
     def _deliver(self) -> Step:
         reading = self._answer
-        reading.deliver()
+        passing = reading.deliver(self.capture, WeakMethod(self._died))
         if self.carrying.begun and self.flow.response is not None:
-            self.flow.response.stream = reading.passing
+            self.flow.response.stream = passing.passing
             return Signal.CONTINUE
         if self.turn.phase is Phase.DELIVERING and reading.response is not None:
             issued = reading.response.headers.get(credentials.TURN_STATE)
