@@ -43,6 +43,7 @@ WITHOUT_A_TEST_FILE = {
     "addons/exchange/reading/passing_answer.py": "a part of a pooled request; tests/addons/exchange/test_pooled.py",
     "addons/exchange/catalogue.py": "tests/proxy/test_catalogue.py fetches it over both transports",
     "addons/exchange/catalogue_tag.py": "tests/proxy/test_catalogue.py compares the tags of answers with the list's",
+    "addons/exchange/delivery.py": "a part of a pooled request; tests/addons/exchange/test_pooled.py",
     "addons/exchange/local_answers.py": "tests/proxy/test_exhausted.py asks for each over both transports",
     "addons/exchange/request_log.py": "tests/addons/exchange/test_pooled.py and tests/addons/recording",
     "accounts/errors.py": "sentences and exit codes; each is asserted where it is raised",

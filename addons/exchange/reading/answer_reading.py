@@ -139,6 +139,11 @@ class AnswerReading:
         return is_events and self._reader.is_plain and not self.said.part.is_torn
 
     @property
+    def ending(self) -> tuple[Outcome, bytes] | None:
+        """What it has said of its end, and in which event; None as long as the client has not got that."""
+        return self.passing.ending if self.passing is not None else None
+
+    @property
     def delivered(self) -> bool:
         return self.passing is not None
 
