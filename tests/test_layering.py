@@ -70,7 +70,7 @@ WITHOUT_A_TEST_FILE = {
     "addons/upkeep/upkeep.py": "one task without decisions; tests/proxy/test_keeper.py runs it in the real proxy",
     "accounts/turn/sockets.py": "questions of the table; tests/accounts/turn/test_moves.py and test_machine.py",
     "addons/attempts/connecting.py": "half of an attempt; tests/addons/attempts/test_driver.py",
-    "addons/attempts/own_words.py": "two commands of a driver; tests/addons/attempts/test_driver.py",
+    "addons/attempts/own_words.py": "answers and ends of a driver; tests/addons/attempts/test_driver.py",
     "addons/attempts/upstream_socket.py": "half of a relay; tests/addons/attempts/test_rotating_websocket.py",
     "addons/rotator.py": "hooks without decisions; tests/proxy runs them in the real proxy",
     "addons/exchange/notices.py": "sentences of the log; tests/proxy/test_faults.py and test_keeper.py",
