@@ -49,6 +49,7 @@ WITHOUT_A_TEST_FILE = {
     "accounts/errors.py": "sentences and exit codes; each is asserted where it is raised",
     "accounts/store/rows.py": "the store's own half; tests/accounts/store/test_store.py",
     "accounts/store/change_watch.py": "a part of the store, tested through it",
+    "accounts/store/choices.py": "a part of the store, tested through it",
     "accounts/store/event_log.py": "a part of the store, tested through it",
     "accounts/store/learned.py": "a part of the store, tested through it",
     "accounts/store/file_watch.py": "what a pool's file sees of itself; tests/accounts/store/test_pool_file.py",
