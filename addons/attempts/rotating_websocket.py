@@ -30,7 +30,6 @@ from addons.attempts.protocol import (
     SocketStep,
     UpstreamDecisionHook,
 )
-from addons.attempts.timers import AttemptWakeup
 from addons.attempts.upstream_socket import UpstreamSocket, ask
 from config import clock
 
@@ -211,8 +210,7 @@ class RotatingWebsocket(w.WebsocketLayer):
     def _schedule(self) -> layer.CommandGenerator[None]:
         seconds = self.socket.patience()
         if seconds > 0:
-            self.driver.attempt.timer = AttemptWakeup(seconds, self.driver.stream)
-            yield from self.driver.timers.schedule(self.driver.attempt.timer)
+            yield from self.driver.attempt.wake_after(seconds, self.driver.stream, self.driver.timers)
 
     def _woken(self, event: events.Wakeup) -> layer.CommandGenerator[None]:
         if event.command is self.driver.attempt.timer:
