@@ -3,6 +3,7 @@
 The columns: what the client saw, whom upstream saw, and what the pool says of the first account afterwards.
 """
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -179,6 +180,24 @@ def test_what_is_not_the_account_s_fault_is_delivered_as_it_is(
     answer = turn()
     assert answer.status == status
     assert words in answer.body
+    assert bench.served_by() == ["first"]
+    assert bench.happened(bench.first, kind)
+    assert bench.unpunished()
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [("context_length_exceeded", "request_fault"), ("previous_response_not_found", "previous_response_not_found")],
+)
+def test_a_success_that_says_that_the_request_is_to_blame_is_told_with_the_status_of_that(
+    bench: Bench, turn: Turn, version: str, code: str, kind: str
+):
+    """With the body as it is. After a 502 the client would ask again, and in vain each time."""
+    bench.upstream.fault(bench.first.account_id, Fault(FaultKind.BAD_REQUEST, status=200, code=code))
+    answer = turn()
+    assert answer.status == 400
+    if version != "ws":
+        assert json.loads(bytes(answer.body))["error"]["code"] == code
     assert bench.served_by() == ["first"]
     assert bench.happened(bench.first, kind)
     assert bench.unpunished()

@@ -3,6 +3,7 @@ it on the way. From its delivery on it passes (passing_answer.py)."""
 
 import itertools
 from collections.abc import Iterator
+from http import HTTPStatus
 from typing import Final
 
 from mitmproxy import http
@@ -18,7 +19,7 @@ from addons.exchange.reading.passing_answer import Dying, PassingAnswer
 from addons.exchange.reading.stream_part import StreamPart
 from addons.exchange.service import PoolService
 from addons.recording.capture import Capture
-from addons.wire import events, messages
+from addons.wire import answers, events, messages
 from addons.wire.events import Meaning
 
 HOLD_BYTES: Final = 256 * 1024
@@ -46,6 +47,8 @@ class AnswerReading:
         self.collected = bytearray()
         """What is held back."""
         self.reader: BodyReader | None = None
+        self.refused_as: int | None = None
+        """Of a refusal that came as a success: the status that it is delivered with."""
         self.passing: PassingAnswer | None = None
         """Once it is delivered."""
         self.began_at = self.said.heard_at
@@ -95,23 +98,34 @@ class AnswerReading:
         return self._judged() if self.is_refusal else Answered()
 
     def _judged(self) -> Found:
-        """A refusal as far as it came, or a success that is no stream: in that the client finds no words."""
+        """A refusal as far as it came, or a success that is no stream: in that the client finds no words, unless it
+        says that the request is to blame."""
         now, response, document = self.service.clock(), self._reader.response, self._reader.document
         if response.status_code >= 400:
             return Failed(classify(messages.read_reply(response, bytes(self.collected)), now), words=True)
         error = messages.error_in(response, document)
         if error is not None:
-            return Failed(classify_failure(error, now))
+            return self._refused(classify_failure(error, now))
         if self._reader.form is Form.DOCUMENT and messages.is_answer(self._reader.request, document):
             return Answered()
         shown = f"{response.status_code} without an answer"
         return Failed(Outcome(kind=Kind.NO_ANSWER, detail=shown))
+
+    def _refused(self, outcome: Outcome) -> Failed:
+        """By the body of a success. The client asks again in silence after a 502, and is told the same each time: what
+        will never be answered has to reach it as what it is."""
+        status = answers.STATUS_OF.get(outcome.kind)
+        self.refused_as = status if status == 400 else None
+        return Failed(outcome, words=self.refused_as is not None)
 
     def deliver(self, capture: Capture, dying: Dying) -> PassingAnswer:
         """From now on it is the client's, with what was held of it."""
         self.said.part.begin(self.lease.account.account_id)
         held = len(self.collected)
         self.collected.clear()
+        if self.refused_as is not None:
+            self._reader.response.status_code = self.refused_as
+            self._reader.response.reason = HTTPStatus(self.refused_as).phrase
         self.passing = PassingAnswer(self.said, self._reader, held, capture, dying)
         return self.passing
 

@@ -230,6 +230,33 @@ def test_what_is_no_answer_and_no_refusal_is_none_to_pass_on(
     assert step.response.status_code == 502
 
 
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        ({"code": "context_length_exceeded"}, Kind.REQUEST_FAULT),
+        ({"type": "invalid_request_error", "code": "invalid_value"}, Kind.REQUEST_FAULT),
+        ({"code": "previous_response_not_found"}, Kind.UNKNOWN_RESPONSE),
+        ({"code": "invalid_encrypted_content"}, Kind.INVALID_SEALED),
+        ({"code": "model_not_found"}, Kind.UNSUPPORTED_MODEL),
+    ],
+)
+def test_a_success_that_blames_the_request_is_delivered_as_the_refusal_that_it_is(
+    fresh: PoolService, error: dict[str, str], kind: Kind
+) -> None:
+    """After a 502 the client would ask again, and in vain each time."""
+    flow = tflow.tflow(req=http.Request.make("POST", "https://chatgpt.com/backend-api/codex/responses", b"{}"))
+    exchange = PooledRequest(fresh, flow, flows.FlowRedactor(), Ask(thread="t"))
+    assert isinstance(exchange.start(), Send)
+    response = http.Response.make(200, b"", {"content-type": "application/json"})
+    assert exchange.head(response) is Signal.WAIT
+    assert exchange.body(json.dumps({"error": error}).encode()) is Signal.WAIT
+    assert exchange.end() is Signal.DELIVER
+    assert (response.status_code, response.reason) == (400, "Bad Request")
+    exchange.delivering(response)
+    exchange.finished()
+    assert [outcome.kind for outcome in exchange.turn.log.outcomes] == [kind]
+
+
 @pytest.mark.parametrize("seen", [False, True])
 def test_of_what_passes_unread_only_an_ending_that_was_seen_counts(
     fresh: PoolService, monkeypatch: pytest.MonkeyPatch, seen: bool
