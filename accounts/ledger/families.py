@@ -1,4 +1,4 @@
-"""Which threads belong together, and where each was last served: what one turn alone does not tell. In memory, bounded."""
+"""Which threads belong together, and where each was last served: what no turn tells by itself. In memory, bounded."""
 
 from collections import OrderedDict
 from typing import Final
