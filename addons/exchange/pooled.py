@@ -58,6 +58,7 @@ class PooledRequest:
         self.socket: PooledSocket | None = None
         """Once it has become one."""
         self.carrying = Continuation(service, self.turn, flow)
+        self.log.delivered = self.carrying.delivered
         self.ended: Done | None = None
         """What the client was told in the middle of an answer."""
 
