@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from accounts.ledger.records import TokenCount
+from config.provider import PROVIDER
 
 PER: Final = 1_000_000
 _SNAPSHOT: Final = re.compile(r"-\d{4}-\d\d-\d\d$")
@@ -30,7 +31,7 @@ class PriceSource(NamedTuple):
     place: str
 
 
-PAGE: Final = "https://developers.openai.com/api/docs/pricing"
+PAGE: Final = PROVIDER.prices_page
 READ_2026_05: Final = PriceSource("2026-05-05", f"{PAGE}, as quoted in public comparisons of that month")
 READ_2026_06: Final = PriceSource("2026-06-01", f"{PAGE}, as quoted in public price tables of that month")
 READ_2026_09: Final = PriceSource("2026-09-22", f"{PAGE}, as quoted in public price tables; up to 272k tokens of input")

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, tzinfo
 from enum import StrEnum
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -91,7 +91,7 @@ class UsageReader:
     """The ledger's file, opened to be read. One that is not there yet is empty. Raises sqlite3.Error."""
 
     def __init__(self, path: Path) -> None:
-        self._db = open_to_read(path) if path.exists() and path.stat().st_size else None
+        self._db = open_to_read(path)
 
     def close(self) -> None:
         if self._db is not None:
@@ -133,11 +133,39 @@ class UsageReader:
         row = self._db.execute("SELECT sum(turns), reason, max(at) FROM lost WHERE at >= ?", (since,)).fetchone()
         return LostTurns(row[0] or 0, row[1] or "")
 
+    def people(self) -> list[str]:
+        """Everybody who has asked: names of people, and of keys that are nobody's."""
+        if self._db is None:
+            return []
+        rows = self._db.execute(f"SELECT DISTINCT {_WHO} AS who FROM hours ORDER BY who").fetchall()  # noqa: S608
+        return [str(who) for (who,) in rows if who]
+
+    def accounts(self) -> dict[str, str]:
+        """The labels of all accounts that were asked, as they were last, by their keys."""
+        if self._db is None:
+            return {}
+        rows = self._db.execute("SELECT account_key, account, max(hour) FROM hours GROUP BY account_key").fetchall()
+        return {str(key): str(label) for key, label, _ in rows if key}
+
     def spent(self, person: str, since: float) -> tuple[TokenCount, int]:
-        """What this person's turns have taken since then, and how many there were, warm-ups not counted."""
-        cells = self.cells(UsageQuery(by=Grouping.MODEL, since=since, person=person))
-        turns = sum(each.turns for each in cells if each.kind != TurnKind.WARM_UP)
-        return sum((each.tokens for each in cells), NO_TOKENS), turns
+        """What this person's turns have taken since then, "" for everybody's, and how many there were: those that
+        somebody wanted, and that were not refused."""
+        if self._db is None:
+            return NO_TOKENS, 0
+        border = int(-(-since // HOUR))
+        who, values = ("AND person = ?", (person,)) if person else ("", ())
+        added = "sum(input), sum(cached), sum(output), sum(reasoning)"
+        wanted = f"kind = '{TurnKind.TURN}' AND outcome NOT IN ('{TurnOutcome.REFUSED}', '{TurnOutcome.RECONNECTED}')"
+        whole = f"SELECT {added}, sum(turns * ({wanted})) FROM hours WHERE hour >= ? {who}"  # noqa: S608
+        rest = f"SELECT {added}, sum({wanted}) FROM turns WHERE at >= ? AND at < ? {who}"  # noqa: S608
+        rows = [
+            self._db.execute(whole, (border, *values)).fetchone(),
+            self._db.execute(rest, (since, border * HOUR, *values)).fetchone(),
+        ]
+        given, cached, made, reasoning, turns = (
+            sum(each or 0 for each in column) for column in zip(*rows, strict=True)
+        )
+        return TokenCount(input=given, cached=cached, output=made, reasoning=reasoning), turns
 
     def turn(self, thread: str, when: float) -> TurnRecord | None:
         """The turn of this thread that ended then; None if the ledger does not have it."""
@@ -156,18 +184,32 @@ class UsageReader:
             yield from (_record(row) for row in self._db.execute(select, (since,)))
 
 
+class LedgerSpending:
+    """What people have used, for whoever judges their budgets: a file that cannot be read tells nothing."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def spent(self, person: str, since: float) -> tuple[TokenCount, int]:
+        """As UsageReader.spent. Never raises."""
+        try:
+            return read_usage(self.path, lambda reader: reader.spent(person, since))
+        except (sqlite3.Error, OSError):
+            return NO_TOKENS, 0
+
+
 def read_usage[T](path: Path, ask: Callable[[UsageReader], T]) -> T:
     """What the file answers to one question. Raises sqlite3.Error."""
     with closing(UsageReader(path)) as reader:
         return ask(reader)
 
 
-def by_local_time(cells: Iterable[UsageCell], by: Grouping, local: Callable[[float], datetime]) -> list[UsageCell]:
-    """Cells by day or hour with the name of the day or the hour in `local` time as their group; others as they are."""
+def by_local_time(cells: Iterable[UsageCell], by: Grouping, zone: tzinfo) -> list[UsageCell]:
+    """Cells by day or hour with the name of the day or the hour in this zone as their group; others as they are."""
     if by not in {Grouping.DAY, Grouping.HOUR}:
         return list(cells)
     form = "%Y-%m-%d" if by is Grouping.DAY else "%Y-%m-%d %H:00"
-    named = ((each, local(float(each.group)).strftime(form)) for each in cells)
+    named = ((each, datetime.fromtimestamp(float(each.group), zone).strftime(form)) for each in cells)
     return [replace(each, group=name, shown=name) for each, name in named]
 
 

@@ -188,25 +188,30 @@ def _sums(records: Iterable[TurnRecord]) -> list[tuple[object, ...]]:
 
 def damage_of_usage(path: Path) -> str:
     """Why the file cannot be read, "" if it can be or is not there."""
-    if not path.exists():
-        return ""
     try:
-        with closing(open_to_read(path)) as db:
+        db = open_to_read(path)
+        if db is None:
+            return ""
+        with closing(db):
             verdict = str(db.execute("PRAGMA quick_check(1)").fetchone()[0])
     except (sqlite3.Error, OSError) as e:
         return str(e)
     return "" if verdict == "ok" else verdict.splitlines()[-1]
 
 
-def open_to_read(path: Path) -> sqlite3.Connection:
-    """Never makes the file. Raises sqlite3.Error, UsageTooNew among them."""
+def open_to_read(path: Path) -> sqlite3.Connection | None:
+    """Never makes the file; None while there is nothing in it yet. Raises sqlite3.Error, UsageTooNew among them."""
+    if not path.exists():
+        return None
     db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_SECONDS, autocommit=True)
     try:
-        _version(db)
+        is_made = _version(db) > 0
     except BaseException:
         db.close()
         raise
-    return db
+    if not is_made:
+        db.close()
+    return db if is_made else None
 
 
 def _version(db: sqlite3.Connection) -> int:

@@ -74,6 +74,8 @@ class TurnLog:
     def _over(self, flow: http.HTTPFlow, ended: EndedTurn, asked: tuple[Asked, ...]) -> None:
         record, header = read_record(ended.record), flow.request.headers.get
         key = self.name(flow.client_conn)
+        if who := record.person or key:
+            flow.metadata[annotations.PERSON] = who
         told = Told(
             client=REPLAY if flow.is_replay else client_name(key, header),
             thread=ended.record.thread,

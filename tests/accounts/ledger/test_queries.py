@@ -7,7 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from accounts.ledger.queries import Grouping, LostTurns, UsageCell, UsageQuery, UsageReader, by_local_time, read_usage
+from accounts.ledger.queries import (
+    Grouping,
+    LedgerSpending,
+    LostTurns,
+    UsageCell,
+    UsageQuery,
+    UsageReader,
+    by_local_time,
+    read_usage,
+)
 from accounts.ledger.records import TokenCount, TurnKind, TurnOutcome, TurnRecord
 from accounts.ledger.usage_db import UsageDb
 from tests.builders import DAY, HOUR, NOW
@@ -78,29 +87,42 @@ def test_days_are_those_of_the_place_where_one_is(file: Path) -> None:
         for each in TURNS:
             day = datetime.fromtimestamp(each.when, zone).strftime("%Y-%m-%d")
             expected[day] = expected.get(day, 0) + each.tokens.input
-        named = by_local_time(cells, Grouping.DAY, lambda moment, zone=zone: datetime.fromtimestamp(moment, zone))  # type: ignore[misc]
+        named = by_local_time(cells, Grouping.DAY, zone)
         assert tokens(named) == expected
 
 
 def test_hours_have_a_name_each(file: Path) -> None:
-    cells = by_local_time(asked(file, by=Grouping.HOUR), Grouping.HOUR, lambda at: datetime.fromtimestamp(at, UTC))
+    cells = by_local_time(asked(file, by=Grouping.HOUR), Grouping.HOUR, UTC)
     assert len({each.group for each in cells}) == 3
     assert all(str(each.group).endswith(":00") for each in cells)
 
 
 def test_other_groups_are_left_as_they_are(file: Path) -> None:
     cells = asked(file, by=Grouping.MODEL)
-    assert by_local_time(cells, Grouping.MODEL, lambda at: datetime.fromtimestamp(at, UTC)) == cells
+    assert by_local_time(cells, Grouping.MODEL, UTC) == cells
 
 
 def test_what_a_person_has_spent(file: Path) -> None:
     db = UsageDb(file)
-    db.write([record(NOW, 8, person="ann", kind=TurnKind.WARM_UP, outcome=TurnOutcome.SERVED)])
+    db.write(
+        [
+            record(NOW, 8, person="ann", kind=TurnKind.WARM_UP),
+            record(NOW, 0, person="ann", outcome=TurnOutcome.REFUSED),
+        ]
+    )
     db.close()
-    with closing(UsageReader(file)) as reader:
-        assert reader.spent("ann", NOW - 3 * DAY) == (TokenCount(input=13), 2)
-        assert reader.spent("ann", NOW - HOUR) == (TokenCount(input=12), 1)
-        assert reader.spent("nobody", 0.0) == (TokenCount(), 0)
+    spent = LedgerSpending(file).spent
+    assert spent("ann", NOW - 3 * DAY) == (TokenCount(input=13), 2)
+    assert spent("ann", NOW - HOUR) == (TokenCount(input=12), 1)
+    assert spent("ann", NOW - 2 * DAY + 1) == (TokenCount(input=12), 1)
+    assert spent("", NOW - 1.5 * HOUR) == (TokenCount(input=14), 2)
+    assert spent("nobody", 0.0) == (TokenCount(), 0)
+
+
+def test_a_file_that_cannot_be_read_has_seen_nobody_spend(tmp_path: Path) -> None:
+    assert LedgerSpending(tmp_path / "none.db").spent("ann", 0.0) == (TokenCount(), 0)
+    (tmp_path / "bad.db").write_bytes(b"no database" * 1000)
+    assert LedgerSpending(tmp_path / "bad.db").spent("ann", 0.0) == (TokenCount(), 0)
 
 
 def test_a_file_that_is_not_there_is_empty_and_stays_so(tmp_path: Path) -> None:

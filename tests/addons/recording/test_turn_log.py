@@ -203,3 +203,13 @@ async def test_a_client_that_does_not_come_back_is_in_the_ledger() -> None:
     await asyncio.sleep(0)
     turns.done()
     assert [each.outcome for each in ledger] == [TurnOutcome.RECONNECTED]
+
+
+def test_the_flow_shows_who_asked() -> None:
+    """Before anybody saves it."""
+    flow = flow_of(("b", 200, Kind.OK))
+    TurnLog(lambda _: "ann").request_over(flow, EndedTurn(record("delivered")))
+    assert flow.metadata[annotations.PERSON] == "ann"
+    nobody = flow_of(("b", 200, Kind.OK))
+    TurnLog(lambda _: "").request_over(nobody, EndedTurn(record("delivered")))
+    assert annotations.PERSON not in nobody.metadata
