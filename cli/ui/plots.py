@@ -20,8 +20,9 @@ COLOURS: Final = {"cached input": "#9ecae1", "other input": "#3182bd", "output":
 class NothingDraws(RotateError):
     def __init__(self) -> None:
         super().__init__(
-            "A picture needs matplotlib, which is not installed here. Run `pip install 'codex-rotate[plot]'`, or "
-            "`uv tool install --with matplotlib` and `pipx inject codex-rotate matplotlib` where it has its own place."
+            "A picture needs matplotlib, which is not installed here. Run, in the clone, `uv tool install "
+            "--with-executables-from mitmproxy '.[plot]'`, or `pipx inject codex-rotate matplotlib`, or `pip install "
+            "'.[plot]'`, as codex-rotate was installed."
         )
 
 

@@ -4,7 +4,7 @@ import csv
 import difflib
 import io
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from datetime import tzinfo
 from pathlib import Path
@@ -18,6 +18,7 @@ from accounts.ledger.prices import ModelPrice, PriceList
 from accounts.ledger.queries import Grouping, UsageQuery, UsageReader, by_local_time
 from accounts.ledger.usage_db import UsageTooNew
 from accounts.owner.names import shortened
+from accounts.store.store import Store
 from accounts.views.usage import UsageSum, UsageView, sum_data, usage_data, usage_view
 from cli.ui import plots
 from cli.ui.bars import bar
@@ -156,16 +157,28 @@ def viewed(file: Path, query: UsageQuery, account: str, zone: tzinfo) -> UsageVi
     """What the file has of that. Raises UnreadableLedger, and UsageError for somebody whom it does not know."""
     try:
         with closing(UsageReader(file)) as reader:
-            if query.person and query.person not in (known := reader.people()):
+            labels, keys = in_pool() if account or query.person else ({}, set())
+            if query.person and query.person not in (known := sorted({*reader.people(), *keys} - {LOCAL})):
                 raise UnknownPerson(query.person, known)
             if account:
-                query = replace(query, account=key_of_account(reader.accounts(), account))
+                query = replace(query, account=key_of_account(reader.accounts() | labels, account))
             cells = by_local_time(reader.cells(query), query.by, zone)
             return usage_view(cells, query, own_prices(), str(zone), reader.lost(query.since))
     except UsageTooNew as e:
         raise NewerLedger(file) from e
     except (sqlite3.Error, OSError) as e:
         raise UnreadableLedger(file, getattr(e, "strerror", None) or str(e)) from e
+
+
+def in_pool() -> tuple[dict[str, str], set[str]]:
+    """The labels of the pool's accounts by their keys, and the names of client keys; nothing of a pool that cannot be
+    read."""
+    file = paths.pool_file()
+    with suppress(RotateError):
+        if file.exists():
+            with Store(file) as store:
+                return {each.key: each.label for each in store.accounts()}, set(store.client_keys().values())
+    return {}, set()
 
 
 def key_of_account(known: dict[str, str], wanted: str) -> str:

@@ -33,7 +33,7 @@ def test_what_has_no_room_is_counted(tmp_path: Path, upright: bool) -> None:
 
 def test_without_matplotlib_it_is_said_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(NothingDraws, match=r"pip install 'codex-rotate\[plot\]'"):
+    with pytest.raises(NothingDraws, match=r"pipx inject codex-rotate matplotlib"):
         draw(Drawing("", BARS, True), tmp_path / "a.svg")
     assert not list(tmp_path.iterdir())
 

@@ -87,6 +87,13 @@ def test_a_person_and_an_account_alone(run: Run, ledger: Path) -> None:
         assert run("usage", "--account", name, "--json").json["total"]["turns"] == 1
 
 
+def test_an_account_of_the_pool_that_has_served_nobody_yet_is_known(
+    run: Run, ledger: Path, fill: Callable[..., Any]
+) -> None:
+    fill("spare")
+    assert run("usage", "--account", "spare", "--json").json["total"]["turns"] == 0
+
+
 def test_a_group_without_a_name_is_called_something(run: Run, ledger: Path) -> None:
     assert "the owner" in run("usage", "--by", "person").out
     assert "no project" in run("usage", "--by", "project").out
