@@ -7,6 +7,7 @@ a password: nothing but the end of its path is ever kept.
 import json
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -39,6 +40,7 @@ def project_named_by(remotes: Mapping[object, object]) -> str:
     return next(filter(None, (short_name(known[name]) for name in names)), "")
 
 
+@lru_cache(256)
 def short_name(url: str) -> str:
     """The last two parts of a remote's path; of one on this machine the last part. Never more of an address."""
     scp = None if "://" in url or _DRIVE.match(url) else _SCP.fullmatch(url.strip())

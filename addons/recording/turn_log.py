@@ -87,7 +87,7 @@ class TurnLog:
             purpose=ended.purpose,
             began=ended.record.at - record.seconds,
         )
-        asking = Asking.of(flow.request, key)
+        asking = Asking.of(flow.request, record, key)
         try:  # behind the answer: nobody waits for it
             asyncio.get_running_loop().call_soon(self._tell, told, ended, asking)
         except RuntimeError:  # nothing runs that could come back to it

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from mitmproxy import http
 
-from accounts.choice.decision_record import Done, read_record
+from accounts.choice.decision_record import Done, Record
 from accounts.choice.outcomes import Kind
 from accounts.ledger.families import AccountsOfThreads, ThreadFamilies
 from accounts.ledger.projects import project_of
@@ -35,22 +35,31 @@ OUTCOMES: Final[Mapping[str, TurnOutcome]] = {
 }
 """What became of a turn, for its client. One that upstream's refusal was delivered to has failed."""
 _ANSWERED: Final = frozenset({TurnOutcome.SERVED, TurnOutcome.CONTINUED, TurnOutcome.CUT_SHORT})
+_KINDS: Final[Mapping[str, TurnKind]] = {str(each): each for each in TurnKind}
 _MODEL: Final = re.compile(r'"model"\s*:\s*"([^"\\]{1,100})"')
 _TIER: Final = re.compile(rb'"service_tier"\s*:\s*"(\w{1,40})"')
 
 
-class Asking(NamedTuple):
-    """What a request's head says of who asks; `key` is the name of the client key."""
+_METADATA: Final = identity.TURN_METADATA.encode()
+_PARENT: Final = identity.PARENT_THREAD.encode()
 
+
+class Asking(NamedTuple):
+    """Who asks, as the decision record has it, or the name of the client key, and what a request's head says of it."""
+
+    person: str
     key: str
+    rule: str
     metadata: str
     parent: str
     upgrade: bool
 
     @classmethod
-    def of(cls, request: http.Request, key: str) -> "Asking":
-        header = request.headers.get
-        return cls(key, header(identity.TURN_METADATA) or "", identity.parent_of(header), messages.is_upgrade(request))
+    def of(cls, request: http.Request, record: Record, key: str) -> "Asking":
+        fields = {name.lower(): value for name, value in request.headers.fields}  # once, and not for each name
+        metadata, parent = (fields.get(name, b"").decode("utf-8", "replace") for name in (_METADATA, _PARENT))
+        upgrade = messages.is_upgrade(request)
+        return cls(record.person, record.client_key or key, record.rule, metadata, parent[:200], upgrade)
 
 
 class TurnRecords:
@@ -63,7 +72,7 @@ class TurnRecords:
     def of(self, told: Told, ended: EndedTurn, asking: Asking, tokens: TokenCount) -> TurnRecord | None:
         """`told` has all attempts, those of earlier sockets too. None for what is no turn: an upgrade that the client
         takes for a hint to go on over HTTP or on another socket."""
-        record, log, delivered = read_record(ended.record), ended.log, ended.delivered
+        log, delivered = ended.log, ended.delivered
         refused = log.refused if log is not None else ""
         if asking.upgrade and not ended.asked and told.done == Done.OURS and refused in {"", Reason.USE_HTTP}:
             return None
@@ -79,8 +88,8 @@ class TurnRecords:
         first = log.answered_at if log is not None else None
         return TurnRecord(
             when=ended.record.at,
-            person=record.person,
-            client_key=record.client_key or asking.key,
+            person=asking.person,
+            client_key=asking.key,
             account=last,
             account_key=lease.key if lease is not None and lease.account.label == last else "",
             project=project_of(metadata),
@@ -90,9 +99,9 @@ class TurnRecords:
             model=told.model or _model_in(delivered.head if delivered is not None else ""),
             tier=delivered.tier if delivered is not None and delivered.tier else _tier_in(ended.asked),
             transport=Transport.WEBSOCKET if asking.upgrade else Transport.HTTP,
-            kind=_kind(told.purpose or purpose_of("", metadata)),
+            kind=_kind(told.purpose or (purpose_of("", metadata) if asking.upgrade else "")),
             outcome=outcome,
-            rule=(record.rule or refused) if outcome is TurnOutcome.REFUSED else "",
+            rule=(asking.rule or refused) if outcome is TurnOutcome.REFUSED else "",
             attempts=len(accounts),
             rotations=sum(one != other for one, other in pairwise([*([before] if before else []), *accounts])),
             first_output=max(0.0, first - told.began) if first is not None else None,
@@ -131,7 +140,7 @@ def _outcome(told: Told) -> TurnOutcome:
 
 
 def _kind(purpose: str) -> TurnKind:
-    return TurnKind(purpose) if purpose in set(TurnKind) else TurnKind.TURN
+    return _KINDS.get(purpose, TurnKind.TURN)
 
 
 def _model_in(head: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from mitmproxy.test import tflow
 
-from accounts.choice.decision_record import DECISION, Done
+from accounts.choice.decision_record import DECISION, Done, Record
 from accounts.choice.outcomes import Kind, Outcome
 from accounts.choice.pool import Lease
 from accounts.continuing.delivered import DeliveredAnswer
@@ -20,14 +20,14 @@ from addons.recording.turn_line import Told
 from addons.recording.turn_records import OUTCOMES, Asking, TurnRecords, count_of, spent
 from tests.builders import NOW, account, credentials, key_of
 
-HTTP = Asking(key="ann", metadata="", parent="", upgrade=False)
+HTTP = Asking(person="", key="ann", rule="", metadata="", parent="", upgrade=False)
 SOCKET = HTTP._replace(upgrade=True)
 OK, LIMIT = ("a", 200, Kind.OK), ("a", 429, Kind.USAGE_LIMIT)
 USED = TokenCount(input=100, cached=60, output=10)
 
 
-def ended(done: str = Done.DELIVERED, *, log: DecisionLog | None = None, **told: Any) -> EndedTurn:
-    detail = {"done": done, "model": "gpt-5", "seconds": 2.0, "attempts": [], **told}
+def ended(done: str = Done.DELIVERED, *, log: DecisionLog | None = None) -> EndedTurn:
+    detail = {"done": done, "model": "gpt-5", "seconds": 2.0, "attempts": []}
     return EndedTurn(Event(at=NOW, kind=DECISION, thread="t", detail=json.dumps(detail)), log=log)
 
 
@@ -55,8 +55,9 @@ def test_it_says_who_asked_and_who_answered() -> None:
 
 
 def test_the_person_and_the_rule_are_those_of_the_decision_record() -> None:
-    over = ended(Done.OURS, person="Ann", client_key="laptop", rule="tokens")
-    record = TurnRecords().of(told(done=Done.OURS), over, HTTP, NO_TOKENS)
+    known = Record(done=Done.OURS, person="Ann", client_key="laptop", rule="tokens")
+    asking = Asking.of(tflow.tflow().request, known, "another name")
+    record = TurnRecords().of(told(done=Done.OURS), ended(Done.OURS), asking, NO_TOKENS)
     assert record is not None
     assert (record.person, record.client_key, record.rule) == ("Ann", "laptop", "tokens")
 
@@ -169,4 +170,4 @@ def test_what_was_not_said_counts_as_none() -> None:
 def test_a_head_says_who_asks() -> None:
     request = tflow.tflow().request
     request.headers.update({"x-codex-turn-metadata": "{}", "x-codex-parent-thread-id": "p", "upgrade": "websocket"})
-    assert Asking.of(request, "ann") == Asking("ann", "{}", "p", True)
+    assert Asking.of(request, Record(done=Done.DELIVERED), "ann") == Asking("", "ann", "", "{}", "p", True)
