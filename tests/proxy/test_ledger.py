@@ -184,6 +184,17 @@ def test_a_sub_agent_begins_on_its_parent_s_account(bench: Bench, ledger: Ledger
     assert told.root == bench.thread
 
 
+def test_neither_prompts_nor_outputs_are_in_it(bench: Bench, ledger: Ledger) -> None:
+    asked = {"model": "gpt-5", "input": [{"type": "message", "role": "user", "content": "a-prompt-nobody-may-see"}]}
+    with http1(bench.proxy) as client:
+        got = turn1(client, bench.headers(), json.dumps(asked).encode())
+    ledger.one()
+    kept = b"".join(each.read_bytes() for each in ledger.file.parent.glob("usage.db*"))
+    assert b"a-prompt-nobody-may-see" not in kept
+    assert got.text
+    assert got.text.encode() not in kept
+
+
 def test_only_its_owner_can_read_it(bench: Bench, ledger: Ledger) -> None:
     turn_over("h1", bench.proxy, bench.headers())
     ledger.one()

@@ -118,6 +118,19 @@ def test_a_damaged_file_raises_and_is_named_as_such(file: Path) -> None:
     assert file.read_bytes().startswith(b"this is no database")
 
 
+def test_a_full_disk_leaves_what_is_written(file: Path) -> None:
+    db = written(file, record())
+    held = db._opened()
+    pages = held.execute("PRAGMA page_count").fetchone()[0]
+    held.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(sqlite3.OperationalError, match="full"):
+        db.write([record(NOW + number) for number in range(1, 500)])
+    held.execute("PRAGMA max_page_count = 1000000")
+    db.write([record(NOW + 1)])
+    db.close()
+    assert read_usage(file, lambda reader: [each.when for each in reader.turns()]) == [NOW, NOW + 1]
+
+
 def test_a_file_of_a_newer_version_is_left_alone(file: Path) -> None:
     written(file, record()).close()
     with closing(sqlite3.connect(file)) as db:

@@ -312,7 +312,7 @@ def test_what_clients_and_upstream_say_cannot_move_a_cursor(label: str, model: s
 # --- start-up --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("module", ["see.status", "see.why", "wrong.fix", "wrong.report", "wrong.debug"])
+@pytest.mark.parametrize("module", ["see.status", "see.usage", "see.why", "wrong.fix", "wrong.report", "wrong.debug"])
 def test_the_module_of_a_command_is_light(module: str) -> None:
     """Help and completion import all of them."""
     heavy = "{'mitmproxy', 'httpx', 'rich', 'pydantic', 'cryptography', 'jwt', 'tomlkit', 'config.settings'}"
