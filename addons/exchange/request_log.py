@@ -28,8 +28,8 @@ class RequestLog:
 
     def attempt_over(self, reading: AnswerReading | None) -> None:
         """An attempt has come to its end; `reading` is what it has brought."""
-        if reading is not None and reading.reader is not None and reading.reader.form is Form.DOCUMENT:
-            self._document = reading.reader.document
+        reader = reading.reader if reading is not None else None
+        self._document = reader.document if reader is not None and reader.form is Form.DOCUMENT else b""
         if reading is None:
             self.trail.follow(None, b"", delivered=False)
         else:
