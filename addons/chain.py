@@ -7,17 +7,20 @@ from addons.draining import Draining
 from addons.expulsion import Expulsion
 from addons.idle_sockets import IdleSockets
 from addons.inspection.content_view import Views
+from addons.recording.ledger_writer import LedgerWriter
 from addons.recording.turn_log import TurnLog
 from addons.redaction.logs import MaskedLogs
 from addons.rotator import Rotator, SocketRotator
 from addons.startup import Startup
 from addons.upkeep.upkeep import TokenUpkeep
 from addons.upstream_proxy import UpstreamProxy
+from config import paths
 
 startup = Startup()
 clients = Clients(startup)
 discovery = Discovery(startup, clients)
-turns = TurnLog(clients.name_of)
+ledger = LedgerWriter(paths.usage_file, startup.usage_days)
+turns = TurnLog(clients.name_of, ledger)
 way_out = UpstreamProxy()
 rotator = Rotator(startup, clients, turns, way_out.lead_replay)
 socket_rotator = SocketRotator(rotator)
@@ -34,6 +37,7 @@ addons = [
     Expulsion(clients, draining.running_now),
     IdleSockets(startup, socket_rotator),
     turns,
+    ledger,
     way_out,
     PoolCommands(startup),
     KeptFlows(startup),

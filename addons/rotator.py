@@ -11,7 +11,7 @@ from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 from mitmproxy.websocket import WebSocketMessage
 
 from accounts.choice.selection import Ask
-from accounts.requests.identity import model_of, thread_of
+from accounts.requests.identity import model_of, parent_of, thread_of
 from addons.attempts import connections, replay, stream
 from addons.attempts.protocol import Answer, Say, SocketExchange
 from addons.clients import Clients
@@ -20,6 +20,7 @@ from addons.exchange.passthrough import Passthrough
 from addons.exchange.pooled import PooledRequest
 from addons.exchange.sockets import pooled_socket
 from addons.recording import annotations, capture, turn_log
+from addons.recording.ended_turn import EndedTurn
 from addons.redaction import flows, websocket_messages
 from addons.startup import Startup
 from addons.wire import answers, messages
@@ -52,6 +53,7 @@ def ask_of(request: http.Request, route: Route, pin: str, *, guest: bool = False
         steady=route is Route.CATALOGUE,  # its etag makes the client fetch anew whenever it changes
         pin=pin,
         guest=guest,
+        parent=parent_of(request.headers.get),
     )
 
 
@@ -192,7 +194,7 @@ class SocketRotator:
             served.socket.turns.noted = functools.partial(self._turn_over, flow)
             self.sockets[flow.id] = served.socket
 
-    def _turn_over(self, flow: http.HTTPFlow, ended: turn_log.EndedTurn) -> None:
+    def _turn_over(self, flow: http.HTTPFlow, ended: EndedTurn) -> None:
         annotations.turn_over(flow, ended.record)
         self.rotator.turns.turn_over(flow, ended)
 

@@ -148,6 +148,10 @@ class Startup:
             raise RuntimeError("the pool is not open")
         return self.service
 
+    def usage_days(self) -> int:
+        """How long the ledger keeps the rows of turns."""
+        return (self.service.settings if self.service is not None else settings.Settings()).usage_days
+
     @property
     def account_ids(self) -> frozenset[bytes]:
         """The ids of the pool's accounts and their owners; none while there is no pool."""

@@ -85,6 +85,11 @@ def pool_file(environ: Mapping[str, str] = os.environ) -> Path:
     return home(environ) / "pool.db"
 
 
+def usage_file(environ: Mapping[str, str] = os.environ) -> Path:
+    """The ledger of turns, an SQLite database."""
+    return home(environ) / "usage.db"
+
+
 def backups_folder(environ: Mapping[str, str] = os.environ) -> Path:
     """Copies of the pool."""
     return home(environ) / "backups"

@@ -10,7 +10,7 @@ class Provider:
     """`host` serves accounts, and hosts one label below it serve those that are bound to a region. `api_host` serves
     API keys. `issuer` signs in; `domains` are what a certificate authority of ours may vouch for, with all below them,
     and `earlier_domains` what those of earlier versions could as well. `auth_claim` and `profile_claim` are the names
-    under which its tokens say whose they are."""
+    under which its tokens say whose they are. `prices_page` says what its API costs."""
 
     host: str
     api_host: str
@@ -20,6 +20,7 @@ class Provider:
     backend_path: str
     auth_claim: str
     profile_claim: str
+    prices_page: str
 
     @property
     def hosts(self) -> re.Pattern[str]:
@@ -54,4 +55,5 @@ PROVIDER: Final = Provider(
     backend_path="/backend-api",
     auth_claim="https://api.openai.com/auth",
     profile_claim="https://api.openai.com/profile",
+    prices_page="https://developers.openai.com/api/docs/pricing",
 )

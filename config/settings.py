@@ -59,6 +59,16 @@ def _proxy(value: object) -> ProxyAddress | None:
     return read_proxy(value) if value.strip() else None
 
 
+def _price(value: object) -> object:
+    if not isinstance(value, list | tuple) or len(value) != 3:
+        raise ValueError("must be a list of three numbers: input, cached input, output")
+    return tuple(value)
+
+
+_Model = Annotated[str, Field(min_length=1, max_length=100)]
+_Dollars = Annotated[float, Field(ge=0, le=100_000, allow_inf_nan=False)]
+
+
 class Settings(BaseModel):
     """What the user may choose; the description of each is what `config explain` says."""
 
@@ -98,6 +108,21 @@ class Settings(BaseModel):
             "client: the client is told, and asks again by itself."
         ),
     ] = "continue"
+
+    usage_days: Annotated[
+        int,
+        Field(ge=1, le=3650, description="How many days the ledger keeps each turn; its sums by the hour stay."),
+    ] = 90
+    show_prices: Annotated[
+        bool, Field(description="Whether `usage` tells what the tokens would have cost at the provider's API.")
+    ] = True
+    prices: Annotated[
+        dict[_Model, Annotated[tuple[_Dollars, _Dollars, _Dollars], BeforeValidator(_price)]],
+        Field(
+            description="A table [prices] with prices of your own, which go before those that are built in: a line "
+            '"MODEL" = [INPUT, CACHED INPUT, OUTPUT] for each model, in US dollars for a million tokens.'
+        ),
+    ] = {}
 
     upstream_proxy: Annotated[
         InstanceOf[ProxyAddress] | None,
@@ -200,7 +225,8 @@ def described() -> dict[str, SettingMeaning]:
     for key, field in Settings.model_fields.items():
         choices = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
         bounds = {name: getattr(each, name) for each in field.metadata for name in ("ge", "le") if hasattr(each, name)}
-        kind = {int: "a whole number", float: "a number"}.get(field.annotation or object, "text")
+        kinds = {int: "a whole number", float: "a number", bool: "true, false"}
+        kind = "a table" if get_origin(field.annotation) is dict else kinds.get(field.annotation or object, "text")
         allowed = ", ".join(choices) or kind + (f" from {bounds['ge']} to {bounds['le']}" if len(bounds) == 2 else "")
         told[key] = SettingMeaning(field.description or "", allowed, choices, field.default)
     return told

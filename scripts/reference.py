@@ -154,7 +154,7 @@ def settings() -> str:
         (
             f"`{key}`",
             values(field.annotation),
-            f"`{field.default}`" if field.default not in {None, ""} else "",
+            f"`{field.default}`" if field.default not in (None, "", {}) else "",
             field.description or "",
         )
         for key, field in Settings.model_fields.items()
@@ -181,6 +181,8 @@ def values(annotation: Any) -> str:
     """The values of a setting in words: its choices, or the kind."""
     if typing.get_origin(annotation) is typing.Literal:
         return ", ".join(f"`{value}`" for value in typing.get_args(annotation))
+    if typing.get_origin(annotation) is dict:
+        return "a table"
     plain = {str: "text", int: "whole number", float: "number", bool: "`true`, `false`"}
     return plain.get(annotation, "text")
 

@@ -215,6 +215,8 @@ class Generation:
             if event["type"] == "response.output_item.done":
                 self._state.wrote(event["item"])
             await sink.event(event)
+            if event["type"] == "response.completed":
+                self._state.progress(record, usage=event["response"]["usage"])
         if fault is not None and strike_at == len(events) and not await self._strike(fault, sink, len(events)):
             return False
         self._state.progress(record, delivered=len(events), end=End.WHOLE)

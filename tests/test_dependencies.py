@@ -38,6 +38,12 @@ NOT_IMPORTED: Final = {
 """Distributions of the extra `dev` that nothing imports, each with the reason."""
 
 
+ON_REQUEST: Final = {
+    "matplotlib": "plot",
+}
+"""Modules that the product imports only when somebody asks for what an extra is for, and that extra."""
+
+
 def canonical(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
@@ -94,7 +100,13 @@ DEV: Final = declared(PROJECT["project"]["optional-dependencies"]["dev"])
 
 
 def test_what_the_product_imports_is_declared() -> None:
-    assert undeclared(foreign(SHIPPED), NEEDED) == []
+    assert undeclared({m: files for m, files in foreign(SHIPPED).items() if m not in ON_REQUEST}, NEEDED) == []
+
+
+def test_what_it_imports_on_request_is_in_an_extra() -> None:
+    extras = PROJECT["project"]["optional-dependencies"]
+    for module, extra in ON_REQUEST.items():
+        assert undeclared({module: foreign(SHIPPED)[module]}, declared(extras[extra])) == []
 
 
 def test_what_only_a_clone_imports_is_in_the_extra() -> None:

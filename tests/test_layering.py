@@ -46,6 +46,8 @@ WITHOUT_A_TEST_FILE = {
     "addons/exchange/delivery.py": "a part of a pooled request; tests/addons/exchange/test_pooled.py",
     "addons/exchange/local_answers.py": "tests/proxy/test_exhausted.py asks for each over both transports",
     "addons/exchange/request_log.py": "tests/addons/exchange/test_pooled.py and tests/addons/recording",
+    "accounts/ledger/ports.py": "an interface; what writes the ledger is tested with it",
+    "addons/recording/ended_turn.py": "values without behaviour",
     "accounts/errors.py": "sentences and exit codes; each is asserted where it is raised",
     "accounts/store/rows.py": "the store's own half; tests/accounts/store/test_store.py",
     "accounts/store/change_watch.py": "a part of the store, tested through it",

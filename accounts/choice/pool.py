@@ -217,7 +217,7 @@ class Pool:
             self._journal.save_affinity(changed)
 
     def _situation(self, ask: Ask, now: float) -> Situation:
-        place = self._threads.place(ask.thread, now)
+        place = self._threads.place_near(ask.parent, self._threads.place(ask.thread, now), now)
         if place.owner and place.owner not in self.candidates:  # nobody can read that summary any more
             place = replace(place, owner="")
         return Situation(now=now, ask=ask, place=place, policy=self.policy, failed=self.failures.of(ask.thread, now))

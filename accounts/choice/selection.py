@@ -60,7 +60,7 @@ class Ask:
 
     `steady` asks for the same account again and again, whatever is in flight: answers that the client compares. `pin`
     is the only account that may serve it, as the policy's is for every request, and goes before that one. `guest`: who
-    asks is not the pool's owner, and hears nothing of single accounts.
+    asks is not the pool's owner, and hears nothing of single accounts. `parent` is the thread whose sub-agent asks.
     """
 
     thread: str = ""
@@ -69,6 +69,7 @@ class Ask:
     pin: str = ""
     tried: frozenset[str] = frozenset()
     guest: bool = False
+    parent: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -53,6 +53,13 @@ class Threads:
         """The clock was set: no thread was used at a time to come."""
         self._known = OrderedDict((key, sensible_affinity(each, now)) for key, each in self._known.items())
 
+    def place_near(self, parent: str, place: Placement, now: float) -> Placement:
+        """The same for a thread that a sub-agent of `parent` has: one that lives nowhere begins where its parent is."""
+        if place.home or not parent:
+            return place
+        above = self.place(parent, now)
+        return replace(place, home=above.detour or above.home)
+
     def place(self, thread: str, now: float) -> Placement:
         """Where a thread belongs; nowhere for a new or long-forgotten one."""
         known = self._fresh(thread, now)

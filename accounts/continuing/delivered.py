@@ -7,12 +7,13 @@ from typing import Final
 
 from accounts.continuing import numbers
 from accounts.continuing.items import DeliveredItem, Role, role_of
-from accounts.requests.json_text import space, walk
+from accounts.requests.json_text import JsonWhole, space, walk
 
 CREATED: Final = "response.created"
 ITEM_ADDED: Final = "response.output_item.added"
 ITEM_DONE: Final = "response.output_item.done"
 ENDINGS: Final = frozenset({"response.completed", "response.failed", "response.incomplete"})
+_RESPONSE: Final = frozenset({"response"})
 MOST_KEPT: Final = 16 * 1024 * 1024
 """Characters of items that are kept for one answer. One that is larger is not carried on."""
 
@@ -26,8 +27,10 @@ class DeliveredAnswer:
         """How many have passed."""
         self.head = ""
         """The JSON of the response in the last `response.created`."""
-        self.usage = ""
-        """The JSON of the tokens that the parts which have ended say they took, of the last that says so."""
+        self.usages: list[str] = []
+        """The JSON of the tokens that each part says it took, of those that have ended and say so."""
+        self.tier = ""
+        """The service tier that the last of these names."""
         self.is_clear = True
         """Whether all that has passed is known, and kept."""
         self.has_message = False
@@ -61,6 +64,11 @@ class DeliveredAnswer:
         self.events += events
         if numbers.NAME in data:
             self._numbered = data
+
+    @property
+    def usage(self) -> str:
+        """The JSON of the tokens that the last part which says so has taken; "" if none says so."""
+        return self.usages[-1] if self.usages else ""
 
     @property
     def last_number(self) -> int | None:
@@ -107,9 +115,17 @@ class DeliveredAnswer:
 
     def ended(self, event: bytes) -> None:
         """A part has come to its end, which may say how many tokens it took."""
-        response, value = _member(event, "response")
-        if isinstance(value, dict) and isinstance(value.get("usage"), dict):
-            self.usage = _member(response.encode("utf-8", "surrogatepass"), "usage")[0]
+        try:
+            text = event.decode("utf-8", "surrogatepass")
+            responses = walk(text, space(text, 0), _RESPONSE).parts
+        except (ValueError, RecursionError):
+            return
+        values = (each.value for each in responses if each.name == "response")
+        for part in (part for value in values if isinstance(value, JsonWhole) for part in value.parts):
+            if part.name == "usage" and isinstance(part.value, dict):
+                self.usages.append(text[part.start : part.end].partition(":")[2].strip())
+            elif part.name == "service_tier" and isinstance(part.value, str):
+                self.tier = part.value[:40]
 
 
 def _item(event: bytes) -> tuple[str, dict[str, object], object]:

@@ -17,6 +17,17 @@ class DecisionLog:
     attempts: list[AttemptRow] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
     leases: list[Lease] = field(default_factory=list)
+    answers: int = 0
+    """How many accounts have begun to answer the client."""
+    answered_at: float | None = None
+    """When the first of them did, in epoch seconds."""
+    refused: str = ""
+    """Why the proxy has answered itself: the rule of the pool that keeps others from serving, or the reason."""
+
+    def answered(self, now: float) -> None:
+        """The client gets this attempt's answer from now on."""
+        self.answers += 1
+        self.answered_at = now if self.answered_at is None else self.answered_at
 
     def note(self, lease: Lease, outcome: Outcome, now: float) -> None:
         """This attempt has come to this."""

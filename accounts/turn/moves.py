@@ -227,7 +227,9 @@ def _give_back(turn: TurnState, now: float) -> None:
 # --- what the client gets --------------------------------------------------------------------------------------------
 
 
-def deliver(turn: TurnState, _: events.Event, now: float) -> steps.Step:
+def deliver(turn: TurnState, event: events.Event, now: float) -> steps.Step:
+    if isinstance(event, events.Answered):
+        turn.log.answered(now)
     return steps.Deliver()
 
 
@@ -259,7 +261,9 @@ def _refusing(reason: Reason, *, alone: bool = False) -> Move:
 
     def move(turn: TurnState, _: events.Event, now: float) -> steps.Step:
         detail = "" if turn.verdict is None else f"{turn.last.kind} {turn.last.detail}".strip()
-        return steps.Refuse(reason, _nobody(turn, now) if alone else None, detail, _soonest(turn, now))
+        nobody = _nobody(turn, now) if alone else None
+        turn.log.refused = (nobody.rule if nobody is not None else "") or str(reason)
+        return steps.Refuse(reason, nobody, detail, _soonest(turn, now))
 
     return move
 

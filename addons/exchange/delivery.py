@@ -30,6 +30,7 @@ class Delivery:
         self.log = log
         self.capture = Capture(capture_bytes)
         self.carrying = Continuation(service, turn, flow)
+        log.delivered = self.carrying.delivered
         self.ended: Done | None = None
         """What the client was told in the middle of an answer."""
 

@@ -2,10 +2,12 @@
 
 from accounts.choice.decision_record import Done
 from accounts.choice.selection import Exhausted
+from accounts.continuing.delivered import DeliveredAnswer
 from accounts.turn.machine import Turn
 from addons.exchange.reading.answer_reading import AnswerReading
+from addons.exchange.reading.body_form import Form
 from addons.exchange.service import PoolService
-from addons.recording import turn_log
+from addons.recording import ended_turn
 from addons.recording.annotations import FlowAnnotations
 
 
@@ -17,12 +19,17 @@ class RequestLog:
         self.turn = turn
         self.trail = trail
         self.minor = minor
-        self.noted: turn_log.Noted = turn_log.unheard
+        self.noted: ended_turn.Noted = ended_turn.unheard
         """Told when the request is over."""
         self.closed = False
+        self.delivered: DeliveredAnswer | None = None
+        """What the client has got of a stream."""
+        self._document = b""
 
     def attempt_over(self, reading: AnswerReading | None) -> None:
         """An attempt has come to its end; `reading` is what it has brought."""
+        reader = reading.reader if reading is not None else None
+        self._document = reader.document if reader is not None and reader.form is Form.DOCUMENT else b""
         if reading is None:
             self.trail.follow(None, b"", delivered=False)
         else:
@@ -50,4 +57,5 @@ class RequestLog:
         if not (self.minor and len(self.turn.log.attempts) == 1 and done is Done.DELIVERED):
             self.service.decided(record)
         self.trail.over(done, now)
-        self.noted(turn_log.EndedTurn(record, ending))
+        told = ending or self._document
+        self.noted(ended_turn.EndedTurn(record, told, log=self.turn.log, delivered=self.delivered))

@@ -11,9 +11,10 @@ from typing import Any, Final
 
 from mitmproxy import http
 
-from accounts.requests.identity import model_of, thread_in, thread_of
+from accounts.ledger.projects import project_of
+from accounts.requests.identity import TURN_METADATA, metadata_in, model_of, thread_in, thread_of
 from addons.inspection.answer import Tokens, tokens_of
-from addons.recording.annotations import PREFIX
+from addons.recording.annotations import PERSON, PREFIX
 from addons.wire import events as streams
 from addons.wire import messages
 from config import decoding
@@ -34,7 +35,8 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explained:
-    """One turn. `at` is in seconds since the epoch, `first` and `seconds` are from the request on (None: unknown)."""
+    """One turn. `at` is in seconds since the epoch, `first` and `seconds` are from the request on (None: unknown).
+    `person` and `project` are who asked, and for what, "" where nobody knows."""
 
     at: float
     thread: str
@@ -45,6 +47,8 @@ class Explained:
     first: float | None
     seconds: float | None
     tokens: Tokens | None
+    person: str = ""
+    project: str = ""
 
 
 def explained(flows: Iterable[object]) -> Iterator[Explained]:
@@ -79,7 +83,19 @@ def _of_request(flow: http.HTTPFlow) -> Explained:
         first=_since(began, response.timestamp_start if response is not None else None),
         seconds=_since(began, response.timestamp_end if response is not None else None),
         tokens=_tokens(events),
+        person=_person(flow),
+        project=_project(flow),
     )
+
+
+def _person(flow: http.HTTPFlow) -> str:
+    return str(flow.metadata.get(PERSON) or "")
+
+
+def _project(flow: http.HTTPFlow, message: bytes = b"") -> str:
+    """By the head of the request, or by the `message` that asks in a socket."""
+    said = metadata_in(message) if message else ""
+    return project_of(said or flow.request.headers.get(TURN_METADATA) or "")
 
 
 def _of_socket(flow: http.HTTPFlow) -> Iterator[Explained]:
@@ -115,6 +131,8 @@ def _of_socket(flow: http.HTTPFlow) -> Iterator[Explained]:
             first=_since(turn["at"], turn["first"]),
             seconds=_since(turn["at"], turn["end"]),
             tokens=_tokens(turn["events"]),
+            person=_person(flow),
+            project=_project(flow, turn["asked"]),
         )
 
 

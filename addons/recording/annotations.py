@@ -7,6 +7,7 @@
 | `codex_rotate.transport` | `http` or `websocket` |
 | `codex_rotate.done` | what became of it, in words |
 | `codex_rotate.attempts` | `account`, `why`, `kind`, `detail`, `seconds`, `status`; of a failed one `headers`, `body` |
+| `codex_rotate.person` | who asked: a person, or the name of a client key that is nobody's |
 | `codex_rotate.nobody` | where no account could serve: of each, why not |
 | `codex_rotate.captured` | of a body that is kept in part: how many bytes are kept, and how many there were |
 | `codex_rotate.messages_dropped` | of a socket: how many of its older messages are gone |
@@ -31,6 +32,7 @@ from addons.wire import messages
 from config.local_time import clock_time
 
 PREFIX: Final = "codex_rotate."
+PERSON: Final = f"{PREFIX}person"
 MOST_BODY: Final = 16 * 1024
 MOST_TURNS: Final = 100
 FINE: Final = frozenset({Kind.OK, Kind.UPGRADED})

@@ -10,6 +10,7 @@ from accounts.choice.outcomes import Kind
 from accounts.client_keys import LOCAL
 from addons.inspection.answer import Tokens, tokens_of
 from addons.recording import annotations
+from config.numbers import short
 
 ROOM: Final = 91
 """Columns of a line, so that it fits a hundred with the time before it."""
@@ -107,15 +108,6 @@ def _used(tokens: Tokens, form: _Form) -> str:
     cached = f"({short(tokens.cached)} cached)" if tokens.cached and form.cached else ""
     made = f"{short(tokens.made)} out" if tokens.made is not None else ""
     return " ".join(filter(None, (given, cached, made)))
-
-
-def short(number: int) -> str:
-    """A number in five places at most: 812, 9.1k, 128k, 1.2M."""
-    for size, unit in ((1_000_000, "M"), (1_000, "k")):
-        if number >= size * 0.9995:
-            scaled = number / size
-            return f"{scaled:.0f}{unit}" if scaled >= 99.95 else f"{scaled:.1f}".removesuffix(".0") + unit
-    return str(number)
 
 
 def client_name(key: str, header: Callable[[str], str | None]) -> str:

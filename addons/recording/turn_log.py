@@ -14,10 +14,13 @@ from mitmproxy import connection, http
 
 from accounts.choice.decision_record import read_record
 from accounts.choice.outcomes import Kind
-from accounts.model import Event
+from accounts.ledger.ports import TurnLedger
+from accounts.ledger.records import NO_TOKENS, TurnRecord
 from accounts.requests.identity import TURN_METADATA
 from addons.recording import annotations
-from addons.recording.turn_line import WARM_UP, Asked, Told, client_name, has_failed, line, purpose_of, tokens_in
+from addons.recording.ended_turn import EndedTurn
+from addons.recording.turn_line import WARM_UP, Asked, Told, client_name, has_failed, line, purpose_of
+from addons.recording.turn_records import Asking, TurnRecords, spent
 from addons.wire import messages
 
 logger = logging.getLogger(__name__)
@@ -29,28 +32,24 @@ REPLAY: Final = "replay"
 """Who asks when mitmproxy plays a request again."""
 
 
-class EndedTurn(NamedTuple):
-    """A turn that is over: its decision record, upstream's last event (empty: there was none), and what it was for if
-    it is no turn of the user's."""
+class Parked(NamedTuple):
+    """What belongs to the line of a thread's next turn, the timer that stops waiting for that, and the record that is
+    kept if it does not come."""
 
-    record: Event
-    event: bytes = b""
-    purpose: str = ""
-
-
-type Noted = Callable[[EndedTurn], object]
-
-
-def unheard(_: EndedTurn) -> None:
-    """For where nobody wants to know."""
+    told: Told
+    timer: asyncio.TimerHandle
+    record: TurnRecord | None
 
 
 class TurnLog:
-    """Writes the lines. `name` knows the name of a connection's client key."""
+    """Writes the lines, and hands a record of each turn to every ledger. `name` knows the name of a connection's client
+    key."""
 
-    def __init__(self, name: Callable[[connection.Client], str]) -> None:
+    def __init__(self, name: Callable[[connection.Client], str], *ledgers: TurnLedger) -> None:
         self.name = name
-        self._away: dict[str, tuple[Told, asyncio.TimerHandle]] = {}
+        self.ledgers = ledgers
+        self._records = TurnRecords()
+        self._away: dict[str, Parked] = {}
         """By its thread what belongs to the line of the next turn: failed attempts of the same turn on another socket,
         or of what came before it."""
 
@@ -74,8 +73,11 @@ class TurnLog:
 
     def _over(self, flow: http.HTTPFlow, ended: EndedTurn, asked: tuple[Asked, ...]) -> None:
         record, header = read_record(ended.record), flow.request.headers.get
+        key = self.name(flow.client_conn)
+        if who := record.person or key:
+            flow.metadata[annotations.PERSON] = who
         told = Told(
-            client=REPLAY if flow.is_replay else client_name(self.name(flow.client_conn), header),
+            client=REPLAY if flow.is_replay else client_name(key, header),
             thread=ended.record.thread,
             model=record.model,
             asked=asked,
@@ -85,31 +87,43 @@ class TurnLog:
             purpose=ended.purpose,
             began=ended.record.at - record.seconds,
         )
-        try:
-            asyncio.get_running_loop().call_soon(self._tell, told, ended)  # behind the answer: nobody waits for it
+        asking = Asking.of(flow.request, record, key)
+        try:  # behind the answer: nobody waits for it
+            asyncio.get_running_loop().call_soon(self._tell, told, ended, asking)
         except RuntimeError:  # nothing runs that could come back to it
             _write(told)
 
-    def _tell(self, told: Told, ended: EndedTurn) -> None:
-        told = replace(told, tokens=tokens_in(ended.event))
+    def _tell(self, told: Told, ended: EndedTurn, asking: Asking) -> None:
+        shown, tokens = spent(ended)
+        told = replace(told, tokens=shown)
         if told.thread in self._away:
-            before, timer = self._away.pop(told.thread)
-            timer.cancel()
-            began = before.began if before.done == annotations.RECONNECTS and not before.purpose else told.began
-            told = replace(told, asked=before.asked + told.asked, began=began, seconds=ended.record.at - began)
+            before = self._away.pop(told.thread)
+            before.timer.cancel()
+            same = before.told.done == annotations.RECONNECTS and not before.told.purpose
+            began = before.told.began if same else told.began
+            told = replace(told, asked=before.told.asked + told.asked, began=began, seconds=ended.record.at - began)
+            tokens += before.record.tokens if same and before.record is not None else NO_TOKENS
+        record = self._records.of(told, ended, asking, tokens)
         if told.done != annotations.RECONNECTS:
             _write(told)
+            self._keep(record)
         failed = tuple(each for each in told.asked if has_failed(each))
         goes_on = told.done == annotations.RECONNECTS or told.purpose == WARM_UP
         if failed and goes_on and told.thread and len(self._away) < MOST_AWAY:
             timer = asyncio.get_running_loop().call_later(BACK_SECONDS, self._give_up, told.thread)
-            self._away[told.thread] = replace(told, asked=failed), timer
+            self._away[told.thread] = Parked(replace(told, asked=failed), timer, record)
 
     def _give_up(self, thread: str) -> None:
-        told, timer = self._away.pop(thread)
+        told, timer, record = self._away.pop(thread)
         timer.cancel()
         if told.done == annotations.RECONNECTS:
             _write(told)
+            self._keep(record)
+
+    def _keep(self, record: TurnRecord | None) -> None:
+        if record is not None:
+            for ledger in self.ledgers:
+                ledger.add(record)
 
 
 def _write(told: Told) -> None:

@@ -16,6 +16,7 @@ from cli.doctor import ca as doctor_ca
 from cli.doctor import client as doctor_client
 from cli.doctor import dotenv as doctor_dotenv
 from cli.doctor import joined as doctor_joined
+from cli.doctor import ledger as doctor_ledger
 from cli.doctor import official as doctor_official
 from cli.doctor import probe as doctor_probe
 from cli.doctor import program as doctor_program
@@ -41,6 +42,7 @@ class Facts:
     dotenv: doctor_dotenv.Dotenv
     client: doctor_client.ClientFacts
     daemons: daemon.Daemons
+    ledger: doctor_ledger.LedgerFacts
     joined: doctor_joined.Joined = doctor_joined.Joined()  # noqa: RUF009 - frozen
     probe: doctor_probe.Probe = doctor_probe.Probe()  # noqa: RUF009 - frozen
     official: doctor_official.Official | None = None
@@ -81,6 +83,7 @@ CHECKS: Final = (
     Check("Storage", lambda f: doctor_storage.modes(f.storage)),
     Check("Storage", lambda f: doctor_storage.settings(f.storage)),
     Check("Storage", lambda f: doctor_storage.backups(f.storage, f.now), own=True),
+    Check("Storage", lambda f: doctor_ledger.ledger(f.ledger), own=True),
     Check("Accounts", lambda f: accounts.accounts(f.pool, f.now), own=True),
     Check("Accounts", lambda f: accounts.tokens(f.pool, f.now)),
     Check("Accounts", lambda f: accounts.shared(f.pool)),
@@ -135,6 +138,7 @@ def look(environ: Mapping[str, str], now: float) -> Facts:
         dotenv=doctor_dotenv.gather(environ),
         client=doctor_client.gather(environ),
         daemons=daemon.gather(environ),
+        ledger=doctor_ledger.gather(environ, now),
         joined=doctor_joined.gather(environ, now),
     )
 

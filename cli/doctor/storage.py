@@ -16,7 +16,16 @@ from config.errors import RotateError
 
 OLD_BACKUP_DAYS: Final = 14.0
 SHOWN: Final = 3
-_OURS: Final = ("pool.db*", "config.toml", "client.key", "backups/*", "locks/*", "proxies/*", "*ca/mitmproxy-ca.pem")
+_OURS: Final = (
+    "pool.db*",
+    "usage.db*",
+    "config.toml",
+    "client.key",
+    "backups/*",
+    "locks/*",
+    "proxies/*",
+    "*ca/mitmproxy-ca.pem",
+)
 """Of the other files in the folders of authorities nothing is a secret."""
 _FOLDERS: Final = ("backups", "ca", "debug-ca", "locks", "proxies", "logs")
 MEND: Final = "Run `codex-rotate doctor --fix`"

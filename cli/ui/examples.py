@@ -17,6 +17,11 @@ EXAMPLES: Final = {
     ),
     "list": ("codex-rotate list", "codex-rotate list --json"),
     "export": ("codex-rotate export work --out work.json",),
+    "usage": (
+        "codex-rotate usage",
+        "codex-rotate usage --by person --since 30d",
+        "codex-rotate usage --by project --since today --json",
+    ),
     "pause": ("codex-rotate pause work", "codex-rotate pause work home"),
     "resume": ("codex-rotate resume work",),
     "label": ("codex-rotate label work office",),

@@ -1,5 +1,6 @@
 """What became of each request to the model: whose it was, what it asked on top of what, and how far its answer came."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -35,6 +36,8 @@ class Attempt:
     events: int = 0
     end: End = End.RUNNING
     why: str = ""
+    usage: Mapping[str, Any] | None = None
+    """The tokens that its `response.completed` names, once that was sent."""
 
     @property
     def input(self) -> tuple[dict[str, Any], ...]:

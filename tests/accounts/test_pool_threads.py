@@ -337,3 +337,16 @@ def test_a_thread_does_not_wait_for_a_home_at_its_limit(kind: Kind) -> None:
     serve(pool, "a")
     serve(pool, "a", Outcome(kind=kind))
     assert next_for(pool, "t") == "b"
+
+
+def test_a_sub_agent_s_thread_begins_on_its_parent_s_account_if_that_can_serve() -> None:
+    pool = pool_of("a", "b", "c")
+    serve(pool, "c", thread="parent")
+    child = Ask(thread="child", parent="parent")
+    chosen = pool.select(child, NOW)
+    assert isinstance(chosen, Lease)
+    assert chosen.account.label == "c"
+    serve(pool, "c", Outcome(kind=HARD, until=NOW + HOUR), thread="parent")
+    elsewhere = pool.select(child, NOW)
+    assert isinstance(elsewhere, Lease)
+    assert elsewhere.account.label != "c"

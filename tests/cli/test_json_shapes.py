@@ -18,10 +18,12 @@ import typer
 
 from accounts.choice.decision_record import DECISION
 from accounts.choice.quota import Window
+from accounts.ledger.records import TokenCount, TurnOutcome, TurnRecord
+from accounts.ledger.usage_db import UsageDb
 from accounts.model import Affinity, Cooldown, Event, Standing
 from accounts.store.store import Store
 from cli.app import build
-from config import clock
+from config import clock, paths
 from standin import StandIn
 from tests.cli.logins import lead_to
 from tests.harness import put, write_login
@@ -67,6 +69,8 @@ LINES: dict[str, tuple[str, ...]] = {
     "status": (),
     "script": (),
     "why": (),
+    "usage": (),
+    "usage --by person": (),
     "why --last 5": (),
     "why --thread " + THREAD: (),
     "sync pull": (),
@@ -152,6 +156,17 @@ def _live_in(store: Store, keys: Sequence[str], now: float) -> None:
     told = {"done": "delivered", "model": "gpt-5", "seconds": 1.0, "attempts": attempts}
     store.record(Event(at=now, kind=DECISION, key=keys[0], thread=THREAD, detail=json.dumps(told)))
     store.flush()
+    ledger = UsageDb(paths.usage_file())
+    tokens = TokenCount(input=7, cached=3, output=2)
+    ledger.write(
+        [
+            TurnRecord(
+                when=now, person="ann", account="ann", thread=THREAD, model=model, tokens=tokens, rule="r", outcome=end
+            )
+            for model, end in (("gpt-5", TurnOutcome.SERVED), ("gpt-of-tomorrow", TurnOutcome.REFUSED))
+        ]
+    )
+    ledger.close()
 
 
 def shape(values: Sequence[Any]) -> Any:

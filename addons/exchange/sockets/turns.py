@@ -25,7 +25,7 @@ from addons.exchange import credentials, local_answers
 from addons.exchange.service import PoolService
 from addons.exchange.sockets.traffic import SocketTraffic
 from addons.exchange.sockets.upgrades import Upgrades
-from addons.recording.turn_log import EndedTurn, Noted, unheard
+from addons.recording.ended_turn import EndedTurn, Noted, unheard
 from addons.wire import answers
 from addons.wire.answers import RECONNECT
 
@@ -90,6 +90,7 @@ class SocketTurns:
         """Upstream has failed, before output or in its middle. `content` is the message that says so."""
         self.is_moving = False
         if self.phase is Phase.DELIVERING:
+            self.traffic.delivered.ended(content)
             return self.tell(events.Died(outcome, self.traffic.carry(), self.traffic.delivered.events), content)
         if self.phase is not Phase.ASKING:
             return Signal.WAIT
@@ -204,7 +205,8 @@ class SocketTurns:
         self.turn = None
         record = turn.record(done, now)
         self.service.decided(record)
-        self.noted(EndedTurn(record, ending, self.traffic.purpose))
+        traffic = self.traffic
+        self.noted(EndedTurn(record, ending, traffic.purpose, turn.log, traffic.delivered, traffic.asked))
         self.traffic.forget()
 
     @property

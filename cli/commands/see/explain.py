@@ -117,7 +117,7 @@ def _row(turn: "Explained", now: float, longest: int = 300) -> tuple[str, ...]:
     """`longest` is how many characters of an account's name are shown."""
     return (
         short_time(turn.at, now),
-        turn.thread[-8:] if turn.thread else "",
+        "\n".join(filter(None, (turn.thread[-8:], plain(" in ".join(filter(None, (turn.person, turn.project))))))),
         {"websocket": "WS"}.get(turn.transport, turn.transport.upper()),
         turn.model,
         " → ".join(_accounts(turn, longest)),

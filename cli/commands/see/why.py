@@ -1,8 +1,10 @@
 """`why`: whom the proxy would choose now and what it did choose, with everything that decided."""
 
 import math
+import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -11,7 +13,10 @@ from accounts.choice import quota
 from accounts.choice.explanation import Assessment, Explanation
 from accounts.choice.quota import window_name
 from accounts.choice.selection import Policy, Rank, Strategy
+from accounts.client_keys import LOCAL
 from accounts.history import Decision, decisions
+from accounts.ledger.queries import read_usage
+from accounts.ledger.records import TurnRecord
 from accounts.states import LOGIN_ENDS, in_words
 from accounts.store.store import EVENTS_KEPT, Store
 from accounts.views.choice import ChoiceView, stored_choice
@@ -81,7 +86,8 @@ def why_command(
         with Store(paths.pool_file()) as store:
             found = decisions(store.events(EVENTS_KEPT))
             mine = [each for each in found if not thread or each.thread == thread]
-            return replace(told(mine[:last], clock.now(), terminal_width()), notes=store.repairs)
+            turns = in_ledger(paths.usage_file(), mine[:last])
+            return replace(told(mine[:last], clock.now(), terminal_width(), turns), notes=store.repairs)
     from config import settings  # late: pydantic
 
     in_force = settings.load()
@@ -201,18 +207,42 @@ def _named(view: ChoiceView, key: str) -> str:
 # --- working: what was -----------------------------------------------------------------------------------------------
 
 
-def told(found: Sequence[Decision], now: float, width: int) -> Result:
-    """What was decided for these requests, the newest first."""
+def in_ledger(file: Path, found: Sequence[Decision]) -> list[TurnRecord | None]:
+    """What the ledger has of each of these; a file that cannot be read has nothing."""
+    try:
+        return read_usage(file, lambda reader: [reader.turn(each.thread, each.at) for each in found])
+    except (sqlite3.Error, OSError):
+        return [None] * len(found)
+
+
+def told(found: Sequence[Decision], now: float, width: int, turns: Sequence[TurnRecord | None] = ()) -> Result:
+    """What was decided for these requests, the newest first, with what the ledger has of each if that is known."""
     if not found:
         return Result(NO_REQUEST, {"requests": []})
-    lines = [line for each in found for line in _request(each, now, width)]
-    return Result("\n".join(lines), {"requests": [decision_data(each) for each in found]})
+    both = list(zip(found, turns or [None] * len(found), strict=True))
+    lines = [line for each, turn in both for line in _request(each, turn, now, width)]
+    return Result("\n".join(lines), {"requests": [decision_data(each) | _asker_data(turn) for each, turn in both]})
 
 
-def _request(each: Decision, now: float, width: int) -> list[str]:
+def _asker_data(turn: TurnRecord | None) -> dict[str, object]:
+    if turn is None:
+        return {"person": "", "client_key": "", "project": ""}
+    return {"person": turn.person, "client_key": turn.client_key, "project": turn.project}
+
+
+def _asker(turn: TurnRecord | None) -> str:
+    """Who asked, and for which project."""
+    if turn is None:
+        return ""
+    who = turn.person or ("" if turn.client_key == LOCAL else turn.client_key)
+    return plain(" in ".join(filter(None, (who, turn.project))) if who else turn.project)
+
+
+def _request(each: Decision, turn: TurnRecord | None, now: float, width: int) -> list[str]:
     record = each.record
     parts = (
         clock_time(each.at, now),
+        _asker(turn),
         plain(record.model),
         f"{plain(record.done)} after {record.seconds:.1f} s",
         f"thread {plain(each.thread)}" if each.thread else "",

@@ -302,7 +302,8 @@ def template() -> str:
         f"# A variable wins over this file for one run: {variable('KEY')}.",
     ]
     for key, about in described().items():
-        default = tomlkit.item("" if about.default is None else about.default).as_string()
+        value = "" if about.default is None else about.default
+        default = "{}" if value == {} else tomlkit.item(value).as_string()
         meaning = textwrap.wrap(
             about.meaning, WIDTH, initial_indent="# ", subsequent_indent="# ", break_long_words=False
         )
@@ -321,7 +322,7 @@ def shown(value: Any) -> Any:
 
 
 def in_words(value: Any) -> str:
-    return "not set" if value in {None, ""} else str(value)
+    return "not set" if value is None or value in ("", {}) else str(value)
 
 
 def as_data(found: FoundSetting) -> dict[str, Any]:

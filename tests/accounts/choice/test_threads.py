@@ -304,3 +304,19 @@ def test_what_another_proxy_used_long_ago_makes_no_room_for_itself() -> None:
         served(threads, "a", thread=f"{number}")
     threads.load([Affinity(thread="old", key="a", used_at=NOW - HOUR)])
     assert (at(threads, thread="old"), at(threads, thread="0")) == (UNPLACED, Placement(home="a"))
+
+
+def test_the_thread_of_a_sub_agent_begins_where_its_parent_is() -> None:
+    threads = Threads()
+    served(threads, "home", thread="parent")
+    assert threads.place_near("parent", at(threads, thread="child"), NOW) == Placement(home="home")
+    served(threads, "detour", thread="parent")
+    assert threads.place_near("parent", at(threads, thread="child"), NOW) == Placement(home="detour")
+
+
+def test_a_parent_changes_nothing_for_a_thread_that_lives_somewhere_or_whose_parent_is_unknown() -> None:
+    threads = Threads()
+    served(threads, "home", thread="parent")
+    served(threads, "own", thread="child")
+    assert threads.place_near("parent", at(threads, thread="child"), NOW) == at(threads, thread="child")
+    assert threads.place_near("stranger", UNPLACED, NOW) == threads.place_near("", UNPLACED, NOW) == UNPLACED

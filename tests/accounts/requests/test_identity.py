@@ -7,7 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accounts.requests.identity import THREAD_HEADERS, model_of, thread_in, thread_of
+from accounts.requests.identity import (
+    PARENT_THREAD,
+    THREAD_HEADERS,
+    TURN_METADATA,
+    metadata_in,
+    model_of,
+    parent_in,
+    parent_of,
+    thread_in,
+    thread_of,
+)
 
 
 @pytest.mark.parametrize("name", THREAD_HEADERS)
@@ -102,3 +112,29 @@ def test_what_a_user_writes_about_the_key_is_not_the_key() -> None:
 def test_any_body_may_be_looked_at(body: bytes) -> None:
     assert isinstance(thread_in(body), str)
     assert isinstance(thread_in(b'"prompt_cache_key": "' + body), str)
+
+
+def test_a_sub_agent_names_its_parent() -> None:
+    assert parent_of({PARENT_THREAD: "p"}.get) == parent_in(json.dumps({PARENT_THREAD: "p"}).encode()) == "p"
+    assert parent_of({}.get) == parent_in(b"{}") == ""
+
+
+def test_a_message_holds_the_turn_metadata_as_a_text() -> None:
+    metadata = json.dumps({"workspaces": {"C:\\work \u00e9": {}}})
+    message = json.dumps({"input": [], "client_metadata": {TURN_METADATA: metadata}}).encode()
+    assert metadata_in(message) == metadata
+    assert metadata_in(b'{"client_metadata": {}}') == ""
+
+
+def test_what_a_user_writes_about_the_metadata_is_not_the_metadata() -> None:
+    said = json.dumps({TURN_METADATA: "of a user's text"})
+    own = {"client_metadata": {TURN_METADATA: "own"}}
+    assert metadata_in(json.dumps({"input": [{"text": said}], **own}).encode()) == "own"
+    assert metadata_in(json.dumps({"input": [{"text": said}]}).encode()) == ""
+
+
+@given(st.binary())
+def test_any_message_may_be_asked_for_its_metadata(message: bytes) -> None:
+    for text in (message, b'{"%b":"%b"}' % (TURN_METADATA.encode(), message)):
+        assert isinstance(metadata_in(text), str)
+        assert isinstance(parent_in(text), str)

@@ -40,6 +40,9 @@ def flow(body: bytes | None = b"", **metadata: Any) -> http.HTTPFlow:
     return made
 
 
+METADATA = json.dumps({"workspaces": {"/work/it": {"associated_remote_urls": {"origin": "git@host:owner/repo"}}}})
+
+
 def only(*flows: object) -> Explained:
     (found,) = explained(flows)
     return found
@@ -158,3 +161,11 @@ def test_a_capture_without_times_is_read(name: str) -> None:
     setattr(flow.request, name, None)
     setattr(flow.response, name, None)
     assert len(list(explained([flow]))) == 1
+
+
+def test_it_says_who_asked_and_for_which_project() -> None:
+    asked = flow(event(COMPLETED), person="ann")
+    asked.request.headers["x-codex-turn-metadata"] = METADATA
+    found = only(asked)
+    assert (found.person, found.project) == ("ann", "owner/repo")
+    assert (only(flow(event(COMPLETED))).person, only(flow(event(COMPLETED))).project) == ("", "")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from accounts.choice.outcomes import Kind
 from addons.inspection.answer import Tokens
 from addons.recording import annotations
-from addons.recording.turn_line import ROOM, Told, client_name, line, purpose_in, purpose_of, short, tokens_in
+from addons.recording.turn_line import ROOM, Told, client_name, line, purpose_in, purpose_of, tokens_in
 
 THREAD = "0199a3f2-7c1e-7a40-9d3b-5f0c2e8b1a44"
 TOKENS = Tokens(given=19_312, cached=9_600, made=512)
@@ -55,21 +55,6 @@ def test_what_is_least_needed_goes_first_where_there_is_no_room() -> None:
     longest = line(replace(PLAIN, asked=many))
     assert [f"account-{number} 429 usage limit" in longest for number in range(4)] == [True] * 4
     assert " in " not in longest
-
-
-@given(st.integers(0, 10**8))
-def test_numbers_are_short(number: int) -> None:
-    said = short(number)
-    assert len(said) <= 5
-    units = {"k": 1e3, "M": 1e6}
-    value = float(said.rstrip("kM")) * units.get(said[-1], 1)
-    assert value == pytest.approx(number, rel=0.05)
-
-
-def test_examples_of_numbers() -> None:
-    assert [short(each) for each in (0, 999, 1000, 9_140, 99_960, 128_000, 999_600, 1_234_567)] == [
-        *("0", "999", "1k", "9.1k", "100k", "128k", "1M", "1.2M")
-    ]
 
 
 @pytest.mark.parametrize(

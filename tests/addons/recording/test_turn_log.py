@@ -11,9 +11,11 @@ from mitmproxy.test import tflow
 
 from accounts.choice.decision_record import DECISION
 from accounts.choice.outcomes import Kind
+from accounts.ledger.records import TokenCount, TurnOutcome, TurnRecord
 from accounts.model import Event
 from addons.recording import annotations, turn_log
-from addons.recording.turn_log import EndedTurn, TurnLog
+from addons.recording.ended_turn import EndedTurn
+from addons.recording.turn_log import TurnLog
 from tests.builders import NOW
 
 THREAD = "thread-of-a-test"
@@ -159,3 +161,55 @@ def test_a_compaction_is_for_those_who_look_closely(turns: TurnLog, caplog: pyte
     flow = flow_of(("b", 200, Kind.OK), x_codex_turn_metadata='{"request_kind":"compaction"}')
     turns.request_over(flow, EndedTurn(record("delivered")))
     assert (said(caplog), len(said(caplog, logging.DEBUG))) == ([], 1)
+
+
+class KeptRecords(list[TurnRecord]):
+    """A ledger in memory."""
+
+    def add(self, record: TurnRecord) -> None:
+        self.append(record)
+
+
+async def test_the_ledger_gets_a_record_of_each_turn() -> None:
+    ledger = KeptRecords()
+    turns = TurnLog(lambda _: "ann", ledger)
+    turns.request_over(flow_of(("b", 200, Kind.OK)), EndedTurn(record("delivered"), COMPLETED))
+    assert not ledger
+    await asyncio.sleep(0)
+    (kept,) = ledger
+    assert (kept.client_key, kept.thread, kept.account, kept.outcome) == ("ann", THREAD, "b", TurnOutcome.SERVED)
+    assert kept.tokens == TokenCount(input=7, output=3)
+
+
+async def test_a_turn_that_goes_on_elsewhere_is_one_record() -> None:
+    ledger = KeptRecords()
+    turns = TurnLog(lambda _: "", ledger)
+    first, second = flow_of(("a", 101, Kind.UPGRADED), socket=True), flow_of(("b", 101, Kind.UPGRADED), socket=True)
+    turn(turns, first, EndedTurn(record(annotations.RECONNECTS, ("a", Kind.USAGE_LIMIT)), COMPLETED))
+    await asyncio.sleep(0)
+    assert not ledger
+    turn(turns, second, EndedTurn(record("delivered", ("b", Kind.OK), at=NOW + 5), COMPLETED))
+    await asyncio.sleep(0)
+    (kept,) = ledger
+    assert (kept.account, kept.attempts, kept.rotations, kept.duration) == ("b", 2, 1, 7.0)
+    assert kept.tokens == TokenCount(input=14, output=6)
+
+
+async def test_a_client_that_does_not_come_back_is_in_the_ledger() -> None:
+    ledger = KeptRecords()
+    turns = TurnLog(lambda _: "", ledger)
+    flow = flow_of(("a", 101, Kind.UPGRADED), socket=True)
+    turn(turns, flow, EndedTurn(record(annotations.RECONNECTS, ("a", Kind.USAGE_LIMIT))))
+    await asyncio.sleep(0)
+    turns.done()
+    assert [each.outcome for each in ledger] == [TurnOutcome.RECONNECTED]
+
+
+def test_the_flow_shows_who_asked() -> None:
+    """Before anybody saves it."""
+    flow = flow_of(("b", 200, Kind.OK))
+    TurnLog(lambda _: "ann").request_over(flow, EndedTurn(record("delivered")))
+    assert flow.metadata[annotations.PERSON] == "ann"
+    nobody = flow_of(("b", 200, Kind.OK))
+    TurnLog(lambda _: "").request_over(nobody, EndedTurn(record("delivered")))
+    assert annotations.PERSON not in nobody.metadata

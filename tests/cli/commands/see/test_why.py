@@ -18,6 +18,8 @@ from accounts.choice.quota import MAIN, Window
 from accounts.choice.selection import OURS, REASONS, Ask, Rank, Strategy
 from accounts.errors import NoAccounts
 from accounts.history import Decision, decisions
+from accounts.ledger.records import TurnRecord
+from accounts.ledger.usage_db import UsageDb
 from accounts.model import Account, Affinity, Cooldown, Event, Standing
 from accounts.policy import stored_pool
 from accounts.store.store import Store
@@ -258,6 +260,30 @@ def test_of_one_thread_alone(run: Run, fill: Fill, store: Store) -> None:
     ]
 
 
+def test_who_asked_and_for_what_comes_from_the_ledger(run: Run, store: Store, home: Path) -> None:
+    store.record(decided(1.0, "mine", ("ann", "ok")), decided(2.0, "mine", ("ann", "ok"))).result()
+    db = UsageDb(home / "usage.db")
+    db.write(
+        [
+            TurnRecord(when=1.0, thread="mine", person="bob", project="owner/repo"),
+            TurnRecord(when=2.0, thread="mine", client_key="local", project="other/one"),
+        ]
+    )
+    db.close()
+    said = run("why", "--last", "2").out
+    assert "bob in owner/repo" in said
+    assert "local" not in said
+    newest, oldest = run("why", "--last", "2", "--json").json["requests"]
+    assert (newest["person"], newest["project"]) == ("", "other/one")
+    assert (oldest["person"], oldest["project"]) == ("bob", "owner/repo")
+
+
+def test_a_ledger_that_cannot_be_read_takes_nothing_away(run: Run, store: Store, home: Path) -> None:
+    store.record(decided(1.0, "mine", ("ann", "ok"))).result()
+    (home / "usage.db").write_bytes(b"no database" * 1000)
+    assert run("why", "--last", "1", "--json").json["requests"][0]["project"] == ""
+
+
 def test_nothing_was_asked_yet(run: Run, fill: Fill) -> None:
     fill("ann")
     ran = run("why", "--last", "5")
@@ -286,7 +312,7 @@ def test_what_clients_and_upstream_say_cannot_move_a_cursor(label: str, model: s
 # --- start-up --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("module", ["see.status", "see.why", "wrong.fix", "wrong.report", "wrong.debug"])
+@pytest.mark.parametrize("module", ["see.status", "see.usage", "see.why", "wrong.fix", "wrong.report", "wrong.debug"])
 def test_the_module_of_a_command_is_light(module: str) -> None:
     """Help and completion import all of them."""
     heavy = "{'mitmproxy', 'httpx', 'rich', 'pydantic', 'cryptography', 'jwt', 'tomlkit', 'config.settings'}"
