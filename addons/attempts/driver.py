@@ -64,7 +64,7 @@ class ExchangeDriver:
         if timer is self.attempt.timer:
             step = self._ask(lambda exchange: exchange.overdue())
             yield from self._follow(step)
-            if step is Signal.WAIT or step is Signal.DELIVER:  # what is delivered may fall silent, too
+            if step in {Signal.WAIT, Signal.DELIVER, Signal.CONTINUE}:  # what is delivered may fall silent, too
                 yield from self._schedule()
 
     def delivering(self, response: http.Response) -> None:

@@ -11,6 +11,7 @@ from addons.attempts.connections import GetAccountConnection
 from addons.attempts.patches.dialing import NO_DESCRIPTORS
 from addons.attempts.protocol import Answer, Conclude, Loss, Signal, Step
 from addons.attempts.selftest import ASK, FINE, LIMITED, Rehearsal, Script
+from addons.attempts.timers import SharedWakeup
 from tests.addons.attempts.asking import asked
 
 
@@ -272,6 +273,27 @@ def body_of(rehearsal: Rehearsal) -> bytes:
     assert b"HTTP/1.1" not in rest
     assert rest.index(b"0\r\n\r\n") == len(rest) - 5, "nothing comes behind the last chunk"
     return b"".join(rest.split(b"\r\n")[1::2])
+
+
+class ContinuesLate(Continuing):
+    """Holds what goes on with a stream until it is overdue."""
+
+    def head(self, response: http.Response) -> Step:
+        return super().head(response) if self.history.count("head 200") == 0 else Signal.WAIT
+
+    def overdue(self) -> Step:
+        return Signal.CONTINUE
+
+
+def test_what_goes_on_late_is_looked_at_again_too(options: Options):
+    rehearsal = asked(options, ContinuesLate("one", "two"))
+    rehearsal.says(rehearsal.servers[0], HALF)
+    rehearsal.leaves(rehearsal.servers[0])
+    rehearsal.says(rehearsal.servers[1], HALF)
+    for expected in (2, 3):  # the timer of the first attempt leads to that of the second
+        timers = [each for each in rehearsal.wakeups if isinstance(each, SharedWakeup)]
+        rehearsal.feed(events.Wakeup(timers[-1]))
+        assert sum(isinstance(each, SharedWakeup) for each in rehearsal.wakeups) == expected
 
 
 def test_a_stream_that_breaks_off_goes_on_with_the_next_account(options: Options):
