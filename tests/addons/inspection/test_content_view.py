@@ -5,6 +5,7 @@ import io
 import json
 import secrets
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import brotli
@@ -183,10 +184,11 @@ def test_a_request_is_decoded_by_mitmproxy_or_by_hand(coding: str, pack: Any) ->
 
 
 @pytest.mark.parametrize(
-    ("coding", "pack"), [("zstd", zstandard.compress), ("gzip", gzip.compress), ("br", brotli.compress)]
+    ("coding", "pack"),
+    [("zstd", zstandard.compress), ("gzip", gzip.compress), ("br", partial(brotli.compress, quality=1))],
 )
 def test_a_compressed_body_that_was_cut_off_is_shown_as_far_as_it_goes(coding: str, pack: Any) -> None:
-    texts = [secrets.token_hex(50_000) for _ in range(8)]
+    texts = [secrets.token_hex(20_000) for _ in range(8)]
     packed = pack(
         json.dumps({"model": "gpt-5", "input": [{"role": "user", "content": text} for text in texts]}).encode()
     )

@@ -74,7 +74,7 @@ CUTS = st.lists(st.integers(0, 200), max_size=12)
 
 
 @given(st.lists(PIECES, max_size=25).map(b"".join), CUTS)
-@settings(deadline=None, max_examples=500)
+@settings(max_examples=4 * settings.default.max_examples)
 def test_the_events_are_the_same_however_the_bytes_are_cut(stream: bytes, cuts: list[int]) -> None:
     places = sorted({0, len(stream), *(cut for cut in cuts if cut < len(stream))})
     chunks = [stream[a:b] for a, b in itertools.pairwise(places)]

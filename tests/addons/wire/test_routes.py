@@ -284,7 +284,7 @@ def edits(draw: st.DrawFn) -> tuple[str, str, bool]:
 
 
 @given(edits())
-@settings(deadline=None, max_examples=500)
+@settings(max_examples=4 * settings.default.max_examples)
 def test_a_path_that_was_tampered_with_is_the_clients_own(edited: tuple[str, str, bool]) -> None:
     method, path, upgrade = edited
     assume("?" not in path)

@@ -13,7 +13,7 @@ from mitmproxy import http
 
 from addons.attempts.patches.bounded_decoding import bound_decoding
 
-BIG = bytes(128 << 20)
+BIG = bytes(64 << 20)
 PACKED: dict[str, Callable[[bytes], bytes]] = {
     "gzip": gzip.compress,
     "x-gzip": gzip.compress,
