@@ -38,6 +38,11 @@ class Scene:
         return [seen.account_id for seen in self.upstream.requests_to("/backend-api/codex/responses")]
 
 
+ONE_TRANSPORT = pytest.mark.parametrize(
+    "transport", ["auto", "sse"] if "COLD" in os.environ else ["auto"], indirect=True
+)
+"""For what happens before there is a transport, or above it; `make newest` tries both."""
+
 type SetUp = Callable[..., Scene]
 
 
