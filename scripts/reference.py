@@ -6,6 +6,7 @@ needs any more, stops the writing.
 """
 
 import ast
+import functools
 import json
 import sys
 import typing
@@ -29,6 +30,7 @@ class Stale(Exception):
     """A table here and the code do not agree."""
 
 
+@functools.cache
 def pages() -> dict[str, str]:
     """Every page of the reference: its file name and its text."""
     return {

@@ -46,7 +46,7 @@ def _refuse_other_hosts(event: str, args: tuple[object, ...]) -> None:
 hypothesis.settings.register_profile(
     "busy",
     deadline=None,
-    max_examples=1000 if "COLD" in os.environ else 50,
+    max_examples=1000 if "COLD" in os.environ else 25,
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
     print_blob=True,
 )

@@ -27,6 +27,7 @@ from cli.running.processes import Background
 from standin import StandIn
 from tests import warm
 from tests.harness import fill, plain_environment, write_login
+from tests.rows import all_rows
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 BIN: Final = Path(sys.executable).parent
@@ -245,7 +246,7 @@ def mentioned(page: Path) -> Iterator[str]:
             yield words.strip()
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+@all_rows("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_every_command_that_is_mentioned_exists(page: Path) -> None:
     """With the options that are said, in sentences and tables too."""
     group = typer.main.get_command(build())
@@ -257,7 +258,7 @@ def test_every_command_that_is_mentioned_exists(page: Path) -> None:
     assert not wrong
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("words", "wrong"),
     [
         ("list --json", []),

@@ -7,6 +7,8 @@ from urllib.parse import unquote
 
 import pytest
 
+from tests.rows import all_rows
+
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
 PAGES = [README, *sorted((ROOT / "docs").rglob("*.md"))]
@@ -144,7 +146,7 @@ def test_the_built_pages_load_nothing_from_elsewhere() -> None:
     assert not [path.relative_to(site) for path in files if LOADED.search(path.read_text("utf-8"))]
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("text", "loads"),
     [
         ('<script src="https://cdn.example/x.js">', True),
@@ -158,7 +160,7 @@ def test_the_check_of_built_pages_tells_loading_from_linking(text: str, loads: b
     assert bool(LOADED.search(text)) is loads
 
 
-@pytest.mark.parametrize(("file", "test"), sorted(set(TEST.findall(SECURITY.read_text("utf-8")))))
+@all_rows(("file", "test"), sorted(set(TEST.findall(SECURITY.read_text("utf-8")))))
 def test_what_security_leans_on_is_tested(file: str, test: str) -> None:
     assert (ROOT / file).is_file()
     assert not test or re.search(rf"^(async )?def {test}\(", (ROOT / file).read_text("utf-8"), re.MULTILINE)

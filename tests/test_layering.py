@@ -9,10 +9,9 @@ import subprocess
 import tomllib
 from pathlib import Path
 
-import pytest
-
 from accounts.requests.identity import CACHE_KEY, ROUTING_HINT, THREAD_HEADERS, TURN_METADATA
 from addons.wire.events import CREATE, KINDS, RATE_LIMITS
+from tests.rows import all_rows
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -159,7 +158,7 @@ def clock_readings(path: Path) -> list[int]:
     return sorted(lines)
 
 
-@pytest.mark.parametrize("package", MAY_IMPORT)
+@all_rows("package", MAY_IMPORT)
 def test_arrows_point_one_way(package: str) -> None:
     """A package imports only packages below it."""
     forbidden = MAY_IMPORT.keys() - MAY_IMPORT[package] - {package}
@@ -343,7 +342,7 @@ def files() -> dict[str, str]:
     return {named(path): path.read_text(encoding="utf-8", errors="replace") for path in paths if path.is_file()}
 
 
-@pytest.mark.parametrize("host", REGISTRIES)
+@all_rows("host", REGISTRIES)
 def test_no_registry_is_named(host: str) -> None:
     """Where packages come from is the user's setting, not ours: no file, lock files included, names a registry."""
     assert not [name for name, text in files().items() if host in text]

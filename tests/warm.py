@@ -35,7 +35,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-ROOT: Final = Path(__file__).resolve().parents[1]
+TESTS: Final = Path(__file__).resolve().parent
+ROOT: Final = TESTS.parent
 BIN: Final = Path(sys.executable).parent
 PACKAGES: Final = ("config", "accounts", "certs", "addons", "cli")
 LIBRARIES: Final = (
@@ -189,6 +190,8 @@ def _program(argv: Sequence[str]) -> Callable[[], object] | None:
         return _mitmdump
     if argv[:2] == [sys.executable, "-c"] and "import codex_rotate" in argv[2]:
         return functools.partial(exec, argv[2], {"__name__": "__main__"})
+    if argv[0] == sys.executable and Path(*argv[1:2]).is_relative_to(TESTS):
+        return functools.partial(runpy.run_path, argv[1], run_name="__main__")
     return None
 
 
@@ -364,7 +367,8 @@ def _become(wanted: _Wanted) -> Callable[[], object]:
     if wanted.restrict is not None:
         wanted.restrict()
     argv = asked["argv"]
-    sys.argv = ["-c", *argv[3:]] if argv[1:2] == ["-c"] else argv
+    by_python = argv[0] == sys.executable
+    sys.argv = ["-c", *argv[3:]] if argv[1:2] == ["-c"] else argv[by_python:]
     program = _program(argv)
     assert program is not None
     return program

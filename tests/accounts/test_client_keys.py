@@ -21,6 +21,7 @@ from accounts.client_keys import (
 )
 from accounts.model import fingerprint
 from accounts.store.store import Store
+from tests.rows import all_rows
 
 SECRET = "the-secret-of-ann"
 KEYS = {fingerprint(SECRET): "ann", fingerprint("another"): "bob"}
@@ -30,7 +31,7 @@ def basic(text: str) -> str:
     return "Basic " + base64.b64encode(text.encode()).decode()
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("header", "said"),
     [
         (basic(f"work:{SECRET}"), Introduced("work", SECRET)),
@@ -52,7 +53,7 @@ def test_what_a_header_says(header: str, said: Introduced) -> None:
     assert introduced(header) == said
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("here", "uid", "own", "place"),
     [
         (True, 1000, 1000, Origin.OWNER),
@@ -72,7 +73,7 @@ def test_whose_a_connection_is(here: bool, uid: int | None, own: int | None, pla
     assert origin(here=here, uid=uid, own=own) is place
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("said", "decided"),
     [
         (Introduced("", SECRET), Visitor("ann")),
@@ -86,8 +87,8 @@ def test_whose_a_connection_is(here: bool, uid: int | None, own: int | None, pla
         (Introduced(), Refused(Refusal.KEY_NEEDED)),
     ],
 )
-@pytest.mark.parametrize("place", Origin)
-@pytest.mark.parametrize("everyone_here", [True, False])
+@all_rows("place", Origin)
+@all_rows("everyone_here", [True, False])
 def test_with_keys_everybody_needs_one(
     said: Introduced, decided: Visitor | Refused, place: Origin, everyone_here: bool
 ) -> None:
@@ -120,8 +121,8 @@ def test_without_keys_the_owner_may(said: Introduced, visitor: Visitor) -> None:
         assert (admitted(said, opened, place) == visitor) is (place is not Origin.ELSEWHERE)
 
 
-@pytest.mark.parametrize("said", [Introduced("-", "x"), Introduced("work", "whatever")])
-@pytest.mark.parametrize("everyone_here", [True, False])
+@all_rows("said", [Introduced("-", "x"), Introduced("work", "whatever")])
+@all_rows("everyone_here", [True, False])
 def test_a_key_that_is_not_known_opens_nothing_but_to_the_owner(said: Introduced, everyone_here: bool) -> None:
     """Whose programs may still show one of an earlier pool. There is no key at all here, so nobody needs one."""
     for place in Origin:
@@ -129,7 +130,7 @@ def test_a_key_that_is_not_known_opens_nothing_but_to_the_owner(said: Introduced
         assert (decided == Refused(Refusal.KEY_UNKNOWN)) is (place is not Origin.OWNER)
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("said", "place", "why"),
     [
         (Introduced(), Origin.NEIGHBOUR, Refusal.OTHER_USER),
@@ -144,8 +145,8 @@ def test_a_refusal_says_why(said: Introduced, place: Origin, why: Refusal) -> No
     assert admitted(said, Doors(keys={}), place) == Refused(why)
 
 
-@pytest.mark.parametrize("said", [Introduced("-", SECRET), Introduced(SECRET)])
-@pytest.mark.parametrize("keys", [{}, {fingerprint("another"): "bob"}])
+@all_rows("said", [Introduced("-", SECRET), Introduced(SECRET)])
+@all_rows("keys", [{}, {fingerprint("another"): "bob"}])
 def test_a_key_that_was_taken_back_is_named(said: Introduced, keys: dict[str, str]) -> None:
     doors = Doors(keys=keys, gone={fingerprint(SECRET): "ann"})
     assert admitted(said, doors, Origin.NEIGHBOUR) == Refused(Refusal.KEY_REMOVED, "ann")
@@ -161,12 +162,12 @@ def test_a_secret_is_not_in_a_repr() -> None:
     assert SECRET not in repr(introduced(basic(f"work:{SECRET}")))
 
 
-@pytest.mark.parametrize("name", ["ann", "CI-runner_2", "a" * 40, "7"])
+@all_rows("name", ["ann", "CI-runner_2", "a" * 40, "7"])
 def test_names(name: str) -> None:
     assert NAME.fullmatch(name)
 
 
-@pytest.mark.parametrize("name", ["", "-", "-a", "a b", "a:b", "a" * 41, "ann\n", "é", "../x"])
+@all_rows("name", ["", "-", "-a", "a b", "a:b", "a" * 41, "ann\n", "é", "../x"])
 def test_no_names(name: str) -> None:
     assert not NAME.fullmatch(name)
 

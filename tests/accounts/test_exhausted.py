@@ -10,6 +10,7 @@ from accounts.choice.selection import Ask, Candidate, Exhausted, Policy, Situati
 from accounts.choice.threads import Placement
 from accounts.model import Standing
 from tests.builders import DAY, HOUR, NOW, about, candidate, key_of, nobody, rest, window
+from tests.rows import all_rows
 
 A = key_of("a")
 SOFT = Kind.SERVER_ERROR
@@ -33,7 +34,7 @@ SPENT = candidate("a", cooldown=rest(900), plan="pro")
 KEPT = candidate("b", windows=(window(90),), reserve_percent=20, plan="plus")
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("candidates", "situation", "expected"),
     [
         ([SPENT], about(), (900, True, "pro", "")),

@@ -13,6 +13,7 @@ from accounts.choice.selection import Candidate, Policy
 from accounts.forecast import LEAST_PASSED, MOST_CHANGES, Course, Forecast, Outlook, Prospect, course, forecast
 from accounts.model import Account, Cooldown, Standing
 from tests.builders import DAY, HOUR, NOW, WEEK_MINUTES, about, candidate, key_of, rest, window
+from tests.rows import all_rows
 
 HALF = 2.5 * HOUR
 """What is left of a 5-hour window after half of it."""
@@ -80,7 +81,7 @@ def test_a_window_without_a_length_is_none(minutes: int) -> None:
 # --- one account -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("given_candidate", "told"),
     [
         (candidate("a", windows=(window(40, HALF),)), ("ready", "ready", "ready")),

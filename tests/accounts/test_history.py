@@ -3,13 +3,13 @@
 import json
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts.choice.decision_record import DECISION
 from accounts.history import decisions, tally
 from accounts.model import Event
+from tests.rows import all_rows
 
 
 def decision(at: float, *accounts: str, thread: str = "", **changes: Any) -> Event:
@@ -61,7 +61,7 @@ BROKEN = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("detail", BROKEN)
+@all_rows("detail", BROKEN)
 def test_a_record_that_cannot_be_read_still_counts(detail: str) -> None:
     """It was a request; what became of it another version knows. What comes out is JSON."""
     (found,) = decisions([Event(at=1, kind=DECISION, detail=detail)])

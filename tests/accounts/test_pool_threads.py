@@ -13,6 +13,7 @@ from accounts.model import Affinity
 from accounts.requests.foreign_reasoning import ReadingContext
 from accounts.store.store import Store
 from tests.builders import HOUR, NOW, ListJournal, Stored, account, credentials, key_of, lease_of, pool_of
+from tests.rows import all_rows
 
 A, B, C = (key_of(name) for name in "abc")
 OK = Outcome(kind=Kind.OK)
@@ -52,14 +53,14 @@ def test_a_success_makes_a_home_and_a_detour() -> None:
     assert pool.place("t", NOW) == Placement(home=A, detour=B)
 
 
-@pytest.mark.parametrize("kind", [kind for kind in Kind if kind is not Kind.OK])
+@all_rows("kind", [kind for kind in Kind if kind is not Kind.OK])
 def test_nothing_else_makes_a_home(kind: Kind) -> None:
     pool = pool_of("a")
     serve(pool, "a", Outcome(kind=kind))
     assert pool.place("t", NOW) == UNPLACED
 
 
-@pytest.mark.parametrize("kind", [kind for kind in Kind if kind is not Kind.OK])
+@all_rows("kind", [kind for kind in Kind if kind is not Kind.OK])
 def test_nothing_else_begins_a_detour(kind: Kind) -> None:
     pool = pool_of("a", "b")
     serve(pool, "a")
@@ -67,7 +68,7 @@ def test_nothing_else_begins_a_detour(kind: Kind) -> None:
     assert pool.place("t", NOW) == Placement(home=A)
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("outcome", "back", "after"),
     [
         (Outcome(kind=SOFT), "b", 3),

@@ -9,6 +9,7 @@ from accounts.choice.threads import Placement
 from accounts.model import Standing
 from accounts.states import AccountState, State, counted, in_words, named, tell, tell_all
 from tests.builders import HOUR, NOW, about, account, candidate, credentials, key_of, rest, window
+from tests.rows import all_rows
 
 A, B = key_of("a"), key_of("b")
 WEEK = 7 * 24 * 60
@@ -67,7 +68,7 @@ def _in_tokyo(in_tokyo: None) -> None:
     """NOW is 2027-01-15 17:00 there, a Friday."""
 
 
-@pytest.mark.parametrize("row", TABLE, ids=[row[0] for row in TABLE])
+@all_rows("row", TABLE, ids=[row[0] for row in TABLE])
 def test_every_situation_has_one_state(row: tuple) -> None:
     _, with_account, beside, state, until, words = row
     told = tell(candidate("a", **with_account), about(**beside))
@@ -75,7 +76,7 @@ def test_every_situation_has_one_state(row: tuple) -> None:
     assert in_words(told, NOW).startswith(words)
 
 
-@pytest.mark.parametrize("row", TABLE, ids=[row[0] for row in TABLE])
+@all_rows("row", TABLE, ids=[row[0] for row in TABLE])
 def test_what_is_told_is_what_selection_does(row: tuple) -> None:
     """An account that is told as kept from serving is never chosen, and one that is not is."""
     _, with_account, beside, *_ = row
@@ -83,7 +84,7 @@ def test_what_is_told_is_what_selection_does(row: tuple) -> None:
     assert isinstance(choose({A: found}, situation), Exhausted) is tell(found, situation).barred
 
 
-@pytest.mark.parametrize("row", OWN, ids=[row[0] for row in OWN])
+@all_rows("row", OWN, ids=[row[0] for row in OWN])
 def test_only_what_is_ready_is_as_good_as_another(row: tuple) -> None:
     """Whatever is told as anything but ready is behind an account that is, and what is ready need not be."""
     _, with_account, beside, state, *_ = row
@@ -100,7 +101,7 @@ def test_every_bar_has_a_state() -> None:
     assert {row[3] for row in TABLE} == set(State) - {State.LOGIN_ENDED}
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("fields", "state"),
     [
         ({"standing": Standing.NEEDS_LOGIN, "enabled": False, "cooldown": rest(60)}, State.NEEDS_LOGIN),
@@ -117,7 +118,7 @@ def test_what_only_the_owner_can_mend_comes_first(fields: dict, state: State) ->
     )
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("refresh", "expires_in", "state", "words"),
     [
         ("r", 60, State.READY, "ready"),

@@ -6,6 +6,7 @@ from accounts.choice.quota import Window
 from accounts.choice.selection import Candidate, Policy, Situation, Strategy, score
 from accounts.choice.threads import Placement
 from tests.builders import DAY, HOUR, NOW, WEEK_MINUTES, about, candidate, chosen, key_of, rest, window
+from tests.rows import all_rows
 
 HOURS_5 = 300 * 60.0
 
@@ -67,7 +68,7 @@ BALANCED: dict[str, tuple[Candidate, Candidate]] = {
 """What is better about the first account; the second one is older."""
 
 
-@pytest.mark.parametrize("better", BALANCED)
+@all_rows("better", BALANCED)
 def test_balanced_goes_where_most_is_left_for_one_more_thread(better: str) -> None:
     first, second = BALANCED[better]
     for candidates in ((first, second), (second, first)):
@@ -78,7 +79,7 @@ def test_balanced_is_what_happens_unless_the_owner_says_otherwise() -> None:
     assert Policy().strategy is Strategy.BALANCED
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("who", "points"),
     [
         (candidate("a"), 1 / 2),
@@ -151,7 +152,7 @@ DRAIN: dict[str, tuple[Candidate, Candidate]] = {
 """Whose longest window resets sooner: the first account's; the second one is older."""
 
 
-@pytest.mark.parametrize("better", DRAIN)
+@all_rows("better", DRAIN)
 def test_drain_uses_up_first_what_would_be_lost_first(better: str) -> None:
     first, second = DRAIN[better]
     for candidates in ((first, second), (second, first)):

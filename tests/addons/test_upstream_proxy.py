@@ -18,6 +18,7 @@ from addons.attempts.protocol import Loss, Step
 from addons.attempts.selftest import ASK, CONNECTED, FINE, LIMITED, PLAIN, THROUGH, TUNNEL, US, Rehearsal, Script
 from addons.upstream_proxy import ModeConflict, ThisVeryProxy, UpstreamProxy, check
 from config.network.proxy_address import read_proxy
+from tests.rows import all_rows
 
 PROXY = read_proxy("http://ann:s3cret@proxy.test:3128")
 
@@ -31,7 +32,7 @@ def options() -> Iterator[Options]:
 # --- modes -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@all_rows(
     "modes",
     [
         ["regular"],
@@ -45,7 +46,7 @@ def test_modes_that_lead_through_it(modes: list[str]) -> None:
     assert check(PROXY, modes, ()) is None
 
 
-@pytest.mark.parametrize(
+@all_rows(
     "mode",
     [
         "upstream:http://other.test:3128",
@@ -63,7 +64,7 @@ def test_a_mode_that_goes_another_way_is_refused(mode: str) -> None:
     assert "s3cret" not in str(told.value)
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("host", "listening"), [("localhost", "127.0.0.1"), ("::1", "::1"), ("10.0.0.1", "10.0.0.1"), ("127.0.0.1", "")]
 )
 def test_our_own_address_is_refused(host: str, listening: str) -> None:

@@ -22,6 +22,7 @@ from certs.environment import (
     read_trusted,
     trusted_file,
 )
+from tests.rows import all_rows
 
 KEY = b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"
 
@@ -69,7 +70,7 @@ def test_the_lower_case_spelling_counts_where_the_other_is_missing() -> None:
     assert client_environment("http://h:1", Path("ca"), {"NO_PROXY": "a", "no_proxy": "b"})["NO_PROXY"].endswith(",a")
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("no_proxy", "found"),
     [
         ("localhost,openai.com", ()),
@@ -82,7 +83,7 @@ def test_what_leads_past_the_proxy_is_found(no_proxy: str, found: tuple[str, ...
     assert bypasses(no_proxy) == found
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("url", "proxy"),
     [
         ("http://127.0.0.1:8118", Proxy("127.0.0.1", 8118, "http://127.0.0.1:8118")),
@@ -95,7 +96,7 @@ def test_an_address_has_scheme_host_and_port(url: str, proxy: Proxy) -> None:
     assert proxy_at(url) == proxy
 
 
-@pytest.mark.parametrize(
+@all_rows(
     "url",
     [
         *("127.0.0.1:8118", "https://127.0.0.1:8118", "socks5://h:1", "localhost:8118", "http://h", "http://:8118"),

@@ -13,6 +13,7 @@ import typer
 
 from cli.app import build, needed
 from cli.commands import COMMANDS
+from tests.rows import all_rows
 
 type Fill = Callable[..., Any]
 
@@ -41,7 +42,7 @@ def loaded(*words: str) -> frozenset[str]:
     return frozenset(json.loads(told))
 
 
-@pytest.mark.parametrize("module", COMMANDS)
+@all_rows("module", COMMANDS)
 def test_the_table_says_what_each_module_adds(module: str) -> None:
     """No name is missing, or a command would be unknown although it is there."""
     command = typer.main.get_command(build([module]))
@@ -60,7 +61,7 @@ def test_every_module_with_commands_is_in_the_table() -> None:
     assert there - COMMANDS.keys() == {"setup.trust"}
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("arguments", "modules"),
     [
         (["list"], ("see.list",)),
@@ -85,7 +86,7 @@ def test_which_modules_are_needed(arguments: list[str], modules: tuple[str, ...]
     assert needed(arguments) == modules
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("words", "uses"),
     [
         ((), set[str]()),
@@ -106,7 +107,7 @@ def test_a_command_loads_what_it_uses(words: tuple[str, ...], uses: set[str]) ->
     assert HEAVY & loaded(*words) <= uses
 
 
-@pytest.mark.parametrize("words", [(), ("--version",), ("list",), ("script",), ("config", "path")])
+@all_rows("words", [(), ("--version",), ("list",), ("script",), ("config", "path")])
 def test_a_light_command_stays_light(words: tuple[str, ...]) -> None:
     assert len(loaded(*words)) <= LIMIT
 

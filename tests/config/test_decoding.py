@@ -5,6 +5,7 @@ import tracemalloc
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cache
 
 import brotli
 import pytest
@@ -12,6 +13,7 @@ import zstandard
 
 from config import decoding
 from config.decoding import FREE, MOST, MOST_REQUEST, RATIO, CannotDecode, TooLarge, decoder
+from tests.rows import all_rows
 
 EVENTS = [b'event: response.created\ndata: {"n": %d}\n\n' % n for n in range(20)]
 
@@ -52,15 +54,15 @@ CODED: dict[str, tuple[str, Callable[[list[bytes]], list[bytes]]]] = {
 }
 
 
-@pytest.mark.parametrize("name", CODED)
+@all_rows("name", CODED)
 def test_each_event_is_there_as_soon_as_it_was_sent(name: str) -> None:
     coding, coded = CODED[name]
     feed = decoder(coding)
     assert [feed(chunk) for chunk in coded(EVENTS)][: len(EVENTS)] == EVENTS
 
 
-@pytest.mark.parametrize("size", [1, 7, 100_000])
-@pytest.mark.parametrize("name", CODED)
+@all_rows("size", [1, 7, 100_000])
+@all_rows("name", CODED)
 def test_the_pieces_do_not_matter(name: str, size: int) -> None:
     coding, coded = CODED[name]
     feed, whole = decoder(coding), b"".join(coded(EVENTS))
@@ -72,7 +74,7 @@ def test_what_is_coded_in_several_parts_is_read_to_the_end(coding: str, code: Ca
     assert decoder(coding)(code(EVENTS[0]) + code(EVENTS[1])) == EVENTS[0] + EVENTS[1]
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("coding", "body"),
     [("gzip", b"not gzip"), ("br", b"\xff" * 99), ("zstd", b"not zstd at all"), ("deflate", b"x" * 9)],
 )
@@ -81,7 +83,7 @@ def test_what_is_damaged_is_said(coding: str, body: bytes) -> None:
         decoder(coding)(body)
 
 
-@pytest.mark.parametrize("coding", ["compress", "gzip, lzma", "utf-8", "*"])
+@all_rows("coding", ["compress", "gzip, lzma", "utf-8", "*"])
 def test_a_coding_that_is_not_known_is_said(coding: str) -> None:
     with pytest.raises(CannotDecode, match="not known"):
         decoder(coding)
@@ -102,17 +104,23 @@ SWELLING: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
-@pytest.mark.parametrize("coding", SWELLING)
+@cache
+def swelling(coding: str) -> bytes:
+    """More than anybody may, packed."""
+    return SWELLING[coding](bytes(max(MOST * 4, 64 << 20)))
+
+
+@all_rows("coding", SWELLING)
 def test_what_would_fill_the_memory_is_refused(coding: str) -> None:
     with pytest.raises(TooLarge, match="too large"):
-        decoder(coding)(SWELLING[coding](bytes(MOST * 4)))
+        decoder(coding)(swelling(coding))
     with pytest.raises(TooLarge):
-        decoding.whole(SWELLING[coding](bytes(MOST * 4)), coding, MOST_REQUEST)
+        decoding.whole(swelling(coding), coding, MOST_REQUEST)
 
 
-@pytest.mark.parametrize("coding", SWELLING)
+@all_rows("coding", SWELLING)
 def test_what_swells_costs_little_more_than_it_may(coding: str) -> None:
-    bomb = SWELLING[coding](bytes(128 << 20))
+    bomb = swelling(coding)
     tracemalloc.start()
     with suppress(CannotDecode):
         decoding.whole(bomb, coding, MOST_REQUEST)
@@ -131,7 +139,7 @@ def test_a_stream_may_not_swell_in_many_small_chunks_either() -> None:
         feed(more)
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("size", "most", "may"),
     [
         (1, MOST_REQUEST, FREE),
@@ -144,7 +152,7 @@ def test_how_much_a_body_may_become_follows_from_its_size(size: int, most: int, 
     assert decoding.allowed(size, most) == may
 
 
-@pytest.mark.parametrize("name", CODED)
+@all_rows("name", CODED)
 def test_a_whole_body_is_read_and_one_that_is_cut_short_is_not(name: str) -> None:
     coding, coded = CODED[name]
     packed = b"".join(coded(EVENTS))
@@ -156,9 +164,9 @@ def test_a_whole_body_is_read_and_one_that_is_cut_short_is_not(name: str) -> Non
             decoding.whole(packed[: len(packed) // 2], coding, MOST_REQUEST)
 
 
-@pytest.mark.parametrize("coding", SWELLING)
+@all_rows("coding", SWELLING)
 def test_the_beginning_of_a_body_is_no_more_than_it_may_be(coding: str) -> None:
-    found = decoding.beginning(SWELLING[coding](bytes(MOST * 4)), coding, MOST_REQUEST)
+    found = decoding.beginning(swelling(coding), coding, MOST_REQUEST)
     assert len(found) <= FREE * 4
     assert found == bytes(len(found))
 

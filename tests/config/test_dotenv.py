@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config.dotenv import DamagedBlock, Unwritable, assignments, bind, block, open_quote, unbind
+from tests.rows import all_rows
 
 VARIABLES = {"HTTPS_PROXY": "http://127.0.0.1:8118", "NO_PROXY": "localhost,127.0.0.1,::1"}
 OTHERS = {"HTTPS_PROXY": "http://127.0.0.1:9000", "SSL_CERT_FILE": '/a folder/it\'s "$HOME"\\ü.pem'}
@@ -73,7 +74,7 @@ def test_lines_that_came_after_the_block_stay_lines(content: bytes, later: bytes
     assert bind(left, VARIABLES) == bind(bind(content, VARIABLES) + later, VARIABLES)
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("content", "ending"), [(None, "\n"), (b"", "\n"), (b"A=1", "\n"), (b"A=1\r\nB=2", "\r\n"), (b"A\r\nB\n", "\n")]
 )
 def test_the_block_ends_its_lines_as_the_file_does(content: bytes | None, ending: str) -> None:
@@ -99,7 +100,7 @@ BOUND = bind(b"A=1\n", VARIABLES)
 FIRST, *_, LAST = [line + b"\n" for line in BOUND.splitlines()[1:]]
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("content", "line"),
     [
         pytest.param(BOUND.replace(LAST, b""), 2, id="no end"),
@@ -127,7 +128,7 @@ def test_words_about_us_are_no_block() -> None:
 # --- values ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("value", "written"),
     [
         ("http://127.0.0.1:8118", b"http://127.0.0.1:8118"),
@@ -143,7 +144,7 @@ def test_values_are_quoted_where_the_clients_reader_needs_it(value: str, written
     assert b"\nX=" + written + b"\n" in bind(b"", {"X": value})
 
 
-@pytest.mark.parametrize("value", ["a\nb", "a\rb", "a\0b", "a\udcffb"])
+@all_rows("value", ["a\nb", "a\rb", "a\0b", "a\udcffb"])
 def test_values_that_the_file_cannot_hold_are_refused(value: str) -> None:
     with pytest.raises(Unwritable):
         bind(b"", {"X": value})
@@ -152,7 +153,7 @@ def test_values_that_the_file_cannot_hold_are_refused(value: str) -> None:
 # --- the user's part -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("content", "found"),
     [
         pytest.param(b"A=1\nHTTPS_PROXY=x\n", [(1, "A", "1"), (2, "HTTPS_PROXY", "x")], id="plain"),
@@ -173,7 +174,7 @@ def test_what_the_user_sets_is_read_as_the_client_reads_it(
     assert [(each.line, each.name, each.value) for each in assignments(content)] == found
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("content", "line"),
     [
         (b"A='x'\nB=2\n", None),

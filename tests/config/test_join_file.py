@@ -3,6 +3,7 @@
 import pytest
 
 from config.join_file import BadJoinFile, Invitation, host_of, read, written
+from tests.rows import all_rows
 
 CERTIFICATE = "-----BEGIN CERTIFICATE-----\nAAAA\nBBBB==\n-----END CERTIFICATE-----\n"
 KEY = "k" * 43
@@ -10,8 +11,8 @@ MADE = Invitation(host="pool.example", port=8118, name="ann", key=KEY, certifica
 TEXT = written(MADE)
 
 
-@pytest.mark.parametrize("host", ["pool.example", "localhost", "127.0.0.1", "::1", "a", "xn--p-xfa.example"])
-@pytest.mark.parametrize("certificate", [CERTIFICATE, CERTIFICATE * 2])
+@all_rows("host", ["pool.example", "localhost", "127.0.0.1", "::1", "a", "xn--p-xfa.example"])
+@all_rows("certificate", [CERTIFICATE, CERTIFICATE * 2])
 def test_what_is_written_is_read_back(host: str, certificate: str) -> None:
     made = Invitation(host=host, port=65535, name="CI-runner_2", key=KEY, certificate=certificate)
     assert read(written(made).encode()) == made
@@ -31,13 +32,13 @@ def test_neither_key_nor_certificate_is_in_a_repr() -> None:
     assert "AAAA" not in repr(MADE)
 
 
-@pytest.mark.parametrize("end", range(0, len(TEXT) - 5, 17))
+@all_rows("end", range(0, len(TEXT) - 5, 17))
 def test_one_that_was_cut_short_is_refused(end: int) -> None:
     with pytest.raises(BadJoinFile):
         read(TEXT[:end].encode())
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("content", "why"),
     [
         (b"", "no key file of codex-rotate"),
@@ -72,7 +73,7 @@ def test_what_is_none_is_refused_with_a_reason(content: bytes, why: str) -> None
     assert KEY not in str(refused.value)
 
 
-@pytest.mark.parametrize("host", ["", "a b", "pool.example:1", "-a", "a-", "http://a", "a/b", "é", "[::1", "a" * 254])
+@all_rows("host", ["", "a b", "pool.example:1", "-a", "a-", "http://a", "a/b", "é", "[::1", "a" * 254])
 def test_no_hosts(host: str) -> None:
     if host == "[::1":
         assert host_of(host) == "::1"  # brackets are only how it is written

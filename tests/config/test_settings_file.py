@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from config import settings_file
 from config.errors import ConfigError
 from config.settings_file import CannotChange, Value, change, lines, read, values
+from tests.rows import all_rows
 
 FILE = Path("config.toml")
 MARK = b"\xef\xbb\xbf"
@@ -115,7 +116,7 @@ def test_each_setting_is_found_in_the_line_that_it_begins_in(file: tuple[bytes, 
     assert lines(FILE, content) == begins
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("before", "after"),
     [
         ("", "park_seconds = 5\n"),
@@ -156,7 +157,7 @@ def test_a_file_that_would_be_written_in_another_order_is_not_changed() -> None:
         settings_file.with_setting(FILE, content, "strategy", "pinned")
 
 
-@pytest.mark.parametrize(
+@all_rows(
     "content",
     [
         b"a =", b"a = 1\na = 2\n", b'a = "http://u:s3cret@h\n', b"a = 1\rb = 2", b"\xff\xfe", b"a = 1\x00",

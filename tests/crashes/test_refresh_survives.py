@@ -23,12 +23,13 @@ from accounts.tokens.refresh import Refresher
 from accounts.tokens.sent_marks import SentMarks
 from config import clock
 from standin import StandIn
+from tests import warm
 from tests.harness import plain_environment, put
 
 logger = logging.getLogger(__name__)
 
 RENEWER = Path(__file__).with_name("renewer.py")
-CRASHES = int(os.environ.get("CRASHES", "12"))
+CRASHES = int(os.environ.get("CRASHES", "6"))
 PATIENCE = 60.0
 
 
@@ -53,7 +54,7 @@ def pool_of(upstream: StandIn, folder: Path, size: int) -> tuple[Path, list[str]
 def renewer(upstream: StandIn, pool: Path, how: str, keys: list[str]) -> Iterator[subprocess.Popen[str]]:
     environ = {**plain_environment(), "CODEX_REFRESH_TOKEN_URL_OVERRIDE": upstream.token_url}
     argv = [sys.executable, str(RENEWER), str(pool), how, *keys]
-    process = subprocess.Popen(argv, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process = warm.Popen(argv, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
@@ -106,7 +107,7 @@ def test_after_any_kill_an_account_works_or_its_answer_was_lost_on_the_wire(
                 upstream.wait_for(lambda seen=seen: len(upstream.refreshes) > seen, seconds=PATIENCE)  # type: ignore[misc]
             else:
                 with suppress(subprocess.TimeoutExpired):
-                    process.wait(chance.uniform(0.0, 0.6))
+                    process.wait(chance.uniform(0.0, 0.3))
             process.kill()
             process.wait()
         with Store(pool) as store:

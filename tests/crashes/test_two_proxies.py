@@ -6,7 +6,6 @@
 import json
 import os
 import sqlite3
-import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +18,7 @@ import pytest
 from accounts.store.store import Store
 from accounts.tokens.lifetime import FRESH_SECONDS
 from standin import Account, StandIn
+from tests import warm
 from tests.harness import Proxy, fill, plain_environment, put, write_login
 from tests.proxy.clients import Http2
 
@@ -60,7 +60,7 @@ class Shared:
     def cli(self, *words: str) -> object:
         environ = {**plain_environment(), "CODEX_ROTATE_HOME": str(self.home), "PYTHONPATH": str(ROOT)}
         argv = [sys.executable, "-c", START, *words, "--json"]
-        done = subprocess.run(argv, env=environ, capture_output=True, text=True, timeout=60, check=False, cwd=ROOT)
+        done = warm.run(argv, env=environ, capture_output=True, text=True, timeout=60, cwd=ROOT)
         assert done.returncode == 0, done.stdout + done.stderr
         return json.loads(done.stdout)
 

@@ -11,7 +11,7 @@ from cli.commands.setup.bind import bind, unbind
 from cli.running.binding import BindMode, BoundFiles, answers
 from config import clock, dotenv
 from tests.e2e.codex import Codex
-from tests.e2e.conftest import Scene, SetUp
+from tests.e2e.conftest import ONE_TRANSPORT, Scene, SetUp
 from tests.e2e.test_rotation import SAY_HI, unnoticed
 from tests.harness import Proxy
 
@@ -63,6 +63,7 @@ def test_a_bound_client_needs_nothing_else(set_up: SetUp, transport: str, tmp_pa
     assert {seen.account_id for seen in checks} == {"acc-home"}
 
 
+@ONE_TRANSPORT
 def test_a_bound_client_goes_on_after_a_renewal(set_up: SetUp, transport: str, confdir: Path):
     """It is not bound again: first its proxy still runs with the old key, then a new one has taken its port."""
     scene = set_up()
@@ -80,6 +81,7 @@ def test_a_bound_client_goes_on_after_a_renewal(set_up: SetUp, transport: str, c
     assert file.read_bytes() == block
 
 
+@ONE_TRANSPORT
 @pytest.mark.parametrize(
     "before",
     [
@@ -97,6 +99,7 @@ def test_what_stands_before_the_block_does_not_hide_it(set_up: SetUp, tmp_path: 
     assert [each.name for each in file.parent.glob(".env*")] == [".env"]
 
 
+@ONE_TRANSPORT
 def test_the_block_wins_over_what_the_client_is_started_with(set_up: SetUp, tmp_path: Path):
     """A proxy or a bundle that the user's shell or IDE names."""
     scene = set_up()

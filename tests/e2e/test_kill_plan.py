@@ -1,5 +1,7 @@
 """What is drawn for a turn, and that it can be had again by its name."""
 
+from functools import cache
+
 import pytest
 
 from scripts.kill import alone, asked_for
@@ -8,7 +10,11 @@ from tests.e2e.cases import HTTP, WEBSOCKET
 from tests.e2e.desk import RESPONSES
 from tests.e2e.kill_plan import MODES, MOST_DEATHS, PLOTS, Choice, Death, Turn, counted, moments
 
-DRAWN = [turn for number in range(300) for turn in Choice().conversation(f"seed {number}")]
+
+@cache
+def drawn() -> list[Turn]:
+    """Late: every process that looks for tests would draw them."""
+    return [turn for number in range(300) for turn in Choice().conversation(f"seed {number}")]
 
 
 def test_a_seed_draws_the_same_again() -> None:
@@ -17,9 +23,9 @@ def test_a_seed_draws_the_same_again() -> None:
 
 
 def test_every_mode_plot_and_transport_is_drawn() -> None:
-    assert {death.mode for turn in DRAWN for death in turn.deaths} == {*MODES}
-    assert {turn.plot for turn in DRAWN} == PLOTS.keys()
-    assert {(turn.transport, turn.resumed, turn.sealed, turn.paced) for turn in DRAWN} >= {
+    assert {death.mode for turn in drawn() for death in turn.deaths} == {*MODES}
+    assert {turn.plot for turn in drawn()} == PLOTS.keys()
+    assert {(turn.transport, turn.resumed, turn.sealed, turn.paced) for turn in drawn()} >= {
         (transport, resumed, sealed, paced)
         for transport in (WEBSOCKET, HTTP)
         for resumed in (True, False)
@@ -29,7 +35,7 @@ def test_every_mode_plot_and_transport_is_drawn() -> None:
 
 
 def test_one_account_is_always_well() -> None:
-    assert {len(turn.deaths) for turn in DRAWN} == set(range(1, MOST_DEATHS + 1))
+    assert {len(turn.deaths) for turn in drawn()} == set(range(1, MOST_DEATHS + 1))
 
 
 def test_a_thread_begins_with_a_new_turn() -> None:
@@ -37,7 +43,7 @@ def test_a_thread_begins_with_a_new_turn() -> None:
 
 
 def test_a_death_has_a_name() -> None:
-    for turn in DRAWN:
+    for turn in drawn():
         for death in turn.deaths:
             assert Death.named(death.written, death.moment) == death
 

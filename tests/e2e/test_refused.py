@@ -10,7 +10,7 @@ from cli.demo.play import QUIET
 from cli.running.client_command import WITHOUT_DAEMON
 from config import clock
 from tests.e2e.codex import Codex, Ran
-from tests.e2e.conftest import Scene, SetUp
+from tests.e2e.conftest import ONE_TRANSPORT, Scene, SetUp
 from tests.e2e.terminal import Screen
 from tests.e2e.test_rotation import SAY_HI, unnoticed
 
@@ -67,6 +67,7 @@ def test_exec_with_a_key_that_was_taken_back_says_so(set_up: SetUp, transport: s
     assert len(scene.upstream.requests) == seen
 
 
+@ONE_TRANSPORT
 @pytest.mark.parametrize("says", ["-:guess", "", "removed"], ids=["wrong", "missing", "removed"])
 def test_the_full_screen_client_shows_why(set_up: SetUp, says: str, transport: str) -> None:
     """At the first question, and it goes on asking to be told what to do."""

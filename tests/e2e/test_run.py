@@ -8,6 +8,7 @@ import pytest
 
 from cli.running.proxies import ask
 from standin import Fault, FaultKind
+from tests.e2e.conftest import ONE_TRANSPORT
 from tests.e2e.desk import ROTATE, Desk, open_desk
 from tests.e2e.terminal import Screen
 from tests.e2e.test_rotation import SAY_HI, unnoticed
@@ -33,6 +34,7 @@ def test_the_next_account_answers(desk: Desk, transport: str) -> None:
     assert unnoticed(desk.run(SAY_HI), "Hello from acc-2.", transport)
 
 
+@ONE_TRANSPORT
 def test_an_account_for_this_launch_only(desk: Desk, transport: str) -> None:
     """It alone serves, and when it cannot, the client prints why; the next launch is free again."""
     assert unnoticed(desk.run("--account", "acc-2", SAY_HI), "Hello from acc-2.", transport)
@@ -44,6 +46,7 @@ def test_an_account_for_this_launch_only(desk: Desk, transport: str) -> None:
     assert unnoticed(desk.run(SAY_HI), "Hello from acc-1.", transport)
 
 
+@ONE_TRANSPORT
 def test_with_client_keys_run_has_one_of_its_own(desk: Desk, transport: str) -> None:
     """Every connection of the client shows it; beside that nothing changes."""
     subprocess.run([ROTATE, "keys", "add", "ann"], env=desk.environ, check=True, capture_output=True)

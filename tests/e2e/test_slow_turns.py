@@ -50,7 +50,7 @@ def of(*names: str) -> pytest.MarkDecorator:
 
 @pytest.fixture(scope="module")
 def conversations(
-    request: pytest.FixtureRequest, binary: Path, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, launcher: Path, binary: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Mapping[Which, Future[slow.Seen]]]:
     """Those that the tests of this run ask about."""
     starting = Semaphore(AT_ONCE)
@@ -59,7 +59,8 @@ def conversations(
 
     def play(name: str, transport: str) -> slow.Seen:
         folder = tmp_path_factory.mktemp(name) / "a desk"
-        with open_desk(binary, folder, transport, cold=transport == "auto" and name in BOTH_WAYS) as desk:
+        cold = transport == "auto" and name in BOTH_WAYS
+        with open_desk(launcher if cold else binary, folder, transport, cold=cold) as desk:
             return PLAYS[name](desk, starting)
 
     with ThreadPoolExecutor(len(wanted)) as pool:

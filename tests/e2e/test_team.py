@@ -15,6 +15,7 @@ from cli.demo.play import QUIET
 from standin import StandIn
 from tests.corporate import Corporate
 from tests.e2e.codex import Ran
+from tests.e2e.conftest import ONE_TRANSPORT
 from tests.harness import MITMDUMP, PATIENCE, Output, fill, plain_environment, write_login
 from tests.test_commands_in_docs import FENCED, ROOT, free_port, lines_of
 from tests.users import OTHER, User, as_user, users, why_no_programs
@@ -93,6 +94,7 @@ def team(binary: Path, transport: str, tmp_path: Path) -> Iterator[Team]:
         yield Team(upstream, owner, guest, free_port(), tools)
 
 
+@ONE_TRANSPORT
 def test_the_how_to_works_for_two_users(team: Team) -> None:
     """Before the second one has joined, the client says that it is another user's proxy, and what to do about it."""
     give, join, take_back = section("Give somebody a key"), section("Join with it"), section("Take a key back")

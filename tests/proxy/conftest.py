@@ -35,6 +35,8 @@ class Bench:
     keys: dict[str, str] = field(default_factory=dict)
     thread: str = ""
     began: int = 0
+    troubles: bool = True
+    """Whether a test may leave accounts behind that have failed."""
 
     def start_test(self, seats: int = 2) -> None:
         """Accounts of its own for a test; whatever an earlier one still has under way concerns nobody any more."""
@@ -47,7 +49,8 @@ class Bench:
         for _ in range(seats):
             self.add()
         self.thread = f"thread-{next(_numbers)}"
-        self._calm()
+        if self.troubles:
+            self._calm()
         self.began = len(self.upstream.requests)
 
     def _calm(self) -> None:
@@ -151,13 +154,13 @@ def open_bench(folder: Path, confdir: Path, flags: list[str], module: object = N
         put(store, upstream.add_account("acc-0"), folder, 0)
         with Proxy(upstream, home, confdir, flags, scripts, env=env) as proxy:
             proxy.output.wait_for(LOADED, seconds=START_SECONDS)  # it listens first; the tests change the pool at once
-            yield Bench(upstream, proxy, store, own, folder)
+            yield Bench(upstream, proxy, store, own, folder, troubles=getattr(module, "TROUBLES", True))
 
 
 @pytest.fixture(scope="module")
 def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, confdir: Path) -> Iterator[Bench]:
     """The module's bench. A module may set `OPTIONS`, `FLAGS`, `ENV` and `SCRIPTS` of its proxy, and `HTTP2 = False`
-    and `BY_HAND = True` for upstream."""
+    and `BY_HAND = True` for upstream. With `TROUBLES = False` it says that none of its accounts ever fails."""
     settings = {"rotate_head_timeout": 1, **getattr(request.module, "OPTIONS", {})}
     flags = [*options(**settings), *getattr(request.module, "FLAGS", ())]
     yield from open_bench(tmp_path_factory.mktemp("bench"), confdir, flags, request.module)

@@ -15,6 +15,8 @@ from tests.harness import PATIENCE, secrets_of
 from tests.proxy.clients import ASK, CHATGPT, MODELS, RESPONSES, Http2, http1, secure, tunnel
 from tests.proxy.conftest import Bench
 
+TROUBLES = False
+
 EVIL: Final = "evil.example"
 BLANK: Final = b"\r\n\r\n"
 

@@ -23,12 +23,12 @@ IN_SOCKETS = {name for name in CASES if name.startswith(("closed_", "aborted")) 
     "error_without_status",
     "limit_without_status",
 }
-EITHER = itertools.cycle(["h1", "h2"])
-"""An answer over HTTP/1.1 and one over HTTP/2 are judged by the same code. `make newest` asks each case of both."""
+ONE = itertools.cycle(["h1", "ws", "h2", "ws"])
+"""An answer over HTTP and one to an upgrade are judged by the same code. `make newest` asks each case of all."""
 COUNTED = [
     (version, name)
     for name in sorted(CASES.keys() - ELSEWHERE)
-    for version in ([] if name in IN_SOCKETS else ["h1", "h2"] if "COLD" in os.environ else [next(EITHER)]) + ["ws"]
+    for version in (["ws"] if name in IN_SOCKETS else ["h1", "h2", "ws"] if "COLD" in os.environ else [next(ONE)])
 ]
 
 

@@ -27,9 +27,9 @@ pytestmark = pytest.mark.skipif(not Path(STATUS.format("self")).exists(), reason
 MOST: Final = 10.0
 """MB by which the proxy may grow."""
 LARGE: Final = 1 << 30
-FIRST: Final = 3_000 if SOAK else 100
+FIRST: Final = 3_000 if SOAK else 60
 """The heap is as large as it gets after some thousand turns; in a hundred nothing but a leak makes ten MB."""
-TURNS: Final = 10_000 if SOAK else 120
+TURNS: Final = 10_000 if SOAK else 100
 BOTH: Final = (Kept1, Kept1, Kept2, Kept2)
 KINDS: Final = {"http1": (Kept1,) * 4, "http2": (Kept2,) * 4} if SOAK else {"both": BOTH}
 
@@ -119,7 +119,7 @@ def test_bodies_do_not_wait_for_the_garbage_collector(tmp_path: Path, confdir: P
     script = tmp_path / "uncollected.py"
     script.write_text("import gc\ngc.disable()\n")
     with another(tmp_path, confdir, Served, [script]) as bench:
-        assert Crowd(bench, BOTH).grows(300, first=100) <= MOST
+        assert Crowd(bench, BOTH).grows(TURNS, first=FIRST) <= MOST
 
 
 def test_neither_do_connections(bench: Bench) -> None:
@@ -144,7 +144,7 @@ def test_nor_do_rotations_and_clients_that_leave(bench: Bench) -> None:
 
 def test_nor_do_the_messages_of_a_socket_that_stays_open(tmp_path: Path, confdir: Path) -> None:
     with another(tmp_path, confdir) as bench:
-        assert chatter(bench, 50_000 if SOAK else 5_000) <= MOST
+        assert chatter(bench, 50_000 if SOAK else 2_500) <= MOST
 
 
 def test_a_socket_that_keeps_its_messages_is_noticed(tmp_path: Path, confdir: Path) -> None:
@@ -189,9 +189,9 @@ def test_conversations_that_are_held_whole_are_noticed(tmp_path: Path, confdir: 
 
 def test_the_web_interface_keeps_as_many_flows_as_it_is_told(tmp_path: Path, confdir: Path) -> None:
     """The newest ones, and besides those that are under way. (Its log holds ten thousand lines, about one a turn.)"""
-    with another(tmp_path, confdir, Web, rotate_keep_flows=50) as bench:
+    with another(tmp_path, confdir, Web, rotate_keep_flows=20) as bench:
         grown = Crowd(bench, BOTH).grows(TURNS, first=10_000 if SOAK else FIRST)
         assert isinstance(bench.proxy, Web)
         shown = bench.proxy.flows()
-    assert 45 <= len(shown) <= 50 + len(BOTH)
+    assert 15 <= len(shown) <= 20 + len(BOTH)
     assert grown <= MOST

@@ -7,6 +7,8 @@ import pytest
 from tests.proxy.clients import ASK, CHATGPT, RESPONSES, Http2, Socket, http1, secure, tunnel, turn1
 from tests.proxy.conftest import Bench
 
+TROUBLES = False
+
 FLAGS = [
     part
     for rule in (

@@ -15,6 +15,8 @@ from tests.harness import eventually, options
 from tests.proxy.clients import Http2, http1
 from tests.proxy.conftest import Bench, open_bench
 
+TROUBLES = False
+
 KEPT: Final = 1_000
 INITIALIZE: Final = b'{"jsonrpc": "2.0", "id": 1, "method": "initialize"}'
 

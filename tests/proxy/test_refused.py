@@ -31,6 +31,8 @@ from tests.proxy.clients import (
 from tests.proxy.conftest import Bench
 from tests.users import OTHER, acting_as, why_not
 
+TROUBLES = False
+
 pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not())
 
 OTHER_USER = "codex_rotate_other_user"

@@ -53,13 +53,18 @@ def started(
             yield proxy, store
 
 
-@pytest.fixture(scope="module", params=[True, False], ids=["h2-upstream", "h1-upstream"])
+BOTH_UPSTREAMS = pytest.mark.parametrize(
+    "place", [True, False], ids=["h2-upstream", "h1-upstream"], indirect=True, scope="module"
+)
+
+
+@pytest.fixture(scope="module")
 def place(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, confdir: Path
 ) -> Iterator[tuple[Bench, Corporate]]:
     folder = tmp_path_factory.mktemp("behind")
     with ExitStack() as stack:
-        upstream = stack.enter_context(StandIn(http2=request.param))
+        upstream = stack.enter_context(StandIn(http2=getattr(request, "param", True)))
         hosts = {443: upstream.port, 80: upstream.plain_port}
         corporate = stack.enter_context(Corporate(hosts, USER, PASSWORD))
         own = upstream.add_account("acc-own")
@@ -95,6 +100,7 @@ def turn(bench: Bench, version: str) -> Got:
         return client.turn() if client.upgrade.status == 101 else client.upgrade
 
 
+@BOTH_UPSTREAMS
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_turn_goes_through_the_company_s_proxy(bench: Bench, corporate: Corporate, version: str):
     before = len(corporate.asked)
@@ -105,6 +111,7 @@ def test_a_turn_goes_through_the_company_s_proxy(bench: Bench, corporate: Corpor
     assert bench.served_by() == ["first"]
 
 
+@BOTH_UPSTREAMS
 @pytest.mark.parametrize("version", VERSIONS)
 def test_the_next_account_gets_a_tunnel_of_its_own(bench: Bench, corporate: Corporate, version: str):
     bench.fault(bench.first, FaultKind.USAGE_LIMIT, resets_in=3600)
@@ -114,6 +121,7 @@ def test_the_next_account_gets_a_tunnel_of_its_own(bench: Bench, corporate: Corp
     assert corporate.targets()[before:] == [f"{CHATGPT}:443"] * 2
 
 
+@BOTH_UPSTREAMS
 @pytest.mark.parametrize("kind", [FaultKind.RESET, FaultKind.HANG, FaultKind.EMPTY])
 @pytest.mark.parametrize("version", ["h1", "h2"])
 def test_an_attempt_that_comes_to_nothing_is_followed_by_another(bench: Bench, version: str, kind: FaultKind):
@@ -121,6 +129,7 @@ def test_an_attempt_that_comes_to_nothing_is_followed_by_another(bench: Bench, v
     assert turn(bench, version).text == bench.second.answer
 
 
+@BOTH_UPSTREAMS
 def test_requests_of_one_client_share_the_tunnel_of_their_account(bench: Bench, corporate: Corporate):
     before = len(corporate.asked)
     with http1(bench.proxy) as client:

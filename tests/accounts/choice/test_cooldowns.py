@@ -1,18 +1,17 @@
 """Which of two rests counts."""
 
-import pytest
-
 from accounts.choice.cooldowns import replaces, resting
 from accounts.choice.outcomes import Kind, Rest
 from accounts.model import Cooldown
 from tests.builders import NOW
+from tests.rows import all_rows
 
 
 def rest(seconds: float, kind: str = Kind.USAGE_LIMIT) -> Cooldown:
     return Cooldown(until=NOW + seconds, reason=kind, since=NOW)
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("cooldown", "expected"),
     [
         (None, Rest.NONE),
@@ -27,7 +26,7 @@ def test_a_rest_is_over_at_its_end_and_as_firm_as_its_reason(cooldown: Cooldown 
     assert resting(cooldown, NOW) is expected
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("old", "new", "taken"),
     [
         (None, rest(60), True),

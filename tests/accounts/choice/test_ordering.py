@@ -3,14 +3,13 @@
 import random
 from dataclasses import replace
 
-import pytest
-
 from accounts.choice.ordering import LASTS, MOST_CHANGED, SMALL, Ordering
 from accounts.choice.outcomes import Kind, Outcome
 from accounts.choice.pool import Pool
 from accounts.choice.selection import Ask, Candidate, Exhausted, Policy, Situation, Strategy, rank
 from accounts.model import Standing
 from tests.builders import NOW, Stored, about, account, key_of, lease_of, pool_of, rest, window
+from tests.rows import all_rows
 
 MANY = 60
 
@@ -24,8 +23,8 @@ def mixed(chance: random.Random) -> Pool:
     return pool_of(*candidates, rests=rests, seen=windows)
 
 
-@pytest.mark.parametrize("seed", range(8))
-@pytest.mark.parametrize("strategy", list(Strategy))
+@all_rows("seed", range(8))
+@all_rows("strategy", list(Strategy))
 def test_it_is_as_if_all_had_been_compared(seed: int, strategy: Strategy) -> None:
     """Whatever happens in between, within a moment: threads that stay, accounts that fail, models that are refused."""
     chance = random.Random(seed)

@@ -21,6 +21,7 @@ from accounts.choice.outcomes import (
     error_of,
 )
 from tests.builders import NOW, credentials, planted
+from tests.rows import all_rows
 
 DELIVER = Action.DELIVER
 NOBODY, REQUEST, UPSTREAM = Blame.NOBODY, Blame.REQUEST, Blame.UPSTREAM
@@ -131,37 +132,37 @@ def test_what_the_client_must_not_see_is_what_is_about_an_accounts_credentials()
     assert {kind for kind in Kind if RULES[kind].private} == PRIVATE
 
 
-@pytest.mark.parametrize("kind", Kind)
+@all_rows("kind", Kind)
 def test_a_rest_has_a_length_and_is_never_joined_by_a_change_of_standing(kind: Kind) -> None:
     rule = RULES[kind]
     assert (rule.rest is Rest.NONE) == (rule.seconds == 0)
     assert rule.rest is Rest.NONE or rule.standing is None
 
 
-@pytest.mark.parametrize("kind", Kind)
+@all_rows("kind", Kind)
 def test_out_of_service_is_who_rests_firmly_or_needs_help(kind: Kind) -> None:
     out = {Kind.USAGE_LIMIT, Kind.NO_CREDIT, Kind.TOKEN_INVALIDATED, Kind.DEACTIVATED}
     assert RULES[kind].bars == (kind in out)
 
 
-@pytest.mark.parametrize("kind", [kind for kind in Kind if RULES[kind].blame in {NOBODY, REQUEST}])
+@all_rows("kind", [kind for kind in Kind if RULES[kind].blame in {NOBODY, REQUEST}])
 def test_what_is_not_the_accounts_trouble_costs_it_nothing(kind: Kind) -> None:
     assert (RULES[kind].rest, RULES[kind].standing, RULES[kind].private) == (Rest.NONE, None, False)
 
 
-@pytest.mark.parametrize("kind", [kind for kind in Kind if RULES[kind].blame is UPSTREAM])
+@all_rows("kind", [kind for kind in Kind if RULES[kind].blame is UPSTREAM])
 def test_upstreams_own_trouble_takes_no_account_out_of_service(kind: Kind) -> None:
     assert not RULES[kind].bars
 
 
-@pytest.mark.parametrize("kind", [kind for kind in Kind if RULES[kind].action is DELIVER])
+@all_rows("kind", [kind for kind in Kind if RULES[kind].action is DELIVER])
 def test_a_refusal_that_the_client_gets_to_see_costs_the_account_nothing(kind: Kind) -> None:
     """Unless the client has seen the beginning of an answer: then there is nothing else to be done."""
     assert RULES[kind].rest is (Rest.SOFT if kind is Kind.FAILED_AFTER_OUTPUT else Rest.NONE)
     assert RULES[kind].standing is None
 
 
-@pytest.mark.parametrize(("kind", "status", "headers", "error"), SEEN)
+@all_rows(("kind", "status", "headers", "error"), SEEN)
 def test_what_an_answer_means(kind: Kind, status: int, headers: dict[str, str], error: dict[str, Any]) -> None:
     assert classify(Reply(status=status, headers=headers, error=error), NOW).kind is kind
 
@@ -183,17 +184,17 @@ def example_of(sign: Sign) -> list[Reply]:
     ]
 
 
-@pytest.mark.parametrize("sign", SIGNS, ids=lambda sign: f"{SIGNS.index(sign)}-{sign.kind}")
+@all_rows("sign", SIGNS, ids=lambda sign: f"{SIGNS.index(sign)}-{sign.kind}")
 def test_every_sign_can_be_the_first_one_seen(sign: Sign) -> None:
     assert any(next(s for s in SIGNS if s.seen_in(reply)) is sign for reply in example_of(sign))
 
 
-@pytest.mark.parametrize("sign", [s for s in SIGNS if s.words], ids=lambda sign: f"{SIGNS.index(sign)}-{sign.kind}")
+@all_rows("sign", [s for s in SIGNS if s.words], ids=lambda sign: f"{SIGNS.index(sign)}-{sign.kind}")
 def test_every_word_of_a_sign_leads_to_its_kind(sign: Sign) -> None:
     assert {classify(reply, NOW).kind for reply in example_of(sign)} == {sign.kind}
 
 
-@pytest.mark.parametrize("sign", [s for s in SIGNS if s.words], ids=lambda sign: f"{SIGNS.index(sign)}-{sign.kind}")
+@all_rows("sign", [s for s in SIGNS if s.words], ids=lambda sign: f"{SIGNS.index(sign)}-{sign.kind}")
 def test_type_and_code_are_read_alike(sign: Sign) -> None:
     for reply in example_of(sign):
         word = reply.error["code"]
@@ -204,7 +205,7 @@ def test_no_sign_means_something_the_proxy_sees_for_itself() -> None:
     assert not CAUSED_BY_US & {sign.kind for sign in SIGNS}
 
 
-@pytest.mark.parametrize("status", [0, 200, 400, 401, 402, 403, 404, 409, 422, 426, 429, 500, 502, 503, 504, 529, 599])
+@all_rows("status", [0, 200, 400, 401, 402, 403, 404, 409, 422, 426, 429, 500, 502, 503, 504, 529, 599])
 def test_a_usage_limit_is_one_whatever_its_status(status: int) -> None:
     assert classify(Reply(status=status, error={"type": "usage_limit_reached"}), NOW).kind is Kind.USAGE_LIMIT
 
@@ -216,12 +217,12 @@ def test_upstreams_own_trouble_with_a_model_is_no_refusal_of_it(status: int, kin
     assert classify(reply, NOW).kind is kind
 
 
-@pytest.mark.parametrize("status", range(400, 600))
+@all_rows("status", range(400, 600))
 def test_no_refusal_passes_for_a_success(status: int) -> None:
     assert classify(Reply(status=status), NOW).kind is not Kind.OK
 
 
-@pytest.mark.parametrize("kind", [kind for kind in Kind if kind not in CAUSED_BY_US])
+@all_rows("kind", [kind for kind in Kind if kind not in CAUSED_BY_US])
 def test_a_time_to_try_again_belongs_to_a_rest(kind: Kind) -> None:
     """A `retry-after` on an answer that rests nobody is the client's to read."""
     _, status, headers, error = next(row for row in SEEN if row[0] is kind)
@@ -229,12 +230,12 @@ def test_a_time_to_try_again_belongs_to_a_rest(kind: Kind) -> None:
     assert outcome.until == (NOW + 77 if RULES[kind].rest is not Rest.NONE else None)
 
 
-@pytest.mark.parametrize(("plan", "kept"), [("plus", "plus"), (None, ""), (7, ""), (["plus"], "")])
+@all_rows(("plan", "kept"), [("plus", "plus"), (None, ""), (7, ""), (["plus"], "")])
 def test_the_plan_is_taken_over_when_it_is_a_text(plan: object, kept: str) -> None:
     assert classify(Reply(status=429, error={"type": "usage_limit_reached", "plan_type": plan}), NOW).plan == kept
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("reply", "detail"),
     [
         (Reply(status=429, error={"type": "b", "code": "a"}), "429 a b"),
@@ -289,13 +290,13 @@ def test_a_unit_in_another_script_is_no_reason_to_raise(unit: str) -> None:
 # --- events -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("status", [0, 101, 200, 204, 302])
+@all_rows("status", [0, 101, 200, 204, 302])
 def test_an_event_that_says_it_failed_is_a_failure_whatever_status_it_names(status: int) -> None:
     outcome = classify_failure(Reply(status=status), NOW)
     assert outcome.kind is Kind.FAILED_IN_STREAM
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("error", "before", "after"),
     [
         ({}, Kind.FAILED_IN_STREAM, Kind.FAILED_AFTER_OUTPUT),
@@ -323,7 +324,7 @@ def test_an_event_brings_its_time_plan_and_words_with_it() -> None:
         assert classify_failure(Reply(status=429, error=error), NOW, after_output=after_output) == expected
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("payload", "found"),
     [
         ({"error": {"type": "t"}}, {"type": "t"}),

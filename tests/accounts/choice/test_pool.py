@@ -20,6 +20,7 @@ from accounts.choice.threads import UNPLACED
 from accounts.model import Affinity, Cooldown, Event, Standing
 from accounts.store.store import Store
 from tests.builders import HOUR, NOW, ListJournal, Stored, account, credentials, key_of, lease_of, planted, pool_of
+from tests.rows import all_rows
 
 A, B = key_of("a"), key_of("b")
 OK, HARD, SOFT = Outcome(kind=Kind.OK), Kind.USAGE_LIMIT, Kind.SERVER_ERROR
@@ -78,7 +79,7 @@ def test_a_lease_for_upkeep_needs_no_request_but_an_account_with_tokens() -> Non
     ]
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("expires_at", "wants", "expired"),
     [
         (None, False, False),
@@ -156,7 +157,7 @@ def test_nobody_who_is_not_in_the_pool_can_serve() -> None:
 # --- rests -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", [kind for kind in Kind if RULES[kind].rest is not Rest.NONE])
+@all_rows("kind", [kind for kind in Kind if RULES[kind].rest is not Rest.NONE])
 def test_a_rest_lasts_as_its_rule_says_unless_upstream_names_a_time(kind: Kind) -> None:
     journal = ListJournal()
     pool = pool_of("a", "b", journal=journal)
@@ -167,14 +168,14 @@ def test_a_rest_lasts_as_its_rule_says_unless_upstream_names_a_time(kind: Kind) 
     assert journal.of("set_cooldown") == [(A, cooldown(pool, A)), (B, cooldown(pool, B))]
 
 
-@pytest.mark.parametrize("kind", [kind for kind in Kind if RULES[kind].rest is Rest.NONE])
+@all_rows("kind", [kind for kind in Kind if RULES[kind].rest is Rest.NONE])
 def test_no_rest_without_a_rule_for_it(kind: Kind) -> None:
     pool = pool_of("a")
     serve(pool, "a", Outcome(kind=kind, until=NOW + 99))
     assert cooldown(pool) is None
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("first", "second", "at_least", "firm"),
     [
         (limit(900), limit(60), 900, True),
@@ -226,7 +227,7 @@ def test_after_a_restart_a_rest_is_as_firm_as_before(store: Store) -> None:
         assert usable(again, A, NOW + seconds) == usable(pool, A, NOW + seconds) == (seconds > 300)
 
 
-@pytest.mark.parametrize(("leased", "cleared"), [(-10.0, False), (-0.001, False), (0.0, True), (5.0, True)], ids=str)
+@all_rows(("leased", "cleared"), [(-10.0, False), (-0.001, False), (0.0, True), (5.0, True)], ids=str)
 def test_a_success_ends_only_a_rest_that_began_before_it_was_asked_for(leased: float, cleared: bool) -> None:
     """A stream that began before the limit was met, and ends well afterwards, says nothing about the limit."""
     journal = ListJournal()
@@ -248,7 +249,7 @@ def test_a_success_without_a_rest_is_no_news() -> None:
     assert journal.entries == []
 
 
-@pytest.mark.parametrize("kind", Kind)
+@all_rows("kind", Kind)
 def test_only_a_short_rest_makes_an_account_tired(kind: Kind) -> None:
     pool = pool_of("a")
     serve(pool, "a", Outcome(kind=kind, until=NOW + 60))
@@ -256,7 +257,7 @@ def test_only_a_short_rest_makes_an_account_tired(kind: Kind) -> None:
     assert not pool.tired(A, NOW + 60)
 
 
-@pytest.mark.parametrize("kind", [kind for kind in Kind if kind is not Kind.OK])
+@all_rows("kind", [kind for kind in Kind if kind is not Kind.OK])
 def test_only_a_success_ends_a_rest(kind: Kind) -> None:
     """An opened socket shows that the login is good: limits arrive inside it."""
     pool = pool_of("a", rests={A: Cooldown(until=NOW + 900, reason=SOFT, since=NOW - 1)})
@@ -283,7 +284,7 @@ def test_an_account_the_provider_refuses_is_out_and_its_word_is_kept(kind: Kind,
     assert journal.of("set_standing") == [(A, standing, word)]
 
 
-@pytest.mark.parametrize("kind", Kind)
+@all_rows("kind", Kind)
 def test_whatever_goes_wrong_is_history_and_a_client_that_left_is_not(kind: Kind) -> None:
     journal = ListJournal()
     pool = pool_of("a", journal=journal)
@@ -292,7 +293,7 @@ def test_whatever_goes_wrong_is_history_and_a_client_that_left_is_not(kind: Kind
     assert journal.of("record") == ([] if kind in NO_EVENT else [(expected,)])
 
 
-@pytest.mark.parametrize("kind", Kind)
+@all_rows("kind", Kind)
 def test_nothing_is_said_of_an_account_that_was_removed_meanwhile(kind: Kind) -> None:
     journal = ListJournal()
     pool = pool_of("a", journal=journal)
@@ -303,7 +304,7 @@ def test_nothing_is_said_of_an_account_that_was_removed_meanwhile(kind: Kind) ->
     assert pool.place("t", NOW) == UNPLACED
 
 
-@pytest.mark.parametrize("kind", Kind)
+@all_rows("kind", Kind)
 def test_the_journal_never_sees_a_token(kind: Kind) -> None:
     journal = ListJournal()
     pool = pool_of("a", journal=journal)
@@ -381,7 +382,7 @@ def test_newer_tokens_are_used_by_the_next_lease_and_end_the_distrust() -> None:
 # --- names -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("name", "key"),
     [
         ("Work", A),

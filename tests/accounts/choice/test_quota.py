@@ -11,6 +11,7 @@ from accounts.choice import quota
 from accounts.choice.quota import MAIN, Window, capacity, deferred_until, left, merged, worth_writing
 from standin.accounts import Window as Told
 from tests.builders import DAY, HOUR, NOW
+from tests.rows import all_rows
 
 LATER = NOW + HOUR
 WEEKLY = 10_080
@@ -155,7 +156,7 @@ def test_of_two_windows_of_one_length_the_fuller_is_kept() -> None:
         assert [each.used_percent for each in quota.from_headers(said, NOW)] == [95]
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("name", "family"),
     [
         ("codex-primary", MAIN),
@@ -177,7 +178,7 @@ def test_headers_without_a_percentage_are_not_looked_at() -> None:
     assert quota.from_headers({"codex-primary-used-percent": "5", "codex-primary-window-minutes": "300"}, NOW) == ()
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("names", "family"),
     [
         ({}, MAIN),
@@ -197,7 +198,7 @@ def test_an_event_is_about_the_own_limit_unless_it_names_another(names: dict[str
     assert [each.family for each in quota.from_event(event(5, **names), NOW)] == ([family] if family else [])
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("entry", "family"),
     [
         ({"limit_name": "GPT-5.3-Codex-Spark", "metered_feature": "codex_bengalfox"}, "codex-bengalfox"),
@@ -215,7 +216,7 @@ def test_an_additional_limit_has_a_family_of_its_own(entry: dict[str, Any], fami
     assert [(each.family, each.used_percent) for each in found] == [(MAIN, 10), *([(family, 90)] if family else [])]
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("window_of", "expected"),
     [
         ({"limit_window_seconds": 604_800}, (10_080, None)),
@@ -242,7 +243,7 @@ def test_the_newest_of_a_family_and_length_wins() -> None:
     assert merged(iter(old), iter(())) == (old[2], old[0], old[1])
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("each", "share"),
     [
         (window(0), 1.0),
@@ -263,7 +264,7 @@ def test_a_window_is_free_again_when_its_reset_has_passed(each: Window, share: f
     assert left(each, NOW) == share
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("windows", "limit", "seconds"),
     [
         ([], 100, None),
@@ -289,7 +290,7 @@ def test_what_is_used_up_defers_to_its_last_reset(windows: list[Window], limit: 
     assert until == (None if seconds is None else NOW + seconds)
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("old", "new", "worth"),
     [
         ((), (), False),

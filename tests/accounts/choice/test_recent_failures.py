@@ -1,12 +1,11 @@
 """What a thread has just met: where it does not go again at once, and what is believed without a third account."""
 
-import pytest
-
 from accounts.choice.outcomes import RULES, Action, Kind, Outcome
 from accounts.choice.recent_failures import BELIEVED_SECONDS, KEPT_SECONDS, MOST_EACH, MOST_THREADS, RecentFailures
 from accounts.choice.selection import Ask
 from accounts.model import Cooldown
 from tests.builders import NOW, ListJournal, key_of, lease_of, pool_of
+from tests.rows import all_rows
 
 PAGE = Outcome(kind=Kind.CHALLENGE, detail="403")
 
@@ -19,7 +18,7 @@ def noted(*failures: tuple[str, Kind | Outcome, float], thread: str = "t") -> Re
     return recent
 
 
-@pytest.mark.parametrize("kind", Kind)
+@all_rows("kind", Kind)
 def test_a_thread_keeps_away_from_an_account_that_failed_it_unless_that_says_nothing_of_the_account(kind: Kind) -> None:
     keeps_away = RULES[kind].action not in {Action.DELIVER, Action.UNSEAL, Action.RESEND}
     assert (noted(("a", kind, 0)).of("t", NOW) == {"a"}) == keeps_away
@@ -47,7 +46,7 @@ def test_a_success_ends_it_and_shows_whose_unexplained_refusals_were() -> None:
     assert recent.served("t", "c", "abc", NOW + 3) == ()
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("key", "outcome", "seconds", "confirmed"),
     [
         ("b", PAGE, 1, True),
@@ -64,7 +63,7 @@ def test_a_refusal_is_confirmed_by_the_same_words_of_another_account(
     assert noted(("a", PAGE, 0)).is_confirmed("t", key, outcome, NOW + seconds) == confirmed
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("failures", "fail"),
     [
         ([("a", Kind.SOCKET_CLOSED, 0)], False),

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from accounts.choice.reset_times import FARTHEST, LONGEST, reset_time
 from tests.builders import DAY, HOUR, NOW
+from tests.rows import all_rows
 
 DATE = format_datetime(datetime.fromtimestamp(NOW + 60, UTC), usegmt=True)
 PAST_DATE = format_datetime(datetime.fromtimestamp(NOW - 60, UTC), usegmt=True)
@@ -23,7 +24,7 @@ def said(error: dict[str, Any] | None = None, /, **headers: str) -> float | None
     return None if moment is None else round(moment - NOW, 3)
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("value", "seconds"),
     [
         (NOW + 900, 900),
@@ -48,12 +49,12 @@ def test_resets_at_is_a_date_in_seconds_or_milliseconds_or_a_span(value: object,
     assert said({"resets_at": value}) == seconds
 
 
-@pytest.mark.parametrize(("value", "seconds"), [(30, 30), ("30", 30), (1.5, 1.5), (0, None), (-1, None), ({}, None)])
+@all_rows(("value", "seconds"), [(30, 30), ("30", 30), (1.5, 1.5), (0, None), (-1, None), ({}, None)])
 def test_resets_in_seconds_is_a_span(value: object, seconds: float | None) -> None:
     assert said({"resets_in_seconds": value}) == seconds
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("value", "seconds"),
     [
         ("30", 30),
@@ -76,7 +77,7 @@ def test_retry_after_ms_is_milliseconds(value: str, seconds: float | None) -> No
     assert said(retry_after_ms=value) == seconds
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("text", "seconds"),
     [
         ("Please try again in 20s.", 20),
@@ -108,7 +109,7 @@ def test_a_message_may_say_it_in_words(text: object, seconds: float | None) -> N
     assert said({"message": text}) == seconds
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("headers", "seconds"),
     [
         (USED_UP, 300),
@@ -139,7 +140,7 @@ SOURCES: list[tuple[dict[str, Any], dict[str, str]]] = [
 ]
 
 
-@pytest.mark.parametrize("first", range(len(SOURCES)))
+@all_rows("first", range(len(SOURCES)))
 def test_the_most_specific_source_wins(first: int) -> None:
     error: dict[str, Any] = {}
     headers: dict[str, str] = {}
@@ -149,7 +150,7 @@ def test_the_most_specific_source_wins(first: int) -> None:
     assert reset_time(error, headers, NOW) == NOW + first + 1
 
 
-@pytest.mark.parametrize("first", range(len(SOURCES) - 1))
+@all_rows("first", range(len(SOURCES) - 1))
 def test_a_source_that_names_the_past_leaves_the_word_to_the_next(first: int) -> None:
     past: list[tuple[dict[str, Any], dict[str, str]]] = [
         ({"resets_at": NOW - 1}, {}),
@@ -162,7 +163,7 @@ def test_a_source_that_names_the_past_leaves_the_word_to_the_next(first: int) ->
     assert reset_time(error | next_error, headers | next_headers, NOW) == NOW + first + 2
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("error", "headers"),
     [
         ({"resets_at": NOW + 400 * DAY}, {}),
@@ -192,7 +193,7 @@ FAR_IN_MS = {"resets_at": (NOW + 20 * DAY) * 1000}
 ABSURD = {"resets_at": NOW + 400 * DAY}
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("error", "headers", "days"),
     [
         # no window is named
@@ -245,7 +246,7 @@ def iso(seconds: float) -> str:
     return datetime.fromtimestamp(int(NOW) + seconds, UTC).isoformat()
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("value", "seconds"),
     [
         (iso(900), 900),
@@ -269,7 +270,7 @@ def test_a_date_may_be_written(value: str, seconds: float | None) -> None:
     assert said({"resets_at": value}) == said({"reset_at": value}) == said(retry_after=value) == seconds
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("headers", "seconds"),
     [
         ({"reset-after-seconds": "30"}, 30),
@@ -346,7 +347,7 @@ def test_the_longest_rests_are_8_and_35_days() -> None:
     assert (FARTHEST, LONGEST) == (8 * DAY, 35 * DAY)
 
 
-@pytest.mark.parametrize("minutes", [1e-12, 0.0, -5.0, 0.5])
+@all_rows("minutes", [1e-12, 0.0, -5.0, 0.5])
 def test_a_window_of_no_length_bounds_nothing(minutes: float) -> None:
     error = {"type": "usage_limit_reached", "resets_in_seconds": 900, "limit_window_minutes": minutes}
     assert reset_time(error, {}, NOW) == NOW + 900

@@ -7,8 +7,6 @@ test_selection_rules.py.
 from dataclasses import replace
 from typing import Any
 
-import pytest
-
 from accounts.choice.outcomes import Kind
 from accounts.choice.selection import (
     EXCLUSIONS,
@@ -28,6 +26,7 @@ from accounts.choice.selection import (
 from accounts.choice.threads import UNPLACED, Placement
 from accounts.model import Cooldown, Standing
 from tests.builders import DAY, HOUR, NOW, about, candidate, chosen, key_of, rest, window
+from tests.rows import all_rows
 
 A, B = key_of("a"), key_of("b")
 SOFT = Kind.SERVER_ERROR
@@ -66,7 +65,7 @@ def test_the_table_has_every_bar_in_its_order() -> None:
     assert len(EXCLUSIONS) == len(Exclusion) - 1, "one check reads both kinds of standing"
 
 
-@pytest.mark.parametrize("row", BARRED, ids=lambda row: row[0])
+@all_rows("row", BARRED, ids=lambda row: row[0])
 def test_who_is_barred_why_and_until_when(row: Row) -> None:
     bar, with_account, beside, text, until = row
     situation = about(**beside)
@@ -75,7 +74,7 @@ def test_who_is_barred_why_and_until_when(row: Row) -> None:
     assert chosen(candidate("a", **with_account), candidate("b"), about=situation) == "b"
 
 
-@pytest.mark.parametrize("first", range(len(BARRED)))
+@all_rows("first", range(len(BARRED)))
 def test_the_first_bar_that_fits_is_the_one_that_is_named(first: int) -> None:
     """Where all of the rows from this one on are so, this one is told."""
     with_account, beside = dict[str, Any](), dict[str, Any]()
@@ -87,7 +86,7 @@ def test_the_first_bar_that_fits_is_the_one_that_is_named(first: int) -> None:
     assert found.bar is BARRED[first][0]
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("who", "situation"),
     [
         (candidate("a", cooldown=rest(60, SOFT)), about()),
@@ -197,14 +196,14 @@ def test_every_preference_is_in_the_tables() -> None:
     assert tuple(BETTER_AND_WORSE) == tuple(WHY) == tuple(REASONS) == Rank._fields
 
 
-@pytest.mark.parametrize("field", Rank._fields)
+@all_rows("field", Rank._fields)
 def test_each_preference_outweighs_everything_that_comes_after_it(field: str) -> None:
     winner, loser, situation = duel(field)
     assert chosen(winner, loser, about=situation) == winner.account.label
     assert chosen(loser, winner, about=situation) == winner.account.label
 
 
-@pytest.mark.parametrize("field", Rank._fields)
+@all_rows("field", Rank._fields)
 def test_the_reason_is_the_first_preference_in_which_the_two_best_differ(field: str) -> None:
     winner, loser, situation = duel(field)
     candidates = {
@@ -253,7 +252,7 @@ def test_a_thread_whose_home_has_just_failed_returns_to_it_when_all_others_have_
 STUMBLED = rest(SHORT_SECONDS - RESIDENT_SECONDS - 0.1, SOFT, age=RESIDENT_SECONDS + 0.1)
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("place", "cooldown", "best"),
     [
         (Placement(home=A), STUMBLED, "a"),
@@ -285,7 +284,7 @@ def test_a_thread_keeps_away_for_a_moment_only_from_where_it_lives_when_upstream
     assert chosen(candidate("a", cooldown=cooldown, priority=9), candidate("b"), about=about(place)) == best
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("used", "defer_percent", "waits"),
     [(94.9, 95.0, False), (95.0, 95.0, True), (99.6, 95.0, True), (95.0, 97.5, False), (50.0, 50.0, True)],
 )

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from filelock import FileLock
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts.codex_files import client_files, codex_home
@@ -327,7 +327,6 @@ class World:
                     assert self.pool(self.client()[0]) == 0, "only a login that the pool lacks is in the way"
 
 
-@settings(max_examples=40, deadline=None)
 @given(STEPS)
 def test_any_order_of_events(steps: list[tuple[str, str]]) -> None:
     """One row per seat, tokens only ever get newer, and what is newest is still held by somebody."""

@@ -22,6 +22,7 @@ from accounts.codex_files.reconcile import (
 from accounts.logins.auth_file import Login
 from accounts.model import Account, Credentials, Standing
 from tests.builders import NOW, account
+from tests.rows import all_rows
 
 FILE = Path("auth.json")
 
@@ -55,7 +56,7 @@ def test_a_login_that_only_the_client_has_is_added() -> None:
     assert (login.account.key, login.account.added_at, login.credentials) == (account("a").key, NOW, tokens("a"))
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("given_tokens", "stored", "wins"),
     [
         (tokens("a", 2), tokens("a", 1), True),
@@ -100,7 +101,7 @@ def test_an_account_without_tokens_takes_any() -> None:
 NAMELESS = account("a", account_id="", user_id="")
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("given_account", "refresh"),
     [
         (account("a"), "other"),
@@ -164,7 +165,7 @@ def test_a_file_beside_only_renews() -> None:
     assert (len(changes.renewals), changes.adds) == (1, ())
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("client_ms", "exact", "counts"),
     [(5000, True, True), (4999, True, False), (4999, False, True), (4000, False, True), (3999, False, False)],
 )
@@ -205,7 +206,7 @@ def test_one_row_per_seat_whatever_the_input(
     assert not merged(pool(*after.values()), *(held(*each) for each in theirs)).adds
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("environ", "off"),
     [
         ({}, ""),

@@ -12,6 +12,7 @@ from accounts.continuing.carry import Carry
 from accounts.continuing.delivered import DeliveredAnswer
 from accounts.continuing.numbers import Renumbering
 from accounts.requests import encrypted_items
+from tests.rows import all_rows
 
 ASKED: dict[str, Any] = {
     "model": "m",
@@ -61,7 +62,7 @@ def way(kinds: list[str], asked: dict[str, Any] = ASKED, more: list[dict[str, An
     return carry.way_of(given_of(answer(kinds) + (more or [])), json.dumps(asked).encode())
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("kinds", "expected"),
     [
         ([], Carry.CONTINUE),
@@ -107,7 +108,7 @@ def test_a_structured_answer_goes_on_only_before_its_first_message() -> None:
     assert way(["reasoning"], asked, [begun]) is Carry.CLIENT
 
 
-@pytest.mark.parametrize("request_body", [b"", b"no json", b"[]", b'{"input": "hi"}', b"{}"])
+@all_rows("request_body", [b"", b"no json", b"[]", b'{"input": "hi"}', b"{}"])
 def test_a_request_that_cannot_be_added_to_is_left_to_the_client(request_body: bytes) -> None:
     assert carry.way_of(given_of(answer(["message"])), request_body) is Carry.CLIENT
 

@@ -14,6 +14,7 @@ from accounts.logins.oauth_login import CallbackAnswer, DeviceCode, Grant, Login
 from accounts.model import Credentials
 from config.errors import RotateError
 from tests.builders import HOUR, NOW, Clock, credentials, token
+from tests.rows import all_rows
 
 PLACE = "https://login.example"
 ATTEMPT = LoginAttempt(verifier="verifier-nobody-may-see", state="state-of-this-login")
@@ -34,7 +35,7 @@ def tokens(account: str = "acct-a", **changes: Any) -> dict[str, Any]:
 # --- where -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("environ", "issuer", "revoke"),
     [
         ({}, "https://auth.openai.com", "https://auth.openai.com/oauth/revoke"),
@@ -93,7 +94,7 @@ def test_a_callback_that_answers_this_login() -> None:
     assert flow.read_callback(query, ATTEMPT.state) == "c/+=1"
 
 
-@pytest.mark.parametrize(
+@all_rows(
     "query",
     [
         "",
@@ -124,7 +125,7 @@ def test_a_callback_that_says_no(error: str, word: str) -> None:
     assert "<" not in str(caught.value)
 
 
-@pytest.mark.parametrize(
+@all_rows(
     "pasted",
     [
         f"http://127.0.0.1:1455/auth/callback?code=the-code&state={ATTEMPT.state}",
@@ -138,7 +139,7 @@ def test_what_a_person_may_paste(pasted: str) -> None:
     assert flow.read_pasted(pasted, ATTEMPT.state) == "the-code"
 
 
-@pytest.mark.parametrize(
+@all_rows(
     "pasted",
     [
         "",
@@ -159,7 +160,7 @@ def test_what_a_person_may_not_paste(pasted: str) -> None:
 # --- with another device ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("interval", "seconds"),
     [("7", 7.0), (7, 7.0), ("2.5", 2.5), (0, 1.0), (-3, 1.0), (1e9, 60.0), ("soon", 5.0), (None, 5.0), ("nan", 5.0)],
 )
@@ -174,7 +175,7 @@ def test_a_device_login_that_is_not_offered() -> None:
         flow.read_usercode(CallbackAnswer(404))
 
 
-@pytest.mark.parametrize(
+@all_rows(
     "refused",
     [
         CallbackAnswer(0),
@@ -229,7 +230,7 @@ def test_pending_until_it_is_approved() -> None:
     assert grant.redirect_uri == "https://auth.openai.com/deviceauth/callback"
 
 
-@pytest.mark.parametrize(
+@all_rows(
     "refused",
     [
         answer(403, error="access_denied"),
@@ -287,7 +288,7 @@ def test_only_the_workspace_that_was_asked_for() -> None:
         flow.read_login(answer(**tokens()), "acct-b", NOW)
 
 
-@pytest.mark.parametrize(
+@all_rows(
     "refused",
     [
         CallbackAnswer(0),

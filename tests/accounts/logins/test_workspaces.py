@@ -12,6 +12,7 @@ from accounts.logins.auth_file import Login
 from accounts.logins.workspaces import Workspace, check_url, read_workspaces, routed
 from accounts.origin import host_of
 from tests.builders import account, credentials
+from tests.rows import all_rows
 
 NO_CONSTRAINT = "NO_CONSTRAINT"
 
@@ -51,7 +52,7 @@ def test_the_question_goes_to_the_configured_backend() -> None:
     assert check_url("http://127.0.0.1:8/usage") == "http://127.0.0.1:8/usage/wham/accounts/check"
 
 
-@pytest.mark.parametrize("base", ["http://chatgpt.com/backend-api", "ftp://127.0.0.1", "chatgpt.com", ""])
+@all_rows("base", ["http://chatgpt.com/backend-api", "ftp://127.0.0.1", "chatgpt.com", ""])
 def test_a_token_never_leaves_this_machine_in_the_clear(base: str) -> None:
     with pytest.raises(UnsafeBackend):
         check_url(base)
@@ -78,7 +79,7 @@ def test_everything_that_may_be_said() -> None:
     )
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("ordering", "order"),
     [
         (["acct-c", "acct-a"], "cab"),
@@ -94,7 +95,7 @@ def test_the_providers_order(ordering: object, order: str) -> None:
     assert [each.account_id for each in listed] == [f"acct-{each}" for each in order]
 
 
-@pytest.mark.parametrize(
+@all_rows(
     "origin",
     [
         "http://chatgpt.com",
@@ -117,19 +118,19 @@ def test_an_origin_that_is_not_the_providers_is_no_answer(origin: object) -> Non
     assert read_one(workspace_backend_origin=origin, name="Ltd") == Workspace(account_id="acct-a", name="Ltd")
 
 
-@pytest.mark.parametrize("override", ["eu", "US", "us\r\nx: y", "", None, 1, ["us"], {"us": 1}])
+@all_rows("override", ["eu", "US", "us\r\nx: y", "", None, 1, ["us"], {"us": 1}])
 def test_an_override_that_nobody_knows_is_no_answer(override: object) -> None:
     assert read_one(account_routing_override=override).routing_override is None
 
 
-@pytest.mark.parametrize("text", ["\x1b[31mred", "two\nlines", "\ud800", "\u202etxt", 7, None, ["a"]])
+@all_rows("text", ["\x1b[31mred", "two\nlines", "\ud800", "\u202etxt", 7, None, ["a"]])
 def test_text_that_would_disturb_a_terminal_is_left_out(text: object) -> None:
     shown = read_one(name=text, plan_type=text, structure=text)
     assert (shown.name, shown.plan, shown.structure) == ("", "", "")
     assert len(read_one(name="x" * 1000).name) == 60
 
 
-@pytest.mark.parametrize("account_id", ["", " ", "a b", "a\nb", "ä", None, 7, ["acct-a"], {}])
+@all_rows("account_id", ["", " ", "a b", "a\nb", "ä", None, 7, ["acct-a"], {}])
 def test_an_entry_without_an_id_is_none(account_id: object) -> None:
     assert read_workspaces(body(entry(account_id), entry("acct-b"), "acct-c")) == (Workspace(account_id="acct-b"),)
 
@@ -139,7 +140,7 @@ def test_an_id_that_occurs_twice_is_none() -> None:
     assert read_workspaces(body(entry(), entry("acct-b"), entry(name="again"))) == (Workspace(account_id="acct-b"),)
 
 
-@pytest.mark.parametrize(
+@all_rows(
     "odd", [b"", b"<html>", b"\xff", b"[]", b"7", b"null", b'{"accounts": {}}', b"{}", b"[" * 100_000, b"1" * 5000]
 )
 def test_a_body_that_cannot_be_understood(odd: bytes) -> None:

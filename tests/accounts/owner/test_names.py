@@ -5,6 +5,7 @@ import pytest
 from accounts.errors import AmbiguousAccount, UnknownAccount
 from accounts.model import Account
 from accounts.owner.names import find_account, find_accounts, listed, typed
+from tests.rows import all_rows
 
 ACCOUNTS = (
     Account(account_id="acct-1", user_id="ua", label="work", email="ann@example.com"),
@@ -14,7 +15,7 @@ ACCOUNTS = (
 )
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("wanted", "label"),
     [
         ("work", "work"),
@@ -47,7 +48,7 @@ def test_several_could_be_meant(wanted: str, names: str) -> None:
     assert names in str(caught.value)
 
 
-@pytest.mark.parametrize("wanted", ["", " ", "nobody", "5", "0", "-1", "x@example.com"])
+@all_rows("wanted", ["", " ", "nobody", "5", "0", "-1", "x@example.com"])
 def test_none_is_meant(wanted: str) -> None:
     """Nothing is guessed; an empty name begins every label and still means none."""
     with pytest.raises(UnknownAccount, match="codex-rotate list"):
@@ -79,7 +80,7 @@ def test_accounts_in_a_sentence(labels: list[str], said: str) -> None:
     assert listed(labels) == said
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("label", "words"),
     [("ann", "ann"), ("my ann", "'my ann'"), ("it's", "'it'\"'\"'s'"), ("-x", "-- -x"), ("$(x)", "'$(x)'")],
 )

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts.requests.encrypted_items import Sealed, found_in, holds_compaction, without
+from tests.rows import all_rows
 
 type Item = dict[str, Any]
 
@@ -52,7 +53,7 @@ def test_what_is_sealed_is_found_by_kind_and_never_shown() -> None:
     assert "gAAAA" not in repr(found)
 
 
-@pytest.mark.parametrize(
+@all_rows(
     "item",
     [
         pytest.param({"type": "reasoning", "summary": []}, id="nothing in it"),
@@ -101,7 +102,7 @@ def test_reasoning_that_stays_ends_what_belonged_to_the_one_before_it() -> None:
     assert left(request(MINE, unsealed, CALL), reasoning=None) == [unsealed, CALL]
 
 
-@pytest.mark.parametrize(
+@all_rows(
     "item",
     [
         pytest.param({"type": "image_generation_call", "id": "ig_1", "result": ""}, id="needs its id"),
@@ -136,7 +137,7 @@ def test_a_digest_names_items_of_its_own_kind() -> None:
     assert without(body, reasoning=frozenset({digest(COMPACTION)}), compactions=frozenset({digest(MINE)}))[0] is body
 
 
-@pytest.mark.parametrize(
+@all_rows(
     "body",
     [
         pytest.param(request(USER, SAID), id="nothing sealed"),
@@ -243,7 +244,7 @@ def test_nothing_raises(noise: bytes, place: int, spoilt: bytes) -> None:
     holds_compaction(noise + done[:place] + spoilt + done[place + 1 :])
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("event", "expected"),
     [
         ({"type": "response.output_item.done", "output_index": 0, "item": COMPACTION}, True),
@@ -262,6 +263,6 @@ def test_an_event_holds_a_compaction_when_its_item_is_one(event: object, expecte
     assert holds_compaction(json.dumps(event).encode()) is expected
 
 
-@pytest.mark.parametrize("end", [b"", b"[" * 200_000, b"\xff", b" compaction"])
+@all_rows("end", [b"", b"[" * 200_000, b"\xff", b" compaction"])
 def test_an_event_that_is_no_json_holds_none(end: bytes) -> None:
     assert not holds_compaction(b'{"type":"response.output_item.done","item":{"type":"compaction"},"x":' + end)

@@ -18,23 +18,22 @@ from accounts.requests.identity import (
     thread_in,
     thread_of,
 )
+from tests.rows import all_rows
 
 
-@pytest.mark.parametrize("name", THREAD_HEADERS)
+@all_rows("name", THREAD_HEADERS)
 def test_every_header_that_names_a_conversation_is_read(name: str) -> None:
     assert thread_of({name: "t-1"}.get) == "t-1"
 
 
-@pytest.mark.parametrize("first", range(len(THREAD_HEADERS)))
+@all_rows("first", range(len(THREAD_HEADERS)))
 def test_the_thread_comes_before_the_session_and_the_session_before_the_conversation(first: int) -> None:
     """A sub-agent shares its parent's session but not its thread."""
     headers = {name: name for name in THREAD_HEADERS[first:]}
     assert thread_of(headers.get) == THREAD_HEADERS[first]
 
 
-@pytest.mark.parametrize(
-    "headers", [{}, {"x-client-request-id": "t"}, {"thread-id": ""}, {"authorization": "Bearer t"}]
-)
+@all_rows("headers", [{}, {"x-client-request-id": "t"}, {"thread-id": ""}, {"authorization": "Bearer t"}])
 def test_a_request_without_a_conversation_has_no_thread(headers: dict[str, str]) -> None:
     assert thread_of(headers.get) == ""
 
@@ -50,7 +49,7 @@ def test_a_name_of_any_length_takes_bounded_memory() -> None:
 # --- the model -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("hint", "model"),
     [
         ("model=large-1", "large-1"),
@@ -82,7 +81,7 @@ def test_the_body_names_the_conversation_however_it_is_written(separators: tuple
     assert thread_in(json.dumps(body, separators=separators).encode()) == "0199-t.1:x_2"
 
 
-@pytest.mark.parametrize(
+@all_rows(
     "body",
     [
         {},

@@ -9,11 +9,12 @@ from accounts.requests.json_text import JsonWhole, space, walk
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=9), inner, max_size=4),
+    max_leaves=12,
 )
 
 
-@given(st.dictionaries(st.text(), VALUES), st.sampled_from([None, 2]))
+@given(st.dictionaries(st.text(max_size=9), VALUES, max_size=6), st.sampled_from([None, 2]))
 def test_every_member_is_found_where_it_stands(document: dict[str, Any], indent: int | None) -> None:
     text = json.dumps(document, indent=indent)
     whole = walk(text, 0)

@@ -3,11 +3,11 @@
 import json
 from typing import Any
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accounts.requests.response_chain import ResponseChain, previous_in, response_id_in
+from tests.rows import all_rows
 
 
 def request(*texts: str, previous: str = "", **more: Any) -> bytes:
@@ -43,7 +43,7 @@ def texts_in(body: bytes | None) -> list[str]:
     return [each["text"] for each in read["input"]]
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("body", "named"),
     [
         (request("a", previous="resp_1"), "resp_1"),
@@ -161,7 +161,7 @@ def test_what_is_continued_no_more_is_forgotten() -> None:
     assert not chain.is_whole(request("d", previous="resp_1"))
 
 
-@pytest.mark.parametrize("damaged", [b'{"input":"text"}', b"{}", b"[]", b"\xff", b'{"input":[1,}', b""])
+@all_rows("damaged", [b'{"input":"text"}', b"{}", b"[]", b"\xff", b'{"input":[1,}', b""])
 def test_what_cannot_be_read_is_not_sent_elsewhere(damaged: bytes) -> None:
     chain = ResponseChain()
     answered(chain, damaged, "resp_1")

@@ -21,15 +21,14 @@ from accounts.tokens.lifetime import (
     wants_renewal,
 )
 from tests.builders import DAY, HOUR, NOW, credentials
+from tests.rows import all_rows
 
 
 def test_who_can_wait_longer_renews_earlier() -> None:
     assert FOR_KEEPER > FOR_REQUEST > FOR_QUESTION > 0
 
 
-@pytest.mark.parametrize(
-    ("left", "over", "soon"), [(-1.0, True, True), (0.0, True, True), (59.9, False, True), (60.0, False, False)]
-)
+@all_rows(("left", "over", "soon"), [(-1.0, True, True), (0.0, True, True), (59.9, False, True), (60.0, False, False)])
 def test_a_token_is_over_at_its_end_and_ends_soon_before(left: float, over: bool, soon: bool) -> None:
     assert is_over(NOW + left, NOW) is over
     assert ends_within(NOW + left, 60.0, NOW) is soon
@@ -62,7 +61,7 @@ def test_a_short_token_is_used_until_near_its_end(lives: float, key: str) -> Non
     assert is_due(key, login, NOW + lives)
 
 
-@pytest.mark.parametrize(("lives", "lead"), [(240.0, 30.0), (60.0, 7.5), (2400.0, 300.0), (10 * HOUR, FOR_REQUEST)])
+@all_rows(("lives", "lead"), [(240.0, 30.0), (60.0, 7.5), (2400.0, 300.0), (10 * HOUR, FOR_REQUEST)])
 def test_how_long_before_its_end_a_request_renews_a_token(lives: float, lead: float) -> None:
     login = credentials(refreshed_at=NOW, expires_at=NOW + lives)
     assert not wants_renewal(login, NOW + lives - lead - 0.01)
@@ -92,7 +91,7 @@ def test_what_counts_as_new_depends_on_how_long_it_lives() -> None:
     assert not is_fresh(credentials(refreshed_at=NOW, expires_at=NOW + 240), NOW + 61)
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("issued", "expires", "ends"),
     [
         (NOW - 5, NOW + HOUR, NOW + HOUR),

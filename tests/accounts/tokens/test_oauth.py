@@ -13,6 +13,7 @@ from accounts.tokens.endings import DEAD, Ending
 from accounts.tokens.oauth import CLIENT_ID, LONGEST_TOKEN, Renewal, read_renewal, refresh_body, token_url
 from config.provider import PROVIDER
 from tests.builders import HOUR, NOW, credentials, key_of, planted, token
+from tests.rows import all_rows
 
 OLD = credentials("old", id_token="id-token-of-old-nobody-may-see", expires_at=NOW - 5, refreshed_at=NOW - HOUR)
 
@@ -53,7 +54,7 @@ def test_new_tokens_replace_the_old_ones() -> None:
     )
 
 
-@pytest.mark.parametrize("left_out", [None, "", 7, ["x"]])
+@all_rows("left_out", [None, "", 7, ["x"]])
 def test_a_token_that_the_answer_leaves_out_stays_what_it_was(left_out: object) -> None:
     answer = {"access_token": token(exp=int(NOW + HOUR)), "refresh_token": left_out, "id_token": left_out}
     for payload in (answer, {"access_token": answer["access_token"]}):
@@ -62,7 +63,7 @@ def test_a_token_that_the_answer_leaves_out_stays_what_it_was(left_out: object) 
         assert (renewed.refresh, renewed.id_token) == (OLD.refresh, OLD.id_token)
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("access", "expires_at"),
     [
         ("opaque", None),
@@ -79,7 +80,7 @@ def test_the_end_of_a_token_is_what_the_token_says(access: str, expires_at: floa
     assert (renewed.access, renewed.expires_at) == (access, expires_at)
 
 
-@pytest.mark.parametrize(
+@all_rows(
     "payload",
     [
         {},
@@ -92,7 +93,7 @@ def test_a_200_without_an_access_token_is_no_renewal_and_no_verdict(payload: obj
     assert read(200, payload) == Renewal(detail="200 without access_token")
 
 
-@pytest.mark.parametrize("payload", [[], None, "text", b"", b"<html>", b"\xff\xfe"])
+@all_rows("payload", [[], None, "text", b"", b"<html>", b"\xff\xfe"])
 def test_a_200_that_is_no_object_is_not_the_endpoints(payload: object) -> None:
     assert read(200, payload) == Renewal(detail="200, but no JSON")
 
@@ -100,7 +101,7 @@ def test_a_200_that_is_no_object_is_not_the_endpoints(payload: object) -> None:
 NO_TOKENS = ["has a space", "two\nlines", "tab\there", "\x00", "nön-ascii", "x" * (LONGEST_TOKEN + 1), "a\x7f"]
 
 
-@pytest.mark.parametrize("access", NO_TOKENS)
+@all_rows("access", NO_TOKENS)
 def test_an_access_token_that_is_none_is_not_taken(access: str) -> None:
     """What replaced the old refresh token is kept: it is the only one that works now."""
     assert read(200, {"access_token": access, "refresh_token": "refresh-2"}) == Renewal(
@@ -109,7 +110,7 @@ def test_an_access_token_that_is_none_is_not_taken(access: str) -> None:
     assert read(200, {"access_token": access}) == Renewal(detail="200 with an access_token that is none")
 
 
-@pytest.mark.parametrize("refresh", NO_TOKENS)
+@all_rows("refresh", NO_TOKENS)
 def test_a_refresh_token_that_is_none_ends_the_renewals(refresh: str) -> None:
     """The old one was traded for it. The new access token is good all the same."""
     renewal = read(200, {"access_token": "access-2", "refresh_token": refresh})
@@ -120,7 +121,7 @@ def test_a_refresh_token_that_is_none_ends_the_renewals(refresh: str) -> None:
     assert read(200, {"access_token": "not one", "refresh_token": refresh}).ended == Ending.UNUSABLE
 
 
-@pytest.mark.parametrize("id_token", NO_TOKENS)
+@all_rows("id_token", NO_TOKENS)
 def test_an_id_token_that_is_none_is_left_out(id_token: str) -> None:
     renewed = read(200, {"access_token": "access-2", "id_token": id_token}).credentials
     assert renewed is not None
@@ -132,8 +133,8 @@ def test_an_id_token_that_is_none_is_left_out(id_token: str) -> None:
 OURS = {"chatgpt_account_id": "acct-old", "chatgpt_user_id": "user-old"}
 
 
-@pytest.mark.parametrize("place", ["access_token", "id_token"])
-@pytest.mark.parametrize(
+@all_rows("place", ["access_token", "id_token"])
+@all_rows(
     ("claims", "another"),
     [
         (OURS, False),
@@ -152,7 +153,7 @@ def test_tokens_of_another_account_are_refused(place: str, claims: dict[str, str
     assert not renewal.rotated
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("before", "after", "another"),
     [
         ({"user_id": "u1"}, {"user_id": "u1"}, False),
@@ -169,7 +170,7 @@ def test_users_are_compared_by_the_same_claim(before: dict[str, str], after: dic
     assert (read_renewal(200, body, old, NOW, "acct-old:u1").ended == Ending.OTHER_ACCOUNT) == another
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("key", "another"), [("acct:u1", True), ("acct:u2", False), ("acct:ann@example.com", False), ("acct:acct", False)]
 )
 def test_a_login_whose_tokens_named_nobody_is_known_by_its_account(key: str, another: bool) -> None:
@@ -181,7 +182,7 @@ def test_a_login_whose_tokens_named_nobody_is_known_by_its_account(key: str, ano
 # --- refusals --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("status", "payload", "ended"),
     [
         *((401, {"error": {"code": code}}, code) for code in sorted(DEAD)),
@@ -194,7 +195,7 @@ def test_a_word_of_the_provider_ends_a_refresh_token_for_good(status: int, paylo
     assert read(status, payload) == Renewal(ended=ended, detail=f"{status} {ended}")
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("status", "payload", "detail"),
     [
         (400, b"", "400 without JSON"),
@@ -231,8 +232,8 @@ def test_every_other_refusal_passes(status: int, payload: object, detail: str) -
 SECRETS = planted([OLD])
 
 
-@pytest.mark.parametrize("status", [200, 400, 401, 403, 429, 500])
-@pytest.mark.parametrize("place", ["message", "error_description", "access_token", "param"])
+@all_rows("status", [200, 400, 401, 403, 429, 500])
+@all_rows("place", ["message", "error_description", "access_token", "param"])
 def test_no_token_in_the_detail_or_in_repr(status: int, place: str) -> None:
     text = " ".join(sorted(SECRETS))
     renewal = read(status, {place: text, "error": {"code": "x", place: text}, "refresh_token": "rt-2-nobody-may-see"})

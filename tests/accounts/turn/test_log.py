@@ -14,6 +14,7 @@ from accounts.turn.events import Begin, Ended, Failed, NotRenewed, Renewed
 from accounts.turn.machine import Turn
 from accounts.turn.state import Phase
 from tests.builders import NOW, Stored, account, credentials, key_of, lease_of, planted, pool_of, turn_on
+from tests.rows import all_rows
 
 A, B = key_of("a"), key_of("b")
 
@@ -133,7 +134,7 @@ def test_going_on_upon_a_socket_is_told_like_any_attempt() -> None:
     assert (row["account"], row["why"], row["seconds"]) == ("a", "the socket's account", 3.0)
 
 
-@pytest.mark.parametrize("kind", Kind)
+@all_rows("kind", Kind)
 def test_no_record_has_a_token_in_it(kind: Kind) -> None:
     turn = turn_on("ab")
     attempt(turn, Outcome(kind=kind), 0, 1)
@@ -174,6 +175,6 @@ def test_what_is_recorded_can_be_read() -> None:
 ODD = ("", "{}", "[]", "null", "x", '{"done": "x", "model": "", "seconds": 1, "attempts": [{}]}')
 
 
-@pytest.mark.parametrize("detail", ODD)
+@all_rows("detail", ODD)
 def test_a_record_of_another_version_has_no_attempts(detail: str) -> None:
     assert read_record(Event(at=NOW, kind=DECISION, detail=detail)).attempts == ()

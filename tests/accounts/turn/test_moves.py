@@ -26,6 +26,7 @@ from tests.builders import (
     walked,
     window,
 )
+from tests.rows import all_rows
 
 A, B = key_of("a"), key_of("b")
 EXPIRED = Outcome(kind=Kind.TOKEN_EXPIRED)
@@ -55,7 +56,7 @@ def later(pool: Pool, seconds: float = 0) -> Turn:
     return Turn(pool=pool, ask=Ask(), began=NOW + seconds)
 
 
-@pytest.mark.parametrize("kind", UPSTREAMS)
+@all_rows("kind", UPSTREAMS)
 def test_the_third_account_that_fails_by_upstreams_fault_is_the_last_that_is_asked(kind: Kind) -> None:
     journal = ListJournal()
     pool = pool_of(*"abcde", journal=journal)
@@ -247,10 +248,8 @@ def test_nobody_is_sent_away_when_nobody_else_could_serve(ask: dict[str, str], w
     assert goes_to(pool_of("a", "b", rests={key_of(name): rest(60) for name in "ab"}), "a", whole=whole, **ask) == "a"
 
 
-@pytest.mark.parametrize(
-    ("policy", "reserve"), [(Policy(pin=key_of("b")), 0), (Policy(), 20)], ids=["pinned", "reserved"]
-)
-@pytest.mark.parametrize(("whole", "told"), [(True, "nobody"), (False, "reconnects")])
+@all_rows(("policy", "reserve"), [(Policy(pin=key_of("b")), 0), (Policy(), 20)], ids=["pinned", "reserved"])
+@all_rows(("whole", "told"), [(True, "nobody"), (False, "reconnects")])
 def test_a_socket_does_not_get_round_what_the_owner_has_ruled(
     policy: Policy, reserve: int, whole: bool, told: str
 ) -> None:
@@ -446,7 +445,7 @@ def test_when_nobody_accepts_an_upgrade_the_thread_goes_on_over_http(names: str)
     assert rested(pool) == []
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("names", "whole", "step"),
     [
         ("ab", True, steps.Attempt),

@@ -27,6 +27,7 @@ from tests.builders import (
     walked,
     window,
 )
+from tests.rows import all_rows
 
 A, B = key_of("a"), key_of("b")
 EXPIRED = Outcome(kind=Kind.TOKEN_EXPIRED)
@@ -61,7 +62,7 @@ def test_a_request_gets_four_attempts() -> None:
     assert walked(turn_on("abcdef"), *[FORBIDDEN] * 4) == ["a other", "b other", "c other", "d words"]
 
 
-@pytest.mark.parametrize(("waited", "step"), [(0.0, "other"), (329.9, "other"), (330.0, "other"), (330.1, "words")])
+@all_rows(("waited", "step"), [(0.0, "other"), (329.9, "other"), (330.0, "other"), (330.1, "words")])
 def test_no_further_attempt_begins_after_the_clients_patience(waited: float, step: str) -> None:
     assert FIRST_BYTE_SECONDS == 330
     assert walked(turn_on("abc"), FORBIDDEN, seconds=waited) == [f"a {step}"]
@@ -122,7 +123,7 @@ def refusal(turn: Turn, *kinds: Kind, words: bool = True) -> tuple[Reason, bool]
     return step.reason, step.nobody is not None
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("names", "kinds", "words", "reason"),
     [
         ("", (), True, (Reason.NOBODY_LEFT, True)),
@@ -143,7 +144,7 @@ def test_what_is_told_when_no_account_has_answered(
     assert refusal(turn_on(names), *kinds, words=words) == reason
 
 
-@pytest.mark.parametrize("kind", [kind for kind in Kind if RULES[kind].private])
+@all_rows("kind", [kind for kind in Kind if RULES[kind].private])
 def test_words_about_an_account_s_credentials_are_never_the_client_s(kind: Kind) -> None:
     turn = turn_on("a")
     step = turn.next(Begin(), NOW)
@@ -269,9 +270,7 @@ def test_an_account_paused_during_its_refresh_makes_room_for_another(left: str) 
 # --- a short wait ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("seconds", "pause"), [(None, 1.0), (0.4, 0.4), (3, 3.0), (5, 5.0), (0, 0.1), (-9, 0.1)], ids=str
-)
+@all_rows(("seconds", "pause"), [(None, 1.0), (0.4, 0.4), (3, 3.0), (5, 5.0), (0, 0.1), (-9, 0.1)], ids=str)
 def test_an_account_that_is_asked_too_often_is_asked_again_after_a_moment(seconds: float | None, pause: float) -> None:
     assert USUAL_PACE == 1
     journal = ListJournal()
@@ -381,7 +380,7 @@ def test_leaving_things_out_and_waiting_are_different_second_chances() -> None:
 # --- consequences ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", Kind)
+@all_rows("kind", Kind)
 def test_nobody_who_is_out_of_service_is_taken(kind: Kind) -> None:
     pool = pool_of(*"ab")
     turn = turn_on(pool)
@@ -405,7 +404,7 @@ def slow_renewal(first: float, second: float, seconds: float) -> Turn:
     return turn
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("first", "second", "seconds", "step", "label"),
     [
         (10, HOUR, 2, steps.Renew, "a"),

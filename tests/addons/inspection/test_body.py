@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from addons.inspection import body as wire
+from tests.rows import all_rows
 
 EVENTS = [{"type": "a", "text": "one\u2028line"}, {"type": "b", "n": [1, {"x": "}"}]}]
 
@@ -24,8 +25,8 @@ def stream(end: str, *, bom: bool = False) -> bytes:
     return (("\ufeff" if bom else "") + end.join(lines) + end).encode()
 
 
-@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-@pytest.mark.parametrize("bom", [False, True])
+@all_rows("end", ["\n", "\r\n", "\r"])
+@all_rows("bom", [False, True])
 def test_events_are_found_whatever_ends_their_lines(end: str, bom: bool) -> None:
     found = list(wire.events(stream(end, bom=bom)))
     assert [each.payload for each in found] == EVENTS
@@ -34,7 +35,7 @@ def test_events_are_found_whatever_ends_their_lines(end: str, bom: bool) -> None
     assert wire.is_stream(stream(end, bom=bom))
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("data", "found"),
     [
         (b'data: {"type":"a"}', [("a", True)]),
@@ -54,7 +55,7 @@ def test_odd_events(data: bytes, found: list[tuple[str, bool]]) -> None:
     assert [(each.kind, each.whole) for each in wire.events(data)] == found
 
 
-@pytest.mark.parametrize("data", [b"", b"{}", b"<html>", b"hello: there", b"\x00\x01"])
+@all_rows("data", [b"", b"{}", b"<html>", b"hello: there", b"\x00\x01"])
 def test_what_is_no_stream(data: bytes) -> None:
     assert not wire.is_stream(data)
 
@@ -84,7 +85,7 @@ def test_json_cut_anywhere_is_still_a_value(value: object, at: float) -> None:
     assert not whole
 
 
-@pytest.mark.parametrize(
+@all_rows(
     "text",
     [
         "",
@@ -123,12 +124,12 @@ PACKED = {
 }
 
 
-@pytest.mark.parametrize("coding", PACKED)
+@all_rows("coding", PACKED)
 def test_every_coding_is_undone(coding: str) -> None:
     assert wire.unpacked(PACKED[coding], coding.upper()) == PLAIN
 
 
-@pytest.mark.parametrize("coding", ["zstd", "gzip", "deflate", "br"])
+@all_rows("coding", ["zstd", "gzip", "deflate", "br"])
 def test_a_body_that_was_cut_off_gives_what_it_has(coding: str) -> None:
     packed = PACKED[coding]
     found = wire.unpacked(packed[: len(packed) * 3 // 4], coding)
@@ -141,7 +142,7 @@ def test_a_coding_that_nobody_names_is_seen(coding: str) -> None:
     assert wire.unpacked(PACKED[coding], "") == PLAIN
 
 
-@pytest.mark.parametrize("coding", ["zstd", "gzip", "deflate", "br"])
+@all_rows("coding", ["zstd", "gzip", "deflate", "br"])
 def test_a_body_that_is_not_in_its_coding_stays(coding: str) -> None:
     assert wire.unpacked(b"{}", coding) == b"{}"
 

@@ -4,9 +4,8 @@ import json
 import secrets
 from typing import Any
 
-import pytest
-
 from addons.inspection.items import name, piece
+from tests.rows import all_rows
 
 BLOB = secrets.token_urlsafe(300)
 WORK = {"owner": lambda _: "work"}
@@ -16,7 +15,7 @@ def said(item: dict[str, Any], **more: Any) -> str:
     return "\n".join(piece(item, **more).full(indent=0))
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("item", "shown"),
     [
         ({"type": "message", "role": "user", "content": [{"type": "input_text", "text": "hi"}]}, "user: hi"),
@@ -48,7 +47,7 @@ def test_an_output_names_the_tool_and_the_exit_code() -> None:
     assert said(item, calls={"c1": "exec_command"}) == "output of exec_command, exit 1: FAILED"
 
 
-@pytest.mark.parametrize("kind", ["reasoning", "compaction", "compaction_summary", "context_compaction", "unheard_of"])
+@all_rows("kind", ["reasoning", "compaction", "compaction_summary", "context_compaction", "unheard_of"])
 def test_a_sealed_item_shows_owner_and_length_and_never_the_content(kind: str) -> None:
     item = (
         {"type": kind, "encrypted_content": BLOB, "summary": []}
@@ -99,10 +98,8 @@ def test_folded_an_item_is_one_line() -> None:
         assert len(lines[0]) < 160
 
 
-@pytest.mark.parametrize("odd", [None, 5, [], {}, [[]], [None, 5], {"a": []}, "text", True, [{"type": 5, "text": []}]])
-@pytest.mark.parametrize(
-    "kind", ["message", "reasoning", "function_call", "custom_tool_call", "x_call", "x_output", "x", 5, None]
-)
+@all_rows("odd", [None, 5, [], {}, [[]], [None, 5], {"a": []}, "text", True, [{"type": 5, "text": []}]])
+@all_rows("kind", ["message", "reasoning", "function_call", "custom_tool_call", "x_call", "x_output", "x", 5, None])
 def test_no_field_is_taken_for_what_it_is_not(kind: object, odd: object) -> None:
     fields = ("role", "content", "summary", "arguments", "input", "output", "name", "call_id", "encrypted_content")
     item = {"type": kind, **dict.fromkeys(fields, odd)}
@@ -111,7 +108,7 @@ def test_no_field_is_taken_for_what_it_is_not(kind: object, odd: object) -> None
     assert len(shown.folded()) == 1
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("text", "shown"),
     [("a: b", "a b"), ("  x\n y", "x y"), ("", "unnamed"), ("\x00", "unnamed"), ("-x", "x"), ("n" * 200, "n" * 80)],
 )

@@ -5,7 +5,6 @@ import re
 import secrets
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
@@ -13,6 +12,7 @@ from ruamel.yaml import YAML
 from addons.inspection import render as written
 from addons.redaction.patterns import SECRET
 from tests.builders import token
+from tests.rows import all_rows
 
 MASK = SECRET.decode()
 JWT = token({"chatgpt_account_id": "acct-a"})
@@ -28,7 +28,7 @@ def yaml(text: str) -> Any:
 # --- masking ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("text", "secret"),
     [
         (f"token {JWT} there", JWT),
@@ -51,13 +51,13 @@ def test_a_secret_is_masked_and_what_is_around_it_stays(text: str, secret: str) 
     assert written.masked(shown) == shown
 
 
-@pytest.mark.parametrize("text", ["the bearer of news", "disk-usage", "task-something-long", "Basic English", "sk-1"])
+@all_rows("text", ["the bearer of news", "disk-usage", "task-something-long", "Basic English", "sk-1"])
 def test_prose_is_not_masked(text: str) -> None:
     assert written.masked(text) == text
 
 
-@pytest.mark.parametrize("name", ["authorization", "Cookie", "access_token", "refresh-token", "api_key", "password"])
-@pytest.mark.parametrize("value", ["x", {"a": "x"}, ["x"]])
+@all_rows("name", ["authorization", "Cookie", "access_token", "refresh-token", "api_key", "password"])
+@all_rows("value", ["x", {"a": "x"}, ["x"]])
 def test_a_field_named_like_a_secret_is_masked_whatever_it_looks_like(name: str, value: object) -> None:
     assert written.scrubbed({"in": {name: value}}) == {"in": {name: MASK}}
 
@@ -163,7 +163,7 @@ def test_any_json_can_be_shown(value: object) -> None:
     assert shown.encode().decode() == shown
 
 
-@pytest.mark.parametrize("seconds", [1e300, -1e300, float("inf"), float("nan"), 0.0])
+@all_rows("seconds", [1e300, -1e300, float("inf"), float("nan"), 0.0])
 def test_any_number_is_a_moment(seconds: float) -> None:
     assert written.moment(seconds)
 

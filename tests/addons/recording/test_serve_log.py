@@ -11,6 +11,7 @@ from accounts.states import AccountState, State
 from addons import upstream_proxy
 from addons.recording import serve_log, turn_log
 from addons.recording.serve_log import Look, More, Short, Turns, counted, dress
+from tests.rows import all_rows
 
 DISTRUST = (
     "Client TLS handshake failed. The client does not trust the proxy's certificate for chatgpt.com "
@@ -27,7 +28,7 @@ def record(
     return made
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("message", "level", "name", "shown"),
     [
         ("ann  work  ok", logging.INFO, "addons.recording.turn_log", True),

@@ -3,7 +3,6 @@
 import json
 from dataclasses import replace
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,6 +10,7 @@ from accounts.choice.outcomes import Kind
 from addons.inspection.answer import Tokens
 from addons.recording import annotations
 from addons.recording.turn_line import ROOM, Told, client_name, line, purpose_in, purpose_of, tokens_in
+from tests.rows import all_rows
 
 THREAD = "0199a3f2-7c1e-7a40-9d3b-5f0c2e8b1a44"
 TOKENS = Tokens(given=19_312, cached=9_600, made=512)
@@ -23,7 +23,7 @@ def test_a_turn_without_trouble() -> None:
     assert line(PLAIN) == "ann 2e8b1a44 gpt-5.5-codex  work  ok  4.2 s  19.3k in (9.6k cached) 512 out"
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("told", "words"),
     [
         ({"asked": (("spent", 429, Kind.USAGE_LIMIT), ("good", 200, Kind.OK))}, "spent 429 usage limit → good  ok"),
@@ -57,7 +57,7 @@ def test_what_is_least_needed_goes_first_where_there_is_no_room() -> None:
     assert " in " not in longest
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("key", "headers", "name"),
     [
         ("ann", {"originator": "codex_exec"}, "ann"),
@@ -72,7 +72,7 @@ def test_who_asked_is_the_name_of_the_key_or_of_the_client(key: str, headers: di
     assert client_name(key, headers.get) == name
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("path", "metadata", "purpose"),
     [
         ("/backend-api/codex/responses", None, ""),
@@ -88,7 +88,7 @@ def test_what_is_no_turn_of_the_user_s(path: str, metadata: str | None, purpose:
     assert purpose_of(path, metadata) == purpose
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("body", "purpose"),
     [
         ({"input": [], "generate": False}, "warm-up"),
@@ -112,7 +112,7 @@ def test_the_tokens_are_those_of_the_last_event() -> None:
     assert tokens_in(completed(**usage)) == Tokens(given=7, cached=5, made=3, total=10)
 
 
-@pytest.mark.parametrize("event", [b"", b"{}", b'{"usage":null}', b'{"usage":{"input_tokens":', completed()])
+@all_rows("event", [b"", b"{}", b'{"usage":null}', b'{"usage":{"input_tokens":', completed()])
 def test_where_none_are_said_none_are_known(event: bytes) -> None:
     assert tokens_in(event) is None
 

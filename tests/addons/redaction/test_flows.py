@@ -11,6 +11,7 @@ from mitmproxy import http
 
 from addons.redaction.flows import MARK, FlowRedactor, NoRedaction, hide
 from addons.redaction.patterns import REQUEST_HEADERS, RESPONSE_HEADERS
+from tests.rows import all_rows
 
 SECRET = b"Bearer nobody-may-see"
 MARKED = MARK.decode()
@@ -21,8 +22,8 @@ def headers(*fields: tuple[bytes, bytes]) -> http.Headers:
     return http.Headers(fields)
 
 
-@pytest.mark.parametrize("name", sorted(REQUEST_HEADERS))
-@pytest.mark.parametrize("spelled", [bytes.lower, bytes.upper, bytes.title])
+@all_rows("name", sorted(REQUEST_HEADERS))
+@all_rows("spelled", [bytes.lower, bytes.upper, bytes.title])
 def test_every_secret_of_a_request_is_hidden_however_its_name_is_spelled(name: bytes, spelled: object) -> None:
     assert callable(spelled)
     shown = headers((b"accept", b"*/*"), (spelled(name), SECRET))
@@ -54,7 +55,7 @@ def test_revealing_makes_a_copy() -> None:
     assert hidden.reveal(shown)["authorization"] == SECRET.decode()  # as often as there are attempts
 
 
-@pytest.mark.parametrize("name", [b"content-type", b"thread-id", b"authorization-x", b"x-authorization"])
+@all_rows("name", [b"content-type", b"thread-id", b"authorization-x", b"x-authorization"])
 def test_all_else_stays_in_sight(name: bytes) -> None:
     shown = headers((name, b"value"))
     assert not hide(shown, REQUEST_HEADERS).was
@@ -187,7 +188,7 @@ def test_a_body_is_masked_in_its_own_coding(coding: str, pack: object) -> None:
     assert shown.wire(request).raw_content == packed
 
 
-@pytest.mark.parametrize("coding", ["gzip", "rot13", "utf-8", "nonsense", ""])
+@all_rows("coding", ["gzip", "rot13", "utf-8", "nonsense", ""])
 def test_a_body_that_cannot_be_decoded_is_masked_as_it_is(coding: str) -> None:
     request = asking(TELLING, **{"content-encoding": coding})
     shown = shown_of(request)

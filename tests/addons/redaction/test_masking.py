@@ -6,12 +6,13 @@ from hypothesis import strategies as st
 
 from addons.redaction.masking import FEW, Span, masked, masked_text, replaced
 from addons.redaction.patterns import IN_REPORTS, IN_VIEWS, RULES, SecretPattern
+from tests.rows import all_rows
 
 JWT = "eyJhbGciOiJSUzI1NiJ9" + ".eyJzdWIiOiJ1c2VyIn0.c2lnbmF0dXJl"  # in two: no token may be in the repository
 KEY = "sk-proj-Abcdefghijkl_mnop"
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("said", "shown"),
     [
         ("mail jane.doe+x@mail.example.com.", "mail [e-mail]."),
@@ -41,7 +42,7 @@ def test_what_looks_like_a_secret_is_masked(said: str, shown: str) -> None:
     assert masked(said.encode()).decode() == shown
 
 
-@pytest.mark.parametrize(
+@all_rows(
     "said",
     [
         '{"input_tokens": 12345, "output_tokens_details": {"reasoning_tokens": 1000}}',
@@ -103,7 +104,7 @@ def test_what_is_masked_stays_as_it_is(said: str) -> None:
     assert JWT.encode() not in once
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+@all_rows("rule", RULES, ids=lambda rule: rule.name)
 def test_no_rule_takes_long_for_a_long_text(rule: SecretPattern) -> None:
     """Every repetition is bounded: a text takes as long as it is long."""
     word = rule.word or b"aB3_"
@@ -111,7 +112,7 @@ def test_no_rule_takes_long_for_a_long_text(rule: SecretPattern) -> None:
         assert masked(filler * 2_000 + word + filler * 2_000, classes=frozenset({rule.kind}))
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("said", "shown"),
     [
         ("via http://joe:hunter2@proxy.test:3128/", "via http://[secret]@proxy.test:3128/"),

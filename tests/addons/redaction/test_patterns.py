@@ -4,7 +4,6 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from mitmproxy.test import taddons, tflow
@@ -25,6 +24,7 @@ from addons.redaction.patterns import (
 )
 from addons.startup import Startup
 from cli.report.redaction import Sweep
+from tests.rows import all_rows
 from tests.secret_samples import CODE, HARMLESS, SAMPLES, Sample
 
 
@@ -54,7 +54,7 @@ READERS: Final[dict[str, tuple[Callable[[str], str], frozenset[SecretClass]]]] =
 CHOSEN = [(reader, sample) for reader, (_, classes) in READERS.items() for sample in SAMPLES if sample.kind in classes]
 
 
-@pytest.mark.parametrize(("reader", "sample"), CHOSEN, ids=lambda each: getattr(each, "name", each))
+@all_rows(("reader", "sample"), CHOSEN, ids=lambda each: getattr(each, "name", each))
 def test_every_reader_masks_every_kind_that_it_has_chosen(reader: str, sample: Sample) -> None:
     read = READERS[reader][0]
     shown = read(sample.text)
@@ -70,14 +70,14 @@ def test_what_is_around_a_secret_does_not_hide_it(chosen: tuple[str, Sample], be
     assert sample.secret not in shown
 
 
-@pytest.mark.parametrize("reader", READERS)
-@pytest.mark.parametrize("text", HARMLESS)
+@all_rows("reader", READERS)
+@all_rows("text", HARMLESS)
 def test_what_is_no_secret_stays_byte_for_byte(reader: str, text: str) -> None:
     assert READERS[reader][0](text) == text
 
 
-@pytest.mark.parametrize("reader", ["flow", "log", "view"])
-@pytest.mark.parametrize("text", CODE)
+@all_rows("reader", ["flow", "log", "view"])
+@all_rows("text", CODE)
 def test_code_stays_byte_for_byte(reader: str, text: str) -> None:
     assert READERS[reader][0](text) == text
 
@@ -106,7 +106,7 @@ def test_a_view_shows_what_the_conversation_says_of_people() -> None:
             assert render.masked(sample.text) == sample.text
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("name", "only", "perhaps"),
     [
         ("Authorization", True, True),

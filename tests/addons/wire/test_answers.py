@@ -15,6 +15,7 @@ from accounts.choice.outcomes import Kind, Reply, classify, error_of
 from accounts.choice.selection import Exclusion, Exhausted
 from addons.wire import answers
 from tests.builders import NOW, credentials, planted
+from tests.rows import all_rows
 
 LIMITED = Exhausted(resets_at=NOW + 90.2, limited=True, plan="plus", reasons={"a": "resting (usage limit)"})
 PARK = 60
@@ -28,7 +29,7 @@ def body(response: http.Response) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("response", "status", "kind", "retry_after"),
     [
         (answers.failed_closed(), 503, "codex_rotate_defect", None),
@@ -63,7 +64,7 @@ def test_a_limit_of_ours_reads_like_one_of_upstreams() -> None:
     assert (outcome.kind, outcome.until, outcome.plan) == (Kind.USAGE_LIMIT, NOW + 91, "plus")
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("resets_at", "seconds"),
     [(NOW + 1, 1), (NOW + 1.001, 2), (NOW + 0.001, 1), (NOW, 1), (NOW - 50, 1), (None, 1), (NOW + 3600, 3600)],
 )
@@ -99,8 +100,8 @@ def exhausted_until(seconds: float) -> Exhausted:
     return Exhausted(resets_at=NOW + seconds, limited=True, plan="plus", reasons={"a": "resting (usage limit)"})
 
 
-@pytest.mark.parametrize(("away", "seconds"), [(-5, 1), (0.5, 1), (59.5, 60), (PARK, PARK)])
-@pytest.mark.parametrize("rule", ["", Exclusion.PIN, Exclusion.RESERVED])
+@all_rows(("away", "seconds"), [(-5, 1), (0.5, 1), (59.5, 60), (PARK, PARK)])
+@all_rows("rule", ["", Exclusion.PIN, Exclusion.RESERVED])
 def test_the_client_waits_for_an_account_that_is_back_soon(away: float, seconds: int, rule: str) -> None:
     """Whatever keeps it: a moment's patience is better than a turn that ends."""
     response = answers.nothing_usable(replace(exhausted_until(away), rule=rule), NOW, PARK)
@@ -130,7 +131,7 @@ def test_inside_a_socket_the_client_hears_what_it_would_hear_over_http(exhausted
     assert told.get("headers", {}).get("retry-after") == response.headers.get("retry-after")
 
 
-@pytest.mark.parametrize(
+@all_rows(
     "response",
     [
         answers.failed_closed(),
@@ -225,7 +226,7 @@ def test_a_defect_is_one_line_that_says_where_and_repeats_no_message(caplog: pyt
     assert secret not in caplog.text
 
 
-@pytest.mark.parametrize("said", [b"[]", b"null", b"5", b'"x"', b"", b"{", b"\xff"])
+@all_rows("said", [b"[]", b"null", b"5", b'"x"', b"", b"{", b"\xff"])
 def test_what_is_no_object_is_told_without_it(said: bytes) -> None:
     assert json.loads(answers.in_band(http.Response.make(418, said))) == {"type": "error", "status": 418}
     assert answers.with_status(said, Kind.OVERLOADED) is None

@@ -24,6 +24,7 @@ from addons.wire.events import (
     reply_of,
 )
 from tests.builders import NOW
+from tests.rows import all_rows
 
 
 def event(kind: str, **more: Any) -> bytes:
@@ -38,7 +39,7 @@ def fed(*chunks: bytes) -> list[tuple[str, bytes]]:
 # --- splitting -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("stream", "found"),
     [
         (b'event: a\ndata: {"type":"a"}\n\n', [("a", b'{"type":"a"}')]),
@@ -74,7 +75,7 @@ CUTS = st.lists(st.integers(0, 200), max_size=12)
 
 
 @given(st.lists(PIECES, max_size=25).map(b"".join), CUTS)
-@settings(deadline=None, max_examples=500)
+@settings(max_examples=4 * settings.default.max_examples)
 def test_the_events_are_the_same_however_the_bytes_are_cut(stream: bytes, cuts: list[int]) -> None:
     places = sorted({0, len(stream), *(cut for cut in cuts if cut < len(stream))})
     chunks = [stream[a:b] for a, b in itertools.pairwise(places)]
@@ -116,7 +117,7 @@ def test_a_huge_ending_is_still_an_ending() -> None:
 # --- types -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("data", "kind"),
     [
         (b'{"type":"response.created","x":1}', "response.created"),
@@ -150,7 +151,7 @@ def test_a_quick_look_says_what_decoding_says(payload: dict[str, object]) -> Non
         assert event_type(text.encode()) == (kind if isinstance(kind, str) else "")
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("kind", "meant"),
     [
         *((kind, Meaning.PRELUDE) for kind in sorted(PRELUDE)),
@@ -176,7 +177,7 @@ def test_no_event_means_two_things() -> None:
 # --- failures --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("data", "reply"),
     [
         (event("error", status=429, error={"type": "t"}), Reply(status=429, error={"type": "t"})),
@@ -201,7 +202,7 @@ def test_an_error_event_may_describe_itself() -> None:
     assert (set(reply.words()), reply.message()) == ({"error", "server_error"}, "m")
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("data", "kind"),
     [
         (event("error", status=429, error={"type": "usage_limit_reached"}), Kind.USAGE_LIMIT),
@@ -231,7 +232,7 @@ def test_nothing_that_arrives_makes_reading_raise(data: bytes) -> None:
     assert isinstance(decoded(data), dict)
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("chunk", "quiet"),
     [
         (b'event: response.output_text.delta\ndata: {"delta": "hi"}\n\n', True),

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from mitmproxy import http
 
 from addons.wire import messages
+from tests.rows import all_rows
 
 LIMIT = b'{"error": {"type": "usage_limit_reached"}}'
 
@@ -70,7 +71,7 @@ def test_a_request_s_body_is_read_without_its_coding() -> None:
     assert messages.plain_body(empty) == b""
 
 
-@pytest.mark.parametrize(("value", "is_one"), [("websocket", True), ("WebSocket", True), ("h2c", False), ("", False)])
+@all_rows(("value", "is_one"), [("websocket", True), ("WebSocket", True), ("h2c", False), ("", False)])
 def test_an_upgrade_is_told_by_its_header(value: str, is_one: bool) -> None:
     assert messages.is_upgrade(request("GET", headers={"upgrade": value})) is is_one
 
@@ -88,7 +89,7 @@ def test_what_is_changed_in_a_shallow_copy_is_changed_there_only() -> None:
     assert (first.headers["a"], first.path, first.content, first.stream) == ("1", "/", b"body", True)
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("kind", "is_one"),
     [
         ("text/event-stream", True),
@@ -103,7 +104,7 @@ def test_a_head_may_say_in_any_letters_that_it_is_a_stream(kind: str, is_one: bo
     assert messages.is_event_stream(answer(200, content_type=kind)) is is_one
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("offered", "coding", "reads"),
     [
         ("zstd,gzip", "gzip", True),
@@ -127,7 +128,7 @@ def test_a_client_reads_the_codings_that_it_offers(offered: str | None, coding: 
     assert messages.can_read(request, response) is reads
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("body", "failed"),
     [
         (b'{"error": {"code": "x"}}', True),
@@ -148,7 +149,7 @@ def test_a_success_may_describe_a_failure(body: bytes, failed: bool) -> None:
     assert (messages.error_in(http.Response.make(200), body) is not None) is failed
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("body", "plain", "streamed"),
     [
         (b'{"object": "response", "output": []}', True, True),

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from accounts.origin import PROVIDER_HOST
 from addons.wire.routes import INTERCEPT, ROUTES, Route, Target, route_of
+from tests.rows import all_rows
 
 GOOD = Target(
     scheme="https",
@@ -41,7 +42,7 @@ def at(host: str, **changes: Any) -> Target:
     return replace(GOOD, connected=(host, 443), claimed=host, sni=host, **changes)
 
 
-@pytest.mark.parametrize(("route", "method", "path", "upgrade"), POOLED)
+@all_rows(("route", "method", "path", "upgrade"), POOLED)
 def test_what_the_pool_serves(route: Route, method: str, path: str, upgrade: bool) -> None:
     target = replace(GOOD, method=method, path=path, upgrade=upgrade)
     assert route_of(target) is route
@@ -59,7 +60,7 @@ def test_only_the_clients_own_is_not_pooled(route: Route, pooled: bool) -> None:
     assert route.pooled is pooled
 
 
-@pytest.mark.parametrize(
+@all_rows(
     "path",
     [
         "/",
@@ -87,8 +88,8 @@ def test_only_the_clients_own_is_not_pooled(route: Route, pooled: bool) -> None:
         "/x/backend-api/codex/responses",
     ],
 )
-@pytest.mark.parametrize("method", ["GET", "POST"])
-@pytest.mark.parametrize("upgrade", [False, True])
+@all_rows("method", ["GET", "POST"])
+@all_rows("upgrade", [False, True])
 def test_every_other_path_is_the_clients_own(path: str, method: str, upgrade: bool) -> None:
     assert route_of(replace(GOOD, path=path, method=method, upgrade=upgrade)) is Route.OWN
 
@@ -136,7 +137,7 @@ def spellings(path: str) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize(("method", "path", "upgrade"), PATHS)
+@all_rows(("method", "path", "upgrade"), PATHS)
 def test_another_spelling_of_a_path_is_the_clients_own(method: str, path: str, upgrade: bool) -> None:
     target = replace(GOOD, method=method, upgrade=upgrade)
     pooled = [p for p in spellings(path) if route_of(replace(target, path=p)) is not Route.OWN]
@@ -179,8 +180,8 @@ MISFITS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize(("method", "path", "upgrade"), PATHS)
-@pytest.mark.parametrize("changes", MISFITS.values(), ids=MISFITS)
+@all_rows(("method", "path", "upgrade"), PATHS)
+@all_rows("changes", MISFITS.values(), ids=MISFITS)
 def test_whatever_does_not_fit_is_the_clients_own(
     method: str, path: str, upgrade: bool, changes: dict[str, Any]
 ) -> None:
@@ -194,15 +195,13 @@ def test_the_usual_port_may_be_said_and_the_sni_may_be_missing(changes: dict[str
     assert route_of(replace(GOOD, **changes)) is Route.GENERATION
 
 
-@pytest.mark.parametrize(
-    "method", ["PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "CONNECT", "TRACE", "post", "Post", ""]
-)
-@pytest.mark.parametrize("path", [path for _, path, _ in PATHS])
+@all_rows("method", ["PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "CONNECT", "TRACE", "post", "Post", ""])
+@all_rows("path", [path for _, path, _ in PATHS])
 def test_another_method_is_the_clients_own(method: str, path: str) -> None:
     assert route_of(replace(GOOD, method=method, path=path, upgrade=True)) is Route.OWN
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("method", "path"),
     [("GET", "/backend-api/codex/responses"), ("POST", "/backend-api/codex/models")]
     + [("GET", path) for method, path, upgrade in PATHS if method == "POST" and not path.endswith("/responses")],
@@ -236,18 +235,18 @@ FOREIGN = [
 ]
 
 
-@pytest.mark.parametrize("host", FOREIGN)
+@all_rows("host", FOREIGN)
 def test_every_other_host_is_the_clients_own(host: str) -> None:
     assert route_of(at(host)) is Route.OWN
 
 
-@pytest.mark.parametrize("host", [*FOREIGN, "ab.chatgpt.com"])
+@all_rows("host", [*FOREIGN, "ab.chatgpt.com"])
 def test_other_hosts_are_not_even_opened(host: str) -> None:
     """`re.search`, as mitmproxy does. A newline cannot be part of a host that was connected to."""
     assert "\n" in host or re.search(INTERCEPT, f"{host}:443", re.IGNORECASE) is None
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("address", "opened"),
     [
         ("chatgpt.com:443", True),
@@ -284,7 +283,7 @@ def edits(draw: st.DrawFn) -> tuple[str, str, bool]:
 
 
 @given(edits())
-@settings(deadline=None, max_examples=500)
+@settings(max_examples=4 * settings.default.max_examples)
 def test_a_path_that_was_tampered_with_is_the_clients_own(edited: tuple[str, str, bool]) -> None:
     method, path, upgrade = edited
     assume("?" not in path)

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import pytest
-
 from accounts.states import AccountState, State
 from accounts.store.store import Store
 from cli.doctor import accounts
@@ -11,6 +9,7 @@ from cli.doctor.accounts import AccountFacts, PoolFacts, gather
 from tests.builders import NOW, account, credentials
 from tests.cli.conftest import Run, WriteLogin
 from tests.cli.doctors import NOTE, OK, PROBLEM, WARNING, only, short
+from tests.rows import all_rows
 
 
 def seat(label: str = "ann", state: State = State.READY, until: float | None = None, **more: object) -> AccountFacts:
@@ -18,7 +17,7 @@ def seat(label: str = "ann", state: State = State.READY, until: float | None = N
     return AccountFacts(label=label, told=told, **more)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("seats", "found"),
     [
         ((), [("accounts.any", PROBLEM)]),
@@ -45,7 +44,7 @@ def test_all_resting_says_until_when() -> None:
     assert each.what.endswith(f"; b: resting until {clock_time(NOW + 60, NOW)}.")
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("found", "states"),
     [
         (seat(expires_at=NOW + 9), [("tokens.fresh", OK)]),

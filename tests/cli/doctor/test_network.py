@@ -2,14 +2,13 @@
 
 from pathlib import Path
 
-import pytest
-
 from certs import ca as authority
 from cli.doctor import network
 from cli.doctor.network import At, LedTo, ShellFacts, Trust, gather, led_by, present
 from config import clock, proxy_files
 from config.proxy_files import ProxyInfo
 from tests.cli.doctors import NOTE, OK, PROBLEM, WARNING, free, listening, only, short
+from tests.rows import all_rows
 
 SECRET = "hunter2-nobody-may-see"
 
@@ -43,7 +42,7 @@ def test_who_is_there(tmp_path: Path) -> None:
     assert led_by("x", free(), environ).at is At.NOTHING
 
 
-@pytest.mark.parametrize(
+@all_rows(
     "url",
     [f"https://ann:{SECRET}@proxy.test:1", f"ann:{SECRET}@proxy.test:1", f"socks5://ann:{SECRET}@proxy.test:1",
      f"http://ann:{SECRET}@proxy.test", f"http://ann:{SECRET}@proxy.test:1/x", f"http://ann:{SECRET} @proxy.test:1"],
@@ -97,9 +96,7 @@ def test_what_a_client_is_told_to_trust(tmp_path: Path) -> None:
 # --- judgement -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("at", "state"), [(At.OURS, OK), (At.OTHER_POOL, NOTE), (At.SOMETHING, WARNING), (At.NOTHING, PROBLEM)]
-)
+@all_rows(("at", "state"), [(At.OURS, OK), (At.OTHER_POOL, NOTE), (At.SOMETHING, WARNING), (At.NOTHING, PROBLEM)])
 def test_where_a_shell_leads(at: At, state: object) -> None:
     assert [each for _, each in short(network.proxy(ShellFacts(led=led(at))))] == [state]
 
@@ -120,7 +117,7 @@ def test_no_proxy_hurts_where_the_shell_leads_to_us() -> None:
     assert only(network.no_proxy(ShellFacts(led=led(At.OURS), bypassing=("*",)))).state is PROBLEM
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("at", "trust", "in_store", "state"),
     [
         (At.OURS, Trust(name="SSL_CERT_FILE", file=Path("/f")), False, OK),

@@ -1,16 +1,15 @@
 """What an answer through the proxy means. Every row says what is and what to do."""
 
-import pytest
-
 from cli.doctor import outcomes
 from cli.doctor.outcomes import CODES, STATUSES
 from cli.doctor.probe import UNTRUSTED, Probe, ProbeReply
 from cli.doctor.tls import ShownCertificate
 from tests.builders import NOW
 from tests.cli.doctors import NOTE, OK, PROBLEM, WARNING, only, short
+from tests.rows import all_rows
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("reply", "state", "said"),
     [
         (ProbeReply(status=200, seconds=0.25), OK, "in 0.2 s"),
@@ -50,9 +49,7 @@ def test_a_certificate_that_the_proxy_refuses_is_told_as_that() -> None:
         assert "network" not in found.what
 
 
-@pytest.mark.parametrize(
-    ("status", "state"), [(101, OK), (426, NOTE), (200, WARNING), (401, PROBLEM), (503, WARNING), (0, PROBLEM)]
-)
+@all_rows(("status", "state"), [(101, OK), (426, NOTE), (200, WARNING), (401, PROBLEM), (503, WARNING), (0, PROBLEM)])
 def test_the_websocket(status: int, state: object) -> None:
     assert only(outcomes.socket(Probe(socket=ProbeReply(status=status)))).state is state
 
@@ -68,7 +65,7 @@ def test_who_was_asked_is_named() -> None:
     assert "ann usage limit, then bob ok" in only(outcomes.catalogue(Probe(catalogue=reply))).what
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("skew", "state", "said"),
     [(0, OK, "is right"), (-119, OK, "is right"), (180, PROBLEM, "3 min ahead"), (-86_400, PROBLEM, "24 h behind")],
 )

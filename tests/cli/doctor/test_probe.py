@@ -16,6 +16,7 @@ from config import clock
 from standin import Fault, FaultKind
 from tests.cli.doctors import Machine, enter, machine
 from tests.harness import fill
+from tests.rows import all_rows
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning"),
@@ -143,7 +144,7 @@ def raising(error: Exception) -> Callable[[], httpx.Response]:
     return ask
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("ask", "status", "code"),
     [
         (answered(400, json={"error": {"code": "codex_rotate_no_account"}}), 400, "codex_rotate_no_account"),
@@ -162,7 +163,7 @@ def test_an_answer_in_two_words(ask: Callable[[], httpx.Response], status: int, 
     assert (found.status, found.code, found.trail) == (status, code, ())
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("code", "message", "tls"),
     [
         (UNREACHABLE, "x Certificate verify failed: certificate has expired", "certificate has expired"),
@@ -183,7 +184,7 @@ def test_a_certificate_that_is_not_believed() -> None:
     assert timed(raising(error)).code == UNTRUSTED
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("value", "date"),
     [
         ("Sun, 06 Nov 1994 08:49:37 GMT", 784_111_777.0),

@@ -27,6 +27,7 @@ from cli.report.redaction import (
 from config import clock
 from tests.builders import token
 from tests.cli.doctors import private
+from tests.rows import all_rows
 
 SHOWN = "(x)"
 ALNUM = st.text("abcXYZ019", min_size=LONG, max_size=90)
@@ -78,7 +79,7 @@ def test_what_is_not_secret_is_left_by_a_sweep_that_knows_nothing(text: str) -> 
     assert Sweep([]).free(text) == text
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("said", "gone"),
     [
         ("Authorization: Bearer abc.def-123", "abc.def"),
@@ -104,7 +105,7 @@ def test_what_looks_like_a_secret_goes_whosever_it_is(said: str, gone: str) -> N
     assert gone not in Sweep([]).text(said)
 
 
-@pytest.mark.parametrize(
+@all_rows(
     "said",
     [
         "Install it with `npm install -g @openai/codex`.",
@@ -171,12 +172,12 @@ def test_long_lines_of_anything_take_no_time_to_speak_of(text: str) -> None:
 HOME = Path("/", "srv", "jane", "home")  # a user's folder, wherever users have theirs
 
 
-@pytest.mark.parametrize(
+@all_rows(
     "label",
     ["srv", "jane", "home", "codex", ".codex", "auth", "auth.json", "account", "secret", "token", "example", "http",
      "user-0123456789abcdefghij", "proxy.example", "CODEX_HOME", "sk-srv"],
 )  # fmt: skip
-@pytest.mark.parametrize(
+@all_rows(
     ("said", "left"),
     [
         (f"cannot read {HOME}/.codex/auth.json", f"{HOME}"),
@@ -254,7 +255,7 @@ def test_every_value_of_a_login_file_counts_whole_or_not() -> None:
         assert texts(in_json(text, SHOWN)) == {'r"ü-123456'}
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("text", "found"),
     [
         ('api_key = "hunter2!!"', {"hunter2!!"}),

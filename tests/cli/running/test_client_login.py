@@ -20,6 +20,7 @@ from cli.running.client_login import (
 )
 from config.errors import RotateError
 from tests.cli.conftest import Fill, Run
+from tests.rows import all_rows
 
 SECRET = "sk-of-the-client"
 CHATGPT = {"auth_mode": "chatgpt", "tokens": {"access_token": "x"}}
@@ -130,7 +131,7 @@ def test_only_the_official_client_is_looked_at(
 # --- facts -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("settings", "found"),
     [
         ({}, {}),
@@ -149,7 +150,7 @@ def test_where_its_settings_lead(settings: Mapping[str, object], found: Mapping[
     assert elsewhere(settings) == found
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("document", "found"),
     [
         ({"tokens": {"access_token": "x"}}, ClientLogin.CHATGPT),

@@ -23,6 +23,7 @@ def test_a_port_that_is_taken_is_said_before_anything_starts() -> None:
     check_free("127.0.0.1", port)
 
 
+@pytest.mark.usefixtures("warm_starts")
 def test_a_port_of_one_of_our_proxies_is_known_as_that(fill: Fill, home: Path, tmp_path: Path) -> None:
     """Whose it is, and what ends it; one of another pool has to be named."""
     fill("ann")
@@ -49,6 +50,7 @@ def test_a_place_that_cannot_be_is_said_as_what_it_is(host: str, port: int, word
         check_free(host, port)
 
 
+@pytest.mark.usefixtures("cold")
 @pytest.mark.parametrize("tool", ["mitmdump", "mitmweb"])
 def test_what_it_starts_is_mitmproxys_own_tool_from_any_folder(tool: str, tmp_path: Path) -> None:
     """Also where a file of the folder is called like one of our packages."""

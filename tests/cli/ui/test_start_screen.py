@@ -12,6 +12,7 @@ from accounts.model import Cooldown, Standing
 from accounts.store.store import Store
 from cli.ui.start_screen import LOGINS, Overview, about_accounts, login_of, next_steps, shown
 from config import clock
+from tests.rows import all_rows
 
 type Run = Callable[..., Any]
 type Fill = Callable[..., Any]
@@ -168,10 +169,10 @@ def test_who_served_last_is_not_told_as_chosen() -> None:
     assert about_accounts(Overview(states={"closed": 1, "reserved": 2})) == "2 kept for its owner, 1 closed by provider"
 
 
-@pytest.mark.parametrize("login", LOGINS)
-@pytest.mark.parametrize("installed", [True, False])
-@pytest.mark.parametrize("states", [{}, {"ready": 1}, {"resting": 2}])
-@pytest.mark.parametrize("trouble", ["", "It is broken."])
+@all_rows("login", LOGINS)
+@all_rows("installed", [True, False])
+@all_rows("states", [{}, {"ready": 1}, {"resting": 2}])
+@all_rows("trouble", ["", "It is broken."])
 def test_there_are_two_or_three_steps_and_they_fit(
     login: str, installed: bool, states: dict[str, int], trouble: str
 ) -> None:

@@ -13,6 +13,7 @@ from config import clock
 from config.network import peer_credentials
 from config.network.peer_credentials import Address, can_tell, is_somebody, own_uid, uid_of
 from tests.harness import eventually
+from tests.rows import all_rows
 from tests.users import OTHER, acting_as, why_not
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
@@ -50,7 +51,7 @@ def met(listen: str, to: str, uid: int | None = None) -> Iterator[tuple[socket.s
             yield client, accepted, address
 
 
-@pytest.mark.parametrize(("listen", "to"), FAMILIES)
+@all_rows(("listen", "to"), FAMILIES)
 def test_the_user_who_opened_it(listen: str, to: str) -> None:
     with met(listen, to) as (_, accepted, address):
         assert uid_of(address, accepted.getsockname()) == os.geteuid()
@@ -74,8 +75,8 @@ def test_the_kernel_s_list_says_the_same(listen: str, to: str) -> None:
             assert peer_credentials._asked(ends) == (os.geteuid() if uid is None else uid)
 
 
-@pytest.mark.parametrize(("listen", "to"), FAMILIES)
-@pytest.mark.parametrize("abrupt", [False, True], ids=["closed", "reset"])
+@all_rows(("listen", "to"), FAMILIES)
+@all_rows("abrupt", [False, True], ids=["closed", "reset"])
 def test_a_client_that_has_gone_is_nobody(listen: str, to: str, abrupt: bool) -> None:
     """To the kernel what it leaves behind is root's, and tests run as root: it must not be taken for the owner."""
     with met(listen, to) as (client, accepted, address):
@@ -142,7 +143,7 @@ def test_it_is_who_opened_it_and_not_who_has_it_now() -> None:
         assert uid_of(address, accepted.getsockname()) == OTHER
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("client", "ours"),
     [
         (None, ("127.0.0.1", 1)),
@@ -185,7 +186,7 @@ def test_on_other_systems_they_cannot(system: str) -> None:
     assert not can_tell(system)
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("uid", "uid_map", "somebody"),
     [
         (1000, "", True),

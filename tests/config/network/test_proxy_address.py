@@ -5,11 +5,12 @@ import base64
 import pytest
 
 from config.network.proxy_address import ProxyAddress, read_proxy
+from tests.rows import all_rows
 
 SECRET = "s3cret-PASSWORD"
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("written", "shown"),
     [
         ("http://proxy.example:3128", "http://proxy.example:3128"),
@@ -30,7 +31,7 @@ def test_user_and_password_are_percent_decoded_and_sent_as_basic_authentication(
     assert (scheme, base64.b64decode(encoded).decode()) == ("Basic", "DOM\\ann:p@ss:w/ö")
 
 
-@pytest.mark.parametrize(("written", "sent"), [("ann@", b"ann:"), (":x@", b":x"), ("", b""), ("@", b"")])
+@all_rows(("written", "sent"), [("ann@", b"ann:"), (":x@", b":x"), ("", b""), ("@", b"")])
 def test_a_user_without_a_password_and_no_user_at_all(written: str, sent: bytes) -> None:
     proxy = read_proxy(f"http://{written}h:1")
     assert base64.b64decode(proxy.authorization.removeprefix("Basic ")) == sent
@@ -44,7 +45,7 @@ def test_neither_user_nor_password_is_in_any_text_of_it() -> None:
         assert "ann" not in text
 
 
-@pytest.mark.parametrize(
+@all_rows(
     "written",
     [
         "",

@@ -2,11 +2,10 @@
 
 from dataclasses import replace
 
-import pytest
-
 from standin import Fault, FaultKind
 from standin.faults import TOKEN_PATH, Phase, Point, is_generation
 from standin.faults.rules import BIGGEST_MESSAGE
+from tests.rows import all_rows
 from tests.standin.clients import RESPONSES
 
 
@@ -19,7 +18,7 @@ def test_paths() -> None:
     assert not is_generation("/backend-api/wham/usage")
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("fault", "path", "phase", "strikes"),
     [
         (Fault(FaultKind.HANG), RESPONSES, Phase.REQUEST, True),
@@ -50,7 +49,7 @@ def test_points() -> None:
     assert Fault(FaultKind.RESET, at=Point.SHELL).point is Point.SHELL
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("fault", "phases"),
     [
         (Fault(FaultKind.SOCKET_CLOSED), {Phase.ACCEPTED}),

@@ -11,6 +11,7 @@ import pytest
 from standin import Account, Fault, FaultKind, StandIn
 from standin.faults import RULES, Action, Point
 from standin.responses import SHELLS
+from tests.rows import all_rows
 from tests.standin.clients import QUICK, RESPONSES, credentials, sse_events
 
 
@@ -18,7 +19,7 @@ def post(http: httpx.Client, account: Account) -> httpx.Response:
     return http.post(RESPONSES, headers=credentials(account), json={"input": []})
 
 
-@pytest.mark.parametrize("kind", FaultKind)
+@all_rows("kind", FaultKind)
 def test_every_kind_has_a_complete_row(kind: FaultKind) -> None:
     """A row that replies has a reply, one that sends an event has an event."""
     rule = RULES[kind]

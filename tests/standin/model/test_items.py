@@ -2,8 +2,6 @@
 
 import json
 
-import pytest
-
 from standin.model import (
     CustomCall,
     FunctionCall,
@@ -18,6 +16,7 @@ from standin.model import (
     shell_call,
 )
 from standin.model.items import Compaction
+from tests.rows import all_rows
 
 EVERY = (
     Reasoning(),
@@ -34,7 +33,7 @@ EVERY = (
 )
 
 
-@pytest.mark.parametrize("item", EVERY, ids=lambda item: type(item).__name__)
+@all_rows("item", EVERY, ids=lambda item: type(item).__name__)
 def test_an_item_is_added_first_and_done_last(item: Item) -> None:
     """What comes in between is part of it, and it is whole at the end only."""
     made = item.made("blob")
@@ -47,12 +46,12 @@ def test_an_item_is_added_first_and_done_last(item: Item) -> None:
     assert not inner or first["item"] != made.item
 
 
-@pytest.mark.parametrize("item", EVERY, ids=lambda item: type(item).__name__)
+@all_rows("item", EVERY, ids=lambda item: type(item).__name__)
 def test_no_two_items_have_the_same_id(item: Item) -> None:
     assert item.made("").item["id"] != item.made("").item["id"]
 
 
-@pytest.mark.parametrize("item", EVERY, ids=lambda item: type(item).__name__)
+@all_rows("item", EVERY, ids=lambda item: type(item).__name__)
 def test_only_what_is_sealed_holds_the_seal(item: Item) -> None:
     assert ("blob" in json.dumps(item.made("blob").item)) == item.sealed
 

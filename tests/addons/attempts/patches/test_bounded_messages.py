@@ -43,7 +43,7 @@ class Pair:
 
 def test_a_message_that_swells_closes_the_socket_and_costs_little() -> None:
     pair = Pair()
-    bomb = Message(data=bytes(128 << 20))
+    bomb = Message(data=bytes(64 << 20))
     wire = pair.server.send(bomb)
     tracemalloc.start()
     pair.client.receive_data(wire)

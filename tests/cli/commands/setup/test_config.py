@@ -12,6 +12,7 @@ import tomlkit
 
 from cli.commands.setup.config import template
 from config.settings import Settings, checked
+from tests import warm
 
 type Run = Callable[..., Any]
 
@@ -282,10 +283,9 @@ def test_a_value_need_not_be_in_the_shells_history(home: Path) -> None:
 def test_two_at_once_lose_nothing(home: Path) -> None:
     """Real processes, each setting one of the keys."""
     wanted = {"strategy": "drain", "defer_percent": "50", "park_seconds": "9", "pinned_account": "ann"}
-    code = "import sys; from cli.app import main; raise SystemExit(main(sys.argv[1:]))"
+    program = str(warm.BIN / "codex-rotate")
     started = [
-        subprocess.Popen([sys.executable, "-c", code, "config", "set", key, value], cwd=ROOT, stdout=subprocess.DEVNULL)
-        for key, value in wanted.items()
+        warm.Popen([program, "config", "set", key, value], stdout=subprocess.DEVNULL) for key, value in wanted.items()
     ]
     assert [each.wait(timeout=60) for each in started] == [0] * len(started)
     found = tomlkit.parse((home / "config.toml").read_text()).unwrap()

@@ -22,6 +22,7 @@ from tests.cli.conftest import Fill, Run
 from tests.cli.serving import ask, free_port, serving, stopped, through, upstream
 from tests.harness import MITMDUMP, PATIENCE, ROOT, plain_environment
 from tests.proxy.clients import turn1
+from tests.rows import all_rows
 from tests.users import OTHER, acting_as, why_not
 
 __all__ = ["upstream"]  # a fixture
@@ -33,7 +34,7 @@ def now() -> float:
     return clock.now()
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("listen", "found"),
     [
         ("127.0.0.1:8118", ("127.0.0.1", 8118)),
@@ -46,9 +47,7 @@ def test_addresses_of_this_machine(listen: str, found: tuple[str, int]) -> None:
     assert parse_listen(listen) == found
 
 
-@pytest.mark.parametrize(
-    "listen", ["8118", ":8118", "127.0.0.1", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:0", "a:65536", "a:²"]
-)
+@all_rows("listen", ["8118", ":8118", "127.0.0.1", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:0", "a:65536", "a:²"])
 def test_what_is_no_address_is_wrong_usage(listen: str) -> None:
     with pytest.raises(UsageError, match=r"such as 127\.0\.0\.1:8118"):
         parse_listen(listen)
@@ -60,7 +59,7 @@ def test_a_port_alone_is_answered_with_an_address(listen: str) -> None:
         parse_listen(listen)
 
 
-@pytest.mark.parametrize("listen", ["0.0.0.0:8118", "[::]:8118", "192.168.1.5:8118", "example.com:8118"])
+@all_rows("listen", ["0.0.0.0:8118", "[::]:8118", "192.168.1.5:8118", "example.com:8118"])
 def test_an_address_that_others_can_reach_is_refused(listen: str) -> None:
     """Whoever reaches the proxy uses the accounts."""
     with pytest.raises(UsageError, match="others"):
@@ -192,7 +191,7 @@ def test_flows_are_saved_and_options_are_set(upstream: StandIn, home: Path, tmp_
     assert file.stat().st_mode & 0o077 == 0
 
 
-@pytest.mark.parametrize("name", sorted(TAKEN))
+@all_rows("name", sorted(TAKEN))
 def test_an_option_that_it_sets_itself_is_refused(name: str) -> None:
     with pytest.raises(OptionTaken, match=f"--set {name}: `serve` sets this option itself"):
         shown_by([f"{name}=1"])
@@ -202,13 +201,13 @@ def test_what_mitmproxy_must_be_set_to_is_among_them() -> None:
     assert FORCED.keys() < TAKEN
 
 
-@pytest.mark.parametrize("setting", ["", "=", "=1", "rotate_transport", "a b=1"])
+@all_rows("setting", ["", "=", "=1", "rotate_transport", "a b=1"])
 def test_what_is_no_option_is_wrong_usage(setting: str) -> None:
     with pytest.raises(UsageError, match="such as"):
         shown_by([setting])
 
 
-@pytest.mark.parametrize(
+@all_rows(
     ("settings", "more", "look", "flags"),
     [
         ([], {}, "turns", ["flow_detail=0"]),
