@@ -19,7 +19,8 @@ from mitmproxy import connection, http
 from mitmproxy.proxy import server_hooks
 
 from accounts.choice.pool import key_named
-from accounts.client_keys import (
+from accounts.model import fingerprint
+from accounts.people.keys import (
     LOCAL,
     NOBODY,
     Doors,
@@ -32,7 +33,6 @@ from accounts.client_keys import (
     introduced,
     origin,
 )
-from accounts.model import fingerprint
 from addons.exchange import refusals
 from addons.startup import Startup
 from addons.wire import answers

@@ -298,7 +298,7 @@ def errors() -> str:
 def answers_of_ours() -> Iterator[tuple[str, str, str]]:
     """Every answer that the proxy makes by itself: its title, when it is given, and what it looks like."""
     from accounts.choice.selection import Exclusion, Exhausted
-    from accounts.client_keys import Refusal, Refused
+    from accounts.people.keys import Refusal, Refused
     from addons.exchange import refusals, replays
     from addons.wire import answers
 

@@ -12,7 +12,7 @@ from typing import Final
 
 from mitmproxy import http
 
-from accounts.client_keys import Refusal, Refused
+from accounts.people.keys import Refusal, Refused
 from addons.wire import answers, messages
 from config.provider import PROVIDER
 

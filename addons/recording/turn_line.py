@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from accounts.choice.outcomes import Kind
-from accounts.client_keys import LOCAL
+from accounts.people.keys import LOCAL
 from addons.inspection.answer import Tokens, tokens_of
 from addons.recording import annotations
 

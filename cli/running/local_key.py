@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from accounts.client_keys import LOCAL, new_secret
+from accounts.people.keys import LOCAL, new_secret
 from accounts.store.store import Store
 from config import access, clock, paths
 from config.errors import RotateError

@@ -44,7 +44,7 @@ def complete_change(context: typer.Context, incomplete: str) -> list[str]:
 
 def complete_client_key(incomplete: str) -> list[str]:
     """Names of clients' keys that can be taken back."""
-    from accounts.client_keys import LOCAL
+    from accounts.people.keys import LOCAL
 
     found = _in_pool("SELECT name FROM client_key ORDER BY created_at, name")
     return _plain([row for row in found if row != (LOCAL,)], incomplete)

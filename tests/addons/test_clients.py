@@ -14,7 +14,7 @@ from mitmproxy import http
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 from mitmproxy.test import tflow
 
-from accounts.client_keys import Refusal, new_secret
+from accounts.people.keys import Refusal, new_secret
 from accounts.store.store import Store
 from addons.clients import Clients
 from addons.exchange.refusals import RESPONSES

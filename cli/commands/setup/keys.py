@@ -8,9 +8,9 @@ from typing import Annotated, Final
 
 import typer
 
-from accounts.client_keys import LOCAL, NAME, new_secret
 from accounts.errors import UsageError
 from accounts.logins.export import put_text
+from accounts.people.keys import LOCAL, NAME, new_secret
 from accounts.store.store import Store
 from certs.environment import DEFAULT_PROXY, proxy_at, read_trusted, trusted_file
 from cli.running import leading, local_key

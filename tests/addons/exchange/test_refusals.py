@@ -5,7 +5,7 @@ import json
 import pytest
 from mitmproxy import http
 
-from accounts.client_keys import Refusal, Refused
+from accounts.people.keys import Refusal, Refused
 from addons.exchange import refusals
 
 NO_KEY = Refused(Refusal.KEY_NEEDED)
