@@ -43,6 +43,7 @@ WITHOUT_A_TEST_FILE = {
     "addons/exchange/catalogue_tag.py": "tests/proxy/test_catalogue.py compares the tags of answers with the list's",
     "addons/exchange/local_answers.py": "tests/proxy/test_exhausted.py asks for each over both transports",
     "addons/exchange/request_log.py": "tests/addons/exchange/test_pooled.py and tests/addons/recording",
+    "accounts/ledger/ports.py": "an interface; what writes the ledger is tested with it",
     "accounts/errors.py": "sentences and exit codes; each is asserted where it is raised",
     "accounts/store/rows.py": "the store's own half; tests/accounts/store/test_store.py",
     "accounts/store/change_watch.py": "a part of the store, tested through it",
