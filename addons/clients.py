@@ -46,6 +46,8 @@ REMEDIES: Final[Mapping[Refusal, str]] = {
     Refusal.KEY_NEEDED: "it shows no key: `codex-rotate keys add NAME --host HOST` makes one",
     Refusal.KEY_UNKNOWN: "it shows a key that this pool does not know: `codex-rotate keys list` shows those it knows",
     Refusal.KEY_REMOVED: "it still shows the key of {name}, which was removed",
+    Refusal.KEY_EXPIRED: "its key, {name}, has expired: `codex-rotate keys rotate {name}` makes a new one",
+    Refusal.PERSON_PAUSED: "{name} is paused: `codex-rotate people resume {name}` lets them go on",
     Refusal.OTHER_USER: "it is another user's of this machine: `codex-rotate keys add NAME --host HOST` makes a key "
     "for one of them, `serve --everyone-here` lets all of them in",
     Refusal.USER_UNTOLD: "this system does not say whose it is: `codex-rotate keys add NAME` makes a key",
@@ -192,6 +194,8 @@ class Clients:
         guest.decided = None  # until it is known
         self.startup.opened().sync(at_once=True)  # a key may have been taken back, or quite new, or the first one
         guest.decided = self._admitted(guest)
+        if isinstance(guest.decided, Visitor) and guest.decided.key:
+            self.startup.opened().key_shown(guest.decided.key)
         guest.welcome = guest.welcome or isinstance(guest.decided, Visitor)
         if isinstance(guest.decided, Refused) and guest.decided != guest.told and not quiet:
             guest.told = guest.decided
@@ -207,7 +211,9 @@ class Clients:
     def _admitted(self, guest: Guest) -> Visitor | Refused:
         service = self.startup.opened()
         keys, gone = service.client_keys, {**self._served, **service.removed_keys}
-        doors = Doors(keys=keys, gone=gone, everyone_here=self.startup.chosen.rotate_everyone_here)
+        closed = service.people.registry.closed(service.clock())
+        everyone_here = self.startup.chosen.rotate_everyone_here
+        doors = Doors(keys=keys, gone=gone, closed=closed, everyone_here=everyone_here)
         decided = admitted(guest.said, doors, guest.place)
         if isinstance(decided, Visitor) and decided.key:
             shown = (fingerprint(guest.said.user), fingerprint(guest.said.secret))

@@ -43,15 +43,16 @@ def target_of(flow: http.HTTPFlow) -> Target:
     )
 
 
-def ask_of(request: http.Request, route: Route, pin: str, *, guest: bool = False) -> Ask:
+def ask_of(request: http.Request, route: Route, pin: str, *, guest: bool = False, client: str = "") -> Ask:
     """What a request wants of the pool; `pin` is the key of the only account that may serve it ("": any), `guest`
-    whether somebody else than the owner asks."""
+    whether somebody else than the owner asks, `client` the name of the key that was shown."""
     return Ask(
         thread=thread_of(request.headers.get),
         model=model_of(request.headers.get),
         steady=route is Route.CATALOGUE,  # its etag makes the client fetch anew whenever it changes
         pin=pin,
         guest=guest,
+        client=client,
     )
 
 
@@ -145,7 +146,8 @@ class Rotator:
             flow.request.stream = False  # kept, so that it can be sent again
             pin = "" if flow.is_replay else self.clients.account_for(flow.client_conn)
             guest = not flow.is_replay and self.clients.is_guest(flow.client_conn)
-            ask = ask_of(flow.request, route, pin, guest=guest)
+            client = "" if flow.is_replay else self.clients.name_of(flow.client_conn)
+            ask = ask_of(flow.request, route, pin, guest=guest, client=client)
             pooled = self.exchanges[flow.id] = self.startup.pooled(flow, shown, ask)
             if route is not Route.CATALOGUE:
                 pooled.log.noted = functools.partial(self.turns.request_over, flow)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from cli.ui.examples import EXAMPLES
-from scripts.reference_words import ACTIONS, EVENTS, EXIT_CODES, OUTCOMES, REFUSALS
+from scripts.reference_words import ACTIONS, EVENTS, EXIT_CODES, OUTCOMES, REFUSALS, RULED_OUT
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 FOLDER: Final = ROOT / "docs" / "reference"
@@ -299,6 +299,7 @@ def answers_of_ours() -> Iterator[tuple[str, str, str]]:
     """Every answer that the proxy makes by itself: its title, when it is given, and what it looks like."""
     from accounts.choice.selection import Exclusion, Exhausted
     from accounts.people.keys import Refusal, Refused
+    from accounts.people.rules import Denial, Rule
     from addons.exchange import refusals, replays
     from addons.wire import answers
 
@@ -323,6 +324,10 @@ def answers_of_ours() -> Iterator[tuple[str, str, str]]:
         ("The provider signed accounts out one after another, so no further one was asked.", answers.signed_out()),
         ("No attempt brought an answer. The client retries this by itself.", answers.unreachable("connect_failed")),
         *((REFUSALS[why], refusals.refused(Refused(why, "ann"), 400)) for why in Refusal),
+        *(
+            (f"{RULED_OUT[rule][0]} The client stops.", refusals.denied(Denial(rule=rule, sentence=RULED_OUT[rule][1])))
+            for rule in Rule
+        ),
         (
             "mitmproxy's Replay: the flow has a mark where the client had a secret.",
             answers.masked("the header authorization", again=True),

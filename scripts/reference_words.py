@@ -84,11 +84,37 @@ ACTIONS: Final[Mapping[str, str]] = {
     "unseal": "leave those items out, ask once more",
 }
 
+RULED_OUT: Final[Mapping[str, tuple[str, str]]] = {
+    "model_not_allowed": (
+        "The person may not use the model that the request names.",
+        "m-large is not among the models that ann may use: m-small*",
+    ),
+    "token_budget": (
+        "The person's tokens of a period are used up.",
+        "ann has used the 2M tokens of today; more at 00:00 Europe/Berlin",
+    ),
+    "turn_budget": (
+        "The person's turns of a period are used up.",
+        "ann has used the 200 turns of today; more at 00:00 Europe/Berlin",
+    ),
+    "share_budget": (
+        "The person's share of the pool's scarcest window is used up.",
+        "ann has used their 30 % of the pool's weekly limit; more on Mon 09:00 Europe/Berlin",
+    ),
+    "at_once": (
+        "The person has as many turns under way as they may, and none of them ended within 20 s.",
+        "ann has 4 turns under way already, as many as may be at once; more when one is over",
+    ),
+}
+"""The rules of the pool's owner that refuse a person's turn: when, and with which sentence, for example."""
+
 REFUSALS: Final[Mapping[str, str]] = {
     "key_needed": "The proxy serves clients with a key only, and the client showed none: there are keys in the pool, "
     "or the client is on another machine.",
     "key_unknown": "The client showed a key that the pool does not know.",
     "key_removed": "The client showed a key that was taken back while the proxy ran.",
+    "key_expired": "The client showed a key that was made for a time which is over.",
+    "person_paused": "The client showed the key of a person who is paused.",
     "other_user": "The client is another user's than the proxy, on the same machine, and showed no key.",
     "user_untold": "The client is on the same machine, the system does not say whose it is, and it showed no key.",
 }

@@ -36,6 +36,8 @@ MAY_KNOW_COMMANDS = {"cli/app.py": COMMANDS, "cli/ui/help.py": f"{COMMANDS}.PANE
 WITHOUT_A_TEST_FILE = {
     "accounts/choice/decision_record.py": "what is recorded can be read: tests/accounts/turn/test_log.py",
     "accounts/choice/candidate_table.py": "the pool's own half; tests/accounts/choice/test_pool.py",
+    "accounts/people/rules.py": "values without behaviour",
+    "accounts/people/ports.py": "an interface",
     "accounts/turn/events.py": "values without behaviour",
     "accounts/turn/steps.py": "values without behaviour",
     "addons/exchange/reading/answer_reading.py": "half of a pooled request; tests/addons/exchange/test_pooled.py",

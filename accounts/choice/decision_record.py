@@ -21,12 +21,16 @@ class AttemptRow(NamedTuple):
 
 
 class Record(NamedTuple):
-    """How a request was served: what became of it, for which model, in how many seconds, and each attempt."""
+    """How a request was served: what became of it, for which model, in how many seconds, and each attempt; who asked,
+    with which key, and the rule that has refused it ("": none)."""
 
     done: str
     model: str = ""
     seconds: float = 0.0
     attempts: tuple[AttemptRow, ...] = ()
+    person: str = ""
+    client_key: str = ""
+    rule: str = ""
 
 
 class Done(StrEnum):
@@ -64,7 +68,13 @@ def read_record(event: Event) -> Record:
             for each in told["attempts"]
         )
         return Record(
-            done=str(told["done"]), model=str(told["model"]), seconds=float(told["seconds"]), attempts=attempts
+            done=str(told["done"]),
+            model=str(told["model"]),
+            seconds=float(told["seconds"]),
+            attempts=attempts,
+            person=str(told.get("person", "")),
+            client_key=str(told.get("client_key", "")),
+            rule=str(told.get("rule", "")),
         )
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return Record(done="told in words of another version")

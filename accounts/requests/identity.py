@@ -3,6 +3,7 @@
 docs/codex-wire.md section 2.1.
 """
 
+import json
 import re
 from collections.abc import Callable
 from typing import Final
@@ -37,3 +38,12 @@ def thread_in(body: bytes) -> str:
     """The conversation named by a request's JSON body, for clients that name none in a header; empty for none."""
     found = _CACHE_KEY.search(body)
     return found[1].decode() if found else ""
+
+
+def model_in(body: bytes) -> str:
+    """The model named by a request's JSON body; empty when it names none, or is none. All of the body is decoded."""
+    try:
+        found = json.loads(body).get("model")
+    except (ValueError, AttributeError, RecursionError):
+        return ""
+    return found[:100] if isinstance(found, str) else ""

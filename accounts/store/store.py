@@ -16,6 +16,7 @@ from accounts.model import Account, Affinity, Cooldown, Credentials, Event, Look
 from accounts.store import rows, schema
 from accounts.store.event_log import EVENTS_KEPT, EventLog
 from accounts.store.learned import AFFINITIES_KEPT, LearnedFacts
+from accounts.store.people import StoredPeople
 from accounts.store.pool_file import CHANGES_KEPT, PoolFile
 from accounts.store.seats import SPENT_KEPT, StoredSeats
 from accounts.store.stored_tokens import StoredTokens
@@ -37,6 +38,7 @@ class Store:
         self._seats = StoredSeats(self._file, tokens)
         self._learned = LearnedFacts(self._file)
         self._log = EventLog(self._file, tokens)
+        self.people = StoredPeople(self._file)
 
     def __enter__(self) -> Self:
         return self

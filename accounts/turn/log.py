@@ -17,6 +17,8 @@ class DecisionLog:
     attempts: list[AttemptRow] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
     leases: list[Lease] = field(default_factory=list)
+    rule: str = ""
+    """The rule of the pool's owner that has refused the turn."""
 
     def note(self, lease: Lease, outcome: Outcome, now: float) -> None:
         """This attempt has come to this."""
@@ -37,6 +39,8 @@ class DecisionLog:
             "seconds": round(now - began, 3),
             "attempts": [each._asdict() for each in self.attempts],
         }
+        about = {"person": ask.person, "client_key": ask.client, "rule": self.rule}
+        told |= {name: value for name, value in about.items() if value}
         return Event(
             at=now,
             kind=DECISION,

@@ -13,6 +13,7 @@ from typing import Final
 from mitmproxy import http
 
 from accounts.people.keys import Refusal, Refused
+from accounts.people.rules import Denial
 from addons.wire import answers, messages
 from config.provider import PROVIDER
 
@@ -33,6 +34,10 @@ WORDS: Final[Mapping[Refusal, str]] = {
     f"another proxy, or was taken back. {_ASK}",
     Refusal.KEY_REMOVED: "The owner of this codex-rotate proxy has taken back the key of {name}, which this client "
     f"shows. {_ASK}",
+    Refusal.KEY_EXPIRED: "The key {name}, which this client shows, has expired. Ask the owner of this codex-rotate "
+    "proxy for a new key file (`codex-rotate keys rotate {name} --host HOST`), and run `codex-rotate join FILE`.",
+    Refusal.PERSON_PAUSED: "The owner of this codex-rotate proxy has paused {name}, whose key this client shows. Ask "
+    "them to resume it (`codex-rotate people resume {name}`).",
     Refusal.OTHER_USER: "This codex-rotate proxy serves the user who runs it, and this client is another user's. "
     f"{_ASK} Or ask its owner for `codex-rotate serve --everyone-here`.",
     Refusal.USER_UNTOLD: "This codex-rotate proxy serves the user who runs it, and this system does not say whose "
@@ -55,6 +60,13 @@ def refused(to: Refused, status: int = 407) -> http.Response:
     if status == 407:
         response.headers["proxy-authenticate"] = 'Basic realm="codex-rotate"'
     return response
+
+
+def denied(denial: Denial) -> http.Response:
+    """What a person is told whose turn a rule of the pool's owner forbids. 400 is printed by the client at once, and it
+    does not ask again."""
+    told = f"codex-rotate: {denial.sentence}. The owner of this proxy has set this rule."
+    return answers.error(400, f"codex_rotate_{denial.rule}", told)
 
 
 def inside(to: Refused, request: http.Request) -> http.Response:

@@ -13,6 +13,10 @@ from accounts.choice.pool import Lease, Pool
 from accounts.choice.selection import Ask, Exhausted
 from accounts.errors import StoreError
 from accounts.model import Account, Event
+from accounts.people import fair_share
+from accounts.people.admission import Admission
+from accounts.people.key_use import KeyUse
+from accounts.people.spending import Spending
 from accounts.policy import policy_of
 from accounts.provider.asking import get_over_http
 from accounts.provider.checking import Get
@@ -28,6 +32,7 @@ from addons.exchange.renewals import Renewals
 from addons.recording.decisions import DecisionWriter
 from addons.wire import answers
 from config.settings import Settings
+from config.time_zone import local_zone
 
 logger = logging.getLogger(__name__)
 
@@ -66,11 +71,16 @@ class PoolService:
         self.decisions = DecisionWriter(self.store)
         self.given = Belongings(TurnStates(), AccountCookies())
         self.unsealing = Unsealing()
+        spending = Spending(local_zone())
+        self.people = Admission(spending, lambda now: fair_share.level(self.pool.candidates.values(), now))
+        self._key_use = KeyUse()
         self._beside = Beside({}, {}, frozenset())
         self.reload()
 
     def close(self) -> None:
         self.decisions.flush()
+        if used := self._key_use.rest(self.clock()):
+            self.store.people.used(used)
         self.renewals.close()
         self.store.close()
 
@@ -84,7 +94,7 @@ class PoolService:
         While the disk refuses newer tokens than it has, accounts are not read from it; who may use the proxy is."""
         try:
             if self.renewals.save_again():
-                self._beside = Beside(self.store.client_keys(), self.store.removed_keys(), self.account_ids)
+                self._load_clients(self.account_ids)
             elif self.store.changed_by_others(self.clock(), within=0.0 if at_once else LOOK_SECONDS):
                 self.reload()
         except StoreError as e:
@@ -98,7 +108,19 @@ class PoolService:
         self.renewals.notices.loaded(accounts)
         ids = [each.account_id for each in accounts] + [each.user_id for each in accounts]
         known = frozenset(each.encode() for each in ids)
-        self._beside = Beside(self.store.client_keys(), self.store.removed_keys(), known)
+        self._load_clients(known)
+
+    def _load_clients(self, account_ids: frozenset[bytes]) -> None:
+        """Take over what the store knows of who may use the proxy."""
+        self._beside = Beside(self.store.client_keys(), self.store.removed_keys(), account_ids)
+        self.people.load(self.store.people.all(), self.store.people.client_keys())
+
+    def key_shown(self, name: str) -> None:
+        """A client has shown the key of this name."""
+        now = self.clock()
+        self._key_use.shown(name, now)
+        if used := self._key_use.due(now):
+            self.store.people.used(used)
 
     @property
     def client_keys(self) -> Mapping[str, str]:
@@ -127,10 +149,13 @@ class PoolService:
         """A request begins: with the pool as it is now, whoever changed it. `bound`: on a socket of one account;
         `upgrade`: it asks for one."""
         self.sync()
+        now = self.clock()
+        permit = self.people.permit(ask.client, now)
         return Turn(
             pool=self.pool,
-            ask=ask,
-            began=self.clock(),
+            ask=permit.applied(ask),
+            began=now,
+            permit=None if upgrade or ask.steady else permit,
             bound=bound,
             upgrade=upgrade,
             renewal_wait=self._renewal_seconds,
