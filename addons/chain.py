@@ -6,6 +6,7 @@ from addons.discovery import Discovery
 from addons.draining import Draining
 from addons.expulsion import Expulsion
 from addons.inspection.content_view import Views
+from addons.recording.spending_feed import SpendingFeed
 from addons.recording.turn_log import TurnLog
 from addons.redaction.logs import MaskedLogs
 from addons.rotator import Rotator, SocketRotator
@@ -16,7 +17,7 @@ from addons.upstream_proxy import UpstreamProxy
 startup = Startup()
 clients = Clients(startup)
 discovery = Discovery(startup, clients)
-turns = TurnLog(clients.name_of)
+turns = TurnLog(clients.name_of, SpendingFeed(startup))
 way_out = UpstreamProxy()
 rotator = Rotator(startup, clients, turns, way_out.lead_replay)
 socket_rotator = SocketRotator(rotator)

@@ -3,27 +3,26 @@
 from typing import Final
 
 WRITE_SECONDS: Final = 60.0
-"""Between two writes."""
+"""Between two writes; that a key is used at all is written at once."""
 NEWS_SECONDS: Final = 600.0
 """A key that was shown again so soon was shown before."""
 
 
 class KeyUse:
-    """Of one proxy. Times are seconds since the epoch."""
+    """Of one proxy, by the digests of keys. Times are seconds since the epoch."""
 
     def __init__(self) -> None:
         self._written: dict[str, float] = {}
         self._news: dict[str, float] = {}
         self._wrote = 0.0
 
-    def shown(self, key: str, now: float) -> None:
-        """A client has shown the key of this name."""
-        if not 0 <= now - self._written.get(key, -NEWS_SECONDS) < NEWS_SECONDS:
-            self._news[key] = now
-
-    def due(self, now: float) -> dict[str, float]:
-        """What is to be written now."""
-        return self.rest(now) if self._news and not 0 <= now - self._wrote < WRITE_SECONDS else {}
+    def shown(self, digest: str, now: float) -> dict[str, float]:
+        """A client has shown this key: what is to be written now."""
+        known = self._written.get(digest)
+        if known is None or not 0 <= now - known < NEWS_SECONDS:
+            self._news[digest] = now
+        due = known is None or not 0 <= now - self._wrote < WRITE_SECONDS
+        return self.rest(now) if self._news and due else {}
 
     def rest(self, now: float) -> dict[str, float]:
         """All that is not written yet; the caller writes it."""

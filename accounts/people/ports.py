@@ -2,13 +2,13 @@
 
 from typing import Protocol
 
-from accounts.people.budgets import Sums
+from accounts.ledger.records import TokenCount
 
 
 class SpentSource(Protocol):
     """Knows what was spent before this proxy has started, and by what other proxies serve. Never raises: nothing where
-    it cannot tell. Turns are those that count for a budget (spending.counted)."""
+    it cannot tell."""
 
-    def spent(self, person: str, since: float) -> Sums:
-        """Since then, in epoch seconds, by this person; "" stands for everybody."""
+    def spent(self, person: str, since: float) -> tuple[TokenCount, int]:
+        """The tokens and the turns since then, in epoch seconds, of this person; "" stands for everybody."""
         ...

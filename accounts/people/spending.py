@@ -105,7 +105,8 @@ class Spending:
         asked = self._of(person).asked
         known = asked.get((what, since))
         if known is None or not 0 <= now - known.at < ASKED_SECONDS:
-            known = _Asked(now, self._source.spent(person, since))
+            tokens, turns = self._source.spent(person, since)
+            known = _Asked(now, Sums(tokens.total, turns))
             for key in [each for each in asked if each[0] == what]:
                 del asked[key]
             asked[what, since] = known

@@ -87,11 +87,13 @@ class StoredPeople:
         return self._file.write(work)
 
     def used(self, keys: Mapping[str, float]) -> Future[None]:
-        """When keys were last shown, by their names."""
+        """When keys were last shown, by their digests."""
 
         def work(db: sqlite3.Connection) -> None:
-            for name, when in keys.items():
-                db.execute("UPDATE client_key SET used_at = ? WHERE name = ?", (when, name))
+            db.executemany(
+                "UPDATE client_key SET used_at = :at WHERE digest = :digest AND coalesce(used_at, 0) < :at",
+                [{"digest": digest, "at": when} for digest, when in keys.items()],
+            )
 
         return self._file.write(work, may_wait=True)
 

@@ -117,9 +117,8 @@ class PoolService:
 
     def key_shown(self, name: str) -> None:
         """A client has shown the key of this name."""
-        now = self.clock()
-        self._key_use.shown(name, now)
-        if used := self._key_use.due(now):
+        key = self.people.registry.keys.get(name)
+        if key is not None and (used := self._key_use.shown(key.digest, self.clock())):
             self.store.people.used(used)
 
     @property

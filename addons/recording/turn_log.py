@@ -14,6 +14,8 @@ from mitmproxy import connection, http
 
 from accounts.choice.decision_record import read_record
 from accounts.choice.outcomes import Kind
+from accounts.ledger.ports import TurnLedger
+from accounts.ledger.records import NO_TOKENS, TokenCount, TurnKind, TurnOutcome, TurnRecord
 from accounts.model import Event
 from accounts.requests.identity import TURN_METADATA
 from addons.recording import annotations
@@ -46,10 +48,12 @@ def unheard(_: EndedTurn) -> None:
 
 
 class TurnLog:
-    """Writes the lines. `name` knows the name of a connection's client key."""
+    """Writes the lines, and hands a record of each turn to every ledger. `name` knows the name of a connection's client
+    key."""
 
-    def __init__(self, name: Callable[[connection.Client], str]) -> None:
+    def __init__(self, name: Callable[[connection.Client], str], *ledgers: TurnLedger) -> None:
         self.name = name
+        self.ledgers = ledgers
         self._away: dict[str, tuple[Told, asyncio.TimerHandle]] = {}
         """By its thread what belongs to the line of the next turn: failed attempts of the same turn on another socket,
         or of what came before it."""
@@ -84,6 +88,7 @@ class TurnLog:
             seconds=record.seconds,
             purpose=ended.purpose,
             began=ended.record.at - record.seconds,
+            rule=record.rule,
         )
         try:
             asyncio.get_running_loop().call_soon(self._tell, told, ended)  # behind the answer: nobody waits for it
@@ -92,6 +97,7 @@ class TurnLog:
 
     def _tell(self, told: Told, ended: EndedTurn) -> None:
         told = replace(told, tokens=tokens_in(ended.event))
+        self._keep(told, ended)
         if told.thread in self._away:
             before, timer = self._away.pop(told.thread)
             timer.cancel()
@@ -104,6 +110,26 @@ class TurnLog:
         if failed and goes_on and told.thread and len(self._away) < MOST_AWAY:
             timer = asyncio.get_running_loop().call_later(BACK_SECONDS, self._give_up, told.thread)
             self._away[told.thread] = replace(told, asked=failed), timer
+
+    def _keep(self, told: Told, ended: EndedTurn) -> None:
+        record = read_record(ended.record)
+        outcome = TurnOutcome.SERVED
+        if told.done in {annotations.OURS, annotations.RECONNECTS}:
+            outcome = TurnOutcome.REFUSED if told.done == annotations.OURS else TurnOutcome.RECONNECTED
+        used = told.tokens
+        kept = TurnRecord(
+            when=ended.record.at,
+            person=record.person,
+            client_key=record.client_key,
+            thread=told.thread,
+            model=told.model,
+            kind=TurnKind(told.purpose or TurnKind.TURN),
+            outcome=outcome,
+            rule=record.rule,
+            tokens=TokenCount(input=used.given or 0, output=used.made or 0) if used is not None else NO_TOKENS,
+        )
+        for each in self.ledgers:
+            each.add(kept)
 
     def _give_up(self, thread: str) -> None:
         told, timer = self._away.pop(thread)

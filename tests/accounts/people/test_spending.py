@@ -18,9 +18,9 @@ class Ledger:
     says: Sums
     asked: list[tuple[str, float]] = field(default_factory=list)
 
-    def spent(self, person: str, since: float) -> Sums:
+    def spent(self, person: str, since: float) -> tuple[TokenCount, int]:
         self.asked.append((person, since))
-        return self.says
+        return TokenCount(input=self.says.tokens), self.says.turns
 
 
 def record(when: float = NOW, person: str = "ann", tokens: int = 100, **more: object) -> TurnRecord:

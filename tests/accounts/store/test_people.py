@@ -56,7 +56,8 @@ def test_a_key_has_a_person_a_label_and_an_end(tmp_path: Path) -> None:
         put(store, made, key("loose", created_at=NOW + 1))
         assert store.people.client_keys() == (made, key("loose", created_at=NOW + 1))
         assert store.client_keys() == {made.digest: "ann-laptop", fingerprint("secret of loose"): "loose"}
-        store.people.used({"ann-laptop": NOW + 5, "gone": NOW}).result()
+        store.people.used({made.digest: NOW + 5, "gone": NOW}).result()
+        store.people.used({made.digest: NOW + 4}).result()
         assert store.people.client_keys()[0].used_at == NOW + 5
         store.people.give_keys(("loose",), "ann").result()
         assert [each.person for each in store.people.client_keys()] == ["ann", "ann"]
