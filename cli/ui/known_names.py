@@ -50,6 +50,11 @@ def complete_client_key(incomplete: str) -> list[str]:
     return _plain([row for row in found if row != (LOCAL,)], incomplete)
 
 
+def complete_person(incomplete: str) -> list[str]:
+    """Names of people."""
+    return _plain(_in_pool("SELECT name FROM person ORDER BY name"), incomplete)
+
+
 def complete_thread(incomplete: str) -> list[str]:
     """Ids of conversations, the last used first."""
     return _plain(_in_pool("SELECT thread FROM affinity ORDER BY used_at DESC LIMIT 20"), incomplete)
