@@ -5,6 +5,7 @@ from addons.commands import KeptFlows, PoolCommands
 from addons.discovery import Discovery
 from addons.draining import Draining
 from addons.expulsion import Expulsion
+from addons.idle_sockets import IdleSockets
 from addons.inspection.content_view import Views
 from addons.recording.spending_feed import SpendingFeed
 from addons.recording.turn_log import TurnLog
@@ -32,6 +33,7 @@ addons = [
     socket_rotator,
     draining,
     Expulsion(clients, draining.running_now),
+    IdleSockets(startup, socket_rotator),
     turns,
     way_out,
     PoolCommands(startup),

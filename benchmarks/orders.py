@@ -22,7 +22,7 @@ REST_SECONDS: Final = 2
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
     """One answer: so many pieces of text of `size` bytes, all at once or `gap` seconds apart. The first `fails`
-    attempts for a thread get a 429. With `hold` the answer begins, and never ends."""
+    attempts for a thread get a 429, on a WebSocket inside of it. With `hold` the answer begins, and never ends."""
 
     events: int = 8
     size: int = 16
@@ -90,6 +90,12 @@ def refusal() -> tuple[tuple[tuple[str, str], ...], bytes]:
     }
     body = _json({"error": error})
     return (("content-type", "application/json"), ("content-length", str(len(body)))), body
+
+
+def refusal_in_band() -> bytes:
+    """The same as a message on a WebSocket."""
+    _, body = refusal()
+    return _json({"type": "error", "status": 429, **json.loads(body)})
 
 
 def _json(value: object) -> bytes:

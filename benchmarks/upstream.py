@@ -21,7 +21,18 @@ from mitmproxy import certs
 
 from benchmarks import wire
 from benchmarks.lead import when_parent_ends
-from benchmarks.orders import ANSWER_HEADERS, HEADER, HOST, THREAD, Order, events_of, order_of, refusal, sse
+from benchmarks.orders import (
+    ANSWER_HEADERS,
+    HEADER,
+    HOST,
+    THREAD,
+    Order,
+    events_of,
+    order_of,
+    refusal,
+    refusal_in_band,
+    sse,
+)
 
 CA_FILE: Final = "bench-upstream-ca-cert.pem"
 SAYS: Final = "bench upstream at 127.0.0.1:"
@@ -104,9 +115,10 @@ class Http1:
                 headers[name.lower()] = value
             await self.reader.readexactly(int(headers.get(b"content-length", b"0")))
             order = order_of(headers.get(HEADER.encode(), b"").decode())
+            thread = headers.get(THREAD.encode(), b"").decode()
             if headers.get(b"upgrade") == b"websocket":
-                await self._websocket(order, headers[b"sec-websocket-key"])
-            elif self.refusals.due(order, headers.get(THREAD.encode(), b"").decode()):
+                await self._websocket(order, thread, headers[b"sec-websocket-key"])
+            elif self.refusals.due(order, thread):
                 self.writer.write(http1_refusal())
             elif order.gap or order.hold:
                 await self._slowly(order)
@@ -125,7 +137,7 @@ class Http1:
             return
         self.writer.write(wire.chunk(last) + wire.chunk(b""))
 
-    async def _websocket(self, order: Order, key: bytes) -> None:
+    async def _websocket(self, order: Order, thread: str, key: bytes) -> None:
         accept = base64.b64encode(hashlib.sha1(key + _GUID, usedforsecurity=False).digest()).decode()
         upgrade = (("upgrade", "websocket"), ("connection", "Upgrade"), ("sec-websocket-accept", accept))
         self.writer.write(wire.head("HTTP/1.1 101 Switching Protocols", (*upgrade, *ANSWER_HEADERS[1:])))
@@ -133,7 +145,8 @@ class Http1:
         frames = wire.Frames()
         while data := await self.reader.read(LIMIT):
             for _ in frames.feed(data):
-                self.writer.write(answer)
+                refused = self.refusals.due(order, thread)
+                self.writer.write(wire.frame(refusal_in_band(), masked=False) if refused else answer)
             await self.writer.drain()
         raise ConnectionError("the socket is over")
 

@@ -47,8 +47,12 @@ def _short(client: str, clients: int, turns: int, *, fresh: bool) -> Work:
     return Work(name=name, client=client, clients=clients, turns=turns, fresh=fresh, cases=cases)
 
 
-def _rotation(name: str, fails: int) -> Work:
-    return Work(name=name, turns=12, order=Order(fails=fails), threads=True, cases=(ROTATING,))
+def _rotation(name: str, fails: int, client: str = HTTP1) -> Work:
+    """On a WebSocket a thread of its own is a socket of its own."""
+    fresh = client == SOCKET
+    return Work(
+        name=name, client=client, turns=12, order=Order(fails=fails), threads=True, fresh=fresh, cases=(ROTATING,)
+    )
 
 
 WORKS: Final = (
@@ -66,13 +70,17 @@ WORKS: Final = (
     Work(name="5 MB body, HTTP/2", client=HTTP2, turns=4, body=5_000_000),
     Work(name="WebSocket turns, 1 socket", client=SOCKET, turns=150, cases=SHORT),
     Work(name="WebSocket turns, 64 sockets", client=SOCKET, clients=64, turns=256, cases=SHORT),
+    _short(SOCKET, 1, 24, fresh=True),
     _rotation("no rotation", 0),
     _rotation("one rotation", 1),
     _rotation("three rotations", 3),
+    _rotation("no rotation, WebSocket", 0, SOCKET),
+    _rotation("one rotation beneath a WebSocket", 1, SOCKET),
+    _rotation("three rotations beneath a WebSocket", 3, SOCKET),
 )
-NO_ROTATION, ONE_ROTATION, THREE_ROTATIONS = (work.name for work in WORKS[-3:])
-FRESH_DIRECT: Final = (_short(HTTP1, 1, 0, fresh=True).name, DIRECT)
-"""The work and the case that show what a round trip to upstream on a new connection takes."""
+NO_ROTATION, ONE_ROTATION, THREE_ROTATIONS, NO_MOVE, ONE_MOVE, THREE_MOVES = (work.name for work in WORKS[-6:])
+FRESH_DIRECT, FRESH_SOCKET = ((_short(client, 1, 0, fresh=True).name, DIRECT) for client in (HTTP1, SOCKET))
+"""The works and the case that show what a round trip to upstream on a new connection takes."""
 
 
 def compared(metric: str) -> tuple[Work, ...]:
@@ -125,7 +133,7 @@ async def do(work: Work, target: Target, pids: Sequence[int]) -> dict[str, float
 
 
 async def opened(work: Work, target: Target, number: int) -> Client:
-    return await CLIENTS[work.client].open(target, f"bench-thread-{number}", work.order)
+    return await CLIENTS[work.client].open(target, f"bench-{'turn' if work.threads else 'thread'}-{number}", work.order)
 
 
 async def _kept(work: Work, client: Client, body: bytes, turns: int, number: int) -> list[Turn]:
@@ -139,7 +147,7 @@ async def _fresh(work: Work, target: Target, number: int, turns: int) -> list[Tu
     done = []
     for _ in range(turns):
         began = asyncio.get_running_loop().time()
-        client = await opened(work, target, number)
+        client = await opened(work, target, next(_NUMBERS) if work.threads else number)
         turn = await client.turn(work.order)
         turn.began = began
         client.close()

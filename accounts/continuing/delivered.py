@@ -77,6 +77,10 @@ class DeliveredAnswer:
         """Of the items that are complete."""
         return frozenset(each.role for each in self.items)
 
+    def sealed_outside(self, workspace: str) -> list[str]:
+        """The JSON of complete reasoning that another workspace has put out."""
+        return [each.text for each in self.items if each.role is Role.THOUGHT and each.workspace != workspace]
+
     def _added(self, event: bytes) -> None:
         _, item, index = _item(event)
         kind = item.get("type")

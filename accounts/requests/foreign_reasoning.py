@@ -3,10 +3,12 @@
 A thread that moves keeps its history, and the history may hold reasoning that the last account's organisation has
 sealed. Whether the next one can read it is found out by asking: the history goes unchanged first, and is sent once more
 without those items when upstream says `invalid_encrypted_content` (docs/codex-wire.md section 9). What was found out is
-remembered, per thread and per pair of workspaces, so that later turns do not pay for it again.
+remembered, per thread and per pair of workspaces, so that later turns do not pay for it again. Of an answer that two
+accounts have put out it is known from the start which reasoning is whose.
 """
 
 from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -40,6 +42,18 @@ class Unsealing:
     def __init__(self) -> None:
         self._unreadable: OrderedDict[tuple[str, str], Sealed] = OrderedDict()
         self._strangers: set[tuple[str, str]] = set()
+        self._seen: OrderedDict[tuple[str, str], frozenset[str]] = OrderedDict()
+        """Per thread and workspace the digests of reasoning that was seen to come from another one."""
+
+    def came_from_elsewhere(self, items: Iterable[str], reader: ReadingContext) -> None:
+        """The client has got these items (each a JSON text) from another workspace, in an answer that goes on here."""
+        body = b'{"input":[%b]}' % ",".join(items).encode("utf-8", "surrogatepass")
+        sealed = encrypted_items.found_in(body).reasoning
+        if sealed and reader.thread:
+            self._seen[reader.thread, reader.workspace] = self._foreign(reader) | sealed
+            self._seen.move_to_end((reader.thread, reader.workspace))
+            while len(self._seen) > MOST_THREADS:
+                self._seen.popitem(last=False)
 
     def refused(self, body: bytes, reader: ReadingContext, *, compactions: bool) -> int:
         """Upstream could not read something in this request. How many items more will be left out from now on.
@@ -70,14 +84,20 @@ class Unsealing:
             known = Sealed(encrypted_items.found_in(body).reasoning)  # all of it is from before the move
             if known.reasoning:  # a warm-up has no history yet
                 self._remember(reader, known)
-        if not known or not (known.reasoning or known.compactions):
+        known = known or Sealed()
+        reasoning = known.reasoning | self._foreign(reader)
+        if not (reasoning or known.compactions):
             return body
-        return encrypted_items.without(body, reasoning=known.reasoning, compactions=known.compactions)[0]
+        return encrypted_items.without(body, reasoning=reasoning, compactions=known.compactions)[0]
 
     def concerns(self, reader: ReadingContext) -> bool:
         """Whether this request may have to be changed at all: only then is its body worth decoding."""
-        known = (reader.thread, reader.workspace) in self._unreadable
-        return known or (bool(reader.thread) and (reader.before, reader.workspace) in self._strangers)
+        at = reader.thread, reader.workspace
+        is_known = at in self._unreadable or at in self._seen
+        return is_known or (bool(reader.thread) and (reader.before, reader.workspace) in self._strangers)
+
+    def _foreign(self, reader: ReadingContext) -> frozenset[str]:
+        return self._seen.get((reader.thread, reader.workspace), frozenset())
 
     def _known(self, reader: ReadingContext) -> Sealed:
         return self._unreadable.get((reader.thread, reader.workspace), Sealed())

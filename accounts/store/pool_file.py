@@ -28,7 +28,11 @@ type _Work = Callable[[sqlite3.Connection], Any]
 
 
 class PoolFile:
-    """One connection that reads, and one that writes, which a thread of its own has. The file must be in shape."""
+    """One connection that reads, and one that writes, which a thread of its own has. The file must be in shape.
+
+    While it is away, reading raises StoreLost, and so do the Futures of writes whose answer counts; what was only
+    learned waits for it, a bounded number of changes.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path

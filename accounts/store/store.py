@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any, Self
 
 from accounts.choice.quota import Window
-from accounts.model import Account, Affinity, Cooldown, Credentials, Event, LooksTaken, Standing, fingerprint
-from accounts.store import rows, schema
+from accounts.model import Account, Affinity, Cooldown, Credentials, Event, LooksTaken, Standing
+from accounts.store import schema
+from accounts.store.choices import StoredChoices
 from accounts.store.event_log import EVENTS_KEPT, EventLog
 from accounts.store.learned import AFFINITIES_KEPT, LearnedFacts
 from accounts.store.people import StoredPeople
@@ -33,12 +34,14 @@ class Store:
     def __init__(self, path: Path, *, migrations: tuple[str, ...] = schema.MIGRATIONS) -> None:
         self.path = path
         self.repairs = schema.prepare(path, migrations)
-        self._file = PoolFile(path)
+        self.file = PoolFile(path)
+        """Whether it can be used at the moment, and looking after it."""
         tokens = StoredTokens()
-        self._seats = StoredSeats(self._file, tokens)
-        self._learned = LearnedFacts(self._file)
-        self._log = EventLog(self._file, tokens)
-        self.people = StoredPeople(self._file)
+        self._seats = StoredSeats(self.file, tokens)
+        self._learned = LearnedFacts(self.file)
+        self._choices = StoredChoices(self.file)
+        self._log = EventLog(self.file, tokens)
+        self.people = StoredPeople(self.file)
 
     def __enter__(self) -> Self:
         return self
@@ -48,23 +51,7 @@ class Store:
 
     def close(self) -> None:
         """Finish what is queued and close the file. Closing twice is harmless."""
-        self._file.close()
-
-    # --- the file itself -----------------------------------------------------------------------------------------
-
-    @property
-    def trouble(self) -> str:
-        """Why the file cannot be used at the moment: the rest of a sentence about it, "" when it can be."""
-        return self._file.trouble
-
-    def check(self, *, with_accounts: bool) -> bool:
-        """See whether the file is still there and whole, or back again; whether that has changed. For who runs for
-        long, from one thread at a time. `with_accounts`: another file without any account is none to go on with.
-
-        While it is away, reading raises StoreLost, and so do the Futures of writes whose answer counts; what was only
-        learned waits for it, a bounded number of changes.
-        """
-        return self._file.check(with_accounts=with_accounts)
+        self.file.close()
 
     # --- reading -------------------------------------------------------------------------------------------------
 
@@ -111,19 +98,15 @@ class Store:
 
     def client_keys(self) -> dict[str, str]:
         """The name of each client's key, by the key's digest; oldest first."""
-        return {
-            row["digest"]: row["name"] for row in self._file.read("SELECT * FROM client_key ORDER BY created_at, name")
-        }
+        return self._choices.client_keys()
 
     def removed_keys(self) -> dict[str, str]:
         """The same of keys that were taken back."""
-        found = self._file.read("SELECT name, value FROM choice WHERE name LIKE ?", f"{rows.REMOVED_KEY}%")
-        return {str(row["name"]).removeprefix(rows.REMOVED_KEY): row["value"] for row in found}
+        return self._choices.removed_keys()
 
     def chosen_account(self) -> str:
         """The key of the account that was chosen for everybody, "" for none."""
-        found = self._file.read("SELECT value FROM choice WHERE name = 'account'")
-        return str(found[0]["value"]) if found else ""
+        return self._choices.chosen_account()
 
     def counters(self) -> dict[str, int]:
         """Everything that was ever counted."""
@@ -134,7 +117,7 @@ class Store:
 
         When the last look was less than `within` seconds before `now`, there is none, and the answer is no.
         """
-        return self._file.changed_by_others(now, within)
+        return self.file.changed_by_others(now, within)
 
     # --- writing -------------------------------------------------------------------------------------------------
 
@@ -185,16 +168,15 @@ class Store:
 
     def choose_account(self, key: str) -> Future[None]:
         """From now on only this account serves, for every client of every proxy; "" lets the pool choose again."""
-        return self._file.write(lambda db: rows.put_choice(db, "account", key))
+        return self._choices.choose_account(key)
 
     def put_client_key(self, name: str, secret: str, now: float) -> Future[None]:
         """Let whoever has this key use the proxy. One of the same name is no longer good for anything."""
-        row = (fingerprint(secret), name, now)
-        return self._file.write(lambda db: rows.put_client_key(db, row))
+        return self._choices.put_client_key(name, secret, now)
 
     def remove_client_key(self, name: str) -> Future[bool]:
         """Forget a key; False when there was none of that name."""
-        return self._file.write(lambda db: rows.remove_client_key(db, name))
+        return self._choices.remove_client_key(name)
 
     def set_cooldown(self, key: str, cooldown: Cooldown) -> Future[None]:
         """Let an account rest; a stored rest that is firmer, or as firm and longer, stays. Nothing when it is gone."""
@@ -229,4 +211,4 @@ class Store:
 
     def flush(self) -> None:
         """Wait until everything queued so far is on disk."""
-        self._file.flush()
+        self.file.flush()

@@ -8,7 +8,7 @@ from accounts.turn import events
 from accounts.turn.sockets import stays
 from accounts.turn.state import TurnState
 
-MOST_CONTINUED: Final = 2
+MOST_CONTINUED: Final = 3
 """So often the answer of one request goes on elsewhere."""
 
 

@@ -1,6 +1,7 @@
 """What can be asked of a turn that comes on a WebSocket, or asks for one. Asking changes nothing."""
 
 from accounts.choice.outcomes import Kind
+from accounts.choice.pool import Pool
 from accounts.choice.selection import Exhausted
 from accounts.turn.state import TurnState
 
@@ -17,13 +18,14 @@ def stays(turn: TurnState, _: float) -> bool:
 def belongs_here(turn: TurnState, now: float) -> bool:
     """Whether a turn on a socket is best served by the socket's account.
 
-    With nobody else left it is: what upstream says is truer than what we know. But for the pool's own rules.
+    With nobody else left it is: what upstream says is truer than what we know. But for the pool's own rules, and what
+    its owner has taken out of it.
     """
     if turn.lease is None:
         return False
     lease, chosen = turn.asked, turn.pool.select(turn.ask, now)
     if isinstance(chosen, Exhausted):
-        return not chosen.rule
+        return not (chosen.rule or is_out(turn.pool, lease.key))
     if chosen.key == lease.key:
         return True
     if not turn.pool.can_serve(lease.key, turn.ask, now) or lease.key in turn.pool.failures.of(turn.ask.thread, now):
@@ -31,6 +33,12 @@ def belongs_here(turn: TurnState, now: float) -> bool:
     if not turn.pool.place(turn.ask.thread, now).home:
         return True  # where it will live, if it is served
     return not turn.ask.thread or turn.pool.tired(lease.key, now)  # a short rest is not worth a new connection
+
+
+def is_out(pool: Pool, key: str) -> bool:
+    """Whether the pool's owner has paused or removed this account."""
+    candidate = pool.candidates.get(key)
+    return candidate is None or not candidate.account.enabled
 
 
 def is_upgrade(turn: TurnState, _: float) -> bool:

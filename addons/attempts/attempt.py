@@ -12,7 +12,7 @@ from mitmproxy.proxy.layers import http as h
 from mitmproxy.proxy.layers.http._base import HttpEvent
 
 from addons.attempts.echoes import EchoFilter
-from addons.attempts.timers import AttemptWakeup
+from addons.attempts.timers import AttemptWakeup, Sleeper, Timers
 
 type ResponseEvent = (
     h.ResponseHeaders | h.ResponseData | h.ResponseTrailers | h.ResponseEndOfMessage | h.ResponseProtocolError
@@ -102,6 +102,13 @@ class UpstreamAttempt:
             elif isinstance(command, h.DropStream) and command.stream_id == self.stream_id != self.wire_id:
                 yield h.DropStream(self.wire_id)
             reply = yield command
+
+    def wake_after(self, seconds: float, stream: Sleeper, timers: Timers) -> layer.CommandGenerator[None]:
+        """Have the stream woken about it in so many seconds, 0 for never; what was said before means nothing."""
+        self.timer = None
+        if seconds > 0:
+            self.timer = AttemptWakeup(seconds, stream)
+            yield from timers.schedule(self.timer)
 
     def take_held(self) -> list[HttpEvent]:
         """It is to be delivered, from its first event on."""

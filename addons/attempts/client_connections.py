@@ -1,4 +1,5 @@
-"""The connections of clients: which there are, that one ends, that a client makes its next request on another one.
+"""The connections of clients: which there are, that one ends, that it makes its next request on another one, that its
+socket is to get another one upstream.
 
 Leans on mitmproxy's internals; see docs/mitmproxy.md. `selftest.py` tries it before the proxy starts.
 """
@@ -7,8 +8,11 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from hyperframe.frame import GoAwayFrame
+from mitmproxy import http
 from mitmproxy.addons.proxyserver import Proxyserver
 from mitmproxy.connection import Connection
+from mitmproxy.proxy import events
+from mitmproxy.utils import asyncio_utils
 
 from addons.attempts import connections
 
@@ -31,6 +35,18 @@ class ClientConnections:
         transport = handler.transports.get(handler.client) if handler is not None else None
         if transport is not None and transport.handler is not None:
             transport.handler.cancel(why)
+
+    def leave_upstream(self, flow: http.HTTPFlow) -> None:
+        """Have what decides for this WebSocket be asked whether it wants another socket upstream."""
+        handler = self._handlers.get(flow.client_conn.id)
+        if handler is not None:
+            asyncio_utils.create_task(
+                handler.server_event(UnwantedUpstream(flow, None)), name="unwanted", keep_ref=True
+            )
+
+
+class UnwantedUpstream(events.MessageInjected[None]):
+    """For the layer of a WebSocket: mitmproxy brings it there as it does messages that a user has injected."""
 
 
 def go_away(client: Connection) -> None:

@@ -112,7 +112,7 @@ class ExchangeDriver:
         self.attempt.held.clear()
         del self.stream
 
-    # States that we give to the stream
+    # The state that we give to the stream
 
     def state_hold_response(self, event: HttpEvent) -> layer.CommandGenerator[None]:
         """An attempt is under way, and nothing of it is delivered."""
@@ -130,12 +130,6 @@ class ExchangeDriver:
             self.attempt.connection = None
             step = self._ask(lambda exchange: exchange.end())
         yield from self._follow(step)
-
-    def state_swallow_request_body(self, event: HttpEvent) -> layer.CommandGenerator[None]:
-        """We have an answer before the client has finished asking: read on, then answer."""
-        if isinstance(event, h.RequestEndOfMessage):
-            self.stream.client_state = self.stream.state_done
-            yield from self._respond()
 
     # Doing what the exchange says
 
@@ -213,20 +207,8 @@ class ExchangeDriver:
             yield from own_words.abort(self.stream, self.attempt, "a defect in the middle of an answer")
         else:
             yield from self.attempt.abandon()
-            self.stream.flow.response = step.response
             self.talk = step.talk if isinstance(step, Accept) else None
-            yield from self._respond()
-
-    def _respond(self) -> layer.CommandGenerator[None]:
-        stream = self.stream
-        if stream.client_state == stream.state_stream_request_body:
-            stream.client_state = self.state_swallow_request_body
-            stream.server_state = stream.state_done
-            return
-        yield h.HttpResponseHeadersHook(stream.flow)
-        if (yield from self._client_gone()):
-            return
-        yield from stream.send_response()
+            yield from own_words.OwnAnswer(self.stream, self._client_gone).give(step.response)
 
     def _client_gone(self) -> layer.CommandGenerator[bool]:
         """To be asked after everything that takes time: the client may have left, or the user killed the flow."""
@@ -247,7 +229,4 @@ class ExchangeDriver:
 
     def _schedule(self) -> layer.CommandGenerator[None]:
         seconds = self.exchange.patience() if self.exchange is not None else 0
-        self.attempt.timer = None
-        if seconds > 0:
-            self.attempt.timer = AttemptWakeup(seconds, self.stream)
-            yield from self.timers.schedule(self.attempt.timer)
+        yield from self.attempt.wake_after(seconds, self.stream, self.timers)

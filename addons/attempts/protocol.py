@@ -117,6 +117,9 @@ class SocketExchange(Protocol):
     def opened(self) -> SocketStep:
         """It is there."""
 
+    def unwanted(self) -> SocketStep:
+        """The socket upstream is not wanted any more, although nobody has asked for anything: Send for another one."""
+
     def closed_upstream(self, code: int) -> SocketStep | None:
         """Upstream has closed the socket; None: it is closed for the client, too."""
 

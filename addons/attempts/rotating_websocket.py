@@ -18,6 +18,7 @@ from mitmproxy.proxy.layers import websocket as w
 from wsproto.connection import ConnectionState
 from wsproto.frame_protocol import Opcode
 
+from addons.attempts.client_connections import UnwantedUpstream
 from addons.attempts.driver import ExchangeDriver
 from addons.attempts.protocol import (
     Loss,
@@ -29,7 +30,6 @@ from addons.attempts.protocol import (
     SocketStep,
     UpstreamDecisionHook,
 )
-from addons.attempts.timers import AttemptWakeup
 from addons.attempts.upstream_socket import UpstreamSocket, ask
 from config import clock
 
@@ -54,6 +54,9 @@ class RotatingWebsocket(w.WebsocketLayer):
             yield from self._follow(ask(lambda: self.socket.lost(Loss.BROKEN, event.message)))
         elif isinstance(event, events.Wakeup):
             yield from self._woken(event)
+        elif isinstance(event, UnwantedUpstream):
+            if self.upstream.is_open:
+                yield from self._follow(ask(self.socket.unwanted))
         elif isinstance(event, w.WebSocketMessageInjected):
             side = self.client_ws if event.message.from_client else self.server_ws
             fragments = w.Fragmentizer([], event.message.type == Opcode.TEXT)
@@ -207,8 +210,7 @@ class RotatingWebsocket(w.WebsocketLayer):
     def _schedule(self) -> layer.CommandGenerator[None]:
         seconds = self.socket.patience()
         if seconds > 0:
-            self.driver.attempt.timer = AttemptWakeup(seconds, self.driver.stream)
-            yield from self.driver.timers.schedule(self.driver.attempt.timer)
+            yield from self.driver.attempt.wake_after(seconds, self.driver.stream, self.driver.timers)
 
     def _woken(self, event: events.Wakeup) -> layer.CommandGenerator[None]:
         if event.command is self.driver.attempt.timer:

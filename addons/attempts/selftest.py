@@ -25,6 +25,7 @@ from wsproto.connection import Connection as Wire
 from wsproto.events import TextMessage
 
 from addons.attempts import client_connections, connections, stream
+from addons.attempts.client_connections import UnwantedUpstream
 from addons.attempts.local_websocket import accepting
 from addons.attempts.protocol import (
     Accept,
@@ -87,6 +88,8 @@ class Rehearsal:
         self.sent: defaultdict[Connection, bytes] = defaultdict(bytes)
         self.hooks: list[str] = []
         self.wakeups: list[commands.RequestWakeup] = []
+        self.flow: http.HTTPFlow | None = None
+        """Of the WebSocket, once there is one."""
         self.exchange = exchange
         self.layer = self._new_layer(context, HTTPMode.transparent if through is None else HTTPMode.regular)
         if through is not None:
@@ -128,6 +131,8 @@ class Rehearsal:
             command.data.layer = self._new_layer(command.data.context, HTTPMode.transparent)
         if isinstance(command, commands.StartHook):
             self.hooks.append(command.name)
+            if command.name == "websocket_start":
+                self.flow = command.args()[0]
             return [events.HookCompleted(command)] if command.blocking else []
         if isinstance(command, commands.SendData):
             self.sent[command.connection] += command.data
@@ -267,6 +272,9 @@ class OnceOnAnother:
     def opened(self) -> SocketStep:
         return Put(b"asked")
 
+    def unwanted(self) -> SocketStep:
+        return upgrade_with("third")
+
     def closed_upstream(self, code: int) -> SocketStep | None:
         return None
 
@@ -369,12 +377,17 @@ def _check_rotation(options: Options) -> None:
         second = rehearsal.servers[1]
         rehearsal.says(second, ACCEPTED)
         rehearsal.says(second, told)
+        assert rehearsal.flow is not None
+        rehearsal.feed(UnwantedUpstream(rehearsal.flow, None))
+        third = rehearsal.servers[2]
     except Exception as e:
         raise Incompatible(f"{type(e).__name__}: {e}") from e
     _, _, said = rehearsal.sent[rehearsal.client].partition(b"\r\n\r\n")
     head, _, put = rehearsal.sent[second].partition(b"\r\n\r\n")
     if said != told or first.state is not ConnectionState.CLOSED or b"Bearer second" not in head or not put:
         raise Incompatible(f"a socket that was to go to another account said {said[:40]!r}")
+    if second.state is not ConnectionState.CLOSED or b"Bearer third" not in rehearsal.sent[third]:
+        raise Incompatible("a socket that nobody had asked anything did not go to another account")
 
 
 def _check_go_away(options: Options) -> None:

@@ -16,7 +16,7 @@ from addons.attempts.protocol import Answer, Loss, Send, Signal, Step
 from addons.exchange import credentials, observe
 from addons.exchange.catalogue_tag import MODELS_ETAG, listing
 from addons.exchange.pooled import PooledRequest
-from addons.exchange.reading.answer_reading import MOST_CATALOGUE
+from addons.exchange.reading.passing_answer import MOST_CATALOGUE
 from addons.wire import events, messages
 
 WAIT_SECONDS: Final = 2.0

@@ -65,6 +65,7 @@ class Continuation:
 
     def body(self, asked: bytes, lease: Lease) -> bytes:
         """The request for what is missing."""
+        self.service.carries_on(self.delivered, lease)
         body = carry.continued(asked, self.delivered, lease.account.account_id)
         assert body is not None, "it has been looked at"
         return body

@@ -44,30 +44,33 @@ USUAL: Final = Limits()
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """Of one request, which came at `began`. `head_seconds` is what an account gets to begin its answer."""
+    """Of one request, which came at `began`."""
 
-    head_seconds: float
+    limits: Limits
     upgrade: bool
     began: float
-    stall_seconds: float = CARRY_SECONDS
 
     def to_begin(self, reading: AnswerReading) -> float:
         """What the attempt gets, from its beginning, until something of it is decided."""
         if self.upgrade:
-            return min(self.head_seconds, UPGRADE_SECONDS - (reading.began_at - self.began))
+            return min(self.limits.head_seconds, UPGRADE_SECONDS - (reading.began_at - self.began))
         if reading.is_refusal:
-            return min(self.head_seconds, REFUSAL_SECONDS)
-        return min(self.head_seconds, HELD_SECONDS) if reading.is_stream else self.head_seconds
+            return min(self.limits.head_seconds, REFUSAL_SECONDS)
+        return min(self.limits.head_seconds, HELD_SECONDS) if reading.is_stream else self.limits.head_seconds
 
     def left(self, reading: AnswerReading, now: float, *, unhelped: bool = False) -> float:
         """Seconds until it is to be looked at again. `unhelped`: nobody could go on with it when it was silent for too
         long, and nothing has come since."""
         if reading.delivered:
-            return max(SLACK, (STALL_SECONDS if unhelped else self.stall_seconds) - reading.silent)
+            return max(SLACK, (STALL_SECONDS if unhelped else self.limits.stall_seconds) - reading.silent)
         passed, until = now - reading.began_at, self.to_begin(reading)
         if passed < HELD_SECONDS - SLACK:
             until = min(until, HELD_SECONDS)  # by then it may have begun
         return max(SLACK, until - passed)
+
+    def has_stalled(self, reading: AnswerReading) -> bool:
+        """Whether a delivered answer has been silent for so long that another account should go on with it."""
+        return reading.delivered and reading.silent >= self.limits.stall_seconds - SLACK
 
     def is_over(self, reading: AnswerReading, now: float) -> bool:
         if reading.delivered:

@@ -16,12 +16,11 @@ from accounts.choice.pool import Lease
 from accounts.choice.selection import Ask
 from accounts.requests.identity import thread_in
 from accounts.turn import events, steps
-from accounts.turn.state import Phase
 from addons.attempts.protocol import Answer, Loss, Send, Signal, Step
 from addons.exchange import catalogue_tag, credentials, local_answers
-from addons.exchange.continuation import Continuation
+from addons.exchange.delivery import Delivery
 from addons.exchange.passthrough import refusal_of_masked
-from addons.exchange.patience import SLACK, USUAL, Limits, Patience, left_after
+from addons.exchange.patience import USUAL, Limits, Patience, left_after
 from addons.exchange.reading.answer_reading import AnswerReading, Found
 from addons.exchange.reading.stream_part import StreamPart
 from addons.exchange.request_log import RequestLog
@@ -29,7 +28,6 @@ from addons.exchange.service import PoolService
 from addons.exchange.sockets.pooled_socket import PooledSocket
 from addons.exchange.sockets.upgrades import Upgrades
 from addons.recording.annotations import FlowAnnotations
-from addons.recording.capture import Capture
 from addons.redaction import flows
 from addons.wire import answers, messages
 
@@ -45,10 +43,8 @@ class PooledRequest:
         self.service = service
         self.flow = flow
         self.shown = shown
-        self.limits = limits
-        self.capture = Capture(limits.capture_bytes)
         self.turn = service.turn(ask, upgrade=messages.is_upgrade(flow.request))
-        self.waiting = Patience(limits.head_seconds, self.turn.upgrade, self.turn.began, limits.stall_seconds)
+        self.waiting = Patience(limits, self.turn.upgrade, self.turn.began)
         trail = FlowAnnotations(flow, self.turn, shown, upgrade=self.turn.upgrade, minor=ask.steady)
         self.log = RequestLog(service, self.turn, trail, minor=self.turn.upgrade or ask.steady)
         self.reading: AnswerReading | None = None
@@ -57,9 +53,7 @@ class PooledRequest:
         """What has to be waited for before the turn goes on; once it is over, what has come of it."""
         self.socket: PooledSocket | None = None
         """Once it has become one."""
-        self.carrying = Continuation(service, self.turn, flow)
-        self.ended: Done | None = None
-        """What the client was told in the middle of an answer."""
+        self.delivery = Delivery(service, self.turn, flow, self.log, limits.capture_bytes)
 
     # Steps
 
@@ -88,32 +82,28 @@ class PooledRequest:
 
     def patience(self) -> float:
         reading = self._answer
-        if reading.delivered and not self._may_stall(reading):
+        if reading.passing is not None and not self.delivery.may_stall(reading.passing):
             return 0
-        unhelped = self.carrying.unhelped_at == reading.heard_at
+        unhelped = self.delivery.carrying.unhelped_at == reading.said.heard_at
         return self.waiting.left(reading, self.service.clock(), unhelped=unhelped)
 
     def overdue(self) -> Step:
         reading = self._answer
         if not self.patience():
             return Signal.WAIT
-        if reading.delivered and reading.silent >= self.limits.stall_seconds - SLACK:
+        if self.waiting.has_stalled(reading):
             step = self._dead(_stalled(reading))
             if step is not Signal.WAIT:
                 return step
-            self.carrying.unhelped_at = reading.heard_at
+            self.delivery.carrying.unhelped_at = reading.said.heard_at
         if not self.waiting.is_over(reading, self.service.clock()):
             return Signal.WAIT
         if not reading.delivered:
             if reading.is_refusal or reading.is_stream:
                 return self._found(reading.held_long_enough())
             return self._next(events.Silent(Outcome(kind=Kind.HEAD_TIMEOUT, detail="no answer in time")))
-        self._over(events.Ended(_stalled(reading)), Done.STALLED)
+        self.delivery.over(events.Ended(_stalled(reading)), Done.STALLED, reading)
         return Signal.ABORT
-
-    def _may_stall(self, reading: AnswerReading) -> bool:
-        """Whether more has to come of what is delivered."""
-        return self.turn.phase is Phase.DELIVERING and reading.is_open
 
     async def decide(self) -> None:
         awaited, self.awaited = self.awaited, None
@@ -129,10 +119,10 @@ class PooledRequest:
     # After delivery
 
     def delivering(self, response: http.Response) -> None:
+        assert self._answer.passing is not None
         catalogue_tag.agree(self.service, self.turn.ask, self._answer.lease, response)
         self.shown.answer_head(response)
-        self.carrying.begun = self.turn.phase is Phase.DELIVERING
-        self._answer.follow(response, catalogue=self.turn.ask.steady)
+        self.delivery.follow(self._answer.passing, response)
 
     def reveal(self, response: http.Response) -> http.Response:
         return self.shown.revealed(response)
@@ -148,78 +138,41 @@ class PooledRequest:
     @property
     def complete(self) -> bool:
         """Whether the client has all that matters of its answer, though the answer has not come to its end."""
-        return self.reading is not None and self.reading.passed and self.reading.ending is not None
+        return self.reading is not None and self.reading.ending is not None
 
     def finished(self) -> None:
-        """The client has the whole answer, upstream's or one of ours."""
-        reading = self.reading
-        if reading is None or not reading.delivered:
-            self._over(events.Left(Outcome(kind=Kind.CLIENT_GONE)), Done.OURS)
-            self._keep()
-            return
-        if self.turn.ask.steady:
-            reading.catalogue_over()
-        usual = Kind.UPGRADED if self.turn.upgrade else Kind.OK
-        outcome = self.turn.last if self.turn.phase is Phase.REFUSED else reading.came_to(usual)
-        self._over(events.Ended(outcome), Done.BROKEN_OFF if outcome.kind is Kind.TRUNCATED else Done.DELIVERED)
-        self._keep()
+        self.delivery.finished(self.reading)
 
     def upgraded(self) -> PooledSocket | None:
         """Inside the socket each request is a turn of its own."""
         if self.served_by is not None:
             upgrades = Upgrades(self.service, self.flow.request, self.shown)
-            self.socket = PooledSocket(self.service, self.served_by, upgrades, self.limits)
+            self.socket = PooledSocket(self.service, self.served_by, upgrades, self.waiting.limits)
         return self.socket
 
     def gone(self) -> None:
-        self._cut(left_after(self.reading.silent if self.reading is not None else 0), Done.CLIENT_LEFT)
+        outcome = left_after(self.reading.silent if self.reading is not None else 0)
+        self.delivery.cut(outcome, Done.CLIENT_LEFT, self.reading)
 
     def broke(self, message: str) -> None:
-        self._cut(Outcome(kind=Kind.TRUNCATED, detail=message[:200]), Done.BROKEN_OFF)
+        self.delivery.cut(Outcome(kind=Kind.TRUNCATED, detail=message[:200]), Done.BROKEN_OFF, self.reading)
 
     def passed(self) -> Step:
-        step, self.carrying.step = self.carrying.step, None
+        step = self.delivery.take()
         return Signal.WAIT if step is None else self._do(step)
 
     def stopped(self, message: str) -> Step:
-        detail = message[:200] or "ended without response.completed"
-        return self._dead(Outcome(kind=Kind.TRUNCATED, detail=detail)) if self._answer.is_open else Signal.WAIT
+        if self._answer.passing is None or not self._answer.passing.is_open:
+            return Signal.WAIT
+        return self._dead(Outcome(kind=Kind.TRUNCATED, detail=message[:200] or "ended without response.completed"))
 
     def _died(self, outcome: Outcome) -> bytes | None:
-        """The answer has failed after output: what the client gets in the place of that, None for the failure."""
-        told = self.carrying.failed(outcome, self._answer, self.asked)
-        if told is not None:
-            self.log.attempt_failed(self.reading)
-        return b"" if self.carrying.step is not None else None
+        return self.delivery.died(outcome, self._answer, self.asked)
 
     def _dead(self, outcome: Outcome) -> Step:
         """The answer says no more. WAIT: nothing can be done about it."""
-        told = self.carrying.silenced(outcome, self._answer, self.asked)
-        if told is not None:
-            self.log.attempt_failed(self.reading)
+        self.delivery.silenced(outcome, self._answer, self.asked)
         return self.passed()
-
-    def _keep(self) -> None:
-        """Give the flow what was kept of its body, and let go of it: together they would be a circle, which only the
-        garbage collector ends."""
-        if self.flow.response is not None and callable(self.flow.response.stream):
-            self.capture.into(self.flow)
-            self.flow.response.stream = True
-
-    def _cut(self, outcome: Outcome, done: Done) -> None:
-        """One side has left before the end of the stream. An ending that has passed by then decides what that means:
-        the official client leaves as soon as it has it."""
-        ending = self._answer.ending[0] if self.complete and self._answer.ending else None
-        self._over(events.Left(ending or outcome), Done.DELIVERED if ending else done)
-        self._keep()
-
-    def _over(self, event: events.Ended | events.Left, done: Done) -> None:
-        """The request is over, however often that is said."""
-        if self.turn.phase is not Phase.OVER:
-            self.turn.next(event, self.service.clock())
-            self.log.attempt_over(self.reading)
-        ending = self.reading.ending if self.reading is not None else None
-        self.log.close(self.ended or done, ending[1] if ending else b"")
 
     # Inside
 
@@ -233,7 +186,7 @@ class PooledRequest:
         return messages.plain(self.flow.request, self.shown.body(self.flow.request))
 
     def _found(self, found: Found) -> Step:
-        if isinstance(found, events.Answered) and self.carrying.begun and not self._answer.can_be_followed:
+        if isinstance(found, events.Answered) and self.delivery.begun and not self._answer.can_be_followed:
             found = events.Failed(Outcome(kind=Kind.NO_ANSWER, detail="nothing that an answer could go on with"))
         return Signal.WAIT if found is None else self._next(found)
 
@@ -260,32 +213,20 @@ class PooledRequest:
                 stripped = self.service.unseal(self.asked_of(step.lease), step.lease, self.service.clock())
                 return self._next(events.Stripped() if stripped else events.NothingStripped())
             case steps.Deliver():
-                return self._deliver()
-            case steps.Complete() | steps.HandOver() if self.carrying.begun:
-                self.ended = Done.COMPLETED if isinstance(step, steps.Complete) else Done.RECONNECTS
-                return self.carrying.conclude(step, self.capture)
+                return self.delivery.begin(self._answer, WeakMethod(self._died))
+            case steps.Complete() | steps.HandOver() if self.delivery.begun:
+                return self.delivery.conclude(step)
             case _:
                 return local_answers.instead(step, self.service, self.turn.ask, self.flow.request)
 
     def _send(self, attempt: steps.Attempt) -> Step:
-        part = StreamPart(self.carrying.delivered)
-        self.reading = AnswerReading(self.service, attempt.lease, self.capture, WeakMethod(self._died), part)
+        part = StreamPart(self.delivery.carrying.delivered)
+        self.reading = AnswerReading(self.service, attempt.lease, part)
         return _prepared(self, attempt.lease)
-
-    def _deliver(self) -> Step:
-        reading = self._answer
-        reading.deliver()
-        if self.carrying.begun and self.flow.response is not None:
-            self.flow.response.stream = reading.passing
-            return Signal.CONTINUE
-        if self.turn.phase is Phase.DELIVERING and reading.response is not None:
-            issued = reading.response.headers.get(credentials.TURN_STATE)
-            self.service.given.states.issued(issued, reading.lease.key)
-        return Signal.DELIVER
 
     def asked_of(self, lease: Lease) -> bytes:
         """The body of what this account is asked, without its coding."""
-        return self.carrying.body(self.asked(), lease) if self.carrying.begun else self.asked()
+        return self.delivery.carrying.body(self.asked(), lease) if self.delivery.begun else self.asked()
 
 
 def _stalled(reading: AnswerReading) -> Outcome:
@@ -299,7 +240,7 @@ def _prepared(pooled: PooledRequest, lease: Lease) -> Send | Answer:
         request = credentials.managed(pooled.flow.request, pooled.shown, lease, service.given)
     except credentials.OffItsRoute:
         return Answer(answers.off_its_route())
-    further = pooled.carrying.begun
+    further = pooled.delivery.begun
     if further:
         request.headers["accept-encoding"] = "identity"  # its events stand in the stream of another answer
     if pooled.turn.replayable and (further or service.may_be_unreadable(lease)):

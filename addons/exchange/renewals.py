@@ -119,7 +119,8 @@ class Renewals:
     async def keep(self) -> bool:
         """Renew the one token that is due next, before a request needs it. True when there was one."""
         now = self.clock()
-        for key in () if self.store.trouble else at_their_end(self.pool.candidates.values(), self.pool.tokens, now):
+        file_is_away = bool(self.store.file.trouble)
+        for key in () if file_is_away else at_their_end(self.pool.candidates.values(), self.pool.tokens, now):
             await self._needs_login(key, self.pool.tokens[key].ended)
         due = next_due(self.pool.candidates.values(), self.pool.tokens, self._retries.not_before, now)
         if due is None:

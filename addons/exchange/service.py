@@ -11,6 +11,7 @@ from accounts.choice.clock_sense import SensibleSource
 from accounts.choice.outcomes import Outcome
 from accounts.choice.pool import Lease, Pool
 from accounts.choice.selection import Ask, Exhausted
+from accounts.continuing.delivered import DeliveredAnswer
 from accounts.errors import StoreError
 from accounts.model import Account, Event
 from accounts.people import fair_share
@@ -196,6 +197,11 @@ class PoolService:
     def readable(self, body: bytes, lease: Lease) -> bytes:
         """The request as the lease's account can read it; the very same bytes when nothing is known against it."""
         return self.unsealing.readable(body, ReadingContext.of(lease, self.pool, self.clock()))
+
+    def carries_on(self, delivered: DeliveredAnswer, lease: Lease) -> None:
+        """An answer goes on with the lease's account, which cannot read what others have sealed in it."""
+        items = delivered.sealed_outside(lease.account.account_id)
+        self.unsealing.came_from_elsewhere(items, ReadingContext.of(lease, self.pool, self.clock()))
 
     def renewal_wait(self, key: str) -> RenewalWait:
         """What a newer token of this account would have to wait for now: whether its renewal is under way, how many of

@@ -23,10 +23,10 @@ class PoolFileWatch:
 
     async def look(self) -> None:
         """What there is to say of the file, and to the commands that look at it."""
-        store = self.service.store
-        changed = await asyncio.to_thread(store.check, with_accounts=bool(self.service.pool.candidates))
-        if store.trouble:
-            self._lost(store.trouble)
+        file = self.service.store.file
+        changed = await asyncio.to_thread(file.check, with_accounts=bool(self.service.pool.candidates))
+        if file.trouble:
+            self._lost(file.trouble)
         elif changed:
             self._back()
 

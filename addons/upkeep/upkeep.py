@@ -77,10 +77,10 @@ class TokenUpkeep:
 
     async def _look_after(self, service: PoolService) -> None:
         """While the pool's file is away, only what memory is enough for: that it is away is said elsewhere, once."""
-        if not service.store.trouble:
+        if not service.store.file.trouble:
             await asyncio.to_thread(backups.daily, paths.pool_file(), paths.backups_folder(), clock.now())
             await service.look_at_client()
         while await service.keep():
             pass
-        if not service.store.trouble:
+        if not service.store.file.trouble:
             await service.look_again()

@@ -87,7 +87,10 @@ def test_unknown_names_are_said_so(capsys):
 
 def test_the_names_are_listed(capsys):
     assert bench.main(["--list", "--only", "rotation"]) == 0
-    assert capsys.readouterr().err.splitlines() == ["no rotation", "one rotation", "three rotations"]
+    assert capsys.readouterr().err.splitlines() == [
+        *("no rotation", "one rotation", "three rotations"),
+        *("no rotation, WebSocket", "one rotation beneath a WebSocket", "three rotations beneath a WebSocket"),
+    ]
 
 
 def test_the_page_has_a_place_for_results():

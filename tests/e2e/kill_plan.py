@@ -219,7 +219,7 @@ class Turn:
 SWITCHES: Final = ("resumed", "sealed", "paced")
 NAMES: Final = {WEBSOCKET: "ws", HTTP: "http"}
 MOST_DEATHS: Final = 3
-MOST_IN_ANSWERS: Final = 2
+MOST_IN_ANSWERS: Final = 3
 """So many answers of a turn may be carried on; after that the client tries again itself."""
 
 

@@ -1,10 +1,13 @@
 """An account dies in the middle of an answer, and another one goes on with it: the client hears of no failure."""
 
+import json
+
+import httpx
 import pytest
 
 from standin import FaultKind
 from tests.harness import eventually
-from tests.proxy.clients import Got, turn_over
+from tests.proxy.clients import RESPONSES, Event, Got, Socket, http1, turn1, turn_over
 from tests.proxy.conftest import Bench
 
 DEATHS = {
@@ -67,6 +70,37 @@ def test_a_compressed_answer_is_left_to_the_client(bench: Bench, version: str) -
     got = turn(bench, version)
     assert not got.completed
     assert bench.served_by() == ["first"]
+
+
+def asked(client: Socket | httpx.Client, bench: Bench, items: list[Event]) -> Got:
+    if isinstance(client, Socket):
+        return client.turn(input=items)
+    return turn1(client, bench.headers(), json.dumps({"model": "gpt-5", "input": items}).encode())
+
+
+def bodies(bench: Bench) -> list[Event]:
+    """What accounts were asked, whichever way."""
+    seen = [each for each in bench.seen() if each.path == RESPONSES]
+    return [body for each in seen for body in (each.messages if each.method == "GET" else [each.json()])]
+
+
+@pytest.mark.parametrize("transport", ["http", "ws"])
+def test_the_first_parts_reasoning_is_not_sent_to_the_next_account(bench: Bench, transport: str) -> None:
+    """It is sealed for an account that has died; the client keeps it, and sends it back."""
+    bench.upstream.seal_reasoning = True
+    bench.fault(bench.first, FaultKind.RESET, before="response.output_text.delta")
+    hello = {"type": "message", "role": "user", "content": "hi"}
+    try:
+        with Socket(bench.proxy, bench.headers()) if transport == "ws" else http1(bench.proxy) as client:
+            first = asked(client, bench, [hello])
+            history = [event["item"] for event in first.events if event["type"] == "response.output_item.done"]
+            second = asked(client, bench, [hello, *history, hello])
+    finally:
+        bench.upstream.seal_reasoning = False
+    assert [item["type"] for item in history] == ["reasoning", "reasoning", "message"]
+    assert (first.text, second.text) == (bench.second.answer,) * 2
+    assert {"response.failed", "error"}.isdisjoint(event["type"] for event in [*first.events, *second.events])
+    assert bodies(bench)[2:] == [bodies(bench)[2] | {"input": [hello, *history[1:], hello]}]
 
 
 def test_without_a_fault_nothing_is_different(bench: Bench) -> None:

@@ -9,6 +9,7 @@ import pytest
 from accounts.model import Cooldown, Standing
 from cli.app import main
 from standin import FaultKind
+from tests.harness import eventually
 from tests.proxy.clients import ASK, RESPONSES, Http2, Socket, http1, turn1, turn_ws
 from tests.proxy.conftest import Bench
 
@@ -89,6 +90,41 @@ def test_an_open_socket_is_led_away_from_a_paused_account(bench: Bench):
         assert client.turn().text == bench.second.answer
         assert client.turn().text == bench.second.answer
     assert [len(seen.messages) for seen in bench.seen()] == [1, 2]
+
+
+@pytest.mark.parametrize("how", ["paused", "removed"])
+def test_a_socket_that_asks_for_nothing_leaves_such_an_account_too(bench: Bench, how: str):
+    with Socket(bench.proxy, bench.headers()) as client:
+        assert client.turn().text == bench.first.answer
+        if how == "paused":
+            change(bench, 0, enabled=False)
+        else:
+            bench.store.remove_account(bench.keys[bench.first.account_id]).result()
+        assert eventually(lambda: bench.served_by() == ["first", "second"])
+        assert eventually(lambda: bench.seen()[0].closed)
+        assert client.turn().text == bench.second.answer
+    assert [len(seen.messages) for seen in bench.seen()] == [1, 1]
+
+
+def test_it_stays_while_its_turn_is_under_way(bench: Bench):
+    bench.fault(bench.first, FaultKind.STALL, after_output=True)
+    with Socket(bench.proxy, bench.headers()) as client, Socket(bench.proxy, bench.headers(thread_id="b")) as other:
+        assert other.upgrade.status == 101
+        client.create()
+        assert any(said["type"] == "response.output_text.delta" for said in client.messages())
+        change(bench, 0, enabled=False)
+        assert eventually(lambda: bench.served_by() == ["first", "first", "second"])  # the other one
+        bench.upstream.release()
+        assert any(said["type"] == "response.completed" for said in client.messages())
+
+
+def test_it_stays_if_nobody_else_may_serve_it(bench: Bench):
+    with Socket(bench.proxy, bench.headers()) as client:
+        assert client.turn().text == bench.first.answer
+        change(bench, 1, enabled=False)
+        change(bench, 0, enabled=False)
+        assert "paused" in str(client.turn().error)
+    assert bench.served_by() == ["first"]
 
 
 def test_an_open_socket_is_led_away_from_an_account_that_another_request_found_spent(bench: Bench):

@@ -8,7 +8,7 @@ import logging
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -151,6 +151,40 @@ def test_a_socket_that_keeps_its_messages_is_noticed(tmp_path: Path, confdir: Pa
     """The measure above can tell: with a limit that is never reached the same messages stay."""
     with another(tmp_path, confdir, rotate_capture_limit=LARGE) as bench:
         assert chatter(bench, 2_500) > MOST
+
+
+def chains(bench: Bench, sockets: int) -> float:
+    """So many sockets, each with a conversation of 1.5 MB whose turns continue one another; growth in MB."""
+    said = [{"type": "message", "role": "user", "content": WORD * 128}]
+    with ExitStack() as opened:
+        clients = [
+            opened.enter_context(Socket(bench.proxy, bench.headers(thread_id=f"chain-{n}"))) for n in range(sockets)
+        ]
+        last = {}
+        for client in clients:
+            last[client] = client.turn().messages[-1]["response"]["id"]
+        before = resident(bench.proxy)
+        for _ in range(12):
+            for client in clients:
+                answer = client.turn(input=said, previous_response_id=last[client])
+                assert answer.completed
+                last[client] = answer.messages[-1]["response"]["id"]
+        grown = resident(bench.proxy) - before
+    logger.info("%6d sockets with 1.5 MB each: %+.1f MB", sockets, grown)
+    return grown
+
+
+@pytest.mark.skipif(not SOAK, reason="a hundred megabytes in messages")
+def test_nor_do_conversations_on_sockets_beyond_what_is_held_of_each(tmp_path: Path, confdir: Path) -> None:
+    with another(tmp_path, confdir, rotate_chain_bytes=1 << 18, rotate_capture_limit=1 << 16) as bench:
+        assert chains(bench, 64) <= MOST + 64 * (2**18 + 2**16) / 2**20
+
+
+@pytest.mark.skipif(not SOAK, reason="a hundred megabytes in messages")
+def test_conversations_that_are_held_whole_are_noticed(tmp_path: Path, confdir: Path) -> None:
+    """The measure above can tell."""
+    with another(tmp_path, confdir, rotate_chain_bytes=LARGE, rotate_capture_limit=1 << 16) as bench:
+        assert chains(bench, 64) > 1.5 * 64
 
 
 def test_the_web_interface_keeps_as_many_flows_as_it_is_told(tmp_path: Path, confdir: Path) -> None:

@@ -45,7 +45,7 @@ def test_what_is_the_clients_own_goes_as_it_asked_for(bench: Bench) -> None:
 
 
 def test_the_start_says_so(bench: Bench) -> None:
-    bench.proxy.output.wait_for("ssl_insecure is on, so nobody verifies servers", seconds=5)
+    assert bench.proxy.output.wait_for("ssl_insecure is on, so nobody verifies servers", seconds=5)
 
 
 @pytest.mark.parametrize(("more", "served"), [({}, "here"), ({"rotate_allow_insecure": True}, "there")])

@@ -138,6 +138,9 @@ class PooledSocket:
     def opened(self) -> SocketStep:
         return self.turns.opened()
 
+    def unwanted(self) -> SocketStep:
+        return self.turns.move()
+
     def closed_upstream(self, code: int) -> SocketStep | None:
         if not self.turns.may_fail_unheard():
             return None

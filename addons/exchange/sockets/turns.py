@@ -18,7 +18,7 @@ from accounts.requests import identity
 from accounts.turn import events, steps
 from accounts.turn.carrying import goes_on
 from accounts.turn.machine import Turn
-from accounts.turn.sockets import stays
+from accounts.turn.sockets import is_out, stays
 from accounts.turn.state import Phase
 from addons.attempts.protocol import Put, Say, Signal, SocketStep
 from addons.exchange import credentials, local_answers
@@ -45,6 +45,8 @@ class SocketTurns:
         self.lease = lease
         self.is_open = True
         """Whether the socket of this lease is there."""
+        self.is_moving = False
+        """Whether it is being opened although nobody has asked for anything."""
         self.turn: Turn | None = None
         self.traffic = SocketTraffic(service.clock(), chain_bytes)
         self.awaited: steps.Renew | steps.Pause | events.Event | None = None
@@ -86,6 +88,7 @@ class SocketTurns:
 
     def failed(self, outcome: Outcome, *, words: bool = False, content: bytes = b"") -> SocketStep:
         """Upstream has failed, before output or in its middle. `content` is the message that says so."""
+        self.is_moving = False
         if self.phase is Phase.DELIVERING:
             return self.tell(events.Died(outcome, self.traffic.carry(), self.traffic.delivered.events), content)
         if self.phase is not Phase.ASKING:
@@ -100,13 +103,29 @@ class SocketTurns:
 
     def opened(self) -> SocketStep:
         """The socket of the lease is there."""
-        self.is_open = True
+        self.is_open, self.is_moving = True, False
         self.lease = replace(self.lease, at=self.service.clock())
         self.traffic.chain.moved()
         if self.turn is None:
             return Signal.WAIT
         asked = self.readied()
         return Put(asked) if len(asked) <= MOST_BYTES else self._reconnecting()
+
+    def move(self) -> SocketStep:
+        """Between two turns: to another account's socket if the owner has paused or removed this one's. WAIT if
+        nobody else is there, or a turn is under way: its account serves it to the end."""
+        now, lease, pool = self.service.clock(), self.lease, self.service.pool
+        if self.turn is not None or not self.is_open or not is_out(pool, lease.key):
+            return Signal.WAIT
+        chosen = pool.select(Ask(thread=lease.thread, model=lease.model, pin=lease.pin, guest=lease.guest), now)
+        if not isinstance(chosen, Lease):
+            return Signal.WAIT
+        try:
+            step = self.upgrades.ask(chosen)
+        except credentials.OffItsRoute:
+            return Signal.WAIT
+        self.lease, self.is_open, self.is_moving = chosen, False, True
+        return step
 
     # What follows
 
@@ -136,8 +155,10 @@ class SocketTurns:
 
     def _attempt(self, lease: Lease) -> SocketStep:
         self.traffic.attempt(lease.account.account_id, continuing=self._continuing, now=self.service.clock())
-        here = self.is_open and lease.key == self.lease.key
-        self.lease = lease
+        here, coming = (each and lease.key == self.lease.key for each in (self.is_open, self.is_moving))
+        self.lease, self.is_moving = lease, False
+        if coming:
+            return Signal.WAIT
         if here:
             return Put(self.readied())
         self.is_open = False
@@ -193,5 +214,7 @@ class SocketTurns:
     def readied(self) -> bytes:
         """What the client has asked for, as the server of now can read it; of an answer that has died, what is
         missing."""
+        if self._continuing:
+            self.service.carries_on(self.traffic.delivered, self.lease)
         asked = self.traffic.request(self.lease.account.account_id, continuing=self._continuing)
         return self.service.readable(asked, self.lease)

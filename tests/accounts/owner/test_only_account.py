@@ -46,5 +46,5 @@ def test_what_is_kept_and_a_login_that_is_gone(store: Store) -> None:
     there = stored_candidates(store)
     assert "`codex-rotate reserve 'my ann' 0`" in hindrance(there[ann], NOW)
     assert hindrance(there[ann], NOW + 60) == ""
-    store._file.write(lambda db: db.execute("DELETE FROM credential WHERE key = ?", (bob,)).rowcount).result()
+    store.file.write(lambda db: db.execute("DELETE FROM credential WHERE key = ?", (bob,)).rowcount).result()
     assert "The pool has no login of bob" in hindrance(stored_candidates(store)[bob], NOW)

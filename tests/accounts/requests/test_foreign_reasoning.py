@@ -37,6 +37,43 @@ def unsealing() -> Unsealing:
     return Unsealing()
 
 
+# --- an answer of two accounts ----------------------------------------------------------------------------------------
+
+
+def test_reasoning_of_the_first_part_is_left_out_without_a_refusal(unsealing: Unsealing) -> None:
+    unsealing.came_from_elsewhere([json.dumps(OLD)], MOVED)
+    assert unsealing.concerns(reader())
+    assert unsealing.readable(request(OLD, NEW), reader()) == request(NEW)
+    assert unsealing.readable(request(OLD, NEW), reader(workspace="there")) == request(OLD, NEW)
+    assert unsealing.readable(request(OLD, NEW), reader(thread="u")) == request(OLD, NEW)
+
+
+def test_it_says_nothing_about_reasoning_from_before(unsealing: Unsealing) -> None:
+    unsealing.refused(request(OLDER), MOVED, compactions=False)
+    moved_again = reader(thread="u", before="there")
+    unsealing.came_from_elsewhere([json.dumps(OLD)], moved_again)
+    assert unsealing.readable(request(OLDER, OLD), moved_again) == request()
+
+
+def test_each_part_of_an_answer_is_remembered(unsealing: Unsealing) -> None:
+    for each in (OLD, OLDER):
+        unsealing.came_from_elsewhere([json.dumps(each)], reader())
+    assert unsealing.readable(request(OLD, OLDER, NEW), reader()) == request(NEW)
+
+
+@pytest.mark.parametrize("items", [[], [json.dumps(USER)], ["{"]])
+def test_what_seals_nothing_changes_nothing(unsealing: Unsealing, items: list[str]) -> None:
+    unsealing.came_from_elsewhere(items, reader())
+    assert not unsealing.concerns(reader())
+
+
+def test_so_many_answers_are_remembered_and_no_more(unsealing: Unsealing) -> None:
+    for number in range(MOST_THREADS + 1):
+        unsealing.came_from_elsewhere([json.dumps(OLD)], reader(thread=str(number)))
+    assert not unsealing.concerns(reader(thread="0"))
+    assert unsealing.concerns(reader(thread="1"))
+
+
 # --- asking first ----------------------------------------------------------------------------------------------------
 
 

@@ -82,7 +82,7 @@ def on_disk(store: Store) -> None:
     store.flush()
     with closing(sqlite3.connect(store.path)) as db:
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    store.check(with_accounts=True)
+    store.file.check(with_accounts=True)
 
 
 @pytest.mark.parametrize("harm", TROUBLES)
@@ -90,11 +90,11 @@ def test_what_happens_to_the_file_is_noticed_and_nothing_is_read_or_written_any_
     store: Store, path: Path, harm: Callable[[Path], None]
 ) -> None:
     on_disk(store)
-    assert not store.trouble
+    assert not store.file.trouble
     harm(path)
-    assert store.check(with_accounts=True)
-    assert store.trouble
-    assert store.check(with_accounts=True) is (harm is replaced)
+    assert store.file.check(with_accounts=True)
+    assert store.file.trouble
+    assert store.file.check(with_accounts=True) is (harm is replaced)
     if harm is replaced:  # a whole pool with accounts, which is gone on with
         return
     before = sorted((each.name, each.stat().st_size) for each in path.parent.iterdir())
@@ -112,15 +112,15 @@ def test_a_sound_file_is_no_trouble_whoever_writes_to_it(store: Store, path: Pat
         for number in range(20):
             other.put_account(account("z", note=str(number)), credentials("z")).result()
         on_disk(store)
-        assert not store.check(with_accounts=True)
-    assert not store.trouble
+        assert not store.file.check(with_accounts=True)
+    assert not store.file.trouble
 
 
 def test_what_was_learned_while_the_file_was_away_is_in_it_when_it_is_back(store: Store, path: Path) -> None:
     """And what was in its log goes with it when it is moved."""
     rest = Cooldown(until=9e9, reason="usage_limit_reached", since=5)
     path.rename(path.with_name("moved"))
-    assert store.check(with_accounts=True)
+    assert store.file.check(with_accounts=True)
     waiting = [
         store.set_cooldown(A, rest),
         store.save_affinity(Affinity(thread="t", key=A, used_at=1)),
@@ -130,12 +130,12 @@ def test_what_was_learned_while_the_file_was_away_is_in_it_when_it_is_back(store
     assert not any(each.done() for each in waiting)
     for beside in path.parent.glob("pool.db-*"):
         beside.unlink()
-    assert not store.check(with_accounts=True)
+    assert not store.file.check(with_accounts=True)
     path.with_name("moved").rename(path)
-    assert store.check(with_accounts=True)
+    assert store.file.check(with_accounts=True)
     for each in waiting:
         each.result(timeout=10)
-    assert not store.trouble
+    assert not store.file.trouble
     assert len(store.accounts()) == 8
     assert store.cooldowns() == {A: rest}
     assert [each.kind for each in store.events(9)] == ["two", "one"]
@@ -147,7 +147,7 @@ def test_what_waits_is_bounded_and_the_oldest_is_dropped(
 ) -> None:
     monkeypatch.setattr(pool_file, "MOST_WAITING", 3)
     path.rename(path.with_name("moved"))
-    store.check(with_accounts=True)
+    store.file.check(with_accounts=True)
     waiting = [store.count(f"n{number}") for number in range(5)]
     assert [each.done() for each in waiting] == [True, True, False, False, False]
     assert isinstance(waiting[0].exception(), StoreLost)
@@ -157,11 +157,11 @@ def test_what_waits_is_bounded_and_the_oldest_is_dropped(
 
 def test_another_file_is_gone_on_with_unless_it_is_empty(store: Store, path: Path) -> None:
     made_anew(path)
-    store.check(with_accounts=True)
-    assert not store.check(with_accounts=True)
-    assert "without any account" in store.trouble
+    store.file.check(with_accounts=True)
+    assert not store.file.check(with_accounts=True)
+    assert "without any account" in store.file.trouble
     replaced(path)
-    assert store.check(with_accounts=True)
+    assert store.file.check(with_accounts=True)
     assert [each.label for each in store.accounts()] == ["z"]
     with Store(path) as other:
         other.put_account(account("y"), credentials("y")).result()
@@ -173,13 +173,13 @@ def test_what_is_damaged_in_its_place_is_left_alone_and_gone_on_with_once_it_is_
     copy = path.with_name("copy")
     shutil.copyfile(path, copy)
     overwritten(path)
-    assert store.check(with_accounts=True)
-    assert "damaged" in store.trouble
+    assert store.file.check(with_accounts=True)
+    assert "damaged" in store.file.trouble
     before = path.read_bytes()
-    assert not store.check(with_accounts=True)
+    assert not store.file.check(with_accounts=True)
     assert path.read_bytes() == before
     copy.replace(path)
-    assert store.check(with_accounts=True)
+    assert store.file.check(with_accounts=True)
     assert len(store.accounts()) == 8
 
 
@@ -189,11 +189,11 @@ def test_what_cannot_be_read_is_looked_at_closely(store: Store, path: Path) -> N
     found = path.stat()
     overwritten(path)
     os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))
-    assert not store.check(with_accounts=True)
+    assert not store.file.check(with_accounts=True)
     with pytest.raises(StoreCorrupt):
         read_all(store)
-    assert store.check(with_accounts=True)
-    assert "damaged" in store.trouble
+    assert store.file.check(with_accounts=True)
+    assert "damaged" in store.file.trouble
 
 
 def read_all(store: Store) -> None:
@@ -206,7 +206,7 @@ def read_all(store: Store) -> None:
 def test_a_history_that_once_missed_the_disk_goes_on(store: Store, path: Path) -> None:
     with closing(sqlite3.connect(path)) as other:
         other.execute("BEGIN IMMEDIATE")
-        store._file._executor.submit(lambda: store._file._open._writer.execute("PRAGMA busy_timeout = 0")).result()
+        store.file._executor.submit(lambda: store.file._open._writer.execute("PRAGMA busy_timeout = 0")).result()
         assert store.record(Event(at=1, kind="one")).exception() is not None
         other.rollback()
     store.record(Event(at=2, kind="two")).result()

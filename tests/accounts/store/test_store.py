@@ -344,7 +344,7 @@ def test_who_looks_often_looks_once_in_a_while(path: Path) -> None:
 def test_looks_between_changes_are_one_question_each(path: Path) -> None:
     asked: list[str] = []
     with Store(path) as one:
-        one._file._open.reader.set_trace_callback(asked.append)
+        one.file._open.reader.set_trace_callback(asked.append)
         for look in range(100):
             one.changed_by_others(100.0 + look / 1000, within=0.05)
     assert asked == ["PRAGMA data_version"] * 2
@@ -353,8 +353,8 @@ def test_looks_between_changes_are_one_question_each(path: Path) -> None:
 def test_events_that_are_recorded_together_ask_once_whether_tokens_have_changed(path: Path) -> None:
     asked: list[str] = []
     with Store(path) as one:
-        db = one._file.write(lambda db: db).result()
-        one._file.write(lambda _: db.set_trace_callback(asked.append)).result()
+        db = one.file.write(lambda db: db).result()
+        one.file.write(lambda _: db.set_trace_callback(asked.append)).result()
         one.record(*(Event(at=0.0, kind="noted", detail="x") for _ in range(20))).result()
     assert asked.count("PRAGMA data_version") == 1
 

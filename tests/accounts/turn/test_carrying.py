@@ -47,8 +47,8 @@ def test_what_is_the_requests_own_fault_is_passed_on(carry: Carry, kind: Kind) -
     assert isinstance(delivering("a", "b").next(events.Died(Outcome(kind=kind), carry), NOW), steps.Finish)
 
 
-def test_not_more_than_twice() -> None:
-    turn = delivering(*"abcd")
+def test_not_more_than_three_times() -> None:
+    turn = delivering(*"abcde")
     for _ in range(MOST_CONTINUED):
         assert isinstance(turn.next(events.Died(LIMIT, Carry.CONTINUE), NOW), steps.Attempt)
         turn.next(events.Answered(), NOW)

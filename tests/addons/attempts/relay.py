@@ -73,6 +73,9 @@ class Rotating:
     def opened(self) -> SocketStep:
         return self._noted("opened")
 
+    def unwanted(self) -> SocketStep:
+        return self._noted("unwanted")
+
     def closed_upstream(self, code: int) -> SocketStep | None:
         self.told.append(f"closed {code}")
         return self.after.pop("closed", None)
@@ -114,7 +117,6 @@ class Upgrading(Script):
 class Stage(Rehearsal):
     """A rehearsal with an addon that judges messages, and in which what takes time can be made to."""
 
-    flow: http.HTTPFlow | None = None
     awaiting: commands.Command | None = None
     slow: tuple[type[commands.Command], ...] = ()
     """These are not done until the test says so."""
@@ -126,9 +128,8 @@ class Stage(Rehearsal):
     def _obey(self, command: commands.Command) -> list[events.Event]:
         done = super()._obey(command)
         if isinstance(command, commands.StartHook) and command.name.startswith("websocket"):
-            self.flow = command.args()[0]
-            assert self.flow.websocket is not None
-            message = self.flow.websocket.messages[-1] if self.flow.websocket.messages else None
+            websocket = command.args()[0].websocket
+            message = websocket.messages[-1] if websocket.messages else None
             if command.name == "websocket_message" and message is not None and not message.injected:
                 self.socket.judge(message)
         if isinstance(command, self.slow):

@@ -14,6 +14,7 @@ from wsproto.events import (
     TextMessage,
 )
 
+from addons.attempts.client_connections import UnwantedUpstream
 from addons.attempts.patches.typechecks import skip_message_typechecks
 from addons.attempts.protocol import (
     Put,
@@ -32,6 +33,27 @@ def test_a_ping_is_answered_while_there_is_no_socket_upstream(options: Options) 
     relay.moves()
     assert relay.says(Ping(payload=b"there?")) == [Pong(payload=b"there?")]
     assert relay.says(Pong(payload=b"here")) == []
+
+
+def test_a_socket_that_is_not_wanted_is_left_without_a_word_to_the_client(options: Options) -> None:
+    relay = Relay(options)
+    relay.socket.after["unwanted"] = relay.exchange.to("two")
+    assert relay.stage.flow is not None
+    relay.stage.feed(UnwantedUpstream(relay.stage.flow, None))
+    assert not relay.first.connected
+    second = Upstream(relay.stage, 1).accepts()
+    assert (relay.heard(), relay.connected) == ([], True)
+    relay.says("ask")
+    assert second.texts() == ["ask"]
+
+
+def test_nobody_is_asked_about_one_that_is_left_already(options: Options) -> None:
+    relay = Relay(options)
+    relay.says("ask")
+    relay.moves()
+    assert relay.stage.flow is not None
+    relay.stage.feed(UnwantedUpstream(relay.stage.flow, None))
+    assert "unwanted" not in relay.socket.told
 
 
 def test_a_client_that_leaves_while_another_socket_is_opened_ends_it(options: Options) -> None:

@@ -95,9 +95,9 @@ def test_a_failure_does_not_pass_and_another_account_is_asked_with_what_is_compl
 
 def test_silence_is_a_death_while_the_client_still_waits(service: PoolService) -> None:
     pooled = delivering(service)
-    pooled._answer.heard_at -= CARRY_SECONDS - 2
+    pooled._answer.said.heard_at -= CARRY_SECONDS - 2
     assert pooled.overdue() is Signal.WAIT
-    pooled._answer.heard_at -= 2
+    pooled._answer.said.heard_at -= 2
     assert isinstance(pooled.overdue(), Send)
 
 

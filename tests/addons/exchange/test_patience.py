@@ -11,6 +11,8 @@ from addons.exchange.patience import (
     HELD_SECONDS,
     STALL_SECONDS,
     UPGRADE_SECONDS,
+    USUAL,
+    Limits,
     Patience,
     left_after,
 )
@@ -30,7 +32,7 @@ class Reading:
 
 def waited(reading: Reading, *, upgrade: bool = False, head: float = CLIENT_SECONDS, looks: int = 9) -> list[float]:
     """The seconds at which it is looked at, until it is over."""
-    patience, now, at = Patience(head, upgrade, NOW), reading.began_at, []
+    patience, now, at = Patience(Limits(head_seconds=head), upgrade, NOW), reading.began_at, []
     while len(at) < looks:
         now += patience.left(reading, now)  # type: ignore[arg-type]
         at.append(now - NOW)
@@ -65,7 +67,7 @@ def test_a_shorter_time_is_the_owner_s_to_set() -> None:
 
 def test_what_is_delivered_is_not_given_up_before_the_client_has_done_so() -> None:
     assert waited(Reading(delivered=True, silent=STALL_SECONDS)) == [1]
-    patience = Patience(CLIENT_SECONDS, False, NOW)
+    patience = Patience(USUAL, False, NOW)
     assert patience.left(Reading(delivered=True, silent=10), NOW) == CARRY_SECONDS - 10  # type: ignore[arg-type]
     assert patience.left(Reading(delivered=True, silent=CARRY_SECONDS), NOW) == 1  # type: ignore[arg-type]
     assert patience.left(Reading(delivered=True, silent=CARRY_SECONDS), NOW, unhelped=True) == 40  # type: ignore[arg-type]

@@ -244,6 +244,7 @@ def test_of_what_passes_unread_only_an_ending_that_was_seen_counts(
     exchange, _ = begun(fresh, chunks)
     passing(exchange, chunks)
     assert exchange.reading is not None
-    assert not exchange.reading.is_open
+    assert exchange.reading.passing is not None
+    assert not exchange.reading.passing.is_open
     exchange.gone()
     assert came_to(exchange)[:2] == (([Kind.OK], "delivered") if seen else ([Kind.CLIENT_GONE], "the client left"))

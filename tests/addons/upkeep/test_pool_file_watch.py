@@ -122,7 +122,7 @@ async def test_a_file_that_cannot_be_read_fails_no_turn_before_anybody_has_looke
     cut(path)
     assert serves(service) >= 2
     await watch.look()
-    assert service.store.trouble
+    assert service.store.file.trouble
     assert serves(service) >= 2
 
 
@@ -174,7 +174,7 @@ async def test_an_older_file_in_its_place_gets_the_newer_logins(
     older.replace(path)
     await watch.look()
     await watch.look()
-    assert not service.store.trouble
+    assert not service.store.file.trouble
     assert list(service.pool.candidates) == [A]
     service.sync()
     newest = replace(service.pool.tokens[A])

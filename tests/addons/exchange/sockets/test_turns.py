@@ -10,7 +10,7 @@ from accounts.model import Standing
 from accounts.store.store import Store
 from accounts.turn import steps
 from accounts.turn.events import NotRenewed, Renewed
-from addons.attempts.protocol import Loss, Say, Send, Signal, SocketStep
+from addons.attempts.protocol import Loss, Put, Say, Send, Signal, SocketStep
 from addons.exchange.service import PoolService
 from addons.exchange.sockets.pooled_socket import HELD, PooledSocket
 from addons.wire.answers import RECONNECT
@@ -214,9 +214,55 @@ def test_a_removed_account_gets_no_further_turn(socket: PooledSocket) -> None:
 
 def test_nobody_is_sent_away_when_nobody_else_could_serve(socket: PooledSocket) -> None:
     for key in (A, B):
-        change(socket.service, key, enabled=False)
+        rest(socket.service, key)
     assert socket.from_client(CREATE) == CREATE
     assert socket.active
+
+
+def test_a_paused_account_gets_no_further_turn_though_nobody_else_could_serve(socket: PooledSocket) -> None:
+    for key in (A, B):
+        change(socket.service, key, enabled=False)
+    step = step_of(socket, socket.from_client(CREATE))
+    assert isinstance(step, Say)
+    assert b"paused" in step.content
+
+
+def test_between_two_turns_a_paused_account_is_left_for_another_one(socket: PooledSocket) -> None:
+    change(socket.service, A, enabled=False)
+    socket.service.sync(at_once=True)
+    assert asked(socket.unwanted()) == "b"
+    assert socket.opened() is Signal.WAIT
+    assert socket.from_client(CREATE) == CREATE
+
+
+def test_what_is_asked_while_it_is_left_goes_to_the_socket_that_is_coming(socket: PooledSocket) -> None:
+    change(socket.service, A, enabled=False)
+    socket.service.sync(at_once=True)
+    assert asked(socket.unwanted()) == "b"
+    assert step_of(socket, socket.from_client(CREATE)) is Signal.WAIT
+    assert socket.opened() == Put(CREATE)
+
+
+def test_a_move_that_fails_is_made_by_the_next_turn(socket: PooledSocket) -> None:
+    change(socket.service, A, enabled=False)
+    socket.service.sync(at_once=True)
+    assert asked(socket.unwanted()) == "b"
+    assert socket.lost(Loss.CONNECT, "refused") is Signal.WAIT
+    assert asked(step_of(socket, socket.from_client(CREATE))) == "b"
+
+
+def test_nobody_moves_without_a_reason_or_without_anywhere_to_go(socket: PooledSocket) -> None:
+    assert socket.unwanted() is Signal.WAIT
+    for key in (A, B):
+        change(socket.service, key, enabled=False)
+    socket.service.sync(at_once=True)
+    assert socket.unwanted() is Signal.WAIT
+
+
+def test_nobody_moves_in_the_middle_of_a_turn(turn: PooledSocket) -> None:
+    change(turn.service, A, enabled=False)
+    turn.service.sync(at_once=True)
+    assert turn.unwanted() is Signal.WAIT
 
 
 def test_a_soft_rest_is_no_reason_to_move(socket: PooledSocket) -> None:
