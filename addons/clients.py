@@ -33,6 +33,7 @@ from accounts.people.keys import (
     introduced,
     origin,
 )
+from accounts.people.virtual_login import is_virtual, key_in
 from addons.exchange import refusals
 from addons.startup import Startup
 from addons.wire import answers
@@ -42,6 +43,8 @@ from config.network import peer_credentials
 from config.network.hosts import is_loopback
 
 HEADER: Final = "proxy-authorization"
+BROKEN: Final = "a login of ours that is not as it was made"
+"""Stands for the key in it, and is none."""
 REMEDIES: Final[Mapping[Refusal, str]] = {
     Refusal.KEY_NEEDED: "it shows no key: `codex-rotate keys add NAME --host HOST` makes one",
     Refusal.KEY_UNKNOWN: "it shows a key that this pool does not know: `codex-rotate keys list` shows those it knows",
@@ -60,13 +63,15 @@ logger = logging.getLogger(__name__)
 @dataclass(slots=True)
 class Guest:
     """What is known of one connection: whose it is, what it has said, and what came of its last request. `inside`: it
-    was let in to the provider's hosts, whether it is welcome or not; `welcome`: it was allowed something, once."""
+    was let in to the provider's hosts, whether it is welcome or not; `welcome`: it was allowed something, once;
+    `virtual`: its login is one of ours, whose key counts before any other."""
 
     place: Origin
     said: Introduced = field(default_factory=Introduced)
     decided: Visitor | Refused | None = None
     inside: bool = False
     welcome: bool = False
+    virtual: bool = False
     told: Refused | None = None
     """The last refusal that the log has."""
 
@@ -116,11 +121,22 @@ class Clients:
         if flow.is_replay or flow.response:
             return
         asked = flow.request.host_header == proxy_files.HOST  # who we are; a key is shown only then
-        decided = self._judge(flow.client_conn, flow.request.headers.pop(HEADER, None), quiet=asked)
+        said = flow.request.headers.pop(HEADER, None)
+        authorization = flow.request.headers.get("authorization", "")
+        if is_virtual(authorization):
+            self._shows_login(flow.client_conn, authorization, said)
+            said = None
+        decided = self._judge(flow.client_conn, said, quiet=asked)
         if isinstance(decided, Refused):
             inside = flow.client_conn.tls_established
             flow.response = refusals.inside(decided, flow.request) if inside else refusals.refused(decided)
             flow.request.stream = True  # nobody needs what may follow, however much it is
+
+    def _shows_login(self, client: connection.Client, authorization: str, said: str | None) -> None:
+        """Its login is one of ours. What it asks for beside that, an account of the pool, is what it said before."""
+        guest = self._guest(client)
+        user = introduced(said).user if said is not None else guest.said.user
+        guest.virtual, guest.said = True, Introduced(user or NOBODY, key_in(authorization) or BROKEN)
 
     def server_connect(self, data: server_hooks.ServerConnectionHookData) -> None:
         """Behind the answers above: whatever a client that was refused sends in its connection, it ends here."""
@@ -144,6 +160,11 @@ class Clients:
         if guest is None or not isinstance(decided, Visitor):
             return True
         return decided.key != LOCAL and (guest.place is not Origin.OWNER or bool(decided.key))
+
+    def is_virtual(self, client: connection.Client) -> bool:
+        """Whether the client has shown a login of ours: there is nothing of its own behind it."""
+        guest = self._guests.get(client)
+        return guest is not None and guest.virtual
 
     def refusal(self, client: connection.Client) -> Refused | None:
         """Why the client may not use the proxy, as of its last request."""

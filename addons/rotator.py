@@ -15,7 +15,7 @@ from accounts.requests.identity import model_of, thread_of
 from addons.attempts import connections, replay, stream
 from addons.attempts.protocol import Answer, Say, SocketExchange
 from addons.clients import Clients
-from addons.exchange import local_answers, passthrough, refusals, replays
+from addons.exchange import local_answers, passthrough, refusals, replays, virtual_answers
 from addons.exchange.passthrough import Passthrough
 from addons.exchange.pooled import PooledRequest
 from addons.exchange.sockets import pooled_socket
@@ -137,7 +137,10 @@ class Rotator:
         self.exchanges[flow.id] = passthrough.LocalAnswer(flow, shown, answer)
 
     def _route(self, flow: http.HTTPFlow, route: Route, shown: flows.FlowRedactor) -> None:
-        if route is Route.OWN:
+        if route is Route.OWN and self.clients.is_virtual(flow.client_conn):
+            answer = Answer(virtual_answers.answer_to(flow.request, self.startup.opened()))
+            self.exchanges[flow.id] = passthrough.LocalAnswer(flow, shown, answer)
+        elif route is Route.OWN:
             service, kept = self.startup.service, self.startup.chosen.rotate_capture_limit
             self.exchanges[flow.id] = Passthrough(flow, shown, service.given.cookies if service else None, kept)
         elif messages.is_upgrade(flow.request) and self.startup.chosen.rotate_transport == "sse":

@@ -6,7 +6,6 @@ answer of ours, so that it comes to ask the model, and the words of that refusal
 (docs/codex-wire.md sections 1.1 and 3).
 """
 
-import json
 from collections.abc import Mapping
 from typing import Final
 
@@ -14,14 +13,13 @@ from mitmproxy import http
 
 from accounts.people.keys import Refusal, Refused
 from accounts.people.rules import Denial
+from addons.exchange import client_answers
+from addons.exchange.client_answers import OWN_ID, POLICY, ROUTING
 from addons.wire import answers, messages
 from config.provider import PROVIDER
 
-ROUTING: Final = f"{PROVIDER.backend_path}/wham/accounts/check"
-POLICY: Final = f"{PROVIDER.backend_path}/wham/config/bundle"
 MODEL: Final = f"{PROVIDER.codex_path}/"
 RESPONSES: Final = MODEL + "responses"
-OWN_ID: Final = "chatgpt-account-id"
 
 _ASK: Final = (
     "Ask its owner for a key file (`codex-rotate keys add NAME --host HOST`) and run `codex-rotate join FILE` with it."
@@ -73,20 +71,10 @@ def inside(to: Refused, request: http.Request) -> http.Response:
     """The answer to a request in a connection that was let in to be refused. 400 is printed by the client at once."""
     path = request.path.partition("?")[0]
     if request.method == "GET" and path == POLICY:
-        return _told({})
+        return client_answers.told({})
     if request.method == "GET" and path == ROUTING and OWN_ID in request.headers:
-        return _told(_routing(request.headers[OWN_ID]))
+        return client_answers.routing(request.headers[OWN_ID])
     asks_the_model = path == RESPONSES if messages.is_upgrade(request) else request.method == "POST"
     if asks_the_model and path.startswith(MODEL):
         return refused(to, 400)
     return answers.error(403, kind(to.why), BESIDE)
-
-
-def _routing(own: str) -> dict[str, object]:
-    """What the client needs to go on to the model, with its own account."""
-    free = "NO_CONSTRAINT"
-    return {"accounts": [{"id": own, "workspace_backend_origin": free, "account_routing_override": free}]}
-
-
-def _told(document: Mapping[str, object]) -> http.Response:
-    return http.Response.make(200, json.dumps(document), {"content-type": "application/json"})
