@@ -170,6 +170,17 @@ class BadAuthFile(RotateError):
         """The same without the remedy, for one file among many."""
 
 
+class VirtualLoginFile(BadAuthFile):
+    """The login in a file is one of ours, with which nobody could be served."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            path,
+            "it is a login that `codex-rotate people login` has made: it is for somebody's client, and no account.",
+            "Import the login of an account.",
+        )
+
+
 class ClientFileError(RotateError):
     """The official client's files and the pool could not be brought together."""
 

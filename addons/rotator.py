@@ -15,7 +15,7 @@ from accounts.requests.identity import model_of, thread_of
 from addons.attempts import connections, replay, stream
 from addons.attempts.protocol import Answer, Say, SocketExchange
 from addons.clients import Clients
-from addons.exchange import local_answers, passthrough, refusals, replays, virtual_answers
+from addons.exchange import local_answers, passthrough, refusals, replays, routing_discovery, virtual_answers
 from addons.exchange.passthrough import Passthrough
 from addons.exchange.pooled import PooledRequest
 from addons.exchange.sockets import pooled_socket
@@ -68,6 +68,8 @@ class Rotator:
         self.clients = clients
         self.turns = turns
         self.exchanges: dict[str, Passthrough | PooledRequest] = {}
+        self.refused_logins: set[bytes] = set()
+        """Accounts of clients whose own login was refused, as the log says once of each."""
         self.replays = replay.Replays(self.find, startup.settled.wait, lead_replay)
 
     def load(self, _: Loader) -> None:
@@ -138,11 +140,10 @@ class Rotator:
 
     def _route(self, flow: http.HTTPFlow, route: Route, shown: flows.FlowRedactor) -> None:
         if route is Route.OWN and self.clients.is_virtual(flow.client_conn):
-            answer = Answer(virtual_answers.answer_to(flow.request, self.startup.opened()))
+            answer = Answer(virtual_answers.answer_to(shown.wire(flow.request), self.startup.opened()))
             self.exchanges[flow.id] = passthrough.LocalAnswer(flow, shown, answer)
         elif route is Route.OWN:
-            service, kept = self.startup.service, self.startup.chosen.rotate_capture_limit
-            self.exchanges[flow.id] = Passthrough(flow, shown, service.given.cookies if service else None, kept)
+            self.exchanges[flow.id] = self._own(flow, shown)
         elif messages.is_upgrade(flow.request) and self.startup.chosen.rotate_transport == "sse":
             flow.response = answers.upgrade_refused()
         else:
@@ -154,6 +155,16 @@ class Rotator:
             pooled = self.exchanges[flow.id] = self.startup.pooled(flow, shown, ask)
             if route is not Route.CATALOGUE:
                 pooled.log.noted = functools.partial(self.turns.request_over, flow)
+
+    def _own(self, flow: http.HTTPFlow, shown: flows.FlowRedactor) -> Passthrough:
+        """A request that is the client's own."""
+        service, kept = self.startup.service, self.startup.chosen.rotate_capture_limit
+        cookies = service.given.cookies if service else None
+        if service is None or not service.pool.candidates or not routing_discovery.is_discovery(flow.request):
+            return Passthrough(flow, shown, cookies, kept)
+        discovery = routing_discovery.RoutingDiscovery(flow, shown, cookies, kept)
+        discovery.told = self.refused_logins
+        return discovery
 
     async def upstream_decision(self, deciding: Passthrough | PooledRequest | SocketExchange) -> None:
         try:

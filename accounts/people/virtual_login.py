@@ -2,7 +2,8 @@
 
 It has the shape of a ChatGPT login (docs/codex-wire.md section 4), so the client needs no account of its own. Its
 access token bears a key of a client (keys.py), and that alone is believed: whose it is, and until when, says the pool.
-The client is to renew nothing: the token's own end is far away, and the refresh token empty.
+The client is to renew nothing: the token's own end is far away, and the refresh token says nothing. (Without
+`last_refresh` the client takes the file for no login at all, seen with 0.171.0.)
 """
 
 import base64
@@ -11,6 +12,7 @@ import hmac
 import json
 import uuid
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from config.provider import PROVIDER
@@ -18,6 +20,8 @@ from config.provider import PROVIDER
 ISSUER: Final = "https://codex-rotate.invalid"
 """Nobody's: `.invalid` is reserved for that (RFC 2606)."""
 PLAN: Final = "team"
+NO_REFRESH: Final = "codex-rotate-renews-nothing"
+"""Without one the client signs out with the access token, seen with 0.171.0: this is what the provider then gets."""
 BEARER: Final = "Bearer "
 LASTS: Final = 10 * 365 * 86_400
 """Seconds until the token's own end, which nobody asks about but the client: five minutes before it would renew it."""
@@ -50,10 +54,10 @@ def login_document(name: str, secret: str, now: float) -> dict[str, Any]:
         "tokens": {
             "id_token": _signed({"iss": ISSUER, **said}, secret),
             "access_token": _signed({"iss": ISSUER, "jti": secret, **said}, secret),
-            "refresh_token": "",
+            "refresh_token": NO_REFRESH,
             "account_id": account,
         },
-        "last_refresh": None,
+        "last_refresh": datetime.fromtimestamp(now, UTC).isoformat().replace("+00:00", "Z"),
     }
 
 

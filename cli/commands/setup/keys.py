@@ -22,7 +22,7 @@ from cli.ui.keys import keys_table
 from cli.ui.known_names import complete_client_key, complete_person
 from cli.ui.options import AsJson
 from cli.ui.result import Result
-from config import access, clock, join_file, paths
+from config import clock, join_file, paths
 from config.errors import RotateError
 from config.join_file import Invitation
 from config.local_time import clock_time
@@ -31,10 +31,6 @@ from config.network.hosts import is_loopback
 from config.time_zone import local_zone
 
 SHOWN_ONCE: Final = "It is shown this once; the pool keeps only what it is recognised by."
-NOW_CLOSED: Final = (
-    "From now on clients on this machine need a key too. `run`, `env` and `bind` put in one of their own; those that "
-    "run already, and a client that is bound, have to be started or bound again."
-)
 NOW_OPEN: Final = "No key is left: the user who runs the proxy may use it again without one, and nobody else."
 NO_KEYS: Final = "There are no keys: the user who runs the proxy may use it, and nobody else."
 
@@ -172,7 +168,7 @@ def add_key(store: Store, local_file: Path, key: ClientKey, now: float, wanted: 
     first = not known - {LOCAL}
     made = _made(store, local_file, key, now, wanted)
     data = {**made.data, "first": first} if isinstance(made.data, dict) else made.data
-    return replace(made, data=data, notes=(*made.notes, NOW_CLOSED)) if first else replace(made, data=data)
+    return replace(made, data=data, notes=(*made.notes, local_key.NOW_CLOSED)) if first else replace(made, data=data)
 
 
 def rotate_key(
@@ -198,11 +194,9 @@ def _named(store: Store, key: ClientKey) -> ClientKey:
 
 def _made(store: Store, local_file: Path, key: ClientKey, now: float, wanted: Wanted | None) -> Result:
     """The key, with a secret of its own, as it is handed over."""
-    known = set(store.client_keys().values())
     led = leading.own(os.environ, stays=True)
     certificate = _certificate(led, now) if wanted is not None else b""
-    if (not known - {LOCAL} and LOCAL not in known) or not access.seen(local_file):
-        local_key.put(store, local_file, now)
+    local_key.before_others(store, local_file, now)
     secret = new_secret()
     data: dict[str, object] = {"name": key.name, "key": secret, "file": None, "address": led.proxy.shown}
     data |= {"person": key.person or None, "label": key.label or None, "expires_at": key.expires_at}

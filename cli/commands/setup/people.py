@@ -2,21 +2,25 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
 from accounts.errors import UsageError
 from accounts.owner import people
+from accounts.owner.expiry import read_expiry
 from accounts.owner.names import listed
 from accounts.owner.people import PersonChange, budget_words, find_person
 from accounts.store.store import Store
 from accounts.views.people import PersonView, person_data, stored_people
+from cli.login.made_up import make_login
 from cli.ui.keys import keys_table
 from cli.ui.known_names import complete_client_key, complete_person
 from cli.ui.options import AsJson
 from cli.ui.result import Result, Table
 from config import clock, paths
+from config.time_zone import local_zone
 
 NOBODY: Final = "There is nobody yet. Add somebody: codex-rotate people add NAME"
 MOST_PRIORITY: Final = 1000
@@ -60,6 +64,7 @@ def add_to(app: typer.Typer) -> None:
     group.command("set")(set_command)
     group.command("pause")(pause_command)
     group.command("resume")(resume_command)
+    group.command("login")(login_command)
     group.command("remove")(remove_command)
     app.add_typer(group, name="people")
 
@@ -145,6 +150,23 @@ def pause_command(names: KnownPeople, *, as_json: AsJson = False) -> Result:
 def resume_command(names: KnownPeople, *, as_json: AsJson = False) -> Result:
     """Let paused people go on."""
     return _on_pool(lambda store, now: pause(store, names, now, paused=False))
+
+
+def login_command(
+    name: KnownPerson,
+    *,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Write it here, as the client's auth.json.")
+    ] = None,
+    expires: Annotated[
+        str, typer.Option("--expires", metavar="TIME", help="For how long it is good: 30d, 12h, 2w, or until a day.")
+    ] = "",
+    as_json: AsJson = False,
+) -> Result:
+    """Make a login that is worth nothing but at this proxy: their client needs no account of its own."""
+    now = clock.now()
+    ends = read_expiry(expires, now, local_zone()) if expires else None
+    return _on_pool(lambda store, now: make_login(store, paths.client_key_file(), name, now, (ends, out)))
 
 
 def remove_command(name: KnownPerson, *, as_json: AsJson = False) -> Result:
