@@ -12,6 +12,7 @@ class Rule(StrEnum):
     TURNS = "turn_budget"
     SHARE = "share_budget"
     AT_ONCE = "at_once"
+    FAIR_SHARE = "fair_share"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
