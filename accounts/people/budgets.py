@@ -233,7 +233,7 @@ def _is_over(limit: Limit, used: Used) -> bool:
 
 def _over(name: str, limit: Limit, now: float, zone: tzinfo) -> Denial:
     until = end_of(limit.period, now, zone)
-    what = f"{shortened(limit.amount)} {limit.measure}" if limit.amount != 1 else f"one of the {limit.measure}"
+    what = f"{shortened(limit.amount)} {limit.measure}" if limit.amount != 1 else f"1 {limit.measure.removesuffix('s')}"
     told = f"{name} has used the {what} of {_NOW[limit.period]}; more {moment(until, now, zone)}"
     return Denial(rule=_RULES[limit.measure], sentence=told, until=until)
 
