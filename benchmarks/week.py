@@ -74,6 +74,11 @@ class Scenario:
     """So many of the developers have HEAVY times as many conversations as others."""
 
 
+UNEQUAL: Final = Scenario(developers=20, heavy=3, load=1.15)
+"""Three who ask for as much as all others together, of accounts that cannot give it."""
+FAIR_OR_NOT: Final[Mapping[str, bool]] = {"first come": False, "fair share": True}
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One turn of a conversation: how long the developer waits before it, how long it takes and what it costs warm."""
@@ -353,14 +358,25 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--seed", type=int, default=1, help="another number is another week")
     parser.add_argument("--load", type=float, default=0.95, help="work, as a share of what the accounts give")
+    parser.add_argument("--people", action="store_true", help="with and without fair share, of too much work")
     chosen = parser.parse_args()
+    if chosen.people:
+        scenario = replace(UNEQUAL, seed=chosen.seed)
+        _show({name: shared(scenario, fair=fair) for name, fair in FAIR_OR_NOT.items()}, "who", as_json=chosen.json)
+        return
     scenario = Scenario(seed=chosen.seed, load=chosen.load)
     policies = {str(each): Policy(strategy=each) for each in Strategy}
     policies["pinned"] = Policy(pin=scenario.seats[0].key)  # for contrast: what one account alone would do
     found = {name: measured(scenario, policy) for name, policy in policies.items()}
+    _show(found, "strategy", as_json=chosen.json)
+
+
+def _show(found: Mapping[str, Mapping[str, float]], heading: str, *, as_json: bool) -> None:
+    """A row for each."""
     cells = {name: [str(v) if isinstance(v, int) else f"{v:.2f}" for v in row.values()] for name, row in found.items()}
     rows = tuple((name, *texts) for name, texts in cells.items())
-    render(Result("", data=found, table=Table(columns=("strategy", *found["pinned"]), rows=rows)), as_json=chosen.json)
+    columns = (heading, *next(iter(found.values())))
+    render(Result("", data=found, table=Table(columns=columns, rows=rows)), as_json=as_json)
 
 
 if __name__ == "__main__":
