@@ -1,24 +1,22 @@
 """Three people at once with the official client, one of them over budget: it stops at once and says why, on its screen
 and in the owner's log; the others are served."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from accounts.history import decisions
 from accounts.people.budgets import Budgets, Measure, read_limits
 from accounts.people.keys import ClientKey, new_secret
 from accounts.people.people import Person
 from accounts.store.store import Store
-from config import clock
 from tests.e2e.codex import Codex, finish
 from tests.e2e.conftest import Scene, SetUp
 from tests.e2e.test_rotation import SAY_HI, unnoticed
 from tests.harness import write_login
 
 SENTENCE = "codex-rotate: ann has used the 1 turn of today; more "
-MOST_SECONDS = 8.0
-"""From the start of the client to its end: one that asks again takes 20 and more."""
+MOST_ASKED = 2
+"""Its warm-up, and its turn: a client that does not stop asks six times and more."""
 
 
 def clients(scene: Scene, folder: Path) -> dict[str, Codex]:
@@ -37,11 +35,10 @@ def clients(scene: Scene, folder: Path) -> dict[str, Codex]:
     return found
 
 
-@contextmanager
-def timed() -> Iterator[list[float]]:
-    began, took = clock.monotonic(), [0.0]
-    yield took
-    took[0] = clock.monotonic() - began
+def refusals(scene: Scene) -> int:
+    """How many requests were refused by the rule, the client's warm-ups included."""
+    with Store(scene.proxy.home / "pool.db") as store:
+        return sum(each.record.rule == "turn_budget" for each in decisions(store.events(100)))
 
 
 def test_who_is_over_budget_is_told_at_once_and_the_others_are_served(
@@ -50,18 +47,13 @@ def test_who_is_over_budget_is_told_at_once_and_the_others_are_served(
     scene = set_up()
     people = clients(scene, tmp_path)
     assert unnoticed(people["ann"].run(SAY_HI), "Hello from acc-1.", transport)
-    seen = len(scene.served_by())
-    with timed() as took:
-        running = {name: each.start(SAY_HI) for name, each in people.items()}
-        refused = finish(running["ann"])
+    running = {name: each.start(SAY_HI) for name, each in people.items()}
+    refused = finish(running["ann"])
     served = [finish(running[name]) for name in ("bob", "eve")]
     assert refused.code == 1
     assert SENTENCE in refused.err
     assert "Reconnecting" not in refused.err
-    assert took[0] < MOST_SECONDS
     assert [each.code for each in served] == [0, 0]
     assert all("Hello from acc-" in each.out for each in served)
     scene.proxy.output.wait_for(r"ann .*refused by codex-rotate: turn budget", seconds=5)
-    again = people["ann"].run(SAY_HI)
-    assert (again.code, SENTENCE in again.err) == (1, True)
-    assert len(scene.served_by()) >= seen
+    assert 1 <= refusals(scene) <= MOST_ASKED
