@@ -17,7 +17,7 @@ from accounts.people.fair_share import Claim, PoolLevel
 from accounts.people.keys import ClientKey
 from accounts.people.people import Person
 from accounts.people.registry import PeopleRegistry
-from accounts.people.rules import Denial, Rule
+from accounts.people.rules import Denial, PersonRule
 from accounts.people.spending import EVERYBODY, Spending
 
 QUEUE_SECONDS: Final = 60.0
@@ -105,7 +105,7 @@ class Admission:
         if not person.may_use(model):
             named = f"{model} is not" if model else "a model that the request does not name is not"
             told = f"{named} among the models that {person.name} may use: {', '.join(person.models)}"
-            return Denial(rule=Rule.MODEL, sentence=told)
+            return Denial(rule=PersonRule.MODEL, sentence=told)
         over, waited = self._over(person, now), now - permit.since
         if over is not None and not person.budgets.soft:
             return over
@@ -113,13 +113,13 @@ class Admission:
             most = person.budgets.at_once
             turns = "1 turn" if most == 1 else f"{most} turns"
             told = f"{person.name} has {turns} under way already, as many as may be at once; more when one is over"
-            return Denial(rule=Rule.AT_ONCE, sentence=told)
+            return Denial(rule=PersonRule.AT_ONCE, sentence=told)
         if over is None and not 0 <= waited < QUEUE_SECONDS and self._is_held(person, now):
             level = self._pool_level(now)
             until = level.resets_at if level is not None else None
             told = f"{person.name} has had more than others who are at work, and what is left of the pool is theirs"
             more = f"; more {moment(until, now, self.spending.zone)}" if until is not None else ""
-            return Denial(rule=Rule.FAIR_SHARE, sentence=f"{told}{more}", until=until)
+            return Denial(rule=PersonRule.FAIR_SHARE, sentence=f"{told}{more}", until=until)
         return None
 
     def must_wait(self, permit: Permit, person: Person, now: float) -> bool:

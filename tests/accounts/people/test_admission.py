@@ -11,7 +11,7 @@ from accounts.people.budgets import Budgets, Limit, Measure, Period, Sums
 from accounts.people.fair_share import PoolLevel
 from accounts.people.keys import ClientKey
 from accounts.people.people import Person
-from accounts.people.rules import Rule
+from accounts.people.rules import PersonRule
 from accounts.people.spending import Spending
 from tests.builders import DAY, HOUR, NOW
 
@@ -75,7 +75,7 @@ def test_a_model_that_is_not_theirs() -> None:
     assert permit.denial("m-small-1", NOW) is None
     denial = permit.denial("m-large", NOW)
     assert denial is not None
-    assert denial.rule is Rule.MODEL
+    assert denial.rule is PersonRule.MODEL
     assert denial.sentence == "m-large is not among the models that ann may use: m-small*, x"
     unnamed = permit.denial("", NOW)
     assert unnamed is not None
@@ -99,7 +99,7 @@ def test_turns_that_are_under_way_count_already() -> None:
     first, second = office.begun("ann"), office.begun("ann")
     denial = office.permit("ann").denial("m", NOW)
     assert denial is not None
-    assert denial.rule is Rule.TURNS
+    assert denial.rule is PersonRule.TURNS
     first.over()
     assert office.permit("ann").denial("m", NOW) is None
     second.over()
@@ -130,7 +130,7 @@ def test_a_share_of_the_pool_is_that_of_its_scarcest_window() -> None:
     office.level = replace_level(60.0)
     denial = office.permit("ann").denial("m", NOW + LEVEL_SECONDS)
     assert denial is not None
-    assert (denial.rule, denial.until) == (Rule.SHARE, NOW + DAY)
+    assert (denial.rule, denial.until) == (PersonRule.SHARE, NOW + DAY)
     office.level = None
     assert office.permit("ann").denial("m", NOW + 2 * LEVEL_SECONDS) is None, "nothing is known of the pool"
 
@@ -156,7 +156,7 @@ def test_who_has_waited_long_enough_for_their_own_turns_is_told() -> None:
     permit = office.permit("ann")
     denial = permit.denial("m", NOW + AT_ONCE_SECONDS)
     assert denial is not None
-    assert (denial.rule, denial.until) == (Rule.AT_ONCE, None)
+    assert (denial.rule, denial.until) == (PersonRule.AT_ONCE, None)
     assert permit.denial("m", NOW - 500) is not None, "the clock went back: nobody waits for ever"
 
 
@@ -187,7 +187,7 @@ def test_who_has_waited_long_enough_for_others_is_told() -> None:
     assert ann.must_wait(NOW + QUEUE_SECONDS - 1)
     denial = ann.denial("m", NOW + QUEUE_SECONDS)
     assert denial is not None
-    assert (denial.rule, denial.until) == (Rule.FAIR_SHARE, NOW + DAY)
+    assert (denial.rule, denial.until) == (PersonRule.FAIR_SHARE, NOW + DAY)
     assert "had more than others who are at work" in denial.sentence
     assert not ann.must_wait(NOW - HOUR), "the clock went back: nobody waits for ever"
 
