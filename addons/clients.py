@@ -216,7 +216,7 @@ class Clients:
         self.startup.opened().sync(at_once=True)  # a key may have been taken back, or quite new, or the first one
         guest.decided = self._admitted(guest)
         if isinstance(guest.decided, Visitor) and guest.decided.key:
-            self.startup.opened().key_shown(guest.decided.key)
+            self.startup.opened().clients.key_shown(guest.decided.key)
         guest.welcome = guest.welcome or isinstance(guest.decided, Visitor)
         if isinstance(guest.decided, Refused) and guest.decided != guest.told and not quiet:
             guest.told = guest.decided
@@ -231,7 +231,7 @@ class Clients:
 
     def _admitted(self, guest: Guest) -> Visitor | Refused:
         service = self.startup.opened()
-        keys, gone = service.client_keys, {**self._served, **service.removed_keys}
+        keys, gone = service.clients.keys.known, {**self._served, **service.clients.keys.removed}
         closed = service.people.registry.closed(service.clock())
         everyone_here = self.startup.chosen.rotate_everyone_here
         doors = Doors(keys=keys, gone=gone, closed=closed, everyone_here=everyone_here)

@@ -299,7 +299,7 @@ def answers_of_ours() -> Iterator[tuple[str, str, str]]:
     """Every answer that the proxy makes by itself: its title, when it is given, and what it looks like."""
     from accounts.choice.selection import Exclusion, Exhausted
     from accounts.people.keys import Refusal, Refused
-    from accounts.people.rules import Denial, Rule
+    from accounts.people.rules import Denial, PersonRule
     from addons.exchange import refusals, replays
     from addons.wire import answers
 
@@ -326,7 +326,7 @@ def answers_of_ours() -> Iterator[tuple[str, str, str]]:
         *((REFUSALS[why], refusals.refused(Refused(why, "ann"), 400)) for why in Refusal),
         *(
             (f"{RULED_OUT[rule][0]} The client stops.", refusals.denied(Denial(rule=rule, sentence=RULED_OUT[rule][1])))
-            for rule in Rule
+            for rule in PersonRule
         ),
         (
             "mitmproxy's Replay: the flow has a mark where the client had a secret.",

@@ -108,6 +108,10 @@ RULED_OUT: Final[Mapping[str, tuple[str, str]]] = {
         "The person has as many turns under way as they may, and none of them ended within 20 s.",
         "ann has 4 turns under way already, as many as may be at once; more when one is over",
     ),
+    "fair_share": (
+        "The pool is close to its limits, others who have had less are at work, and that has been so for 60 s.",
+        "ann has had more than others who are at work, and what is left of the pool is theirs; more at 14:05 UTC",
+    ),
 }
 """The rules of the pool's owner that refuse a person's turn: when, and with which sentence, for example."""
 

@@ -47,6 +47,7 @@ WITHOUT_A_TEST_FILE = {
     "addons/exchange/catalogue_tag.py": "tests/proxy/test_catalogue.py compares the tags of answers with the list's",
     "addons/exchange/delivery.py": "a part of a pooled request; tests/addons/exchange/test_pooled.py",
     "addons/exchange/local_answers.py": "tests/proxy/test_exhausted.py asks for each over both transports",
+    "addons/exchange/known_clients.py": "tests/proxy/test_people.py and tests/proxy/test_taken_back.py live by it",
     "addons/exchange/request_log.py": "tests/addons/exchange/test_pooled.py and tests/addons/recording",
     "accounts/ledger/ports.py": "an interface; what writes the ledger is tested with it",
     "accounts/errors.py": "sentences and exit codes; each is asserted where it is raised",

@@ -64,8 +64,7 @@ class Pool:
         """Accounts that are signed out one after another: going on at this pace has cost whole pools their logins."""
         self.failures = RecentFailures()
         self._journal = journal
-        self._table = CandidateTable()
-        self._tokens = TokenCache()
+        self._table, self._tokens = CandidateTable(), TokenCache()
         self._threads = Threads()
         self._load = Load()
         self.models = ModelSupport()

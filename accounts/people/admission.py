@@ -7,26 +7,27 @@ moment: a change counts for turns that wait, too.
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from itertools import count
 from typing import Final
-from weakref import WeakKeyDictionary, WeakSet
+from weakref import WeakSet
 
 from accounts.choice.selection import Ask
 from accounts.people import fair_share
-from accounts.people.budgets import Period, PoolShare, Sums, Used, judge
+from accounts.people.budgets import Period, PoolShare, Sums, Used, judge, moment
 from accounts.people.fair_share import Claim, PoolLevel
 from accounts.people.keys import ClientKey
 from accounts.people.people import Person
 from accounts.people.registry import PeopleRegistry
-from accounts.people.rules import Denial, Rule
+from accounts.people.rules import Denial, PersonRule
 from accounts.people.spending import EVERYBODY, Spending
 
 QUEUE_SECONDS: Final = 60.0
-"""A turn waits for others so long at most: its client hears nothing meanwhile, and would give up after 300."""
+"""A turn waits for other people so long at most: its client hears nothing meanwhile, and would give up after 300."""
+AT_WORK_SECONDS: Final = 900.0
+"""So long after somebody has last asked they count as being at work."""
 AT_ONCE_SECONDS: Final = 20.0
 """The same for a turn of somebody who has as many under way as they may."""
-LEVEL_SECONDS: Final = 1.0
-"""So long it holds how the pool is doing."""
+LEVEL_SECONDS: Final = 5.0
+"""So long it holds how the pool is doing, and who waits for whom."""
 
 type Level = Callable[[float], PoolLevel | None]
 
@@ -34,10 +35,9 @@ type Level = Callable[[float], PoolLevel | None]
 class Permit:
     """Of one turn of a client with this key ("": none)."""
 
-    def __init__(self, admission: "Admission", key: str, number: int, now: float) -> None:
+    def __init__(self, admission: "Admission", key: str, now: float) -> None:
         self._admission = admission
         self._key = key
-        self.number = number
         self.since = now
 
     @property
@@ -61,13 +61,9 @@ class Permit:
         return self._admission.denial(self, person, model, now) if person is not None else None
 
     def must_wait(self, now: float) -> bool:
-        """Whether others come first. Whoever has waited for long enough does not wait for them any more."""
+        """Whether others come first. Asked after `denial`, which knows who has waited for long enough."""
         person = self.person
         return person is not None and self._admission.must_wait(self, person, now)
-
-    def wait(self) -> None:
-        """The turn waits from now on."""
-        self._admission.queue.add(self)
 
     def begin(self) -> None:
         """The turn is served from now on."""
@@ -84,14 +80,13 @@ class Admission:
     def __init__(self, spending: Spending, level: Level) -> None:
         self.spending = spending
         self.registry = PeopleRegistry()
-        self.queue: WeakSet[Permit] = WeakSet()
-        """The turns that wait."""
         self._under_way: defaultdict[str, WeakSet[Permit]] = defaultdict(WeakSet)
         """The turns that are served, by the names of people."""
         self._level = level
         self._known: tuple[float, PoolLevel | None] | None = None
-        self._claims: WeakKeyDictionary[Permit, tuple[float, Claim]] = WeakKeyDictionary()
-        self._numbers = count(1)
+        self._at_work: dict[str, float] = {}
+        """When people have last asked."""
+        self._held: tuple[float, frozenset[str]] | None = None
 
     def load(self, people: Iterable[Person], keys: Iterable[ClientKey]) -> None:
         """Take over what the store knows."""
@@ -102,7 +97,7 @@ class Admission:
 
     def permit(self, key: str, now: float) -> Permit:
         """Of a turn that begins, for a client with this key."""
-        return Permit(self, key, next(self._numbers), now)
+        return Permit(self, key, now)
 
     # For permits
 
@@ -110,35 +105,34 @@ class Admission:
         if not person.may_use(model):
             named = f"{model} is not" if model else "a model that the request does not name is not"
             told = f"{named} among the models that {person.name} may use: {', '.join(person.models)}"
-            return Denial(rule=Rule.MODEL, sentence=told)
-        over = self._over(person, now)
+            return Denial(rule=PersonRule.MODEL, sentence=told)
+        over, waited = self._over(person, now), now - permit.since
         if over is not None and not person.budgets.soft:
             return over
-        if self._has_all_places(person) and not 0 <= now - permit.since < AT_ONCE_SECONDS:
+        if self._has_all_places(person) and not 0 <= waited < AT_ONCE_SECONDS:
             most = person.budgets.at_once
             turns = "1 turn" if most == 1 else f"{most} turns"
             told = f"{person.name} has {turns} under way already, as many as may be at once; more when one is over"
-            return Denial(rule=Rule.AT_ONCE, sentence=told)
+            return Denial(rule=PersonRule.AT_ONCE, sentence=told)
+        if over is None and not 0 <= waited < QUEUE_SECONDS and self._is_held(person, now):
+            level = self._pool_level(now)
+            until = level.resets_at if level is not None else None
+            told = f"{person.name} has had more than others who are at work, and what is left of the pool is theirs"
+            more = f"; more {moment(until, now, self.spending.zone)}" if until is not None else ""
+            return Denial(rule=PersonRule.FAIR_SHARE, sentence=f"{told}{more}", until=until)
         return None
 
     def must_wait(self, permit: Permit, person: Person, now: float) -> bool:
+        self._at_work[person.name] = now
         if self._has_all_places(person):
             return True
-        level = self._pool_level(now)
-        if level is None or not level.is_close or not 0 <= now - permit.since < QUEUE_SECONDS:
-            return False
-        free = max(1, level.places) - sum(len(each) for each in self._under_way.values())
-        claims = [claim for each in self.queue if each is not permit and (claim := self._claim(each, level, now))]
-        mine = self._claim(permit, level, now)
-        return mine is not None and not fair_share.is_next(mine, claims, free)
+        return 0 <= now - permit.since < QUEUE_SECONDS and self._is_held(person, now)
 
     def begins(self, permit: Permit) -> None:
-        self.queue.discard(permit)
         if permit.person is not None:
             self._under_way[permit.person.name].add(permit)
 
     def ends(self, permit: Permit) -> None:
-        self.queue.discard(permit)
         if permit.person is not None:
             self._under_way[permit.person.name].discard(permit)
 
@@ -167,19 +161,28 @@ class Admission:
         percent = level.used_percent * min(1.0, mine / all_of_it) if all_of_it else 0.0
         return PoolShare(percent, level.minutes, level.resets_at)
 
-    def _claim(self, permit: Permit, level: PoolLevel, now: float) -> Claim | None:
-        """None for somebody who is gone."""
-        known = self._claims.get(permit)
-        if known is not None and 0 <= now - known[0] < LEVEL_SECONDS:
-            return known[1]
-        person = permit.person
-        if person is None:
-            return None
-        had = self.spending.lately(person.name, level.minutes, now).tokens
-        over = person.budgets.soft and self._over(person, now) is not None
-        claim = Claim(over, -person.priority, float(had), permit.since, permit.number)
-        self._claims[permit] = (now, claim)
-        return claim
+    def _is_held(self, person: Person, now: float) -> bool:
+        """Whether others come before this person now, because the pool is close to its limits."""
+        if self._held is None or not 0 <= now - self._held[0] < LEVEL_SECONDS:
+            level = self._pool_level(now)
+            names = self._held_by(level, now) if level is not None and level.is_close else frozenset[str]()
+            self._held = (now, names)
+        return person.name in self._held[1]
+
+    def _held_by(self, level: PoolLevel, now: float) -> frozenset[str]:
+        self._at_work = {name: at for name, at in self._at_work.items() if 0 <= now - at < AT_WORK_SECONDS}
+        found = {name for name, each in self._under_way.items() if each} | self._at_work.keys()
+        people = [self.registry.people[name] for name in found & self.registry.people.keys()]
+        claims = [
+            Claim(
+                each.name,
+                self.spending.lately(each.name, level.minutes, now).tokens,
+                each.priority,
+                each.budgets.soft and self._over(each, now) is not None,
+            )
+            for each in people
+        ]
+        return fair_share.held(claims, level, self.spending.lately(EVERYBODY, level.minutes, now).tokens, now)
 
     def _pool_level(self, now: float) -> PoolLevel | None:
         if self._known is None or not 0 <= now - self._known[0] < LEVEL_SECONDS:

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from accounts.errors import UsageError
-from accounts.people.rules import Denial, Rule
+from accounts.people.rules import Denial, PersonRule
 
 if TYPE_CHECKING:
     from accounts.people.people import Person
@@ -57,7 +57,7 @@ class Measure(StrEnum):
     TURNS = "turns"
 
 
-_RULES: Final[Mapping[Measure, Rule]] = {Measure.TOKENS: Rule.TOKENS, Measure.TURNS: Rule.TURNS}
+_RULES: Final[Mapping[Measure, PersonRule]] = {Measure.TOKENS: PersonRule.TOKENS, Measure.TURNS: PersonRule.TURNS}
 
 
 class BadBudget(UsageError):
@@ -233,7 +233,7 @@ def _is_over(limit: Limit, used: Used) -> bool:
 
 def _over(name: str, limit: Limit, now: float, zone: tzinfo) -> Denial:
     until = end_of(limit.period, now, zone)
-    what = f"{shortened(limit.amount)} {limit.measure}" if limit.amount != 1 else f"one of the {limit.measure}"
+    what = f"{shortened(limit.amount)} {limit.measure}" if limit.amount != 1 else f"1 {limit.measure.removesuffix('s')}"
     told = f"{name} has used the {what} of {_NOW[limit.period]}; more {moment(until, now, zone)}"
     return Denial(rule=_RULES[limit.measure], sentence=told, until=until)
 
@@ -242,7 +242,7 @@ def _over_share(person: "Person", share: PoolShare, now: float, zone: tzinfo) ->
     until = share.resets_at if share.resets_at is not None and share.resets_at > now else None
     back = f"; more {moment(until, now, zone)}" if until is not None else ""
     told = f"{person.name} has used their {person.budgets.share} % of the pool's {_window(share.minutes)} limit{back}"
-    return Denial(rule=Rule.SHARE, sentence=told, until=until)
+    return Denial(rule=PersonRule.SHARE, sentence=told, until=until)
 
 
 def _window(minutes: int) -> str:

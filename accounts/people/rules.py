@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Rule(StrEnum):
+class PersonRule(StrEnum):
     """The name of a rule, for the log, the history and the client."""
 
     MODEL = "model_not_allowed"
@@ -12,6 +12,7 @@ class Rule(StrEnum):
     TURNS = "turn_budget"
     SHARE = "share_budget"
     AT_ONCE = "at_once"
+    FAIR_SHARE = "fair_share"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +20,6 @@ class Denial:
     """Why a person's turn is not served. `sentence` is for whoever asks: it names the person and the rule, and has no
     full stop. `until` is when it is worth asking again (seconds since the epoch), None where that is not known."""
 
-    rule: Rule
+    rule: PersonRule
     sentence: str
     until: float | None = None

@@ -97,8 +97,6 @@ def _enter(turn: TurnState, lease: Lease, now: float) -> None:
 
 def queue(turn: TurnState, _: events.Event, now: float) -> steps.Step:
     """Other turns come first."""
-    if turn.permit is not None:
-        turn.permit.wait()
     return steps.Pause(turn.lease, QUEUE_LOOK_SECONDS)
 
 

@@ -221,7 +221,7 @@ def test_where_judging_failed_nothing_is_connected_to_either(clients: Clients, s
         connected(clients, connect("127.0.0.1")),
         connected(clients, connect("127.0.0.1", host="example.test")),
     )
-    service._beside = None  # type: ignore[assignment]
+    service.clients.keys = None  # type: ignore[assignment]
     clients.http_connect(flow)
     clients.http_connect(other)
     assert (status(flow), status(other)) == (0, 503)

@@ -1,23 +1,22 @@
 """Whose turn is served now, whose later, and whose not; asked anew at each look, with what the owner wants then."""
 
-from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from accounts.choice.selection import Ask
 from accounts.ledger.records import TokenCount, TurnRecord
-from accounts.people.admission import AT_ONCE_SECONDS, QUEUE_SECONDS, Admission, Permit
-from accounts.people.budgets import Budgets, Limit, Measure, Period
+from accounts.people.admission import AT_ONCE_SECONDS, AT_WORK_SECONDS, LEVEL_SECONDS, QUEUE_SECONDS, Admission, Permit
+from accounts.people.budgets import Budgets, Limit, Measure, Period, Sums
 from accounts.people.fair_share import PoolLevel
 from accounts.people.keys import ClientKey
 from accounts.people.people import Person
-from accounts.people.rules import Rule
+from accounts.people.rules import PersonRule
 from accounts.people.spending import Spending
 from tests.builders import DAY, HOUR, NOW
 
-PLENTY = PoolLevel(10_080, 20.0, NOW + DAY, 3)
-CLOSE = PoolLevel(10_080, 95.0, NOW + DAY, 1)
+PLENTY = PoolLevel(10_080, 20.0, NOW + DAY)
+CLOSE = PoolLevel(10_080, 95.0, NOW + DAY)
 
 
 class Office:
@@ -37,11 +36,6 @@ class Office:
 
     def permit(self, key: str, now: float = NOW) -> Permit:
         return self.admission.permit(key, now)
-
-    def queued(self, key: str, now: float = NOW) -> Permit:
-        permit = self.permit(key, now)
-        permit.wait()
-        return permit
 
     def begun(self, key: str, now: float = NOW) -> Permit:
         permit = self.permit(key, now)
@@ -81,7 +75,7 @@ def test_a_model_that_is_not_theirs() -> None:
     assert permit.denial("m-small-1", NOW) is None
     denial = permit.denial("m-large", NOW)
     assert denial is not None
-    assert denial.rule is Rule.MODEL
+    assert denial.rule is PersonRule.MODEL
     assert denial.sentence == "m-large is not among the models that ann may use: m-small*, x"
     unnamed = permit.denial("", NOW)
     assert unnamed is not None
@@ -105,7 +99,7 @@ def test_turns_that_are_under_way_count_already() -> None:
     first, second = office.begun("ann"), office.begun("ann")
     denial = office.permit("ann").denial("m", NOW)
     assert denial is not None
-    assert denial.rule is Rule.TURNS
+    assert denial.rule is PersonRule.TURNS
     first.over()
     assert office.permit("ann").denial("m", NOW) is None
     second.over()
@@ -134,11 +128,11 @@ def test_a_share_of_the_pool_is_that_of_its_scarcest_window() -> None:
     office.used("bob", 500, NOW - 3 * DAY)
     assert office.permit("ann").denial("m", NOW) is None, "half of 50 %"
     office.level = replace_level(60.0)
-    denial = office.permit("ann").denial("m", NOW + 1)
+    denial = office.permit("ann").denial("m", NOW + LEVEL_SECONDS)
     assert denial is not None
-    assert (denial.rule, denial.until) == (Rule.SHARE, NOW + DAY)
+    assert (denial.rule, denial.until) == (PersonRule.SHARE, NOW + DAY)
     office.level = None
-    assert office.permit("ann").denial("m", NOW + 2) is None, "nothing is known of the pool"
+    assert office.permit("ann").denial("m", NOW + 2 * LEVEL_SECONDS) is None, "nothing is known of the pool"
 
 
 def replace_level(percent: float) -> PoolLevel:
@@ -162,55 +156,65 @@ def test_who_has_waited_long_enough_for_their_own_turns_is_told() -> None:
     permit = office.permit("ann")
     denial = permit.denial("m", NOW + AT_ONCE_SECONDS)
     assert denial is not None
-    assert (denial.rule, denial.until) == (Rule.AT_ONCE, None)
+    assert (denial.rule, denial.until) == (PersonRule.AT_ONCE, None)
     assert permit.denial("m", NOW - 500) is not None, "the clock went back: nobody waits for ever"
 
 
-def test_close_to_the_limits_who_has_had_least_comes_first() -> None:
+def at_work(office: Office, *names: str) -> None:
+    """They ask for a turn now."""
+    for name in names:
+        office.permit(name).must_wait(NOW)
+    office.admission._held = None
+
+
+def test_close_to_the_limits_who_has_had_most_waits_for_those_who_are_at_work() -> None:
     office = Office(person(), person("bob"), level=CLOSE)
     office.used("ann", 1000)
     office.used("bob", 10)
-    running = office.begun("bob")
-    ann, bob = office.queued("ann"), office.queued("bob", NOW + 1)
-    assert ann.must_wait(NOW + 1)
-    assert bob.must_wait(NOW + 1)
-    running.over()
-    assert ann.must_wait(NOW + 1)
-    assert not bob.must_wait(NOW + 1)
-    bob.begin()
-    bob.over()
-    assert not ann.must_wait(NOW + 1), "nobody else waits"
+    at_work(office, "ann", "bob")
+    ann, bob = office.permit("ann"), office.permit("bob")
+    assert ann.must_wait(NOW)
+    assert not bob.must_wait(NOW)
+    assert ann.denial("m", NOW) is None
+    assert not ann.must_wait(NOW + AT_WORK_SECONDS), "bob has gone home"
+
+
+def test_who_has_waited_long_enough_for_others_is_told() -> None:
+    office = Office(person(), person("bob"), level=CLOSE)
+    office.used("ann", 1000)
+    at_work(office, "bob")
+    ann = office.permit("ann")
+    assert ann.must_wait(NOW + QUEUE_SECONDS - 1)
+    denial = ann.denial("m", NOW + QUEUE_SECONDS)
+    assert denial is not None
+    assert (denial.rule, denial.until) == (PersonRule.FAIR_SHARE, NOW + DAY)
+    assert "had more than others who are at work" in denial.sentence
+    assert not ann.must_wait(NOW - HOUR), "the clock went back: nobody waits for ever"
 
 
 def test_while_there_is_plenty_nobody_waits() -> None:
     office = Office(person(), person("bob"))
     office.used("ann", 1000)
-    _running = [office.begun("bob") for _ in range(20)]
+    at_work(office, "ann", "bob")
     assert not office.permit("ann").must_wait(NOW)
 
 
-def test_over_a_soft_budget_comes_last_whatever_the_priority() -> None:
+def test_over_a_soft_budget_comes_last_and_is_served_in_the_end() -> None:
     office = Office(person(limits=tokens(1), soft=True, priority=9), person("bob"), level=CLOSE)
     office.used("ann", 10)
     office.used("bob", 1000)
-    ann, bob = office.queued("ann"), office.queued("bob")
+    at_work(office, "ann", "bob")
+    ann, bob = office.permit("ann"), office.permit("bob")
     assert ann.must_wait(NOW)
     assert not bob.must_wait(NOW)
-
-
-def test_nobody_waits_for_longer_than_their_client_would() -> None:
-    office = Office(person(), person("bob"), level=CLOSE)
-    _running = office.begun("bob")
-    ann = office.queued("ann")
-    assert ann.must_wait(NOW + QUEUE_SECONDS - 1)
+    assert ann.denial("m", NOW + QUEUE_SECONDS) is None
     assert not ann.must_wait(NOW + QUEUE_SECONDS)
-    assert not ann.must_wait(NOW - HOUR), "the clock went back"
 
 
 def test_a_change_holds_for_turns_that_wait() -> None:
     office = Office(person(at_once=1))
     _running = office.begun("ann")
-    waiting = office.queued("ann")
+    waiting = office.permit("ann")
     assert waiting.must_wait(NOW)
     office.load(person())
     assert not waiting.must_wait(NOW)
@@ -228,19 +232,19 @@ def test_somebody_new_of_the_same_name_begins_anew() -> None:
 
 
 def test_a_thousand_people_who_wait_cost_little() -> None:
-    """What each has had is worked out once a second, not once for each that asks."""
+    """Who comes first is worked out every few seconds, not for each turn that asks."""
     people = [person(f"p{number}", limits=tokens(100), soft=True) for number in range(1000)]
     office = Office(*people, level=CLOSE)
-    _running = office.begun("p0")
-    waiting = [office.queued(each.name) for each in people]
+    at_work(office, *(each.name for each in people))
+    office.used("p0", 10)
     asked: list[str] = []
     lately = office.admission.spending.lately
 
-    def counted(name: str, minutes: int, now: float) -> object:
+    def counted(name: str, minutes: int, now: float) -> Sums:
         asked.append(name)
         return lately(name, minutes, now)
 
-    office.admission.spending.lately = counted  # type: ignore[method-assign,assignment]
-    assert all(each.must_wait(NOW) for each in waiting)
-    assert len(asked) == len(people)
-    assert replace(people[0]) == people[0]
+    office.admission.spending.lately = counted  # type: ignore[method-assign]
+    waits = [each.name for each in people for _ in range(3) if office.permit(each.name).must_wait(NOW)]
+    assert waits == ["p0"] * 3
+    assert len(asked) == len(people) + 1

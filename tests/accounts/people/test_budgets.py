@@ -25,7 +25,7 @@ from accounts.people.budgets import (
     shortened,
 )
 from accounts.people.people import Person
-from accounts.people.rules import Rule
+from accounts.people.rules import PersonRule
 
 BERLIN = ZoneInfo("Europe/Berlin")
 ZONES = [BERLIN, ZoneInfo("Asia/Kolkata"), ZoneInfo("America/Havana"), ZoneInfo("Australia/Lord_Howe")]
@@ -179,7 +179,7 @@ def test_over_a_budget_is_told_with_its_rule_and_its_end(person: Person, spent: 
 def test_of_several_budgets_that_are_used_up_the_one_is_told_that_ends_last() -> None:
     denial = judge(ann("1/hour,1/month", "1/day"), used(hour=(1, 1), day=(1, 1), month=(1, 1)), NOON, BERLIN)
     assert denial is not None
-    assert (denial.rule, denial.until) == (Rule.TOKENS, at("2027-02-01 00:00"))
+    assert (denial.rule, denial.until) == (PersonRule.TOKENS, at("2027-02-01 00:00"))
 
 
 def test_a_share_of_the_pool() -> None:

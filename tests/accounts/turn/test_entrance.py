@@ -10,7 +10,7 @@ from accounts.people.admission import AT_ONCE_SECONDS, Admission
 from accounts.people.budgets import Budgets
 from accounts.people.keys import ClientKey
 from accounts.people.people import Person
-from accounts.people.rules import Rule
+from accounts.people.rules import PersonRule
 from accounts.people.spending import Spending
 from accounts.turn import events, steps
 from accounts.turn.machine import Turn
@@ -40,7 +40,7 @@ def test_a_turn_that_a_rule_forbids_is_refused_and_nobody_is_asked() -> None:
     assert isinstance(step, steps.Refuse)
     assert step.reason is Reason.RULED_OUT
     assert step.denial is not None
-    assert step.denial.rule is Rule.MODEL
+    assert step.denial.rule is PersonRule.MODEL
     assert asked.phase is Phase.OVER
     record = read_record(asked.record(Done.OURS, NOW))
     assert (record.person, record.client_key, record.rule) == ("ann", "laptop", "model_not_allowed")

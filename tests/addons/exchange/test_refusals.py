@@ -6,7 +6,7 @@ import pytest
 from mitmproxy import http
 
 from accounts.people.keys import Refusal, Refused
-from accounts.people.rules import Denial, Rule
+from accounts.people.rules import Denial, PersonRule
 from addons.exchange import refusals
 
 NO_KEY = Refused(Refusal.KEY_NEEDED)
@@ -42,7 +42,7 @@ def test_a_refusal_says_what_is_wrong_and_what_to_do(why: Refusal) -> None:
 
 
 def test_a_rule_is_told_so_that_the_client_stops_and_nobody_takes_it_for_upstreams() -> None:
-    response = refusals.denied(Denial(rule=Rule.TOKENS, sentence="ann has used the 2M tokens of today"))
+    response = refusals.denied(Denial(rule=PersonRule.TOKENS, sentence="ann has used the 2M tokens of today"))
     told = json.loads(response.content or b"")["error"]
     assert response.status_code == 400
     assert told["type"] == told["code"] == "codex_rotate_token_budget"
