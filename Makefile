@@ -67,9 +67,11 @@ kill: setup codex
 cases: setup codex
 	@$(VENV)/bin/python -m scripts.cases $(CASES)
 
-# How the strategies share five accounts among forty developers in a simulated week; half a minute.
+# How the strategies share five accounts among forty developers in a simulated week, and how three who ask for
+# much share it with others, with and without fair share; two minutes.
 week: setup
 	@$(VENV)/bin/python -m benchmarks.week
+	@$(VENV)/bin/python -m benchmarks.week --people
 
 # Against mitmdump, side by side in one run: the tables and pictures of docs/benchmarks.md. Ten minutes, on a quiet machine.
 bench: setup

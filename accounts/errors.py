@@ -7,8 +7,12 @@ RotateError (config/errors.py)   exit code 1
 │   ├── FileThere            a file that nobody said may be replaced
 │   ├── InputNeeded          a question came up and nobody is there to answer it
 │   ├── LabelTaken
+│   ├── PersonThere          a name that somebody has
 │   ├── UnknownAccount
 │   ├── UnknownBackup
+│   ├── UnknownKey
+│   ├── UnknownPerson
+│   ├── UnknownSubset        neither an account nor a tag
 │   ├── UnsafeBackend        a backend that would carry tokens in the clear
 │   └── WouldLoseAccounts    a backup that lacks accounts, restored without agreeing to that
 ├── AccountBusy                  another process holds an account's tokens
@@ -58,6 +62,43 @@ class UsageError(RotateError):
 class UnknownAccount(UsageError):
     def __init__(self, wanted: str) -> None:
         super().__init__(f"There is no account {wanted!r} in the pool. Run `codex-rotate list` to see the names.")
+
+
+class UnknownKey(UsageError):
+    """`near`: names of keys that are like this one."""
+
+    def __init__(self, name: str, near: Sequence[str] = ()) -> None:
+        meant = f" Did you mean {' or '.join(near)}?" if near else ""
+        super().__init__(f"There is no key {name!r}.{meant} Run `codex-rotate keys list` to see the names.")
+
+
+class UnknownPerson(UsageError):
+    """`near`: names of people that are like this one."""
+
+    def __init__(self, name: str, near: Sequence[str] = ()) -> None:
+        meant = f" Did you mean {' or '.join(near)}?" if near else ""
+        super().__init__(
+            f"There is nobody called {name!r}.{meant} Run `codex-rotate people list` to see everybody, or "
+            "`codex-rotate people add` for somebody new."
+        )
+
+
+class PersonThere(UsageError):
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"There is somebody called {name!r} already. Run `codex-rotate people set {name}` to change what they may "
+            "use, or choose another name."
+        )
+
+
+class UnknownSubset(UsageError):
+    """What shall be an account or a tag, and is neither; `near` are names that are like it."""
+
+    def __init__(self, name: str, near: Sequence[str] = ()) -> None:
+        meant = f" Did you mean {' or '.join(near)}?" if near else ""
+        super().__init__(
+            f"{name!r} is neither an account nor a tag of one.{meant} Run `codex-rotate list` to see them, or say all."
+        )
 
 
 class AmbiguousAccount(UsageError):
@@ -127,6 +168,17 @@ class BadAuthFile(RotateError):
         super().__init__(f"{path}: {trouble} Nothing was imported. {remedy}")
         self.trouble = f"{path}: {trouble}"
         """The same without the remedy, for one file among many."""
+
+
+class VirtualLoginFile(BadAuthFile):
+    """The login in a file is one of ours, with which nobody could be served."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            path,
+            "it is a login that `codex-rotate people login` has made: it is for somebody's client, and no account.",
+            "Import the login of an account.",
+        )
 
 
 class ClientFileError(RotateError):

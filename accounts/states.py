@@ -29,6 +29,8 @@ class State(StrEnum):
     """It was refused the model that is asked for."""
     PASSED_OVER = "passed_over"
     """Another account is the only one that may serve."""
+    NOT_THEIRS = "not_theirs"
+    """It is not among the accounts that the person who asks may use."""
     CANNOT_READ = "cannot_read"
     """Another account made the summary of this conversation."""
     TRIED = "tried"
@@ -40,7 +42,7 @@ class State(StrEnum):
     PAUSED = "paused"
 
 
-OF_A_REQUEST: Final = frozenset({State.WITHOUT_MODEL, State.CANNOT_READ, State.TRIED})
+OF_A_REQUEST: Final = frozenset({State.WITHOUT_MODEL, State.NOT_THEIRS, State.CANNOT_READ, State.TRIED})
 """States that depend on what is asked for; of an account by itself they are never told."""
 RENEWED_FIRST: Final = "token_expired"
 """Why an account that is ready takes a moment longer: its token is renewed before it is used."""
@@ -52,6 +54,7 @@ _WORDS: Final[Mapping[State, str]] = {
     State.RESERVED: "kept for its owner",
     State.WITHOUT_MODEL: "model not for its plan",
     State.PASSED_OVER: "another account is pinned",
+    State.NOT_THEIRS: "not for this person",
     State.CANNOT_READ: "another account sealed this conversation's summary",
     State.TRIED: "already tried for this request",
     State.LOGIN_ENDED: "login has ended",
@@ -66,6 +69,7 @@ _BY_BAR: Final[Mapping[Exclusion, State]] = {
     Exclusion.DEACTIVATED: State.CLOSED,
     Exclusion.NO_TOKENS: State.NO_LOGIN,
     Exclusion.PIN: State.PASSED_OVER,
+    Exclusion.PERSON: State.NOT_THEIRS,
     Exclusion.COMPACTION: State.CANNOT_READ,
     Exclusion.RESTING: State.RESTING,
     Exclusion.RESERVED: State.RESERVED,
@@ -116,6 +120,7 @@ def _tell(candidate: Candidate, about: Situation, login: Credentials | None) -> 
         reason = {
             State.RESTING: candidate.cooldown.reason if candidate.cooldown else "",
             State.WITHOUT_MODEL: about.ask.model,
+            State.NOT_THEIRS: about.ask.person,
             State.NEEDS_LOGIN: candidate.account.standing_reason,
             State.CLOSED: candidate.account.standing_reason,
         }
@@ -168,6 +173,8 @@ def in_words(told: AccountState, now: float) -> str:
     """The state with its end and its reason: `resting until 14:05 (usage limit)`."""
     if told.state is State.WITHOUT_MODEL and told.reason:
         return f"{told.reason} is not for its plan"
+    if told.state is State.NOT_THEIRS and told.reason:
+        return f"not for {told.reason}"
     if told.reason == RENEWED_FIRST:
         return f"{named(told.state)} (its token is renewed first)"
     if told.reason == LOGIN_ENDS and told.until is not None:

@@ -19,7 +19,8 @@ from mitmproxy import connection, http
 from mitmproxy.proxy import server_hooks
 
 from accounts.choice.pool import key_named
-from accounts.client_keys import (
+from accounts.model import fingerprint
+from accounts.people.keys import (
     LOCAL,
     NOBODY,
     Doors,
@@ -32,7 +33,7 @@ from accounts.client_keys import (
     introduced,
     origin,
 )
-from accounts.model import fingerprint
+from accounts.people.virtual_login import is_virtual, key_in
 from addons.exchange import refusals
 from addons.startup import Startup
 from addons.wire import answers
@@ -42,10 +43,14 @@ from config.network import peer_credentials
 from config.network.hosts import is_loopback
 
 HEADER: Final = "proxy-authorization"
+BROKEN: Final = "a login of ours that is not as it was made"
+"""Stands for the key in it, and is none."""
 REMEDIES: Final[Mapping[Refusal, str]] = {
     Refusal.KEY_NEEDED: "it shows no key: `codex-rotate keys add NAME --host HOST` makes one",
     Refusal.KEY_UNKNOWN: "it shows a key that this pool does not know: `codex-rotate keys list` shows those it knows",
     Refusal.KEY_REMOVED: "it still shows the key of {name}, which was removed",
+    Refusal.KEY_EXPIRED: "its key, {name}, has expired: `codex-rotate keys rotate {name}` makes a new one",
+    Refusal.PERSON_PAUSED: "{name} is paused: `codex-rotate people resume {name}` lets them go on",
     Refusal.OTHER_USER: "it is another user's of this machine: `codex-rotate keys add NAME --host HOST` makes a key "
     "for one of them, `serve --everyone-here` lets all of them in",
     Refusal.USER_UNTOLD: "this system does not say whose it is: `codex-rotate keys add NAME` makes a key",
@@ -58,13 +63,15 @@ logger = logging.getLogger(__name__)
 @dataclass(slots=True)
 class Guest:
     """What is known of one connection: whose it is, what it has said, and what came of its last request. `inside`: it
-    was let in to the provider's hosts, whether it is welcome or not; `welcome`: it was allowed something, once."""
+    was let in to the provider's hosts, whether it is welcome or not; `welcome`: it was allowed something, once;
+    `virtual`: its login is one of ours, whose key counts before any other."""
 
     place: Origin
     said: Introduced = field(default_factory=Introduced)
     decided: Visitor | Refused | None = None
     inside: bool = False
     welcome: bool = False
+    virtual: bool = False
     told: Refused | None = None
     """The last refusal that the log has."""
 
@@ -114,11 +121,22 @@ class Clients:
         if flow.is_replay or flow.response:
             return
         asked = flow.request.host_header == proxy_files.HOST  # who we are; a key is shown only then
-        decided = self._judge(flow.client_conn, flow.request.headers.pop(HEADER, None), quiet=asked)
+        said = flow.request.headers.pop(HEADER, None)
+        authorization = flow.request.headers.get("authorization", "")
+        if is_virtual(authorization):
+            self._shows_login(flow.client_conn, authorization, said)
+            said = None
+        decided = self._judge(flow.client_conn, said, quiet=asked)
         if isinstance(decided, Refused):
             inside = flow.client_conn.tls_established
             flow.response = refusals.inside(decided, flow.request) if inside else refusals.refused(decided)
             flow.request.stream = True  # nobody needs what may follow, however much it is
+
+    def _shows_login(self, client: connection.Client, authorization: str, said: str | None) -> None:
+        """Its login is one of ours. What it asks for beside that, an account of the pool, is what it said before."""
+        guest = self._guest(client)
+        user = introduced(said).user if said is not None else guest.said.user
+        guest.virtual, guest.said = True, Introduced(user or NOBODY, key_in(authorization) or BROKEN)
 
     def server_connect(self, data: server_hooks.ServerConnectionHookData) -> None:
         """Behind the answers above: whatever a client that was refused sends in its connection, it ends here."""
@@ -142,6 +160,11 @@ class Clients:
         if guest is None or not isinstance(decided, Visitor):
             return True
         return decided.key != LOCAL and (guest.place is not Origin.OWNER or bool(decided.key))
+
+    def is_virtual(self, client: connection.Client) -> bool:
+        """Whether the client has shown a login of ours: there is nothing of its own behind it."""
+        guest = self._guests.get(client)
+        return guest is not None and guest.virtual
 
     def refusal(self, client: connection.Client) -> Refused | None:
         """Why the client may not use the proxy, as of its last request."""
@@ -192,6 +215,8 @@ class Clients:
         guest.decided = None  # until it is known
         self.startup.opened().sync(at_once=True)  # a key may have been taken back, or quite new, or the first one
         guest.decided = self._admitted(guest)
+        if isinstance(guest.decided, Visitor) and guest.decided.key:
+            self.startup.opened().clients.key_shown(guest.decided.key)
         guest.welcome = guest.welcome or isinstance(guest.decided, Visitor)
         if isinstance(guest.decided, Refused) and guest.decided != guest.told and not quiet:
             guest.told = guest.decided
@@ -206,8 +231,10 @@ class Clients:
 
     def _admitted(self, guest: Guest) -> Visitor | Refused:
         service = self.startup.opened()
-        keys, gone = service.client_keys, {**self._served, **service.removed_keys}
-        doors = Doors(keys=keys, gone=gone, everyone_here=self.startup.chosen.rotate_everyone_here)
+        keys, gone = service.clients.keys.known, {**self._served, **service.clients.keys.removed}
+        closed = service.people.registry.closed(service.clock())
+        everyone_here = self.startup.chosen.rotate_everyone_here
+        doors = Doors(keys=keys, gone=gone, closed=closed, everyone_here=everyone_here)
         decided = admitted(guest.said, doors, guest.place)
         if isinstance(decided, Visitor) and decided.key:
             shown = (fingerprint(guest.said.user), fingerprint(guest.said.secret))

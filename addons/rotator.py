@@ -15,7 +15,7 @@ from accounts.requests.identity import model_of, parent_of, thread_of
 from addons.attempts import connections, replay, stream
 from addons.attempts.protocol import Answer, Say, SocketExchange
 from addons.clients import Clients
-from addons.exchange import local_answers, passthrough, refusals, replays
+from addons.exchange import local_answers, passthrough, refusals, replays, routing_discovery, virtual_answers
 from addons.exchange.passthrough import Passthrough
 from addons.exchange.pooled import PooledRequest
 from addons.exchange.sockets import pooled_socket
@@ -44,9 +44,9 @@ def target_of(flow: http.HTTPFlow) -> Target:
     )
 
 
-def ask_of(request: http.Request, route: Route, pin: str, *, guest: bool = False) -> Ask:
+def ask_of(request: http.Request, route: Route, pin: str, *, guest: bool = False, client: str = "") -> Ask:
     """What a request wants of the pool; `pin` is the key of the only account that may serve it ("": any), `guest`
-    whether somebody else than the owner asks."""
+    whether somebody else than the owner asks, `client` the name of the key that was shown."""
     return Ask(
         thread=thread_of(request.headers.get),
         model=model_of(request.headers.get),
@@ -54,6 +54,7 @@ def ask_of(request: http.Request, route: Route, pin: str, *, guest: bool = False
         pin=pin,
         guest=guest,
         parent=parent_of(request.headers.get),
+        client=client,
     )
 
 
@@ -69,6 +70,8 @@ class Rotator:
         self.clients = clients
         self.turns = turns
         self.exchanges: dict[str, Passthrough | PooledRequest] = {}
+        self.refused_logins: set[bytes] = set()
+        """Accounts of clients whose own login was refused, as the log says once of each."""
         self.replays = replay.Replays(self.find, startup.settled.wait, lead_replay)
 
     def load(self, _: Loader) -> None:
@@ -138,19 +141,32 @@ class Rotator:
         self.exchanges[flow.id] = passthrough.LocalAnswer(flow, shown, answer)
 
     def _route(self, flow: http.HTTPFlow, route: Route, shown: flows.FlowRedactor) -> None:
-        if route is Route.OWN:
-            service, kept = self.startup.service, self.startup.chosen.rotate_capture_limit
-            self.exchanges[flow.id] = Passthrough(flow, shown, service.given.cookies if service else None, kept)
+        if route is Route.OWN and self.clients.is_virtual(flow.client_conn):
+            answer = Answer(virtual_answers.answer_to(shown.wire(flow.request), self.startup.opened()))
+            self.exchanges[flow.id] = passthrough.LocalAnswer(flow, shown, answer)
+        elif route is Route.OWN:
+            self.exchanges[flow.id] = self._own(flow, shown)
         elif messages.is_upgrade(flow.request) and self.startup.chosen.rotate_transport == "sse":
             flow.response = answers.upgrade_refused()
         else:
             flow.request.stream = False  # kept, so that it can be sent again
             pin = "" if flow.is_replay else self.clients.account_for(flow.client_conn)
             guest = not flow.is_replay and self.clients.is_guest(flow.client_conn)
-            ask = ask_of(flow.request, route, pin, guest=guest)
+            client = "" if flow.is_replay else self.clients.name_of(flow.client_conn)
+            ask = ask_of(flow.request, route, pin, guest=guest, client=client)
             pooled = self.exchanges[flow.id] = self.startup.pooled(flow, shown, ask)
             if route is not Route.CATALOGUE:
                 pooled.log.noted = functools.partial(self.turns.request_over, flow)
+
+    def _own(self, flow: http.HTTPFlow, shown: flows.FlowRedactor) -> Passthrough:
+        """A request that is the client's own."""
+        service, kept = self.startup.service, self.startup.chosen.rotate_capture_limit
+        cookies = service.given.cookies if service else None
+        if service is None or not service.pool.candidates or not routing_discovery.is_discovery(flow.request):
+            return Passthrough(flow, shown, cookies, kept)
+        discovery = routing_discovery.RoutingDiscovery(flow, shown, cookies, kept)
+        discovery.told = self.refused_logins
+        return discovery
 
     async def upstream_decision(self, deciding: Passthrough | PooledRequest | SocketExchange) -> None:
         try:

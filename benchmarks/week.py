@@ -8,9 +8,10 @@ turn is work that was not done. Sizes and rates are guesses of ours, good for co
 import argparse
 import heapq
 import statistics
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC
 from functools import partial
 from itertools import count, pairwise
 from random import Random
@@ -18,18 +19,28 @@ from typing import Final
 
 from accounts.choice import quota
 from accounts.choice.outcomes import Kind, Outcome
-from accounts.choice.pool import Lease
+from accounts.choice.pool import Lease, Pool
 from accounts.choice.quota import Window
 from accounts.choice.selection import Ask, Exhausted, Policy, Strategy
+from accounts.ledger.records import TokenCount, TurnRecord
 from accounts.model import Account
+from accounts.people import fair_share
+from accounts.people.admission import Admission
+from accounts.people.keys import ClientKey
+from accounts.people.people import Person
+from accounts.people.rules import Denial
+from accounts.people.spending import Spending
 from accounts.turn import events, steps
 from accounts.turn.machine import Turn
+from accounts.turn.state import Phase
 from cli.ui.render import render
 from cli.ui.result import Result, Table
 from tests.builders import DAY, HOUR, account, pool_of
 
 MONDAY: Final = (4 + 2900 * 7) * DAY
 """A Monday, 00:00: the first day of the epoch was a Thursday."""
+TOKENS: Final = 10_000_000
+"""What a week of a Plus account is worth; only how people's shares compare depends on it."""
 SHORT_SHARE: Final = 1 / 6
 """What a 5-hour window holds, as a share of a 7-day window."""
 CACHE_SECONDS: Final = HOUR
@@ -43,6 +54,7 @@ FAULTS: Final[Mapping[Kind, float]] = {Kind.OVERLOADED: 0.004, Kind.RESET: 0.002
 """How likely an attempt ends like this."""
 BAD_MINUTES: Final = 6
 """So many minutes a day, upstream as a whole is overloaded: every second attempt fails."""
+HEAVY: Final = 6
 PLANS: Final = ("pro", "plus", "plus", "team", "team")
 
 
@@ -58,6 +70,13 @@ class Scenario:
     developers: int = 40
     load: float = 0.95
     faults: bool = True
+    heavy: int = 0
+    """So many of the developers have HEAVY times as many conversations as others."""
+
+
+UNEQUAL: Final = Scenario(developers=20, heavy=3, load=1.15)
+"""Three who ask for as much as all others together, of accounts that cannot give it."""
+FAIR_OR_NOT: Final[Mapping[str, bool]] = {"first come": False, "fair share": True}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +113,8 @@ def _conversations_of(number: int, scenario: Scenario) -> Iterator[Request]:
     dice = Random(f"developer {number}, seed {scenario.seed}")  # noqa: S311 - nothing secret
     comes, stays = dice.uniform(7.5, 10.5) * HOUR, dice.uniform(6.0, 9.0) * HOUR
     for day in (each for each in range(scenario.days) if each % 7 < 5):
-        for nth in range(dice.randint(1, 4)):  # those that overlap are parallel
+        times = HEAVY if number < scenario.heavy else 1
+        for nth in range(dice.randint(1, 4) * times):  # those that overlap are parallel
             starts = MONDAY + day * DAY + comes + dice.uniform(0.0, stays)
             steps = tuple(_step(dice) for _ in range(dice.randint(5, 60)))
             yield Request(f"{number}-{day}-{nth}", starts, steps)
@@ -177,13 +197,16 @@ class Try:
 
 
 class Week:
-    """One run. `tries` and `requests` are what happened, in the order in which it ended."""
+    """One run. `tries` and `requests` are what happened, in the order in which it ended, and `waited` how many seconds
+    each developer's turns waited for those of others. `fair`: who has had least comes first, close to the limits."""
 
-    def __init__(self, scenario: Scenario, policy: Policy) -> None:
+    def __init__(self, scenario: Scenario, policy: Policy, *, fair: bool = False) -> None:
         self.pool = pool_of(*scenario.seats)
         self.pool.policy = policy
         self.tries: list[Try] = []
         self.requests: list[Request] = []
+        self.waited: defaultdict[str, float] = defaultdict(float)
+        self._people = _people(self.pool, scenario.developers) if fair else None
         self._upstream = Upstream(scenario)
         self._caches: dict[str, dict[str, float]] = {}
         self._numbers = count()
@@ -201,7 +224,9 @@ class Week:
         heapq.heappush(self._due, Due(moment, next(self._numbers), what))
 
     def _begin(self, request: Request, now: float) -> None:
-        self._follow(request, Turn(pool=self.pool, ask=Ask(thread=request.thread), began=now), events.Begin(), now)
+        permit = self._people.permit(developer(request.thread), now) if self._people is not None else None
+        turn = Turn(pool=self.pool, ask=Ask(thread=request.thread), began=now, permit=permit)
+        self._follow(request, turn, events.Begin(), now)
 
     def _follow(self, request: Request, turn: Turn, event: events.Event, now: float) -> None:
         """Tell the turn, and do what it says; renewing takes no time here."""
@@ -213,9 +238,13 @@ class Week:
                 self.pool.renewed(step.lease.key, step.lease.credentials)
                 self._follow(request, turn, events.Renewed(step.lease.credentials), now)
             case steps.Pause():
+                if turn.phase is Phase.QUEUED:
+                    self.waited[developer(request.thread)] += step.seconds
                 self._at(now + step.seconds, partial(self._follow, request, turn, events.Waited()))
             case steps.Finish():
                 self._over(request, "served", now)
+            case steps.Refuse(denial=Denial()):
+                self._over(request, "refused", now)  # the client stops at once
             case _:
                 self._unserved(request, turn, now)
 
@@ -236,6 +265,9 @@ class Week:
         if attempt.cost:
             self._upstream.charge(attempt.key, attempt.cost, now)
             self._caches.setdefault(attempt.thread, {})[attempt.key] = now
+            if self._people is not None:
+                tokens = TokenCount(input=round(attempt.cost * TOKENS))
+                self._people.spending.add(TurnRecord(when=now, person=developer(attempt.thread), tokens=tokens))
         served = bool(attempt.cost)
         event = events.Ended(attempt.outcome) if served else events.Failed(attempt.outcome, words=True)
         self._follow(request, turn, event, now)
@@ -257,6 +289,39 @@ class Week:
         if request.nth + 1 < len(request.steps):
             following = replace(request, nth=request.nth + 1, retries=0, end="")
             self._at(now + request.steps[following.nth].pause, partial(self._begin, following))
+
+
+def developer(thread: str) -> str:
+    """Whose conversation it is."""
+    return thread.partition("-")[0]
+
+
+def _people(pool: Pool, developers: int) -> Admission:
+    """Every developer is a person with a key of that name."""
+    names = [str(number) for number in range(developers)]
+    admission = Admission(Spending(UTC), lambda now: fair_share.level(pool.candidates.values(), now))
+    keys = [ClientKey(name=name, digest="", person=name) for name in names]
+    admission.load([Person(name=name) for name in names], keys)
+    return admission
+
+
+def shared(scenario: Scenario, *, fair: bool) -> dict[str, float]:
+    """How a pool that cannot serve all of it is shared by developers who ask for much and those who ask for less."""
+    week, since = Week(scenario, Policy(), fair=fair).run(), MONDAY + scenario.warm_up * DAY
+    asked = [each for each in week.requests if each.starts >= since]
+    found: dict[str, float] = {}
+    for name, wanted in (("light", False), ("heavy", True)):
+        theirs = [each for each in asked if (int(developer(each.thread)) < scenario.heavy) is wanted]
+        unserved = sum(each.end != "served" for each in theirs)
+        waited = sum(each for who, each in week.waited.items() if (int(who) < scenario.heavy) is wanted)
+        found |= {
+            f"{name}: turns": len(theirs),
+            f"{name}: not served %": 100 * unserved / max(1, len(theirs)),
+            f"{name}: waited s": waited / max(1, len(theirs)),
+        }
+    served = [each for each in week.tries if each.began >= since and each.cost]
+    sizes = sum(quota.capacity(each.plan) for each in scenario.seats) * (scenario.days - scenario.warm_up) / 7
+    return {**found, "used %": 100 * sum(each.cost for each in served) / sizes}
 
 
 def measured(scenario: Scenario, policy: Policy) -> dict[str, float]:
@@ -293,14 +358,25 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--seed", type=int, default=1, help="another number is another week")
     parser.add_argument("--load", type=float, default=0.95, help="work, as a share of what the accounts give")
+    parser.add_argument("--people", action="store_true", help="with and without fair share, of too much work")
     chosen = parser.parse_args()
+    if chosen.people:
+        scenario = replace(UNEQUAL, seed=chosen.seed)
+        _show({name: shared(scenario, fair=fair) for name, fair in FAIR_OR_NOT.items()}, "who", as_json=chosen.json)
+        return
     scenario = Scenario(seed=chosen.seed, load=chosen.load)
     policies = {str(each): Policy(strategy=each) for each in Strategy}
     policies["pinned"] = Policy(pin=scenario.seats[0].key)  # for contrast: what one account alone would do
     found = {name: measured(scenario, policy) for name, policy in policies.items()}
+    _show(found, "strategy", as_json=chosen.json)
+
+
+def _show(found: Mapping[str, Mapping[str, float]], heading: str, *, as_json: bool) -> None:
+    """A row for each."""
     cells = {name: [str(v) if isinstance(v, int) else f"{v:.2f}" for v in row.values()] for name, row in found.items()}
     rows = tuple((name, *texts) for name, texts in cells.items())
-    render(Result("", data=found, table=Table(columns=("strategy", *found["pinned"]), rows=rows)), as_json=chosen.json)
+    columns = (heading, *next(iter(found.values())))
+    render(Result("", data=found, table=Table(columns=columns, rows=rows)), as_json=as_json)
 
 
 if __name__ == "__main__":

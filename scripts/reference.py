@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from cli.ui.examples import EXAMPLES
-from scripts.reference_words import ACTIONS, EVENTS, EXIT_CODES, OUTCOMES, REFUSALS
+from scripts.reference_words import ACTIONS, EVENTS, EXIT_CODES, OUTCOMES, REFUSALS, RULED_OUT
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 FOLDER: Final = ROOT / "docs" / "reference"
@@ -302,8 +302,9 @@ def errors() -> str:
 def answers_of_ours() -> Iterator[tuple[str, str, str]]:
     """Every answer that the proxy makes by itself: its title, when it is given, and what it looks like."""
     from accounts.choice.selection import Exclusion, Exhausted
-    from accounts.client_keys import Refusal, Refused
-    from addons.exchange import refusals, replays
+    from accounts.people.keys import Refusal, Refused
+    from accounts.people.rules import Denial, PersonRule
+    from addons.exchange import refusals, replays, virtual_answers
     from addons.wire import answers
 
     resting = Exhausted(resets_at=NOW + WINDOW, limited=True, plan="plus", reasons={"work": "usage limit"})
@@ -327,12 +328,20 @@ def answers_of_ours() -> Iterator[tuple[str, str, str]]:
         ("The provider signed accounts out one after another, so no further one was asked.", answers.signed_out()),
         ("No attempt brought an answer. The client retries this by itself.", answers.unreachable("connect_failed")),
         *((REFUSALS[why], refusals.refused(Refused(why, "ann"), 400)) for why in Refusal),
+        *(
+            (f"{RULED_OUT[rule][0]} The client stops.", refusals.denied(Denial(rule=rule, sentence=RULED_OUT[rule][1])))
+            for rule in PersonRule
+        ),
         (
             "mitmproxy's Replay: the flow has a mark where the client had a secret.",
             answers.masked("the header authorization", again=True),
         ),
         ("Another addon, or an option, has changed where a request to the model goes.", answers.off_its_route()),
         ("mitmproxy's ssl_insecure is on, and the server is on another machine.", answers.unverified()),
+        (
+            "The client uses a login of `people login`, and asks for something beside the model.",
+            virtual_answers.nothing_behind("GET /backend-api/me"),
+        ),
         ("mitmproxy's Replay of what cannot be played again.", answers.not_replayed(replays.A_SOCKET)),
         (
             "A WebSocket upgrade that is to go over HTTP instead. The client does so in silence.",

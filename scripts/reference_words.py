@@ -23,6 +23,9 @@ EVENTS: Final[Mapping[str, str]] = {
     "rest_ended": "`codex-rotate fix`, or somebody in mitmproxy's palette, ended the rest of an account.",
     "chosen": "`use` made an account the only one for everybody.",
     "choice_ended": "`use --auto` ended the choice of one account for everybody.",
+    "person_added": "`people add` let somebody use the pool; the detail is their name.",
+    "person_changed": "`people set`, `pause` or `resume` changed what somebody may use; the detail is who and what.",
+    "person_removed": "`people remove` forgot somebody and took their keys back; the detail is their name.",
     "paused": "`pause` took an account out of service.",
     "resumed": "`resume` brought an account back.",
     "relabelled": "`label` gave an account another name; the detail is the old one.",
@@ -84,11 +87,41 @@ ACTIONS: Final[Mapping[str, str]] = {
     "unseal": "leave those items out, ask once more",
 }
 
+RULED_OUT: Final[Mapping[str, tuple[str, str]]] = {
+    "model_not_allowed": (
+        "The person may not use the model that the request names.",
+        "m-large is not among the models that ann may use: m-small*",
+    ),
+    "token_budget": (
+        "The person's tokens of a period are used up.",
+        "ann has used the 2M tokens of today; more at 00:00 Europe/Berlin",
+    ),
+    "turn_budget": (
+        "The person's turns of a period are used up.",
+        "ann has used the 200 turns of today; more at 00:00 Europe/Berlin",
+    ),
+    "share_budget": (
+        "The person's share of the pool's scarcest window is used up.",
+        "ann has used their 30 % of the pool's weekly limit; more on Mon 09:00 Europe/Berlin",
+    ),
+    "at_once": (
+        "The person has as many turns under way as they may, and none of them ended within 20 s.",
+        "ann has 4 turns under way already, as many as may be at once; more when one is over",
+    ),
+    "fair_share": (
+        "The pool is close to its limits, others who have had less are at work, and that has been so for 60 s.",
+        "ann has had more than others who are at work, and what is left of the pool is theirs; more at 14:05 UTC",
+    ),
+}
+"""The rules of the pool's owner that refuse a person's turn: when, and with which sentence, for example."""
+
 REFUSALS: Final[Mapping[str, str]] = {
     "key_needed": "The proxy serves clients with a key only, and the client showed none: there are keys in the pool, "
     "or the client is on another machine.",
     "key_unknown": "The client showed a key that the pool does not know.",
     "key_removed": "The client showed a key that was taken back while the proxy ran.",
+    "key_expired": "The client showed a key that was made for a time which is over.",
+    "person_paused": "The client showed the key of a person who is paused.",
     "other_user": "The client is another user's than the proxy, on the same machine, and showed no key.",
     "user_untold": "The client is on the same machine, the system does not say whose it is, and it showed no key.",
 }

@@ -28,7 +28,8 @@ from accounts.tokens.lifetime import is_over, wants_renewal
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
     """One account, for one attempt. `at` is when it was given (seconds since the epoch), `why` what decided for it,
-    `pin` the account that the request was for ("": any), `guest` whether somebody else than the owner asked."""
+    `pin` the account that the request was for ("": any), `guest` whether somebody else than the owner asked, `client`
+    the name of the key that was shown ("": none)."""
 
     account: Account
     credentials: Credentials = field(repr=False)
@@ -37,6 +38,7 @@ class Lease:
     model: str = ""
     pin: str = ""
     guest: bool = False
+    client: str = ""
     why: str = ""
 
     @property
@@ -62,8 +64,7 @@ class Pool:
         """Accounts that are signed out one after another: going on at this pace has cost whole pools their logins."""
         self.failures = RecentFailures()
         self._journal = journal
-        self._table = CandidateTable()
-        self._tokens = TokenCache()
+        self._table, self._tokens = CandidateTable(), TokenCache()
         self._threads = Threads()
         self._load = Load()
         self.models = ModelSupport()
@@ -121,6 +122,7 @@ class Pool:
             model=ask.model,
             pin=ask.pin,
             guest=ask.guest,
+            client=ask.client,
             why=chosen.why,
         )
 

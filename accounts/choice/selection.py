@@ -16,6 +16,7 @@ from accounts.choice.outcomes import RULES, Blame, Kind, Rest
 from accounts.choice.quota import Window
 from accounts.choice.threads import UNPLACED, Placement
 from accounts.model import Account, Cooldown, Standing
+from accounts.people.people import in_subset
 
 RAMP_THREADS: Final = 4
 """So many threads whose own account failed may go to the same one within RAMP_SECONDS; then others come first."""
@@ -61,6 +62,8 @@ class Ask:
     `steady` asks for the same account again and again, whatever is in flight: answers that the client compares. `pin`
     is the only account that may serve it, as the policy's is for every request, and goes before that one. `guest`: who
     asks is not the pool's owner, and hears nothing of single accounts. `parent` is the thread whose sub-agent asks.
+    `client` is the name of the client's key, `person` whose it is, and `only` the accounts that this person may use
+    (Person.accounts); empty: any.
     """
 
     thread: str = ""
@@ -70,6 +73,9 @@ class Ask:
     tried: frozenset[str] = frozenset()
     guest: bool = False
     parent: str = ""
+    client: str = ""
+    person: str = ""
+    only: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,11 +122,12 @@ class Exclusion(StrEnum):
     RESERVED = "reserved"
     MODEL = "model"
     PIN = "pinned"
+    PERSON = "person"
     COMPACTION = "compaction"
     TRIED = "tried"
 
 
-OURS: Final = (Exclusion.PIN, Exclusion.COMPACTION, Exclusion.RESERVED, Exclusion.MODEL)
+OURS: Final = (Exclusion.PIN, Exclusion.PERSON, Exclusion.COMPACTION, Exclusion.RESERVED, Exclusion.MODEL)
 """Rules of the pool, not upstream's: an answer they lead to says so. The first that fits is named; that a model is not
 for everybody explains nothing when the others are at their limits."""
 
@@ -157,6 +164,12 @@ def _not_the_pin(candidate: Candidate, about: Situation) -> Excluded | None:
     return None if pin in {"", candidate.account.key} else Excluded(bar=Exclusion.PIN, text="another account is pinned")
 
 
+def _not_for_the_person(candidate: Candidate, about: Situation) -> Excluded | None:
+    if in_subset(candidate.account, about.ask.only):
+        return None
+    return Excluded(bar=Exclusion.PERSON, text=f"not for {about.ask.person}")
+
+
 def _not_the_owner(candidate: Candidate, about: Situation) -> Excluded | None:
     if about.place.owner in {"", candidate.account.key} or about.policy.drop_compaction:
         return None
@@ -189,7 +202,8 @@ def _tried(candidate: Candidate, about: Situation) -> Excluded | None:
 
 
 EXCLUSIONS: Final[tuple[Check, ...]] = (
-    _standing, _paused, _no_tokens, _resting, _reserved, _refuses_model, _not_the_pin, _not_the_owner, _tried,
+    _standing, _paused, _no_tokens, _resting, _reserved, _refuses_model, _not_the_pin,
+    _not_for_the_person, _not_the_owner, _tried,
 )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from accounts.codex_files import codex_home
 from accounts.codex_files.client_files import Places, Writer
 from accounts.codex_files.codex_home import Watch
 from accounts.codex_files.reconcile import switched_off
+from accounts.errors import VirtualLoginFile
 from accounts.store.store import Store
 from config.errors import RotateError
 
@@ -68,6 +69,8 @@ class HomeLogin:
     def _adopt(self, only: str | None = None) -> tuple[str, ...]:
         try:
             return codex_home.adopt(self.store, self.places.auth, self.clock(), only)
+        except VirtualLoginFile:
+            return ()  # its user has no account, and need not be told
         except RotateError as e:
             logger.warning("codex-rotate: %s", e)
             return ()

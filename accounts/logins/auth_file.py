@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from accounts.errors import BadAuthFile
+from accounts.errors import BadAuthFile, VirtualLoginFile
 from accounts.model import Account, Credentials
+from accounts.people.virtual_login import BEARER, is_virtual
 from accounts.tokens.claims import Claims, read_claims
 
 LARGEST: Final = 1024 * 1024
@@ -147,6 +148,8 @@ def _credentials(source: LoginSource, tokens: Mapping[str, Any]) -> Credentials:
 
 
 def _refuse_what_nothing_renews(source: LoginSource, tokens: Mapping[str, Any]) -> None:
+    if is_virtual(f"{BEARER}{tokens.get('access_token')}"):
+        raise VirtualLoginFile(source.path)
     for name in ("access_token", "refresh_token"):
         if str(tokens.get(name)).startswith(PERSONAL):
             raise source.not_renewable(name, f"is a personal access token. {OF_A_PERSON}")

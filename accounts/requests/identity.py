@@ -69,3 +69,12 @@ def _string(pattern: re.Pattern[bytes], message: bytes) -> str:
         return str(json.loads(found[1])) if found else ""
     except ValueError:
         return ""
+
+
+def model_in(body: bytes) -> str:
+    """The model named by a request's JSON body; empty when it names none, or is none. All of the body is decoded."""
+    try:
+        found = json.loads(body).get("model")
+    except (ValueError, AttributeError, RecursionError):
+        return ""
+    return found[:100] if isinstance(found, str) else ""

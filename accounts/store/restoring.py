@@ -111,8 +111,8 @@ def _replace_rows(db: sqlite3.Connection) -> tuple[tuple[str, ...], tuple[str, .
     tables = db.execute(
         "SELECT name FROM main.sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite!_%' ESCAPE '!' "
         # What happened since has happened, and what was decided holds: a client's key that was taken back, the
-        # account that was chosen for everybody.
-        "AND name NOT IN ('change', 'spent', 'look', 'client_key', 'choice')"
+        # account that was chosen for everybody, what people may use.
+        "AND name NOT IN ('change', 'spent', 'look', 'client_key', 'choice', 'person')"
     ).fetchall()
     for table in tables:
         _replace_table(db, table["name"])

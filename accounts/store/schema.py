@@ -84,7 +84,18 @@ ALTER TABLE spent ADD COLUMN reason TEXT NOT NULL DEFAULT '';
 CREATE TABLE look (key TEXT PRIMARY KEY, times INTEGER NOT NULL, at REAL NOT NULL);
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _COUNTERS, _OWNERS, _SELECTION, _CLIENTS, _CHOICES, _ENDINGS)
+_PEOPLE = """
+CREATE TABLE person (
+    name TEXT PRIMARY KEY, accounts TEXT NOT NULL, models TEXT NOT NULL, priority INTEGER NOT NULL,
+    budgets TEXT NOT NULL, paused INTEGER NOT NULL, added_at REAL NOT NULL
+);
+ALTER TABLE client_key ADD COLUMN person TEXT NOT NULL DEFAULT '';
+ALTER TABLE client_key ADD COLUMN label TEXT NOT NULL DEFAULT '';
+ALTER TABLE client_key ADD COLUMN expires_at REAL;
+ALTER TABLE client_key ADD COLUMN used_at REAL;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _COUNTERS, _OWNERS, _SELECTION, _CLIENTS, _CHOICES, _ENDINGS, _PEOPLE)
 """Script n leads from schema n to n + 1; the number of scripts is the schema this program knows."""
 
 

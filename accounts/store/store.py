@@ -17,6 +17,7 @@ from accounts.store import schema
 from accounts.store.choices import StoredChoices
 from accounts.store.event_log import EVENTS_KEPT, EventLog
 from accounts.store.learned import AFFINITIES_KEPT, LearnedFacts
+from accounts.store.people import StoredPeople
 from accounts.store.pool_file import CHANGES_KEPT, PoolFile
 from accounts.store.seats import SPENT_KEPT, StoredSeats
 from accounts.store.stored_tokens import StoredTokens
@@ -40,6 +41,7 @@ class Store:
         self._learned = LearnedFacts(self.file)
         self._choices = StoredChoices(self.file)
         self._log = EventLog(self.file, tokens)
+        self.people = StoredPeople(self.file)
 
     def __enter__(self) -> Self:
         return self

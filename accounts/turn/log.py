@@ -23,6 +23,8 @@ class DecisionLog:
     """When the first of them did, in epoch seconds."""
     refused: str = ""
     """Why the proxy has answered itself: the rule of the pool that keeps others from serving, or the reason."""
+    rule: str = ""
+    """The rule of the pool's owner that has refused the turn."""
 
     def answered(self, now: float) -> None:
         """The client gets this attempt's answer from now on."""
@@ -48,6 +50,8 @@ class DecisionLog:
             "seconds": round(now - began, 3),
             "attempts": [each._asdict() for each in self.attempts],
         }
+        about = {"person": ask.person, "client_key": ask.client, "rule": self.rule}
+        told |= {name: value for name, value in about.items() if value}
         return Event(
             at=now,
             kind=DECISION,

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 from accounts.choice.outcomes import Action
 from accounts.turn import carrying as c
+from accounts.turn import entrance as n
 from accounts.turn import events as e
 from accounts.turn import moves as m
 from accounts.turn import sockets as s
@@ -32,10 +33,20 @@ TABLE: Final[dict[Phase, Rows]] = {
     #    what happened        if                                               then                    phase
     P.NEW: (
         (e.Begin,            (s.sockets_fail,),                               m.say_use_http,         P.OVER),
+        (e.Begin,            (n.is_denied,),                                  m.say_ruled_out,        P.OVER),
+        (e.Begin,            (n.must_wait,),                                  m.queue,                P.QUEUED),
         (e.Begin,            (s.on_socket, s.belongs_here),                   m.ask_here,             P.ASKING),
         (e.Begin,            (s.stays,),                                      m.hand_over,            P.OVER),
         (e.Begin,            (),                                              m.choose,               P.CHOOSING),
         (e.BeginTooLarge,    (),                                              m.leave_sockets,        P.OVER),
+        (e.Left,             (),                                              m.finish,               P.OVER),
+    ),
+    P.QUEUED: (
+        (e.Waited,           (n.is_denied,),                                  m.say_ruled_out,        P.OVER),
+        (e.Waited,           (n.must_wait,),                                  m.queue,                P.QUEUED),
+        (e.Waited,           (s.on_socket, s.belongs_here),                   m.ask_here,             P.ASKING),
+        (e.Waited,           (s.stays,),                                      m.hand_over,            P.OVER),
+        (e.Waited,           (),                                              m.choose,               P.CHOOSING),
         (e.Left,             (),                                              m.finish,               P.OVER),
     ),
     P.CHOOSING: (
@@ -173,6 +184,8 @@ class Turn(TurnState):
             phase = row.after
             if not isinstance(done, MoveResult):
                 self.phase = phase
+                if phase is P.OVER and self.permit is not None:
+                    self.permit.over()
                 return done
             what = done
 

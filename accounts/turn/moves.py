@@ -17,6 +17,8 @@ from accounts.turn.steps import Reason
 
 SOCKETS_ACCOUNT: Final = "the socket's account"
 ONCE_MORE: Final = "once more"
+QUEUE_LOOK_SECONDS: Final = 0.5
+"""So often a turn that waits for others looks whether it is next."""
 
 
 class MoveResult(StrEnum):
@@ -89,6 +91,13 @@ def _enter(turn: TurnState, lease: Lease, now: float) -> None:
     turn.tally.attempts += 1
     turn.tally.tried |= {lease.key}
     turn.pool.enter(lease, now)
+    if turn.permit is not None:
+        turn.permit.begin()
+
+
+def queue(turn: TurnState, _: events.Event, now: float) -> steps.Step:
+    """Other turns come first."""
+    return steps.Pause(turn.lease, QUEUE_LOOK_SECONDS)
 
 
 # --- once more, on the same account: no penalty ----------------------------------------------------------------------
@@ -254,6 +263,13 @@ def give_up(turn: TurnState, _: events.Event, now: float) -> MoveResult:
 
 def finish(turn: TurnState, _: events.Event, now: float) -> steps.Step:
     return steps.Finish()
+
+
+def say_ruled_out(turn: TurnState, _: events.Event, now: float) -> steps.Step:
+    """The rule that is to blame is told, and noted."""
+    denial = turn.permit.denial(turn.ask.model, now) if turn.permit is not None else None
+    turn.log.rule = str(denial.rule) if denial is not None else ""
+    return steps.Refuse(Reason.RULED_OUT, denial=denial)
 
 
 def _refusing(reason: Reason, *, alone: bool = False) -> Move:

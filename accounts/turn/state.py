@@ -10,6 +10,8 @@ from accounts.choice.outcomes import Action, Blame, Kind, Outcome
 from accounts.choice.pool import Lease, Pool
 from accounts.choice.selection import Ask, Exhausted
 from accounts.model import Event
+from accounts.people.admission import Permit
+from accounts.requests.identity import model_in
 from accounts.tokens.lifetime import is_fresh
 from accounts.turn import events
 from accounts.turn.log import DecisionLog
@@ -38,6 +40,8 @@ class Phase(StrEnum):
     """Where a turn stands."""
 
     NEW = "new"
+    QUEUED = "queued"
+    """Nobody is asked yet: turns of other people come first."""
     CHOOSING = "choosing"
     RENEWING_FIRST = "renewing first"
     """An account is chosen; its token is renewed before it is used."""
@@ -101,6 +105,8 @@ class TurnState:
     """Whether an account that dies in the middle of an answer is replaced, too."""
     replayable: bool = True
     """Whether the request can be sent a second time: its body was kept."""
+    permit: Permit | None = None
+    """Whether the person who asks may have this turn; None for what is no turn."""
     phase: Phase = Phase.NEW
     lease: Lease | None = None
     """Of the account that was asked last."""
@@ -120,6 +126,11 @@ class TurnState:
         """What the last attempt came to."""
         assert self.verdict is not None
         return self.verdict.outcome
+
+    def named(self, body: Callable[[], bytes]) -> None:
+        """The request is there: where it matters which model it names, that is the one, whatever its head says."""
+        if self.permit is not None and self.permit.wants_model:
+            self.ask = replace(self.ask, model=model_in(body()) or self.ask.model)
 
     def note(self, now: float) -> None:
         """Keep what the last attempt came to."""

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from accounts.choice.pool import Lease
 from accounts.choice.selection import Exhausted
+from accounts.people.rules import Denial
 
 
 class Reason(StrEnum):
@@ -20,6 +21,8 @@ class Reason(StrEnum):
     """No account got an answer that the client may have."""
     BUSY = "busy"
     """Every account was asked too often just now, and waiting for one was in vain."""
+    RULED_OUT = "ruled_out"
+    """The pool's owner has ruled that the person who asks may not have this turn, at the moment or at all."""
     USE_HTTP = "use_http"
     """WebSockets do not serve this thread at the moment."""
 
@@ -41,9 +44,9 @@ class Renew:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Wait so many seconds, then say Waited."""
+    """Wait so many seconds, then say Waited. `lease`: of the account that was asked, None before any was."""
 
-    lease: Lease
+    lease: Lease | None
     seconds: float
 
 
@@ -81,12 +84,13 @@ class Complete:
 @dataclass(frozen=True, slots=True)
 class Refuse:
     """Answer the client ourselves. `nobody`: why no account can serve. `detail` is for people, without secrets.
-    `seconds`: after that it is worth asking again, as far as it is known."""
+    `seconds`: after that it is worth asking again, as far as it is known. `denial`: the rule that is to blame."""
 
     reason: Reason
     nobody: Exhausted | None = None
     detail: str = ""
     seconds: float = 0.0
+    denial: Denial | None = None
 
 
 @dataclass(frozen=True, slots=True)

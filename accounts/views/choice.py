@@ -1,7 +1,7 @@
 """Whom the pool would choose for a conversation now, with everything that decides."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from accounts.choice.explanation import Explanation
@@ -10,6 +10,7 @@ from accounts.choice.threads import MOST_THREADS, Placement
 from accounts.errors import NoAccounts
 from accounts.history import decisions
 from accounts.model import Account, Affinity
+from accounts.people.people import Person
 from accounts.policy import stored_pool
 from accounts.store.store import EVENTS_KEPT, Store
 
@@ -40,14 +41,18 @@ class ChoiceView:
         return self.accounts[key].label if key in self.accounts else None
 
 
-def stored_choice(store: Store, settings: "Settings", thread: str, now: float) -> ChoiceView:
-    """The choice for the next request of this thread ("": a new one), for the model that it used last. Raises
-    NoAccounts."""
+def stored_choice(
+    store: Store, settings: "Settings", thread: str, now: float, person: Person | None = None
+) -> ChoiceView:
+    """The choice for the next request of this thread ("": a new one), for the model that it used last; by this person,
+    who may use some accounts only. Raises NoAccounts."""
     pool = stored_pool(store, settings, now)
     if not pool.candidates:
         raise NoAccounts
     earlier = [each for each in decisions(store.events(EVENTS_KEPT)) if thread and each.thread == thread]
     ask = Ask(thread=thread, model=next((each.record.model for each in earlier if each.record.model), ""))
+    if person is not None:
+        ask = replace(ask, person=person.name, only=frozenset(person.accounts))
     return ChoiceView(
         ask=ask,
         policy=pool.policy,

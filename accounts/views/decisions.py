@@ -11,6 +11,7 @@ def decision_data(decision: Decision) -> dict[str, object]:
         "thread": decision.thread,
         "model": told.model,
         "done": told.done,
+        "rule": told.rule or None,
         "seconds": told.seconds,
         "attempts": [
             {"account": e.account, "why": e.why, "outcome": e.kind, "detail": e.detail, "seconds": e.seconds}

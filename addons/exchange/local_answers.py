@@ -9,6 +9,7 @@ from accounts.choice.selection import Ask, Exhausted
 from accounts.turn.steps import HandOver, Reason, Refuse, Step
 from addons.attempts.local_websocket import accepting
 from addons.attempts.protocol import Accept, Answer
+from addons.exchange import refusals
 from addons.exchange.service import PoolService
 from addons.wire import answers, events, messages
 from addons.wire.answers import RECONNECT
@@ -17,7 +18,7 @@ ALL_BUSY: str = "Every account is asked too often just now."
 OTHERS_LEFT: str = "Several accounts in a row could not serve; others are left."
 
 
-def response_to(refuse: Refuse, service: PoolService) -> http.Response:
+def response_to(refuse: Refuse, service: PoolService) -> http.Response:  # noqa: PLR0911 - one for each reason
     """The refusal in HTTP; in a socket, `answers.in_band` of it."""
     match refuse.reason:
         case Reason.NOBODY_LEFT:
@@ -30,6 +31,8 @@ def response_to(refuse: Refuse, service: PoolService) -> http.Response:
             return answers.unreachable(refuse.detail)
         case Reason.BUSY:
             return answers.try_again(max(1, math.ceil(refuse.seconds)), ALL_BUSY)
+        case Reason.RULED_OUT:
+            return refusals.denied(refuse.denial) if refuse.denial is not None else answers.failed_closed()
         case Reason.USE_HTTP:
             return answers.upgrade_refused()
 

@@ -65,6 +65,7 @@ class PooledRequest:
         self.shown.request_body(self.flow.request)
         if not self.turn.ask.thread:
             self.turn.ask = replace(self.turn.ask, thread=thread_in(self.asked()))
+        self.turn.named(self.asked)
         return refusal_of_masked(self.flow, self.shown, pooled=True) or self._next(events.Begin())
 
     def head(self, response: http.Response) -> Step:

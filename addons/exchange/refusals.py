@@ -6,21 +6,20 @@ answer of ours, so that it comes to ask the model, and the words of that refusal
 (docs/codex-wire.md sections 1.1 and 3).
 """
 
-import json
 from collections.abc import Mapping
 from typing import Final
 
 from mitmproxy import http
 
-from accounts.client_keys import Refusal, Refused
+from accounts.people.keys import Refusal, Refused
+from accounts.people.rules import Denial
+from addons.exchange import client_answers
+from addons.exchange.client_answers import OWN_ID, POLICY, ROUTING
 from addons.wire import answers, messages
 from config.provider import PROVIDER
 
-ROUTING: Final = f"{PROVIDER.backend_path}/wham/accounts/check"
-POLICY: Final = f"{PROVIDER.backend_path}/wham/config/bundle"
 MODEL: Final = f"{PROVIDER.codex_path}/"
 RESPONSES: Final = MODEL + "responses"
-OWN_ID: Final = "chatgpt-account-id"
 
 _ASK: Final = (
     "Ask its owner for a key file (`codex-rotate keys add NAME --host HOST`) and run `codex-rotate join FILE` with it."
@@ -33,6 +32,10 @@ WORDS: Final[Mapping[Refusal, str]] = {
     f"another proxy, or was taken back. {_ASK}",
     Refusal.KEY_REMOVED: "The owner of this codex-rotate proxy has taken back the key of {name}, which this client "
     f"shows. {_ASK}",
+    Refusal.KEY_EXPIRED: "The key {name}, which this client shows, has expired. Ask the owner of this codex-rotate "
+    "proxy for a new key file (`codex-rotate keys rotate {name} --host HOST`), and run `codex-rotate join FILE`.",
+    Refusal.PERSON_PAUSED: "The owner of this codex-rotate proxy has paused {name}, whose key this client shows. Ask "
+    "them to resume it (`codex-rotate people resume {name}`).",
     Refusal.OTHER_USER: "This codex-rotate proxy serves the user who runs it, and this client is another user's. "
     f"{_ASK} Or ask its owner for `codex-rotate serve --everyone-here`.",
     Refusal.USER_UNTOLD: "This codex-rotate proxy serves the user who runs it, and this system does not say whose "
@@ -57,24 +60,21 @@ def refused(to: Refused, status: int = 407) -> http.Response:
     return response
 
 
+def denied(denial: Denial) -> http.Response:
+    """What a person is told whose turn a rule of the pool's owner forbids. 400 is printed by the client at once, and it
+    does not ask again."""
+    told = f"codex-rotate: {denial.sentence}. The owner of this proxy has set this rule."
+    return answers.error(400, f"codex_rotate_{denial.rule}", told)
+
+
 def inside(to: Refused, request: http.Request) -> http.Response:
     """The answer to a request in a connection that was let in to be refused. 400 is printed by the client at once."""
     path = request.path.partition("?")[0]
     if request.method == "GET" and path == POLICY:
-        return _told({})
+        return client_answers.told({})
     if request.method == "GET" and path == ROUTING and OWN_ID in request.headers:
-        return _told(_routing(request.headers[OWN_ID]))
+        return client_answers.routing(request.headers[OWN_ID])
     asks_the_model = path == RESPONSES if messages.is_upgrade(request) else request.method == "POST"
     if asks_the_model and path.startswith(MODEL):
         return refused(to, 400)
     return answers.error(403, kind(to.why), BESIDE)
-
-
-def _routing(own: str) -> dict[str, object]:
-    """What the client needs to go on to the model, with its own account."""
-    free = "NO_CONSTRAINT"
-    return {"accounts": [{"id": own, "workspace_backend_origin": free, "account_routing_override": free}]}
-
-
-def _told(document: Mapping[str, object]) -> http.Response:
-    return http.Response.make(200, json.dumps(document), {"content-type": "application/json"})

@@ -1,9 +1,9 @@
 """The pool as the proxy uses it: in memory, in step with the store, with tokens renewed when asked."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from mitmproxy import http
 
@@ -14,6 +14,7 @@ from accounts.choice.selection import Ask, Exhausted
 from accounts.continuing.delivered import DeliveredAnswer
 from accounts.errors import StoreError
 from accounts.model import Account, Event
+from accounts.people.admission import Admission
 from accounts.policy import policy_of
 from accounts.provider.asking import get_over_http
 from accounts.provider.checking import Get
@@ -24,11 +25,13 @@ from accounts.tokens.renewal_queue import RenewalWait
 from accounts.turn.machine import Turn
 from addons.exchange.account_cookies import AccountCookies
 from addons.exchange.credentials import Belongings, TurnStates
+from addons.exchange.known_clients import KnownClients
 from addons.exchange.looks import AccountLooks
 from addons.exchange.renewals import Renewals
 from addons.recording.decisions import DecisionWriter
 from addons.wire import answers
 from config.settings import Settings
+from config.time_zone import local_zone
 
 logger = logging.getLogger(__name__)
 
@@ -36,15 +39,6 @@ LOOK_SECONDS: Final = 0.005
 """So soon after a look whether somebody else has changed the pool there is no other: a request asks more than once, and
 many come at a time. No command ends so soon after its change: what the owner decides counts from the next request on.
 """
-
-
-class Beside(NamedTuple):
-    """What is read with the pool: the names of client keys by their digests, of those that were taken back as well, and
-    the ids of accounts and their users, which flows do not show."""
-
-    client_keys: Mapping[str, str]
-    removed_keys: Mapping[str, str]
-    account_ids: frozenset[bytes]
 
 
 class PoolService:
@@ -67,11 +61,12 @@ class PoolService:
         self.decisions = DecisionWriter(self.store)
         self.given = Belongings(TurnStates(), AccountCookies())
         self.unsealing = Unsealing()
-        self._beside = Beside({}, {}, frozenset())
+        self.clients = KnownClients(self.store, self.pool, local_zone(), clock)
         self.reload()
 
     def close(self) -> None:
         self.decisions.flush()
+        self.clients.close()
         self.renewals.close()
         self.store.close()
 
@@ -85,7 +80,7 @@ class PoolService:
         While the disk refuses newer tokens than it has, accounts are not read from it; who may use the proxy is."""
         try:
             if self.renewals.save_again():
-                self._beside = Beside(self.store.client_keys(), self.store.removed_keys(), self.account_ids)
+                self.clients.load()
             elif self.store.changed_by_others(self.clock(), within=0.0 if at_once else LOOK_SECONDS):
                 self.reload()
         except StoreError as e:
@@ -98,20 +93,16 @@ class PoolService:
         accounts = [candidate.account for candidate in self.pool.candidates.values()]
         self.renewals.notices.loaded(accounts)
         ids = [each.account_id for each in accounts] + [each.user_id for each in accounts]
-        known = frozenset(each.encode() for each in ids)
-        self._beside = Beside(self.store.client_keys(), self.store.removed_keys(), known)
+        self.clients.account_ids = frozenset(each.encode() for each in ids)
+        self.clients.load()
 
     @property
-    def client_keys(self) -> Mapping[str, str]:
-        return self._beside.client_keys
-
-    @property
-    def removed_keys(self) -> Mapping[str, str]:
-        return self._beside.removed_keys
+    def people(self) -> Admission:
+        return self.clients.people
 
     @property
     def account_ids(self) -> frozenset[bytes]:
-        return self._beside.account_ids
+        return self.clients.account_ids
 
     def clock_was_set(self) -> None:
         """Judge anew what is remembered: nothing of it may lie in a time to come."""
@@ -128,10 +119,13 @@ class PoolService:
         """A request begins: with the pool as it is now, whoever changed it. `bound`: on a socket of one account;
         `upgrade`: it asks for one."""
         self.sync()
+        now = self.clock()
+        permit = self.people.permit(ask.client, now)
         return Turn(
             pool=self.pool,
-            ask=ask,
-            began=self.clock(),
+            ask=permit.applied(ask),
+            began=now,
+            permit=None if upgrade or ask.steady else permit,
             bound=bound,
             upgrade=upgrade,
             renewal_wait=self._renewal_seconds,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from accounts.choice.outcomes import Kind
-from accounts.client_keys import LOCAL
+from accounts.people.keys import LOCAL
 from addons.inspection.answer import Tokens, tokens_of
 from addons.recording import annotations
 from config.numbers import short
@@ -39,7 +39,8 @@ type Asked = tuple[str, int, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """What a line is made of. `purpose` names what is no turn of the user's; `began` is in epoch seconds."""
+    """What a line is made of. `purpose` names what is no turn of the user's; `began` is in epoch seconds. `rule` is the
+    one of the pool's owner that has refused it."""
 
     client: str = ""
     thread: str = ""
@@ -51,6 +52,7 @@ class Told:
     tokens: Tokens | None = None
     purpose: str = ""
     began: float = 0.0
+    rule: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +85,8 @@ def _line(told: Told, form: _Form) -> str:
     accounts = [_account(each) for each in told.asked] + (["nobody left"] if told.nobody else [])
     refused = told.done == "delivered" and told.asked and has_failed(told.asked[-1])
     end = "passed on" if refused else ENDS.get(told.done, told.done)
+    if told.rule:
+        end = f"{end}: {told.rule.replace('_', ' ')}"
     used = _used(told.tokens, form) if told.tokens is not None and form.tokens else ""
     return "  ".join(filter(None, (who, told.purpose, " → ".join(accounts), end, _took(told.seconds), used)))
 

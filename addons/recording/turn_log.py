@@ -86,6 +86,7 @@ class TurnLog:
             seconds=record.seconds,
             purpose=ended.purpose,
             began=ended.record.at - record.seconds,
+            rule=record.rule,
         )
         asking = Asking.of(flow.request, record, key)
         try:  # behind the answer: nobody waits for it

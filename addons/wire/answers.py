@@ -22,6 +22,8 @@ from addons.wire.events import ERROR, FAILED, decoded
 RULES: Final[Mapping[str, str]] = {
     Exclusion.PIN: "The account that codex-rotate is pinned to cannot serve this request. Take back what pinned it "
     "(`codex-rotate use --auto`, the setting `pinned_account`, --account of this launch), or wait",
+    Exclusion.PERSON: "No account that this person may use can serve this request. Ask the pool's owner for others "
+    "(`codex-rotate people set NAME --accounts`), or wait",
     Exclusion.RESERVED: "What is left of the quota is kept for the accounts' owners, as they reserved it. Lower it, or "
     "wait",
     Exclusion.MODEL: "No account of the pool may use this model. Choose another one, or add an account of a larger "

@@ -79,6 +79,7 @@ PANELS: Final[Mapping[str, Panel]] = {
                 "bind": "Lead every Codex of this user through it, IDEs too.",
                 "unbind": "Undo `bind`.",
             },
+            "people": {"people": "Who uses the pool, and how much of it."},
             "keys": {"keys": "Keys for clients, and key files for other people."},
             "join": {"join": "Use somebody else's proxy."},
             "config": {"config": "The settings: see them, change them."},

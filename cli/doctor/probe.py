@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from accounts.choice.decision_record import DECISION, read_record
-from accounts.client_keys import NOBODY
+from accounts.people.keys import NOBODY
 from accounts.store.store import Store
 from certs.environment import trusted_file
 from cli.doctor import tls as doctor_tls

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from accounts.client_keys import NOBODY
+from accounts.people.keys import NOBODY
 from certs.environment import DEFAULT_PROXY, BadProxyAddress, proxy_at, trusted_file
 from cli.doctor.finding import Findings, note, ok, problem, warning
 from cli.doctor.network import At, LedTo, led_by, present

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from contextlib import closing
 from typing import Final, NamedTuple
 
-from accounts.client_keys import NOBODY
+from accounts.people.keys import NOBODY
 from cli.running.proxies import ASK_SECONDS, ProxyAnswer
 from config import proxy_files
 from config.join_file import Invitation

@@ -1,13 +1,19 @@
 """The client key of the owner's own commands on this machine, where the proxy serves nobody without one."""
 
 from pathlib import Path
+from typing import Final
 
-from accounts.client_keys import LOCAL, new_secret
+from accounts.people.keys import LOCAL, new_secret
 from accounts.store.store import Store
 from config import access, clock, paths
 from config.errors import RotateError
 from config.files import write_private
 from config.network import peer_credentials
+
+NOW_CLOSED: Final = (
+    "From now on clients on this machine need a key too. `run`, `env` and `bind` put in one of their own; those that "
+    "run already, and a client that is bound, have to be started or bound again."
+)
 
 
 class LocalKeyUnwritable(RotateError):
@@ -24,6 +30,14 @@ def put(store: Store, file: Path, now: float) -> None:
     except OSError as e:
         raise LocalKeyUnwritable(file, e.strerror or str(e)) from e
     store.put_client_key(LOCAL, secret, now).result()
+
+
+def before_others(store: Store, file: Path, now: float) -> None:
+    """Somebody else is about to get a key: from the first one on, our own commands need one too. Raises
+    LocalKeyUnwritable."""
+    known = set(store.client_keys().values())
+    if (not known - {LOCAL} and LOCAL not in known) or not access.seen(file):
+        put(store, file, now)
 
 
 def ensure(store: Store, file: Path, *, told: bool | None = None) -> bool:

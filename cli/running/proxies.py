@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final, Self
 from urllib.parse import quote, urlsplit
 
-from accounts.client_keys import NOBODY
+from accounts.people.keys import NOBODY
 from accounts.store.schema import explained
 from cli.running import processes
 from config import clock, paths, private_socket, proxy_files

@@ -25,6 +25,7 @@ BY_STRATEGY: Final[Mapping[Strategy, tuple[str, str]]] = {
 """What puts an account first, and what behind another one."""
 WITHOUT: Final[Mapping[str, str]] = {
     "pinned": "Run `codex-rotate use --auto`, or unset `pinned_account`, to let others serve.",
+    "person": "Let them use other accounts (`codex-rotate people set NAME --accounts`), or wait.",
     "compaction": "Wait, or set `on_foreign_compaction` to drop and lose that summary.",
     "reserved": "Lower the reserve of an account, or wait.",
     "model": "Use another model, or add an account of a larger plan.",

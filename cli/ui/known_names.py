@@ -44,10 +44,15 @@ def complete_change(context: typer.Context, incomplete: str) -> list[str]:
 
 def complete_client_key(incomplete: str) -> list[str]:
     """Names of clients' keys that can be taken back."""
-    from accounts.client_keys import LOCAL
+    from accounts.people.keys import LOCAL
 
     found = _in_pool("SELECT name FROM client_key ORDER BY created_at, name")
     return _plain([row for row in found if row != (LOCAL,)], incomplete)
+
+
+def complete_person(incomplete: str) -> list[str]:
+    """Names of people."""
+    return _plain(_in_pool("SELECT name FROM person ORDER BY name"), incomplete)
 
 
 def complete_thread(incomplete: str) -> list[str]:

@@ -55,6 +55,8 @@ TABLE = [
     ("not the pin", {}, {"policy": Policy(pin=B)}, State.PASSED_OVER, None, "another account is pinned"),
     ("the pin", {}, {"policy": Policy(pin=A)}, State.READY, None, "ready"),
     ("not for the model", {"refuses": frozenset({"m"})}, {"model": "m"}, State.WITHOUT_MODEL, None, "m is not for its"),
+    ("not theirs", {}, {"person": "ann", "only": frozenset({B})}, State.NOT_THEIRS, None, "not for ann"),
+    ("theirs", {"tags": ("x",)}, {"person": "ann", "only": frozenset({"#x"})}, State.READY, None, "ready"),
     ("a stranger's past", {}, {"place": Placement(owner=B)}, State.CANNOT_READ, None, "another account sealed"),
     ("tried", {}, {"tried": frozenset({A})}, State.TRIED, None, "already tried for this request"),
 ]

@@ -14,7 +14,7 @@ from mitmproxy import http
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 from mitmproxy.test import tflow
 
-from accounts.client_keys import Refusal, new_secret
+from accounts.people.keys import Refusal, new_secret
 from accounts.store.store import Store
 from addons.clients import Clients
 from addons.exchange.refusals import RESPONSES
@@ -221,7 +221,7 @@ def test_where_judging_failed_nothing_is_connected_to_either(clients: Clients, s
         connected(clients, connect("127.0.0.1")),
         connected(clients, connect("127.0.0.1", host="example.test")),
     )
-    service._beside = None  # type: ignore[assignment]
+    service.clients.keys = None  # type: ignore[assignment]
     clients.http_connect(flow)
     clients.http_connect(other)
     assert (status(flow), status(other)) == (0, 503)

@@ -10,7 +10,7 @@ from accounts.choice.outcomes import Kind
 from accounts.choice.quota import PLAN_WEIGHT
 from accounts.choice.selection import Policy, Strategy
 from benchmarks import week
-from benchmarks.week import Scenario, Week, conversations, measured
+from benchmarks.week import Scenario, Week, conversations, measured, shared
 
 DAY = Scenario(seed=3, days=1, warm_up=0, developers=12)
 TIGHT = replace(DAY, load=4.0)
@@ -110,3 +110,21 @@ def test_every_strategy_is_in_the_table(
             *([each, "0"] for each in Strategy),
             ["pinned", "1.23"],
         ]
+
+
+def test_with_fair_share_those_who_ask_for_less_are_served_more_often_and_nothing_is_wasted() -> None:
+    """Three of twelve ask for most of it, and there is not enough for all."""
+    scenario = replace(DAY, load=3.0, heavy=3)
+    first_come, fair = (shared(scenario, fair=each) for each in (False, True))
+    assert fair["light: not served %"] < 0.7 * first_come["light: not served %"]
+    assert fair["heavy: waited s"] > fair["light: waited s"] > first_come["light: waited s"] == 0
+    assert fair["used %"] > 0.98 * first_come["used %"]
+
+
+def test_people_are_shown_with_and_without_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(week, "shared", lambda _scenario, *, fair: {"waited s": 2.0 if fair else 0})
+    monkeypatch.setattr("sys.argv", ["week", "--people", "--json"])
+    week.main()
+    assert json.loads(capsys.readouterr().out) == {"first come": {"waited s": 0}, "fair share": {"waited s": 2.0}}

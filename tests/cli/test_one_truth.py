@@ -191,7 +191,7 @@ def test_what_the_provider_said_becomes_the_state(run: Run, asked: str, home: Pa
 
 def test_every_state_of_an_account_is_tried() -> None:
     """But for those of a request, and of a login that is not there or over (tests/accounts/test_states.py)."""
-    of_requests = {State.WITHOUT_MODEL, State.CANNOT_READ, State.TRIED}
+    of_requests = {State.WITHOUT_MODEL, State.NOT_THEIRS, State.CANNOT_READ, State.TRIED}
     assert {state for _, state, _ in SITUATIONS.values()} == set(State) - of_requests - {
         State.LOGIN_ENDED,
         State.NO_LOGIN,

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from accounts.client_keys import new_secret
+from accounts.people.keys import new_secret
 from accounts.store.store import Store
 from cli.demo.play import QUIET
 from cli.running.client_command import WITHOUT_DAEMON

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
-from accounts.client_keys import new_secret
+from accounts.people.keys import new_secret
 from config import clock
 from standin import FaultKind
 from tests.harness import PATIENCE

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from accounts.client_keys import LOCAL, new_secret
+from accounts.people.keys import LOCAL, new_secret
 from cli.running import leading, proxies
 from config import clock, paths, proxy_files
 from config.files import write_private

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from accounts.client_keys import new_secret
+from accounts.people.keys import new_secret
 from cli.running import proxies
 from cli.running.proxies import Hold, address, ask, local_key, running
 from config import clock, proxy_files

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from accounts.client_keys import new_secret
+from accounts.people.keys import new_secret
 from accounts.store.store import Store
 from config import clock
 from standin import ANY_ACCOUNT, Pace, StandIn

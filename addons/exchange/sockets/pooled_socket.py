@@ -39,7 +39,7 @@ TOO_LARGE: Final = 1009
 """The close code for a message that is too large (RFC 6455, section 7.4.1)."""
 AT_ONCE_SECONDS: Final = 10.0
 """A socket that is closed so soon, and has said nothing, was closed at once."""
-_WAITING: Final = frozenset({Phase.PAUSED, Phase.RENEWING, Phase.RENEWING_FIRST})
+_WAITING: Final = frozenset({Phase.QUEUED, Phase.PAUSED, Phase.RENEWING, Phase.RENEWING_FIRST})
 
 
 class PooledSocket:

@@ -70,9 +70,9 @@ class SocketTurns:
             self.lease = replace(self.lease, thread=identity.thread_in(content))
         lease = self.lease
         self.traffic.asks(content, self.service.clock())
-        self.turn = self.service.turn(
-            Ask(thread=lease.thread, model=lease.model, pin=lease.pin, guest=lease.guest), bound=True
-        )
+        ask = Ask(thread=lease.thread, model=lease.model, pin=lease.pin, guest=lease.guest, client=lease.client)
+        self.turn = self.service.turn(ask, bound=True)
+        self.turn.named(lambda: content)
         self.turn.whole = self.traffic.chain.is_whole(content)
         if len(content) > MOST_BYTES:
             return self.tell(events.BeginTooLarge(lease))
@@ -81,7 +81,7 @@ class SocketTurns:
     def more(self, content: bytes) -> bytes | None:
         """The client asks for more in the same turn: what goes upstream, None while nobody is there to take it."""
         self.traffic.asks(content, self.service.clock())
-        if self.phase in {Phase.RENEWING, Phase.RENEWING_FIRST} or not self.is_open:
+        if self.phase in {Phase.QUEUED, Phase.RENEWING, Phase.RENEWING_FIRST} or not self.is_open:
             return None
         self._turn.next(events.AskedAgain(), self.service.clock())
         return self.readied()

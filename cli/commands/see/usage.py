@@ -12,12 +12,12 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from accounts.client_keys import LOCAL
 from accounts.errors import UsageError
 from accounts.ledger.prices import ModelPrice, PriceList
 from accounts.ledger.queries import Grouping, UsageQuery, UsageReader, by_local_time
 from accounts.ledger.usage_db import UsageTooNew
 from accounts.owner.names import shortened
+from accounts.people.keys import LOCAL
 from accounts.store.store import Store
 from accounts.views.usage import UsageSum, UsageView, sum_data, usage_data, usage_view
 from cli.ui import plots

@@ -13,17 +13,19 @@ from accounts.choice import quota
 from accounts.choice.explanation import Assessment, Explanation
 from accounts.choice.quota import window_name
 from accounts.choice.selection import Policy, Rank, Strategy
-from accounts.client_keys import LOCAL
 from accounts.history import Decision, decisions
 from accounts.ledger.queries import read_usage
 from accounts.ledger.records import TurnRecord
+from accounts.owner.people import find_person
+from accounts.people.keys import LOCAL
+from accounts.people.people import Person
 from accounts.states import LOGIN_ENDS, in_words
 from accounts.store.store import EVENTS_KEPT, Store
 from accounts.views.choice import ChoiceView, stored_choice
 from accounts.views.decisions import decision_data
 from cli.ui.bars import in_percent
 from cli.ui.choices import BY_STRATEGY, as_data, verdict
-from cli.ui.known_names import complete_thread
+from cli.ui.known_names import complete_person, complete_thread
 from cli.ui.lines import plain, terminal_width, wrapped
 from cli.ui.options import AsJson
 from cli.ui.result import Result, Table
@@ -76,6 +78,9 @@ def why_command(
             "--last", metavar="N", min=0, show_default=False, help="What was decided for the last N requests."
         ),
     ] = 0,
+    person: Annotated[
+        str, typer.Option("--person", metavar="NAME", help="For somebody's turn.", autocompletion=complete_person)
+    ] = "",
     as_json: AsJson = False,
 ) -> Result:
     """Show whom the proxy would choose now, account by account with the reasons, or with --last whom it did choose.
@@ -92,7 +97,8 @@ def why_command(
 
     in_force = settings.load()
     with Store(paths.pool_file()) as store:
-        result = why(store, in_force, thread, clock.now())
+        who = find_person(store.people.all(), person) if person else None
+        result = why(store, in_force, thread, clock.now(), who)
         lines = (line for text in result.message.splitlines() for line in wrapped("", text, terminal_width(), 0))
         return replace(result, message="\n".join(lines), notes=store.repairs)
 
@@ -100,9 +106,10 @@ def why_command(
 # --- working: what would be ------------------------------------------------------------------------------------------
 
 
-def why(store: Store, settings: "Settings", thread: str, now: float) -> Result:
-    """The choice for a request of this thread ("": a new one). Exit code 3 when nobody can serve. Raises NoAccounts."""
-    view = stored_choice(store, settings, thread, now)
+def why(store: Store, settings: "Settings", thread: str, now: float, person: Person | None = None) -> Result:
+    """The choice for a request of this thread ("": a new one), by this person where one is named. Exit code 3 when
+    nobody can serve. Raises NoAccounts."""
+    view = stored_choice(store, settings, thread, now, person)
     lines = [*_about_thread(view, now), verdict(view, now)]
     if view.serves and sum(each.barred is None for each in view.found.assessments) > 1:
         lines += {Strategy.BALANCED: [ONLY_STORED], Strategy.ROUND_ROBIN: [TURNS]}.get(view.policy.strategy, [])
@@ -244,7 +251,7 @@ def _request(each: Decision, turn: TurnRecord | None, now: float, width: int) ->
         clock_time(each.at, now),
         _asker(turn),
         plain(record.model),
-        f"{plain(record.done)} after {record.seconds:.1f} s",
+        f"{plain(record.done)}{_ruled(record.rule)} after {record.seconds:.1f} s",
         f"thread {plain(each.thread)}" if each.thread else "",
     )
     lines = wrapped("", "  ".join(filter(None, parts)), width, 7)
@@ -254,3 +261,8 @@ def _request(each: Decision, turn: TurnRecord | None, now: float, width: int) ->
         text = plain(f"{attempt.account}, because {attempt.why}: {outcome}", 600)
         lines += wrapped(f"  {number}  ", text, width, 5)
     return lines
+
+
+def _ruled(rule: str) -> str:
+    """The rule of the pool's owner that has refused a request, in words."""
+    return f" ({plain(rule.replace('_', ' '))})" if rule else ""

@@ -49,6 +49,8 @@ BARRED: list[Row] = [
     (Exclusion.PIN, {}, {"policy": Policy(pin=B)}, "another account is pinned", None),
     (Exclusion.PIN, {}, {"pin": B}, "another account is pinned", None),
     (Exclusion.PIN, {}, {"pin": B, "policy": Policy(pin=A)}, "another account is pinned", None),
+    (Exclusion.PERSON, {}, {"person": "ann", "only": frozenset({B})}, "not for ann", None),
+    (Exclusion.PERSON, {"tags": ("x",)}, {"person": "ann", "only": frozenset({B, "#y"})}, "not for ann", None),
     (
         Exclusion.COMPACTION,
         {},

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import replace
+from datetime import UTC
 from functools import partial
 from random import Random
 
@@ -13,6 +14,11 @@ from accounts.choice.outcomes import Action, Kind, Outcome
 from accounts.choice.pool import Lease
 from accounts.choice.selection import Ask
 from accounts.continuing.carry import Carry
+from accounts.people.admission import Admission, Permit
+from accounts.people.budgets import Budgets
+from accounts.people.keys import ClientKey
+from accounts.people.people import Person
+from accounts.people.spending import Spending
 from accounts.turn import events, steps
 from accounts.turn.carrying import MOST_CONTINUED
 from accounts.turn.log import DecisionLog
@@ -26,6 +32,7 @@ HOLDING = {Phase.RENEWING_FIRST, Phase.ASKING, Phase.DELIVERING}
 """In these a lease is out."""
 DRIVERS = {
     Phase.NEW: (events.Begin, events.BeginTooLarge),
+    Phase.QUEUED: (events.Waited,),
     Phase.RENEWING_FIRST: (events.Renewed, events.NotRenewed),
     Phase.ASKING: (events.AskedAgain, events.Failed, events.Silent, events.Answered, events.Ended),
     Phase.RENEWING: (events.Renewed, events.NotRenewed),
@@ -127,6 +134,8 @@ class Chance:
         """Whether a request in a socket is too large for that."""
         self.favourite = self.one(None, None, *FAVOURITES)
         """What an upstream in trouble says nearly always."""
+        self.running: Permit | None = None
+        """Of another turn of the same person, which may end."""
 
     def one[T](self, *choices: T) -> T:
         return self._random.choice(choices)
@@ -168,9 +177,21 @@ class Chance:
             bound=(bound := self.one(True, False)),
             whole=not bound or self.one(True, False),
             renewal_wait=partial(dict.get, dict.fromkeys(pool.candidates, self.one(0.0, 9.0))),
-            upgrade=not bound and self.one(True, False),
+            upgrade=(upgrade := not bound and self.one(True, False)),
+            permit=None if upgrade else self.permit(),
             replayable=self.one(True, True, False),
         )
+
+    def permit(self) -> Permit | None:
+        """Of somebody with one turn at once, who may have one, or may not have this model, or of nobody."""
+        models = ("other",) if self.one(*range(8)) == 0 else ()
+        ann = Person(name="ann", budgets=Budgets(at_once=1), models=models)
+        admission = Admission(Spending(UTC), lambda _: None)
+        admission.load([ann], [ClientKey(name="ann", digest="", person="ann")])
+        if self.one(True, False, False):
+            self.running = admission.permit("ann", NOW)
+            self.running.begin()
+        return admission.permit(self.one("ann", ""), NOW) if self.one(*range(3)) == 0 else None
 
     def begin(self, turn: Turn) -> events.Begin | events.Left:
         if self.one(*range(20)) == 0:
@@ -215,11 +236,16 @@ def check_way(chance: Chance) -> None:
         if turn.phase is Phase.OVER:
             break
         event = chance.event(turn)
+        if turn.phase is Phase.QUEUED and chance.running is not None and chance.one(True, False):
+            chance.running.over()
         again += isinstance(event, events.AskedAgain | events.Silent)
         if again > 3:
             event = events.Left(Outcome(kind=Kind.CLIENT_GONE))
         now += chance.one(0.0, 0.5, 20.0, 0.5, 20.0, 400.0)
     assert not held
+    if turn.permit is not None and chance.running is not None:
+        chance.running.over()
+        assert not turn.permit.must_wait(now), "a turn that is over takes no place"
     tally = turn.tally
     assert tally.attempts <= MOST_ATTEMPTS
     assert len(turn.log.attempts) <= 2 * MOST_ATTEMPTS + stripped + tally.rounds + len(tally.resent) + again

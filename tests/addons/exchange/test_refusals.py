@@ -5,11 +5,17 @@ import json
 import pytest
 from mitmproxy import http
 
-from accounts.client_keys import Refusal, Refused
+from accounts.people.keys import Refusal, Refused
+from accounts.people.rules import Denial, PersonRule
 from addons.exchange import refusals
 
 NO_KEY = Refused(Refusal.KEY_NEEDED)
 OWN = "0b3a-own"
+REMEDIES = {
+    Refusal.KEY_EXPIRED: ("codex-rotate keys rotate ann", "codex-rotate join FILE"),
+    Refusal.PERSON_PAUSED: ("codex-rotate people resume ann",),
+}
+"""What is to be done where another key is not the way."""
 
 
 def asked(method: str, path: str, **headers: str) -> http.Request:
@@ -29,10 +35,19 @@ def test_a_refusal_says_what_is_wrong_and_what_to_do(why: Refusal) -> None:
             f"codex_rotate_{why}",
             f"codex_rotate_{why}",
         )
-        assert "codex-rotate keys add NAME" in told["message"]
-        assert "codex-rotate join FILE" in told["message"]
+        for remedy in REMEDIES.get(why, ("codex-rotate keys add NAME", "codex-rotate join FILE")):
+            assert remedy in told["message"]
         assert "{" not in told["message"]
         assert ("proxy-authenticate" in response.headers) is (status == 407)
+
+
+def test_a_rule_is_told_so_that_the_client_stops_and_nobody_takes_it_for_upstreams() -> None:
+    response = refusals.denied(Denial(rule=PersonRule.TOKENS, sentence="ann has used the 2M tokens of today"))
+    told = json.loads(response.content or b"")["error"]
+    assert response.status_code == 400
+    assert told["type"] == told["code"] == "codex_rotate_token_budget"
+    assert told["message"].startswith("codex-rotate: ann has used the 2M tokens of today. ")
+    assert "retry-after" not in response.headers
 
 
 def test_a_key_that_was_taken_back_is_named() -> None:

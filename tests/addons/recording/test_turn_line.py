@@ -32,6 +32,7 @@ def test_a_turn_without_trouble() -> None:
         ({"asked": (("work", 200, Kind.CLIENT_GONE),), "done": "the client left"}, "work  the client left"),
         ({"asked": (("work", 200, Kind.TRUNCATED),), "done": "broken off by upstream"}, "truncated  broken off"),
         ({"asked": (), "nobody": True, "done": annotations.OURS}, "nobody left  refused by codex-rotate"),
+        ({"asked": (), "rule": "token_budget", "done": annotations.OURS}, "refused by codex-rotate: token budget"),
         ({"purpose": "compaction"}, "gpt-5.5-codex  compaction  work"),
         ({"done": "told in words of another version"}, "work  told in words of another version"),
         ({"seconds": 183.4}, "ok  183 s"),

@@ -102,7 +102,7 @@ def test_every_row_has_a_remedy() -> None:
 def test_the_codes_are_those_of_the_proxy() -> None:
     """Every code of ours that a refusal can carry has a row."""
     from accounts.choice.selection import Exclusion
-    from accounts.client_keys import Refusal
+    from accounts.people.keys import Refusal
     from addons.exchange import refusals
     from addons.wire import answers
     from tests.harness import ROOT

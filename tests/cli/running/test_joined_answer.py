@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from accounts.client_keys import new_secret
+from accounts.people.keys import new_secret
 from accounts.store.store import Store
 from certs import ca
 from cli.running import joined, proxies

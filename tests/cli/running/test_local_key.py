@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from accounts.client_keys import LOCAL
 from accounts.model import fingerprint
+from accounts.people.keys import LOCAL
 from accounts.store.store import Store
 from cli.running.local_key import LocalKeyUnwritable, ensure
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from accounts.client_keys import LOCAL
+from accounts.people.keys import LOCAL
 from accounts.store.store import Store
 from cli.ui.known_names import complete_account, complete_backup, complete_client_key, complete_thread
 

@@ -21,6 +21,7 @@ from accounts.history import Decision, decisions
 from accounts.ledger.records import TurnRecord
 from accounts.ledger.usage_db import UsageDb
 from accounts.model import Account, Affinity, Cooldown, Event, Standing
+from accounts.people.people import Person
 from accounts.policy import stored_pool
 from accounts.store.store import Store
 from cli.app import main
@@ -152,6 +153,18 @@ def test_a_thread_stays_where_it_is(store: Store, fill: Fill) -> None:
     assert rows(result)["ann"] == "- cannot serve: another account sealed this conversation's summary"
 
 
+def test_for_somebody_who_may_use_some_accounts_only(run: Run, store: Store, fill: Fill) -> None:
+    _, bob = fill("ann", "bob")
+    store.people.put(Person(name="eve", accounts=(bob.key,))).result()
+    store.people.put(Person(name="joe", accounts=("#none",))).result()
+    chosen = run("why", "--person", "Eve", "--json").json
+    assert chosen["choice"]["account"] == "bob"
+    assert [each["barred"]["text"] for each in chosen["candidates"] if each["barred"]] == ["not for eve"]
+    ran = run("why", "--person", "joe")
+    assert (ran.code, "people set NAME --accounts" in ran.out.replace("\n", " ")) == (3, True)
+    assert run("why", "--person", "nobody").code == 2
+
+
 def test_a_refused_model_of_the_thread_counts(store: Store, fill: Fill) -> None:
     ann, _ = fill("ann", "bob")
     store.refuse_model(ann.key, "gpt-9", NOW + 99, NOW)
@@ -250,6 +263,13 @@ def test_the_last_requests_with_every_attempt(run: Run, fill: Fill, store: Store
         "  1  ann, because the thread lives here: usage limit (429 x) after 0.2 s",
         "  2  bob, because the thread lives here: ok (429 x) after 0.2 s",
     ]
+
+
+def test_a_request_that_a_rule_has_refused_names_it(run: Run, fill: Fill, store: Store) -> None:
+    told = {"done": "answered by the proxy", "model": "m", "seconds": 0.0, "attempts": [], "rule": "token_budget"}
+    store.record(Event(at=clock.now(), kind=DECISION, thread=THREAD, detail=json.dumps(told))).result()
+    assert "answered by the proxy (token budget)" in run("why", "--last", "1").out
+    assert run("why", "--last", "1", "--json").json["requests"][0]["rule"] == "token_budget"
 
 
 def test_of_one_thread_alone(run: Run, fill: Fill, store: Store) -> None:

@@ -179,7 +179,7 @@ def test_every_parameter_that_names_something_known_completes_it() -> None:
     found = naming(typer.main.get_command(app.build()))
     assert found == {
         *("remove", "logout", "export", "run", "sync push", "use", "pause", "resume", "label", "tag", "priority"),
-        *("reserve", "verify", "check", "why", "help"),
+        *("reserve", "verify", "check", "why", "help", "usage", "people add", "people set"),
         *(f"config {each}" for each in ("explain", "get", "set", "unset")),
     }
 

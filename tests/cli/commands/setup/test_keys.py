@@ -38,7 +38,7 @@ def test_the_second_key_changes_nothing_for_the_first(run: Run, home: Path) -> N
     ran = run("keys", "add", "bob", "--json")
     assert ran.json["first"] is False
     assert stored(home) == before | {"bob": fingerprint(ran.json["key"])}
-    assert run("keys", "list", "--json").json == {"keys": ["ann", "bob"]}
+    assert run("keys", "list", "--json").json["keys"] == ["ann", "bob"]
 
 
 def test_taking_the_last_key_back_opens_this_machine_again(run: Run, home: Path) -> None:
@@ -158,3 +158,90 @@ def test_a_file_that_cannot_be_written_leaves_no_key(run: Run, home: Path, tmp_p
 def test_what_is_for_a_key_file_needs_a_host(run: Run, more: tuple[str, str]) -> None:
     ran = run("keys", "add", "ann", *more)
     assert (ran.code, "--host" in ran.err) == (2, True)
+
+
+# --- whose a key is, and until when ----------------------------------------------------------------------------------
+
+
+def details(run: Run) -> dict[str, dict[str, Any]]:
+    return {each["name"]: each for each in run("keys", "list", "--json").json["details"]}
+
+
+def test_a_person_has_several_keys_with_names_of_their_own(run: Run, home: Path) -> None:
+    run("people", "add", "ann")
+    names = [
+        run("keys", "add", *more, "--person", "Ann", "--json").json["name"]
+        for more in ((), (), ("--label", "work laptop"), ("--label", "work laptop"), ("special",))
+    ]
+    assert names == ["ann", "ann-2", "ann-work-laptop", "ann-work-laptop-2", "special"]
+    assert {each["person"] for each in details(run).values()} == {"ann"}
+    assert details(run)["ann-work-laptop"]["label"] == "work laptop"
+    assert len(run("people", "show", "ann", "--json").json["keys"]) == 5
+
+
+def test_a_key_can_have_an_end(run: Run, home: Path) -> None:
+    ran = run("keys", "add", "ann", "--expires", "30d")
+    assert (ran.code, "It is good until" in ran.err) == (0, True)
+    end = details(run)["ann"]["expires_at"]
+    assert end == pytest.approx(clock.now() + 30 * 86_400, abs=60)
+    shown = run("keys", "list").out
+    assert "never" in shown.splitlines()[-1], "it was not used"
+
+
+@pytest.mark.parametrize("text", ["soon", "0d", "-1d", "2020-01-01", "30", "5y", "2027-13-01", "99999w"])
+def test_an_end_that_is_none_makes_no_key(run: Run, home: Path, text: str) -> None:
+    ran = run("keys", "add", "ann", f"--expires={text}")
+    assert (ran.code, ran.out, "30d" in ran.err) == (2, "", True)
+    assert not home.exists()
+
+
+def test_a_key_of_somebody_unknown_is_not_made(run: Run, home: Path) -> None:
+    run("people", "add", "annabel")
+    ran = run("keys", "add", "--person", "anabel")
+    assert (ran.code, "Did you mean annabel?" in ran.err) == (2, True)
+    assert stored(home) == {}
+
+
+def test_a_key_needs_an_owner_or_a_name(run: Run, home: Path) -> None:
+    ran = run("keys", "add")
+    assert (ran.code, "--person" in ran.err) == (2, True)
+    assert run("keys", "add", "ann", "--label", "x" * 41).code == 2
+
+
+def test_another_key_takes_the_place_of_one(run: Run, home: Path) -> None:
+    """Whose it is and what it is for stay, and it is good for as long as the one before."""
+    run("people", "add", "ann")
+    run("keys", "add", "--person", "ann", "--label", "laptop", "--expires", "10d")
+    before = stored(home)["ann-laptop"]
+    ran = run("keys", "rotate", "ann-laptop", "--json")
+    assert (ran.code, "is refused from now on" in ran.err) == (0, True)
+    assert stored(home)["ann-laptop"] == fingerprint(ran.json["key"]) != before
+    key = details(run)["ann-laptop"]
+    assert (key["person"], key["label"]) == ("ann", "laptop")
+    assert key["expires_at"] == pytest.approx(clock.now() + 10 * 86_400, abs=60)
+    with Store(home / "pool.db") as store:
+        assert before in store.removed_keys()
+    assert run("keys", "rotate", "ann-laptop", "--expires", "2d").code == 0
+    assert details(run)["ann-laptop"]["expires_at"] == pytest.approx(clock.now() + 2 * 86_400, abs=60)
+
+
+def test_a_key_file_for_another_key(run: Run, home: Path, tmp_path: Path) -> None:
+    run("keys", "add", "ann")
+    file = tmp_path / "ann.toml"
+    assert run("keys", "rotate", "ann", "--host", "127.0.0.1", "--out", file).code == 0
+    assert fingerprint(join_file.read(file.read_bytes()).key) == stored(home)["ann"]
+
+
+def test_where_the_key_file_cannot_be_written_the_key_before_stays_good(run: Run, home: Path, tmp_path: Path) -> None:
+    run("keys", "add", "ann")
+    before = stored(home)
+    assert run("keys", "rotate", "ann", "--host", "127.0.0.1", "--out", tmp_path / "no" / "where").code == 1
+    assert stored(home) == before
+
+
+@pytest.mark.parametrize("command", ["rotate", "remove"])
+def test_a_key_that_is_not_there_is_told_with_those_that_are_like_it(run: Run, home: Path, command: str) -> None:
+    run("keys", "add", "annabel")
+    ran = run("keys", command, "anabel")
+    assert (ran.code, "Did you mean annabel?" in ran.err) == (2, True)
+    assert run("keys", command, "local").code == 2

@@ -41,6 +41,8 @@ class Refusal(StrEnum):
     KEY_NEEDED = "key_needed"
     KEY_UNKNOWN = "key_unknown"
     KEY_REMOVED = "key_removed"
+    KEY_EXPIRED = "key_expired"
+    PERSON_PAUSED = "person_paused"
     OTHER_USER = "other_user"
     USER_UNTOLD = "user_untold"
 
@@ -55,7 +57,7 @@ class Visitor:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A client that may not. `name` is that of a key which was taken back."""
+    """A client that may not. `name` is that of a key which was taken back or has expired, or of a person."""
 
     why: Refusal
     name: str = ""
@@ -67,6 +69,20 @@ class Introduced:
 
     user: str = ""
     secret: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientKey:
+    """A key as the pool knows it: by its digest. `person` is whose it is ("": nobody's in particular), `label` what its
+    owner calls it, such as a machine. Times are seconds since the epoch; None: it does not expire, or was not used."""
+
+    name: str
+    digest: str = field(repr=False)
+    person: str = ""
+    label: str = ""
+    created_at: float = 0.0
+    expires_at: float | None = None
+    used_at: float | None = None
 
 
 def new_secret() -> str:
@@ -102,11 +118,12 @@ def origin(*, here: bool, uid: int | None, own: int | None) -> Origin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doors:
-    """Whom a proxy lets in: `keys` has the name of each key by its digest, `gone` those that were taken back.
-    `everyone_here`: without keys, every user of this machine and not its owner only."""
+    """Whom a proxy lets in: `keys` has the name of each key by its digest, `gone` those that were taken back, `closed`
+    why a key opens nothing now. `everyone_here`: without keys, every user of this machine and not its owner only."""
 
     keys: Mapping[str, str]
     gone: Mapping[str, str] = field(default_factory=dict)
+    closed: Mapping[str, Refused] = field(default_factory=dict)
     everyone_here: bool = False
 
 
@@ -121,15 +138,20 @@ def admitted(said: Introduced, doors: Doors, place: Origin) -> Visitor | Refused
     given = any(each != LOCAL for each in doors.keys.values())
     open_here = not given and place is not Origin.ELSEWHERE and (place is Origin.OWNER or doors.everyone_here)
     removed = doors.gone.get(secret) or doors.gone.get(user)
+    if name is not None and (closed := doors.closed.get(user if as_user else secret)) is not None:
+        return closed
     if name is None and removed and not (open_here and removed == LOCAL):  # ours goes with the last key of others
         return Refused(Refusal.KEY_REMOVED, removed)
     unknown = bool(said.secret) and place is not Origin.OWNER
     if name is not None or (open_here and not unknown):
         return Visitor(key=name or "", account="" if as_user or said.user == NOBODY else said.user)
+    return Refused(_not_let_in(said, place, given=given))
+
+
+def _not_let_in(said: Introduced, place: Origin, *, given: bool) -> Refusal:
+    """Why a client may not use the proxy that shows no key which the pool has, or had. `given`: others have one."""
     if said.secret:
-        return Refused(Refusal.KEY_UNKNOWN)
+        return Refusal.KEY_UNKNOWN
     if not given and place is Origin.NEIGHBOUR:
-        return Refused(Refusal.OTHER_USER)
-    if not given and place is Origin.UNTOLD:
-        return Refused(Refusal.USER_UNTOLD)
-    return Refused(Refusal.KEY_NEEDED)
+        return Refusal.OTHER_USER
+    return Refusal.USER_UNTOLD if not given and place is Origin.UNTOLD else Refusal.KEY_NEEDED

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from accounts.client_keys import (
+from accounts.model import fingerprint
+from accounts.people.keys import (
     LOCAL,
     NAME,
     Doors,
@@ -19,7 +20,6 @@ from accounts.client_keys import (
     new_secret,
     origin,
 )
-from accounts.model import fingerprint
 from accounts.store.store import Store
 from tests.rows import all_rows
 

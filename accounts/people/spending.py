@@ -1,0 +1,117 @@
+"""What people have used, in memory: judged at each turn without asking a disk.
+
+Each period has a count of its own, by its beginning. A clock that jumps into another period and back finds the count
+that it has left. What the ledger knows beyond that (from before this proxy, of other proxies) is asked for now and
+then, and the larger number holds.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import tzinfo
+from typing import Final
+
+from accounts.ledger.records import TurnKind, TurnOutcome, TurnRecord
+from accounts.people.budgets import Period, Sums, begin_of
+from accounts.people.ports import SpentSource
+
+EVERYBODY: Final = ""
+KEPT: Final = {Period.HOUR: 8, Period.DAY: 9, Period.WEEK: 2, Period.MONTH: 2}
+"""So many periods of each kind are kept: enough for a window of five hours, and for one of a week."""
+ASKED_SECONDS: Final = 60.0
+"""So long what the ledger has said holds."""
+HOURS_UP_TO: Final = 7 * 60
+"""Minutes: of a longer window whole days are counted."""
+_UNCOUNTED: Final = frozenset({TurnOutcome.REFUSED, TurnOutcome.RECONNECTED})
+
+
+def counted(record: TurnRecord) -> Sums:
+    """What a turn counts for in a budget: its tokens, and itself, if a person wanted it and it was not refused."""
+    turn = record.kind is TurnKind.TURN and record.outcome not in _UNCOUNTED
+    return Sums(record.tokens.total, int(turn))
+
+
+@dataclass(slots=True)
+class _Asked:
+    """What the ledger said, and when."""
+
+    at: float
+    sums: Sums
+
+
+@dataclass(slots=True)
+class PersonSums:
+    """Of one person, by kind of period and the period's beginning in epoch seconds."""
+
+    periods: dict[Period, dict[float, Sums]] = field(default_factory=lambda: {each: {} for each in Period})
+    asked: dict[tuple[str, float], _Asked] = field(default_factory=dict)
+
+    def add(self, period: Period, begin: float, more: Sums) -> None:
+        known = self.periods[period]
+        before = known.pop(begin, Sums())  # what was counted last comes last
+        known[begin] = Sums(before.tokens + more.tokens, before.turns + more.turns)
+        while len(known) > KEPT[period]:
+            del known[next(iter(known))]
+
+
+class Spending:
+    """Of everybody. It is a TurnLedger (accounts/ledger/ports.py); `zone` is the pool's owner's."""
+
+    def __init__(self, zone: tzinfo, source: SpentSource | None = None) -> None:
+        self.zone = zone
+        self._source = source
+        self._people: dict[str, PersonSums] = {}
+
+    def add(self, record: TurnRecord) -> None:
+        """A turn is over. Of people who have no name the sum is all that is kept."""
+        more = counted(record)
+        if more == Sums():
+            return
+        for person in {record.person, EVERYBODY}:
+            known = self._of(person)
+            for period in Period:
+                known.add(period, begin_of(period, record.when, self.zone), more)
+
+    def forget(self, person: str) -> None:
+        """Somebody is gone: another one of that name begins with what the ledger knows."""
+        self._people.pop(person, None)
+
+    def sums(self, person: str, period: Period, now: float) -> Sums:
+        """What this person has used in the period that `now` is in."""
+        begin, known = begin_of(period, now, self.zone), self._of(person)
+        return _larger(known.periods[period].get(begin, Sums()), self._told(person, period, begin, now))
+
+    def lately(self, person: str, minutes: int, now: float) -> Sums:
+        """About what this person has used within so many minutes: in whole hours, or days."""
+        period = Period.HOUR if minutes <= HOURS_UP_TO else Period.DAY
+        since = begin_of(period, now - minutes * 60.0, self.zone)
+        counts = [each for begin, each in self._of(person).periods[period].items() if since <= begin <= now]
+        here = Sums(sum(each.tokens for each in counts), sum(each.turns for each in counts))
+        return _larger(here, self._told(person, f"{minutes} minutes", since, now))
+
+    def names(self) -> Iterator[str]:
+        """Everybody of whom something is known."""
+        return (name for name in self._people if name != EVERYBODY)
+
+    def _of(self, person: str) -> PersonSums:
+        found = self._people.get(person)
+        if found is None:
+            found = self._people[person] = PersonSums()
+        return found
+
+    def _told(self, person: str, what: str, since: float, now: float) -> Sums:
+        """What the ledger knows since then."""
+        if self._source is None:
+            return Sums()
+        asked = self._of(person).asked
+        known = asked.get((what, since))
+        if known is None or not 0 <= now - known.at < ASKED_SECONDS:
+            tokens, turns = self._source.spent(person, since)
+            known = _Asked(now, Sums(tokens.total, turns))
+            for key in [each for each in asked if each[0] == what]:
+                del asked[key]
+            asked[what, since] = known
+        return known.sums
+
+
+def _larger(one: Sums, other: Sums) -> Sums:
+    return Sums(max(one.tokens, other.tokens), max(one.turns, other.turns))

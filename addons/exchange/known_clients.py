@@ -1,0 +1,55 @@
+"""Who may use the proxy, by the pool's file: keys of clients, the people they belong to, and when keys were shown."""
+
+from collections.abc import Callable, Mapping
+from datetime import tzinfo
+from typing import NamedTuple
+
+from accounts.choice.pool import Pool
+from accounts.ledger.queries import LedgerSpending
+from accounts.people import fair_share
+from accounts.people.admission import Admission
+from accounts.people.key_use import KeyUse
+from accounts.people.spending import Spending
+from accounts.store.store import Store
+from addons.exchange.spent_behind import SpentBehind
+from config import paths
+
+
+class KeyNames(NamedTuple):
+    """The names of client keys by their digests, and of those that were taken back."""
+
+    known: Mapping[str, str]
+    removed: Mapping[str, str]
+
+
+class KnownClients:
+    """Of one proxy; in step with the store as often as it is loaded."""
+
+    def __init__(self, store: Store, pool: Pool, zone: tzinfo, clock: Callable[[], float]) -> None:
+        self.store = store
+        self.clock = clock
+        self.keys = KeyNames({}, {})
+        self._spent = SpentBehind(LedgerSpending(paths.usage_file()))
+        self.people = Admission(
+            Spending(zone, self._spent), lambda now: fair_share.level(pool.candidates.values(), now)
+        )
+        self.account_ids = frozenset[bytes]()
+        """The ids of accounts and their users, which flows do not show."""
+        self._use = KeyUse()
+
+    def load(self) -> None:
+        """Take over what the store knows now."""
+        self.keys = KeyNames(self.store.client_keys(), self.store.removed_keys())
+        self.people.load(self.store.people.all(), self.store.people.client_keys())
+
+    def key_shown(self, name: str) -> None:
+        """A client has shown the key of this name."""
+        key = self.people.registry.keys.get(name)
+        if key is not None and (used := self._use.shown(key.digest, self.clock())):
+            self.store.people.used(used)
+
+    def close(self) -> None:
+        """Write what is not written yet; the store is still open."""
+        self._spent.close()
+        if used := self._use.rest(self.clock()):
+            self.store.people.used(used)

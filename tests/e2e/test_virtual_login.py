@@ -1,0 +1,92 @@
+"""The official client with a login that is worth nothing but at this proxy: it needs no account of its own."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from accounts.people.virtual_login import PREFIX
+from standin import Fault, FaultKind
+from tests.e2e.codex import Ran, finish
+from tests.e2e.desk import ROTATE, Desk, open_desk
+from tests.harness import PATIENCE, eventually, free_port
+
+PLAIN = "Hello from acc-1.\n"
+
+
+@pytest.fixture
+def desk(binary: Path, transport: str, tmp_path: Path) -> Iterator[Desk]:
+    with open_desk(binary, tmp_path / "a desk", transport) as desk:
+        yield desk
+
+
+@contextmanager
+def serving(desk: Desk) -> Iterator[dict[str, str]]:
+    """A proxy of the pool, and what a client has to be told of it: no key, and no token endpoint but the real one."""
+    port = free_port()
+    process = desk.start([ROTATE, "serve", "--listen", f"127.0.0.1:{port}"])
+    try:
+        assert eventually(desk.proxies, PATIENCE)
+        trusted = desk.folder / "rotate" / "ca" / "trusted.pem"
+        yield {"HTTPS_PROXY": f"http://127.0.0.1:{port}", "CODEX_CA_CERTIFICATE": str(trusted)}
+    finally:
+        process.terminate()
+        process.communicate(timeout=PATIENCE)
+
+
+def give_login(desk: Desk, name: str) -> str:
+    """The key in it."""
+    (desk.folder / "client" / "auth.json").unlink()
+    desk.rotate("people", "add", name)
+    told = desk.rotate("people", "login", name, "--expires", "30d", "--json")
+    login = json.loads(told)["login"]
+    (desk.folder / "client" / "auth.json").write_text(json.dumps(login))
+    return str(login["tokens"]["access_token"])
+
+
+def client(desk: Desk, told: dict[str, str], *words: str) -> Ran:
+    """A command of the client's that is no turn."""
+    return finish(desk.start([str(desk.binary), *words], told))
+
+
+def quiet(ran: Ran) -> bool:
+    """Whether no trouble was on the screen but what is said of WebSockets that are switched off."""
+    lines = [line for line in ran.err.splitlines() if "ERROR" in line and "responses_websocket" not in line]
+    return not lines and "Reconnecting" not in ran.err
+
+
+def test_its_user_notices_no_difference_and_nothing_of_it_leaves(desk: Desk) -> None:
+    token = give_login(desk, "ann")
+    with serving(desk) as told:
+        assert "Logged in using ChatGPT" in client(desk, told, "login", "status").err
+        first = finish(desk.start(desk.client("say hi"), told))
+        desk.upstream.fault(desk.accounts[0].account_id, Fault(FaultKind.USAGE_LIMIT, resets_in=7200))
+        again = finish(desk.start(desk.client("resume", "--last", "say more"), told))
+        out = client(desk, told, "logout")
+    assert (first.code, first.out, quiet(first)) == (0, PLAIN, True), first.err
+    assert (again.code, again.out, quiet(again)) == (0, "Hello from acc-2.\n", True), again.err
+    assert out.code == 0
+    assert (desk.turns()[0], desk.turns()[-1]) == ("acc-1", "acc-2")
+    for each in desk.upstream.requests:
+        sent = f"{each.headers}{each.body.decode('utf-8', 'replace')}{each.messages}"
+        assert token not in sent
+        assert PREFIX not in sent
+    assert {each.path.partition("?")[0] for each in desk.upstream.requests} <= {
+        "/backend-api/codex/responses",
+        "/backend-api/codex/models",
+        "/oauth/revoke",  # with a refresh token that says nothing
+    }
+
+
+def test_one_that_was_taken_back_says_so_at_once(desk: Desk) -> None:
+    give_login(desk, "ann")
+    with serving(desk) as told:
+        desk.rotate("people", "remove", "ann")
+        desk.rotate("keys", "add", "somebody-else")
+        ran = finish(desk.start(desk.client("say hi"), told))
+    assert ran.code == 1
+    assert "has taken back the key of ann" in ran.err
+    assert "Reconnecting" not in ran.err
+    assert desk.served_by() == []
