@@ -174,13 +174,35 @@ _USER: Final = re.compile(r"://([^/\s@\"']+)@")
 
 def in_json(text: str, shown: str) -> Iterator[Secret]:
     """Every text in a file of logins, whether or not the file is whole."""
-    for found in _STRING.finditer(text):
-        try:
-            value = str(json.loads(f'"{found[1]}"'))
-        except ValueError:
-            value = found[1]
+    try:
+        values = _texts(json.loads(text))
+    except (ValueError, RecursionError):
+        values = _quoted(text)
+    for value in values:
         if not _WORD.fullmatch(value):
             yield Secret(text=value, shown=shown, token=True)
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for each in value.values():
+            yield from _texts(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _texts(each)
+
+
+def _quoted(text: str) -> Iterator[str]:
+    """What stands between quotes, and is not what stands between two texts."""
+    for found in _STRING.finditer(text):
+        if re.match(r"\s*[:,]", found[1]):
+            continue
+        try:
+            yield str(json.loads(f'"{found[1]}"'))
+        except ValueError:
+            yield found[1]
 
 
 def in_settings(text: str, shown: str) -> Iterator[Secret]:

@@ -317,3 +317,10 @@ def test_files_that_cannot_be_read_hide_nothing_more(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_bytes(b"\xff\xfe token = 'hunter2!!'")
     environ = {"CODEX_HOME": str(tmp_path), "CODEX_ROTATE_HOME": str(tmp_path / "none")}
     assert "hunter2" not in gathered(None, environ).text("hunter2!!")
+
+
+@pytest.mark.parametrize("end", ["", "}"])
+def test_what_stands_between_two_texts_is_no_secret(end: str) -> None:
+    """`: null, ` is in every other file. Whole, and cut short."""
+    text = '{"OPENAI_API_KEY": null, "tokens": {"access_token": "a-token-of-some-length"}' + end
+    assert [each.text for each in in_json(text, "x")] == ["a-token-of-some-length"]
