@@ -232,15 +232,15 @@ class Sign(NamedTuple):
         )
 
 
-_SAYS_LITTLE: Final = frozenset(
-    "invalid_request_error error bad_request bad_request_error invalid_request not_found not_found_error api_error "
-    "client_error".split()
-)
-"""These say no more than a status does."""
-
-
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
+
+
+_SAYS_LITTLE: Final = _words(
+    "invalid_request_error error bad_request bad_request_error invalid_request not_found not_found_error api_error "
+    "client_error"
+)
+"""These say no more than a status does."""
 
 
 _401: Final = frozenset({401})
@@ -389,8 +389,9 @@ _LONGEST_WORD: Final = 80
 def error_of(payload: object) -> JsonObject:
     """The object that describes a failure, wherever a reply or an event keeps it. What has a known code goes before all
     else."""
-    return described(payload, _tells)
+    return described(payload, tells)
 
 
-def _tells(error: JsonObject) -> bool:
+def tells(error: JsonObject) -> bool:
+    """Whether an object has a code that is known to mean something."""
     return not (Reply(status=0, error=error).words() & _known()) <= _SAYS_LITTLE

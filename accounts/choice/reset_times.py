@@ -46,8 +46,8 @@ def reset_time(error: Mapping[str, object], headers: Mapping[str, str], now: flo
     """The moment upstream names, or None when it names none, or one that is already past.
 
     The most specific source wins: the error's own fields, then the header of the window that is used up, then
-    `retry-after-ms` and `retry-after`, `x-ratelimit-reset`, then the text of the message. What is too far away is cut to the length of its
-    window, or to 8 days where none is named. Never raises. docs/codex-wire.md sections 2.3 and 3.
+    `retry-after-ms`, `retry-after` and `x-ratelimit-reset`, then the text of the message. What is too far away is cut
+    to the length of its window, or to 8 days where none is named. Never raises. docs/codex-wire.md sections 2.3 and 3.
     """
     used_up = _exhausted_windows(headers, now)
     said = times_in(error)

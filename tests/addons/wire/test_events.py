@@ -57,6 +57,12 @@ def fed(*chunks: bytes) -> list[tuple[str, bytes]]:
         (b"data: [DONE]\n\n", [("", b"[DONE]")]),
         (b"event: \xff\ndata: x\n\n", [("�", b"x")]),
         (b'\n\r\ndata: {"type":"a"}\n\r\n', [("a", b'{"type":"a"}')]),
+        (b'event: a\rdata: {"type":"a"}\r\rdata: {"type":"b"}\r\r', [("a", b'{"type":"a"}'), ("b", b'{"type":"b"}')]),
+        (b'event: message\ndata: {"type":"a"}\n\n', [("a", b'{"type":"a"}')]),
+        (b'event: message\ndata: {"x":1, "type":"a"}\n\n', [("a", b'{"x":1, "type":"a"}')]),
+        (b'event: response.created\ndata: {"type":"error"}\n\n', [("error", b'{"type":"error"}')]),
+        (b'event: error\ndata: {"type":"server_error"}\n\n', [("error", b'{"type":"server_error"}')]),
+        (b'data: {"error": {"code": "x"}}\n\n', [("error", b'{"error": {"code": "x"}}')]),
     ],
 )
 def test_what_a_stream_holds(stream: bytes, found: list[tuple[str, bytes]]) -> None:
@@ -130,6 +136,12 @@ def test_a_huge_ending_is_still_an_ending() -> None:
         (b'{"type":5}', ""),
         (b'{"type":null}', ""),
         (b'{"type":["error"]}', ""),
+        (b'{"error": {"code": "x"}}', "error"),
+        (b'{"status": 429, "error": "x"}', "error"),
+        (b'{"detail": "x"}', "error"),
+        (b'{"error": null, "detail": ""}', ""),
+        (b'{"type": "response.created", "error": "x"}', "response.created"),
+        (b'{"x": 1, "type": "response.created", "error": "x"}', "response.created"),
         (b'["type","error"]', ""),
         (b"{}", ""),
         (b"", ""),
@@ -182,7 +194,24 @@ def test_no_event_means_two_things() -> None:
         (event("error", status=429, error={"type": "t"}), Reply(status=429, error={"type": "t"})),
         (event("error", status_code=500, error={"code": "c"}), Reply(status=500, error={"code": "c"})),
         (event("response.failed", response={"error": {"code": "c"}}), Reply(status=0, error={"code": "c"})),
-        (event("error", status="429", error={}), Reply(status=0)),
+        *(
+            (event("error", error={}, **named), Reply(status=429))
+            for named in ({"status": "429"}, {"status_code": " 429 "}, {"status": None, "status_code": 429})
+        ),
+        *(
+            (event("error", status=status, error={}), Reply(status=0))
+            for status in (True, 42, -29, "no", "4290", [429])
+        ),
+        (event("error", error={"code": 429}), Reply(status=429, error={"code": 429})),
+        (event("error", error={"status_code": "503"}), Reply(status=503, error={"status_code": "503"})),
+        (
+            event("error", status=429, error={}, headers={"Retry-After": ["7"]}),
+            Reply(status=429, headers={"retry-after": "7"}),
+        ),
+        (
+            event("error", status=429, error={}, headers=[["Retry-After", 7], ["x"], 5]),
+            Reply(status=429, headers={"retry-after": "7"}),
+        ),
         (
             event("error", status=429, error={}, headers={"Retry-After": 7, "X": "Y"}),
             Reply(status=429, headers={"retry-after": "7", "x": "Y"}),
