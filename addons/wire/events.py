@@ -53,7 +53,7 @@ KINDS: Final[Mapping[str, EventKind]] = {
     "keepalive": EventKind(Meaning.PRELUDE, redundant=True),
     "ping": EventKind(Meaning.PRELUDE, redundant=True),
     "response.content_part.added": EventKind(Meaning.SHELL, redundant=True),
-    "response.content_part.done": EventKind(Meaning.OUTPUT, redundant=True),
+    "response.content_part.done": EventKind(Meaning.SHELL, redundant=True),
     "response.reasoning_summary_part.added": EventKind(Meaning.SHELL, redundant=True),
     ITEM_ADDED: EventKind(Meaning.SHELL),
     TEXT_DELTA: EventKind(Meaning.SHELL),
@@ -62,7 +62,14 @@ KINDS: Final[Mapping[str, EventKind]] = {
     "response.reasoning_summary_text.delta": EventKind(Meaning.SHELL),
     "response.function_call_arguments.delta": EventKind(Meaning.SHELL),
     "response.custom_tool_call_input.delta": EventKind(Meaning.SHELL),
-    "response.reasoning_summary_part.done": EventKind(Meaning.OUTPUT, redundant=True),
+    "response.reasoning_summary_part.done": EventKind(Meaning.SHELL, redundant=True),
+    **{
+        f"response.{what}.done": EventKind(Meaning.SHELL)
+        for what in (
+            *("output_text", "refusal", "reasoning_text", "reasoning_summary_text", "function_call_arguments"),
+            "custom_tool_call_input",
+        )
+    },
     "response.output_text.annotation.added": EventKind(Meaning.OUTPUT, redundant=True),
     "[DONE]": EventKind(Meaning.OUTPUT, redundant=True),
     COMPLETED: EventKind(Meaning.ENDING, "completed"),
@@ -134,11 +141,14 @@ _CONTENTS: Final = ("delta", "text", "content", "summary", "arguments", "input",
 
 
 def meaning_of(kind: str, event: bytes) -> Meaning:
-    """The same, with a SHELL looked into: OUTPUT if a person would see something of it, else PRELUDE."""
+    """The same, with a SHELL looked into: OUTPUT if a person would see something of it, else PRELUDE, as is what is no
+    JSON: `[DONE]`, words of a gateway."""
     found = meaning(kind)
-    if found is not Meaning.SHELL:
+    if found is not Meaning.SHELL and kind:
         return found
     payload = decoded(event)
+    if not kind:
+        return Meaning.OUTPUT if payload else Meaning.PRELUDE
     inner = payload.get("item", payload.get("part", payload))
     if not isinstance(inner, dict):
         return Meaning.OUTPUT

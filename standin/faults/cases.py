@@ -117,6 +117,8 @@ _AFTER_OUTPUT = {
     "limit_after_output": Fault(Kind.USAGE_LIMIT, after_output=True),
     "limit_failed_after_output": Fault(Kind.FAILED_EVENT, code=LIMIT, after_output=True),
     "overload_after_output": Fault(Kind.FAILED_EVENT, code=OVERLOAD, after_output=True),
+    "limit_untyped_after_output": Fault(Kind.ERROR_UNTYPED, code=LIMIT, after_output=True),
+    "overload_text_status_after_output": Fault(Kind.ERROR_WITH_TEXT_STATUS, code=OVERLOAD, after_output=True),
     "closed_1011_after_output": Fault(Kind.SOCKET_CLOSED, close_code=1011, after_output=True),
 }
 _ACCOUNTS = {

@@ -21,6 +21,7 @@ from addons.wire.events import (
     event_type,
     is_redundant,
     meaning,
+    meaning_of,
     reply_of,
 )
 from tests.builders import NOW
@@ -177,6 +178,59 @@ def test_a_quick_look_says_what_decoding_says(payload: dict[str, object]) -> Non
 )
 def test_what_an_event_is_to_a_verdict(kind: str, meant: Meaning) -> None:
     assert meaning(kind) is meant
+
+
+ADDED, DELTA = "response.output_item.added", "response.output_text.delta"
+PART = "response.content_part.added"
+EMPTY = {"type": "message", "role": "assistant", "content": []}
+
+
+@pytest.mark.parametrize(
+    ("kind", "more", "seen"),
+    [
+        (ADDED, {"item": EMPTY}, False),
+        (ADDED, {"item": {**EMPTY, "content": [{"type": "output_text", "text": ""}], "news": 1}, "index": 0}, False),
+        (ADDED, {"item": {**EMPTY, "content": [{"type": "output_text", "text": "x"}]}}, True),
+        (ADDED, {"item": {"type": "reasoning", "summary": [], "content": None, "encrypted_content": "gAAA"}}, False),
+        (ADDED, {"item": {"type": "reasoning", "summary": [{"text": "x"}]}}, True),
+        (ADDED, {"item": {"type": "function_call", "name": "shell", "arguments": ""}}, False),
+        (ADDED, {"item": {"type": "function_call", "name": "shell", "arguments": "{"}}, True),
+        (ADDED, {"item": {"type": "custom_tool_call", "input": ""}}, False),
+        (ADDED, {"item": {"type": "web_search_call", "status": "in_progress"}}, True),
+        (ADDED, {"item": {"type": "of tomorrow"}}, True),
+        (ADDED, {"item": None}, True),
+        (PART, {"part": {"type": "output_text", "text": "", "annotations": []}}, False),
+        (PART, {"part": {"type": "output_text", "text": "x"}}, True),
+        ("response.content_part.done", {"part": {"text": ""}}, False),
+        ("response.content_part.done", {"part": {"text": "x"}}, True),
+        *(
+            (f"response.{what}.delta", {"delta": delta}, bool(delta))
+            for what in (
+                "output_text",
+                "refusal",
+                "reasoning_text",
+                "reasoning_summary_text",
+                "function_call_arguments",
+            )
+            for delta in ("", None, "x", " ")
+        ),
+        (DELTA, {}, True),
+        ("response.output_text.done", {"text": ""}, False),
+        ("response.output_text.done", {"text": "x"}, True),
+        ("response.function_call_arguments.done", {"arguments": ""}, False),
+        ("response.output_item.done", {"item": EMPTY}, True),
+        ("response.created", {"response": {"output": []}}, False),
+        ("an.event.of.tomorrow", {}, True),
+        ("", {"x": 1}, True),
+    ],
+)
+def test_output_is_what_a_person_would_see(kind: str, more: dict[str, Any], seen: bool) -> None:
+    assert meaning_of(kind, event(kind, **more)) is (Meaning.OUTPUT if seen else Meaning.PRELUDE)
+
+
+@pytest.mark.parametrize("said", [b"[DONE]", b"upstream connect error", b"", b"null"])
+def test_what_is_no_json_is_no_output(said: bytes) -> None:
+    assert meaning_of(event_type(said), said) is Meaning.PRELUDE
 
 
 def test_no_event_means_two_things() -> None:
