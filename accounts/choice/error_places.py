@@ -9,7 +9,7 @@ from accounts.choice.reset_times import times_in
 type JsonObject = Mapping[str, object]
 
 _NAMES: Final = (
-    *("error", "detail", "errors", "details", "response", "data", "body", "message", "cause", "inner_error"),
+    *("error", "detail", "errors", "details", "response", "data", "body", "cause", "inner_error"),
     "status_details",
 )
 _DEEPEST: Final = 4
@@ -61,7 +61,9 @@ def _places(payload: object) -> Iterator[JsonObject]:
                 further += each[:_MOST_OF_A_LIST]
             elif isinstance(each, dict):
                 yield each
+                said = each.get("message")  # words for people, not a code
                 further += [each[name] for name in _NAMES if each.get(name)]
+                further += _inside(said) if isinstance(said, str) else [said]
         left -= len(near)
         if left <= 0:
             return

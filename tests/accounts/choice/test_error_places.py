@@ -40,6 +40,8 @@ def deep(levels: int) -> dict[str, Any]:
         ),
         ({"error": {"code": "c", "message": '{"code": "slow_down"}'}}, {"code": "slow_down"}),
         ({"error": {"code": "c"}, "detail": {"code": "slow_down"}}, {"code": "slow_down"}),
+        ({"error": {"code": "c", "message": "slow_down"}}, {"code": "c", "message": "slow_down"}),
+        ({"message": {"code": "slow_down"}}, {"code": "slow_down"}),
         ({"error": "slow_down"}, {"code": "slow_down", "message": "slow_down"}),
         ({"error": "Please slow_down"}, {"message": "Please slow_down"}),
         ({"error": {"code": "c"}, "resetsInSeconds": 9}, {"code": "c", "resets_in_seconds": 9}),
