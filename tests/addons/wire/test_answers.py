@@ -270,3 +270,13 @@ def test_what_is_no_object_is_told_without_it(said: bytes) -> None:
 def test_an_error_in_a_socket_is_written_so_that_the_client_takes_notice(said: object, read: object) -> None:
     told = answers.with_status(json.dumps(said).encode(), Kind.OVERLOADED)
     assert (None if told is None else json.loads(told)) == read
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [(Kind.USAGE_LIMIT, 429), (Kind.OVERLOADED, 503), (Kind.UNEXPLAINED, 400), (Kind.FAILED_IN_STREAM, 500)],
+)
+def test_an_error_without_a_status_has_that_of_its_kind(kind: Kind, status: int) -> None:
+    told = answers.with_status(b'{"type": "error", "error": {"code": "x"}}', kind)
+    assert told is not None
+    assert json.loads(told)["status"] == status
