@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from accounts.choice.error_places import described
 from accounts.choice.reset_times import reset_time
 from accounts.model import Standing
+from accounts.provider.error_places import described
 
 JsonObject = Mapping[str, object]
 

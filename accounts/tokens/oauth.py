@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from accounts.choice.error_places import described
 from accounts.choice.outcomes import WORD, Reply
 from accounts.model import Credentials
+from accounts.provider.error_places import described
 from accounts.tokens.claims import names_another, read_claims
 from accounts.tokens.endings import DEAD, Ending
 from accounts.tokens.lifetime import ends_at

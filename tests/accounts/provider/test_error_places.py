@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from accounts.choice.error_places import described
 from accounts.choice.outcomes import tells
+from accounts.provider.error_places import described
 
 
 def deep(levels: int) -> dict[str, Any]:
