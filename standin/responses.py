@@ -115,7 +115,8 @@ def rate_limits_event(plan: str, primary: Event | None, secondary: Event | None)
 
 def sse(event: Event) -> bytes:
     """An event as it stands in an event stream."""
-    return f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode()
+    name = f"event: {event['type']}\n" if "type" in event else ""
+    return f"{name}data: {json.dumps(event)}\n\n".encode()
 
 
 _EMPTY_MESSAGE = {"type": "message", "id": "msg_0", "role": "assistant", "status": "in_progress", "content": []}

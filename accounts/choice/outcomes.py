@@ -5,6 +5,7 @@ is one row in each, and one in tests/accounts/choice/test_outcomes.py. Facts abo
 section 3.
 """
 
+import functools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -13,6 +14,7 @@ from typing import Final, NamedTuple
 
 from accounts.choice.reset_times import reset_time
 from accounts.model import Standing
+from accounts.provider.error_places import described
 
 JsonObject = Mapping[str, object]
 
@@ -180,8 +182,7 @@ class Reply:
 
     def words(self) -> frozenset[str]:
         """The error's `type` and `code`: upstream uses either for the same thing. Anything but a plain word is none."""
-        found = (self.error.get("type"), self.error.get("code"))
-        return frozenset(w for w in found if isinstance(w, str) and WORD.fullmatch(w))
+        return frozenset(filter(None, map(_plain_word, (self.error.get("type"), self.error.get("code")))))
 
     def message(self) -> str:
         text = self.error.get("message")
@@ -212,49 +213,92 @@ class Sign(NamedTuple):
     content_type: str = ""
     text: re.Pattern[str] | None = None
     coded: bool | None = None
-    """Whether the error has to have, or must not have, a code that says more than that the request is to blame."""
+    """Whether the error has to have, or must not have, a code that says more than that something is wrong."""
+    like: re.Pattern[str] | None = None
+    """What one of its words has to look like."""
+    param: re.Pattern[str] | None = None
+    """What has to be the name of the field that the error is about."""
 
     def seen_in(self, reply: Reply) -> bool:
         return (
-            (not self.words or not self.words.isdisjoint(reply.words()))
-            and (not self.statuses or reply.status in self.statuses)
+            (not self.statuses or reply.status in self.statuses)
+            and (not self.words or not self.words.isdisjoint(reply.words()))
             and (not self.header or self.header in reply.headers)
-            and (not self.content_type or self.content_type in reply.headers.get("content-type", ""))
+            and (not self.content_type or self.content_type in reply.headers.get("content-type", "").lower())
             and (self.text is None or self.text.search(reply.message()) is not None)
             and (self.coded is None or self.coded == bool(reply.words() - _SAYS_LITTLE))
+            and (self.like is None or any(map(self.like.fullmatch, reply.words())))
+            and (self.param is None or self.param.fullmatch(str(reply.error.get("param") or "")) is not None)
         )
-
-
-_SAYS_LITTLE: Final = frozenset({"invalid_request_error"})
 
 
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
+_SAYS_LITTLE: Final = _words(
+    "invalid_request_error error bad_request bad_request_error invalid_request not_found not_found_error api_error "
+    "client_error"
+)
+"""These say no more than a status does."""
+
+
 _401: Final = frozenset({401})
 _402: Final = frozenset({402})
 _403: Final = frozenset({403})
 _400: Final = frozenset({400, 422})
-_ABOUT_THE_REQUEST: Final = frozenset({0, *range(400, 500)})
+_0_400: Final = frozenset({0, 400, 422})
+_ABOUT_THE_REQUEST: Final = frozenset({0, *range(400, 500)}) - {429}
+_NO: Final = (
+    r"(?:(?:not|no longer)(?: \w+)? (?:supported|available|found|exist|enabled|allowed|included|accessible)"
+    r"|(?:isn.t|doesn.t) (?:supported|available|exist|enabled|allowed|included)"
+    r"|unavailable|unsupported|unknown|deprecated|retired|restricted)"
+)
 _MODEL: Final = re.compile(
-    r"\bmodel\b.{0,120}\b(?:not (?:supported|available|found|exist|enabled|allowed)|unavailable|unsupported|unknown)\b"
+    rf"\bmodel\b.{{0,120}}\b{_NO}\b|\b(?:unknown|unsupported|invalid|no such) model\b"
+    r"|\b(?:no|not have) access to (?:\w+ ){0,3}model\b|\bmodel\b.{0,120}\brequires? an? "
     r"|not supported when using Codex",
     re.IGNORECASE | re.DOTALL,
 )
 """Upstream has no code for this on some routes; only then is it told by its sentence."""
+_MODEL_WORD: Final = re.compile(
+    r"(?:[a-z]+_)?model_(?:is_|access_)?(?:not_\w+|no_\w+|un(?:available|supported|known|authorized)|invalid|denied|disabled"
+    r"|forbidden|restricted|deprecated|retired|missing|requires_\w+|does_not_exist)(?:_(?:for|in|on)_\w+)?"
+    r"|(?:invalid|unknown|unsupported|unavailable|disabled|restricted|deprecated|no_such|no_access_to)_model"
+    r"(?:_(?:name|id|error|for_\w+))?|no_model_access"
+)
+"""A code that says that a model is not to be had."""
+_ACCOUNT_WORD: Final = re.compile(
+    r"\w*(?:account|workspace|organi[sz]ation|team|plan|subscription|billing|quota|credit|tier|region|country|user"
+    r"|permission|access|forbidden|entitle|eligib|payment)\w*"
+)
+"""A code that may be about who asks."""
+_FIELD: Final = re.compile(r".+", re.DOTALL)
 
 SIGNS: Final[tuple[Sign, ...]] = (
-    Sign(kind=Kind.USAGE_LIMIT, words=_words("usage_limit_reached")),
+    Sign(kind=Kind.USAGE_LIMIT, words=_words("usage_limit_reached usage_limit_exceeded")),
     Sign(
         kind=Kind.NO_CREDIT,
         words=_words(
             "insufficient_quota credit_balance_exhausted usage_not_included billing_hard_limit_reached "
-            "organization_spend_limit_reached project_spend_limit_reached"
+            "organization_spend_limit_reached project_spend_limit_reached quota_exceeded insufficient_credits "
+            "billing_not_active"
         ),
     ),
-    Sign(kind=Kind.BURST_LIMIT, words=_words("rate_limit_exceeded slow_down too_many_requests")),
-    Sign(kind=Kind.OVERLOADED, words=_words("server_is_overloaded overloaded_error engine_overloaded")),
+    Sign(
+        kind=Kind.BURST_LIMIT,
+        words=_words(
+            "rate_limit_exceeded rate_limit_error rate_limit_reached rate_limited slow_down too_many_requests "
+            "too_many_concurrent_requests concurrency_limit_exceeded"
+        ),
+    ),
+    Sign(
+        kind=Kind.OVERLOADED,
+        words=_words(
+            "server_is_overloaded overloaded_error engine_overloaded overloaded server_overloaded model_overloaded "
+            "model_at_capacity service_unavailable service_unavailable_error temporarily_unavailable"
+        ),
+    ),
     Sign(kind=Kind.DEACTIVATED, words=_words("deactivated_workspace workspace_deactivated account_deactivated")),
     Sign(kind=Kind.TOKEN_INVALIDATED, words=_words("token_invalidated token_revoked"), statuses=_401 | {0}),
     Sign(kind=Kind.TOKEN_EXPIRED, statuses=_401),
@@ -269,10 +313,18 @@ SIGNS: Final[tuple[Sign, ...]] = (
     ),
     Sign(
         kind=Kind.REQUEST_FAULT,
-        words=_words("context_length_exceeded invalid_prompt cyber_policy bio_policy flex_unavailable"),
+        words=_words(
+            "context_length_exceeded invalid_prompt cyber_policy bio_policy flex_unavailable "
+            "websocket_connection_limit_reached"
+        ),
     ),
+    Sign(kind=Kind.UNSUPPORTED_MODEL, statuses=_ABOUT_THE_REQUEST, like=_MODEL_WORD),
+    Sign(kind=Kind.UNSUPPORTED_MODEL, statuses=_0_400 | {404}, param=re.compile("model")),
     Sign(kind=Kind.UNSUPPORTED_MODEL, statuses=_ABOUT_THE_REQUEST, text=_MODEL, coded=False),
-    Sign(kind=Kind.REQUEST_FAULT, words=_words("invalid_request_error"), statuses=frozenset({0, 400, 422})),
+    Sign(kind=Kind.UNEXPLAINED, statuses=_0_400, like=_ACCOUNT_WORD),
+    Sign(kind=Kind.REQUEST_FAULT, words=_words("invalid_request_error"), statuses=_0_400, param=_FIELD),
+    Sign(kind=Kind.REQUEST_FAULT, words=_words("invalid_request_error"), statuses=_0_400, coded=True),
+    Sign(kind=Kind.UNEXPLAINED, words=_words("invalid_request_error"), statuses=frozenset({0})),
     Sign(kind=Kind.PAYMENT_REQUIRED, statuses=_402),
     Sign(kind=Kind.CHALLENGE, statuses=_403, header="cf-mitigated"),
     Sign(kind=Kind.CHALLENGE, statuses=_403, content_type="text/html"),
@@ -280,7 +332,7 @@ SIGNS: Final[tuple[Sign, ...]] = (
     Sign(kind=Kind.UPGRADE_REFUSED, statuses=frozenset({426})),
     Sign(kind=Kind.BURST_LIMIT, statuses=frozenset({429})),
     Sign(kind=Kind.OVERLOADED, statuses=frozenset({503, 529})),
-    Sign(kind=Kind.SERVER_ERROR, statuses=frozenset(range(500, 600))),
+    Sign(kind=Kind.SERVER_ERROR, statuses=frozenset(range(500, 1000))),
     Sign(kind=Kind.SERVER_ERROR, words=_words("server_error internal_server_error")),
     Sign(kind=Kind.REQUEST_FAULT, statuses=_400, coded=True),
     Sign(kind=Kind.UNEXPLAINED, statuses=frozenset(range(400, 500))),
@@ -309,21 +361,37 @@ def classify_failure(reply: Reply, now: float, *, after_output: bool = False) ->
     return replace(outcome, kind=Kind.FAILED_AFTER_OUTPUT if after_output and kind is Kind.FAILED_IN_STREAM else kind)
 
 
-def error_of(payload: object) -> JsonObject:
-    """The object that describes a failure, wherever a reply or an event keeps it.
+@functools.cache
+def _known() -> frozenset[str]:
+    return _SAYS_LITTLE.union(*(sign.words for sign in SIGNS))
 
-    `{"error": {…}}`, `{"detail": {…}}`, `{"response": {"error": {…}}}` and the bare object are all in use.
-    """
-    if not isinstance(payload, dict):
-        return {}
-    inner: object = payload
-    if isinstance(payload.get("response"), dict):
-        inner = payload["response"]
-    assert isinstance(inner, dict)
-    for name in ("error", "detail"):
-        found = inner.get(name)
-        if isinstance(found, dict):
-            return found
-        if isinstance(found, str):
-            return {"message": found}
-    return inner if inner is payload else {}
+
+_LOUD: Final = re.compile(r"[A-Z][A-Z0-9_]{0,59}")
+_HUMP: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_BREAK: Final = re.compile(r"[\s-]+")
+
+
+def _plain_word(said: object) -> str:
+    """A code as this table writes it: known ones whatever their letters, others only if they can be no token; "" for
+    all else."""
+    if not isinstance(said, str) or len(said) > _LONGEST_WORD:
+        return ""
+    text = said.strip()
+    if WORD.fullmatch(text):
+        return text
+    plain = _BREAK.sub("_", _HUMP.sub("_", text)).lower()
+    return plain if plain in _known() else text.lower() if _LOUD.fullmatch(text) else ""
+
+
+_LONGEST_WORD: Final = 80
+
+
+def error_of(payload: object) -> JsonObject:
+    """The object that describes a failure, wherever a reply or an event keeps it. What has a known code goes before all
+    else."""
+    return described(payload, tells)
+
+
+def tells(error: JsonObject) -> bool:
+    """Whether an object has a code that is known to mean something."""
+    return not (Reply(status=0, error=error).words() & _known()) <= _SAYS_LITTLE

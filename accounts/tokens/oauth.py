@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from accounts.choice.outcomes import WORD
+from accounts.choice.outcomes import WORD, Reply
 from accounts.model import Credentials
+from accounts.provider.error_places import described
 from accounts.tokens.claims import names_another, read_claims
 from accounts.tokens.endings import DEAD, Ending
 from accounts.tokens.lifetime import ends_at
@@ -62,14 +63,26 @@ def read_renewal(status: int, body: bytes, old: Credentials, now: float, key: st
         payload = json.loads(body)
     except (ValueError, RecursionError):
         payload = None
-    if status == 200:
+    dead = _dead_word(payload)
+    if status == 200 and not dead:
         return _accepted(payload, old, now, key) if isinstance(payload, dict) else Renewal(detail="200, but no JSON")
     error = payload.get("error") if isinstance(payload, dict) else None
     code = error.get("code") if isinstance(error, dict) else error
-    word = code if isinstance(code, str) and WORD.fullmatch(code) else ""
-    ended = word if word in DEAD and 400 <= status < 500 else ""
+    word = dead or (code if isinstance(code, str) and WORD.fullmatch(code) else "")
+    ended = dead if status < 500 else ""
     seen = word or ("without a code" if payload is not None else "without JSON")
     return Renewal(ended=ended, detail=f"{status} {seen}")
+
+
+def _dead_word(payload: object) -> str:
+    """The word that ends a refresh token, wherever an answer that brings none says it; "" for none."""
+    if isinstance(payload, dict) and _text(payload, "access_token"):
+        return ""
+
+    def words(error: Mapping[str, object]) -> frozenset[str]:
+        return Reply(status=0, error=error).words() & DEAD
+
+    return min(words(described(payload, lambda error: bool(words(error)))), default="")
 
 
 def fits(token: str) -> bool:

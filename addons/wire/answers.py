@@ -17,7 +17,7 @@ from mitmproxy import http
 
 from accounts.choice.outcomes import Kind
 from accounts.choice.selection import Exclusion, Exhausted
-from addons.wire.events import ERROR, FAILED, decoded
+from addons.wire.events import ERROR, FAILED, decoded, event_type, reply_of
 
 RULES: Final[Mapping[str, str]] = {
     Exclusion.PIN: "The account that codex-rotate is pinned to cannot serve this request. Take back what pinned it "
@@ -130,16 +130,37 @@ STATUS_OF: Final[Mapping[Kind, int]] = {
     Kind.UNSUPPORTED_MODEL: 400,
     Kind.INVALID_SEALED: 400,
     Kind.UNKNOWN_RESPONSE: 400,
+    Kind.UNEXPLAINED: 400,
 }
+_REFUSALS: Final = range(400, 600)
+_TEXTS: Final = ("type", "code", "message")
 
 
 def with_status(event: bytes, kind: Kind) -> bytes | None:
-    """An error event on a WebSocket, with the status that its kind has over HTTP: without one the client would take no
-    notice of it, and wait. None for an event that needs none."""
-    told = decoded(event)
-    if told.get("type") != ERROR or isinstance(told.get("status", told.get("status_code")), int):
+    """An error event on a WebSocket as the client can read it: with a type, the status that its kind has over HTTP if
+    it names none, and texts where texts are expected. Else the client would take no notice of it, and wait. None for
+    one that needs nothing."""
+    if event_type(event) != ERROR:
         return None
-    return json.dumps({**told, "status": STATUS_OF.get(kind, 500)}).encode()
+    told, reply = decoded(event), reply_of(event)
+    fit = {name: value for name, value in told.items() if name not in {"status", "status_code"}}
+    name = "status_code" if "status_code" in told and "status" not in told else "status"
+    fit |= {"type": ERROR, name: reply.status if reply.status in _REFUSALS else STATUS_OF.get(kind, 500)}
+    given, headers = told.get("error"), told.get("headers")
+    described = given if isinstance(given, dict) else {key: reply.error[key] for key in _TEXTS if key in reply.error}
+    if given is not None or described.keys() - {"type"}:
+        fit["error"] = {key: _text(value) if key in _TEXTS else value for key, value in described.items()}
+    if headers is not None and not (isinstance(headers, dict) and all(map(_is_plain, headers.values()))):
+        fit["headers"] = dict(reply.headers)
+    return None if fit == told else json.dumps(fit).encode()
+
+
+def _text(value: object) -> str | None:
+    return value if value is None or isinstance(value, str) else str(value)
+
+
+def _is_plain(value: object) -> bool:
+    return isinstance(value, str | int | float)
 
 
 def unreachable(detail: str) -> http.Response:

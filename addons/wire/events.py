@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
-from accounts.choice.outcomes import Reply, error_of
+from accounts.choice.outcomes import JsonObject, Reply, error_of
 
 CREATE: Final = "response.create"
 """What a client asks with in a socket; all else comes from upstream."""
@@ -53,7 +53,7 @@ KINDS: Final[Mapping[str, EventKind]] = {
     "keepalive": EventKind(Meaning.PRELUDE, redundant=True),
     "ping": EventKind(Meaning.PRELUDE, redundant=True),
     "response.content_part.added": EventKind(Meaning.SHELL, redundant=True),
-    "response.content_part.done": EventKind(Meaning.OUTPUT, redundant=True),
+    "response.content_part.done": EventKind(Meaning.SHELL, redundant=True),
     "response.reasoning_summary_part.added": EventKind(Meaning.SHELL, redundant=True),
     ITEM_ADDED: EventKind(Meaning.SHELL),
     TEXT_DELTA: EventKind(Meaning.SHELL),
@@ -62,7 +62,14 @@ KINDS: Final[Mapping[str, EventKind]] = {
     "response.reasoning_summary_text.delta": EventKind(Meaning.SHELL),
     "response.function_call_arguments.delta": EventKind(Meaning.SHELL),
     "response.custom_tool_call_input.delta": EventKind(Meaning.SHELL),
-    "response.reasoning_summary_part.done": EventKind(Meaning.OUTPUT, redundant=True),
+    "response.reasoning_summary_part.done": EventKind(Meaning.SHELL, redundant=True),
+    **{
+        f"response.{what}.done": EventKind(Meaning.SHELL)
+        for what in (
+            *("output_text", "refusal", "reasoning_text", "reasoning_summary_text", "function_call_arguments"),
+            "custom_tool_call_input",
+        )
+    },
     "response.output_text.annotation.added": EventKind(Meaning.OUTPUT, redundant=True),
     "[DONE]": EventKind(Meaning.OUTPUT, redundant=True),
     COMPLETED: EventKind(Meaning.ENDING, "completed"),
@@ -97,17 +104,30 @@ _DELTAS: Final = tuple(
 """How nearly every chunk begins."""
 
 _TYPE_FIRST: Final = re.compile(rb'\s*\{\s*"type"\s*:\s*"([\w.\-]{1,80})"')
-_BLANK_LINE: Final = re.compile(rb"\r?\n\r?\n")
+_BLANK_LINE: Final = re.compile(rb"(?:\r?\n|\r(?!\n))(?:\r?\n|\r)")
 
 
 def event_type(data: bytes) -> str:
-    """The `type` of a JSON event; empty when it has none. Decodes only what does not begin with it."""
+    """The `type` of a JSON event; empty when it has none. Decodes only what does not begin with it. What has none and
+    describes a failure is an error."""
     found = _TYPE_FIRST.match(data)
     if found:
         return found.group(1).decode()
     payload = decoded(data)
     kind = payload.get("type")
+    if kind is None and (payload.get("error") or payload.get("detail")):
+        return ERROR
     return kind if isinstance(kind, str) else ""
+
+
+def _named(name: str, data: bytes) -> str:
+    """The type of an event in a stream: what its data says, as clients read it, unless its name says that it failed."""
+    if not data or name in FAILURES:
+        return name or event_type(data)
+    found = _TYPE_FIRST.match(data)
+    if found:
+        return found.group(1).decode()
+    return name if name in KINDS or name.startswith("response.") else event_type(data) or name
 
 
 def meaning(kind: str) -> Meaning:
@@ -121,11 +141,14 @@ _CONTENTS: Final = ("delta", "text", "content", "summary", "arguments", "input",
 
 
 def meaning_of(kind: str, event: bytes) -> Meaning:
-    """The same, with a SHELL looked into: OUTPUT if a person would see something of it, else PRELUDE."""
+    """The same, with a SHELL looked into: OUTPUT if a person would see something of it, else PRELUDE, as is what is no
+    JSON: `[DONE]`, words of a gateway."""
     found = meaning(kind)
-    if found is not Meaning.SHELL:
+    if found is not Meaning.SHELL and kind:
         return found
     payload = decoded(event)
+    if not kind:
+        return Meaning.OUTPUT if payload else Meaning.PRELUDE
     inner = payload.get("item", payload.get("part", payload))
     if not isinstance(inner, dict):
         return Meaning.OUTPUT
@@ -155,6 +178,12 @@ def begins_like_events(beginning: bytes) -> bool | None:
     return None if any(field.startswith(text) for field in _FIELDS) else False
 
 
+def begins_like_text(beginning: bytes) -> bool | None:
+    """Whether a body that is said to be a stream of events begins like JSON or a page; None: cannot be told yet."""
+    text = beginning.removeprefix(_MARK).lstrip()
+    return None if not text or _MARK.startswith(text) else text.startswith((b"{", b"[", b"<"))
+
+
 _MARK: Final = b"\xef\xbb\xbf"
 """The byte order mark, with which a stream may begin."""
 _FIELDS: Final = (b"event:", b"data:", b"id:", b"retry:", b":")
@@ -172,11 +201,16 @@ def is_redundant(kind: str) -> bool:
 
 def decoded(data: bytes) -> Mapping[str, object]:
     """A JSON object, empty for anything else. Never raises."""
-    try:
-        payload = json.loads(data)
-    except (ValueError, RecursionError):
-        return {}
+    payload = document(data)
     return payload if isinstance(payload, dict) else {}
+
+
+def document(data: bytes) -> object:
+    """What a JSON text says, None for anything else. Never raises."""
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError):
+        return None
 
 
 def fields(lines: Iterable[bytes]) -> tuple[bytes, list[bytes]]:
@@ -193,14 +227,35 @@ def fields(lines: Iterable[bytes]) -> tuple[bytes, list[bytes]]:
 
 def reply_of(data: bytes) -> Reply:
     """A failure event as the same value a refusing HTTP answer makes."""
-    payload = decoded(data)
-    status = payload.get("status", payload.get("status_code"))
-    headers = payload.get("headers")
-    return Reply(
-        status=status if isinstance(status, int) else 0,
-        headers={str(k).lower(): str(v) for k, v in headers.items()} if isinstance(headers, dict) else {},
-        error=error_of(payload),
-    )
+    payload = document(data)
+    error, told = error_of(payload), payload if isinstance(payload, dict) else {}
+    return Reply(status=_status(told, error), headers=_headers(told.get("headers")), error=error)
+
+
+def _status(told: JsonObject, error: JsonObject) -> int:
+    """The status that an event names, as a number or as a text; 0: none."""
+    for value in (*(each.get(name) for each in (told, error) for name in ("status", "status_code")), error.get("code")):
+        text = "" if isinstance(value, bool) or not isinstance(value, int | str) else str(value).strip()
+        if len(text) == _DIGITS and text.isascii() and text.isdecimal():
+            return int(text)
+    return 0
+
+
+_DIGITS: Final = 3
+
+
+def _headers(told: object) -> dict[str, str]:
+    """Headers as an event lists them: an object, whose values may be lists, or pairs."""
+    pairs = told.items() if isinstance(told, dict) else told if isinstance(told, list) else ()
+    found: dict[str, str] = {}
+    for pair in pairs:
+        if isinstance(pair, list | tuple) and len(pair) == _PAIR:
+            name, value = pair
+            found[str(name).lower()] = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return found
+
+
+_PAIR: Final = 2
 
 
 class Events:
@@ -236,7 +291,7 @@ class Events:
             name, lines = fields(block.splitlines())
             kind, data = name.strip().decode("utf-8", "replace"), b"\n".join(lines).strip()
             if data or kind:
-                yield kind or event_type(data), data
+                yield _named(kind, data), data
 
 
 def before_failure(chunk: bytes) -> bytes:

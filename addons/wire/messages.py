@@ -7,17 +7,17 @@ from typing import Final
 
 from mitmproxy import http
 
-from accounts.choice.outcomes import Reply, error_of
+from accounts.choice.outcomes import Reply, error_of, tells
 from addons.wire import events
 from config import decoding
 
 
 def read_reply(response: http.Response, body: bytes) -> Reply:
-    """A refusing HTTP answer as a value. A body that is not a JSON object has no error to read."""
+    """A refusing HTTP answer as a value. A body that is not JSON has no error to read."""
     return Reply(
         status=response.status_code,
         headers=fields(response),
-        error=error_of(events.decoded(plain(response, body))),
+        error=error_of(events.document(plain(response, body))),
     )
 
 
@@ -27,26 +27,43 @@ def error_in(response: http.Response, body: bytes) -> Reply | None:
     nested = payload.get("response")
     inner = nested if isinstance(nested, dict) else {}
     failed = payload.get("type") == events.ERROR or "failed" in (payload.get("status"), inner.get("status"))
-    if not (failed or payload.get("error") or payload.get("detail") or inner.get("error")):
-        return None
     reply = events.reply_of(body)
+    if not (failed or any(map(payload.get, _ERRORS)) or inner.get("error") or tells(reply.error)):
+        return None
     return Reply(status=reply.status, headers={**fields(response), **reply.headers}, error=reply.error)
 
 
+_ERRORS: Final = ("error", "errors", "detail")
+
+
 def is_answer(request: http.Request, body: bytes) -> bool:
-    """Whether a JSON body can be what was asked for. Of a request that wants a stream it is a whole response."""
+    """Whether a JSON body can be what was asked for. Of a request to the model it is a whole response; a WebSocket is
+    no body."""
     payload = events.decoded(body)
-    if "text/event-stream" in request.headers.get("accept", "").lower():
+    if is_upgrade(request):
+        return False
+    if wants_response(request):
         return "output" in payload or payload.get("object") == "response"
     return bool(payload)
 
 
+def may_be_answer(request: http.Request, beginning: bytes) -> bool:
+    """Whether a text that begins so, and whose end has not come, may be one."""
+    return not is_upgrade(request) and beginning.lstrip().startswith(b"{")
+
+
+def wants_response(request: http.Request) -> bool:
+    """Whether what is asked for are a model's words, as a stream or in one piece."""
+    stream = "text/event-stream" in request.headers.get("accept", "").lower()
+    return stream or request.path.partition("?")[0].endswith("/responses")
+
+
 def fields(message: http.Message) -> dict[str, str]:
-    """The headers with names in lower case; those of one name are joined."""
+    """The headers with names in lower case; those of one name are joined, unless they say the same."""
     found: dict[str, str] = {}
     for name, value in message.headers.fields:
         key, text = name.decode("utf-8", "surrogateescape").lower(), value.decode("utf-8", "surrogateescape")
-        found[key] = f"{found[key]}, {text}" if key in found else text
+        found[key] = text if found.get(key, text) == text else f"{found[key]}, {text}"
     return found
 
 
@@ -62,7 +79,8 @@ def can_read(request: http.Request, response: http.Response) -> bool:
         name, _, weight = each.replace(" ", "").partition(";")
         if _REFUSED.fullmatch(weight) is None:
             names.add(name)
-    return bool({"*", coding.strip().lower()} & names)
+    used = {each.strip() for each in coding.lower().split(",")} - {"", "none"}
+    return "*" in names or used <= names
 
 
 _REFUSED: Final = re.compile(r"q=0(\.0*)?")

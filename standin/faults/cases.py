@@ -40,14 +40,26 @@ _DRESSED = {
 _NOT_WHAT_WAS_ASKED = {
     "limit_as_200": Fault(Kind.USAGE_LIMIT, status=200, resets_in=3600),
     "overload_as_200": Fault(Kind.OVERLOADED, status=200),
+    **{
+        f"limit_as_200_{shape}": Fault(Kind.USAGE_LIMIT, status=200, resets_in=3600, shape=shape)
+        for shape in ("bare", "detail", "deep", "errors", "list", "text", "loud")
+    },
+    "limit_as_200_stream": Fault(Kind.USAGE_LIMIT, status=200, resets_in=3600, content_type=_USUAL),
     "html_200": Fault(Kind.HTML),
+    "html_200_stream": Fault(Kind.HTML, content_type=_USUAL),
+    "big_html_200": Fault(Kind.BIG_HTML),
     "empty_200": Fault(Kind.BARE),
     "empty_stream": Fault(Kind.EMPTY),
     "no_content": Fault(Kind.NO_CONTENT),
     "redirect": Fault(Kind.REDIRECT),
 }
+_BARE = (400, 402, 404, 405, 408, 409, 410, 413, 421, 422, 424, 425, 431, 451, 499, 600)
 _STATUSES = {
-    **{f"bare_{status}": Fault(Kind.BARE, status=status) for status in (402, 404, 408, 409, 413, 421, 425, 431, 451)},
+    **{f"bare_{status}": Fault(Kind.BARE, status=status) for status in _BARE},
+    "bad_request_400": Fault(Kind.BAD_REQUEST, code="bad_request"),
+    "account_400": Fault(Kind.BAD_REQUEST, code="account_suspended"),
+    "limit_400": Fault(Kind.USAGE_LIMIT, status=400, resets_in=3600, shape="loud"),
+    "html_400": Fault(Kind.HTML, status=400, content_type="Text/HTML"),
     "html_401": Fault(Kind.HTML, status=401),
     "html_402": Fault(Kind.HTML, status=402),
     "html_403": Fault(Kind.HTML, status=403),
@@ -60,6 +72,10 @@ _MODELS = {
     "model_not_for_account": Fault(Kind.MODEL_NOT_FOR_ACCOUNT),
     "model_detail_404": Fault(Kind.MODEL_DETAIL),
     "model_unsupported_400": Fault(Kind.UNSUPPORTED_MODEL),
+    "model_unavailable_400": Fault(Kind.MODEL_NOT_FOUND, status=400, code="model_unavailable"),
+    "model_loud_400": Fault(Kind.MODEL_NOT_FOUND, status=400, code="MODEL_NOT_FOUND"),
+    "model_words_400": Fault(Kind.UNAUTHORIZED_DEACTIVATED, status=400, message="Unknown model: gpt-5"),
+    "model_unavailable_in_band": Fault(Kind.MODEL_NOT_FOUND, code="model_unavailable", in_band=True),
     "model_404_in_band": Fault(Kind.MODEL_NOT_FOUND, in_band=True),
     "model_400_in_band": Fault(Kind.MODEL_NOT_FOUND, status=400, in_band=True),
     "model_not_for_account_in_band": Fault(Kind.MODEL_NOT_FOR_ACCOUNT, in_band=True),
@@ -84,6 +100,8 @@ _SOCKETS = {
     "aborted_at_message": Fault(Kind.SOCKET_ABORTED, in_band=True),
     "closed_1009_for_16_mib": Fault(Kind.MESSAGE_TOO_BIG),
     "error_without_status": Fault(Kind.ERROR_WITHOUT_STATUS),
+    "error_with_text_status": Fault(Kind.ERROR_WITH_TEXT_STATUS),
+    "limit_untyped": Fault(Kind.ERROR_UNTYPED, at=Point.START, code=LIMIT, resets_in=3600),
     "limit_without_status": Fault(Kind.ERROR_WITHOUT_STATUS, at=Point.START, code=LIMIT, resets_in=3600),
 }
 _LIMITS = {
@@ -99,6 +117,8 @@ _AFTER_OUTPUT = {
     "limit_after_output": Fault(Kind.USAGE_LIMIT, after_output=True),
     "limit_failed_after_output": Fault(Kind.FAILED_EVENT, code=LIMIT, after_output=True),
     "overload_after_output": Fault(Kind.FAILED_EVENT, code=OVERLOAD, after_output=True),
+    "limit_untyped_after_output": Fault(Kind.ERROR_UNTYPED, code=LIMIT, after_output=True),
+    "overload_text_status_after_output": Fault(Kind.ERROR_WITH_TEXT_STATUS, code=OVERLOAD, after_output=True),
     "closed_1011_after_output": Fault(Kind.SOCKET_CLOSED, close_code=1011, after_output=True),
 }
 _ACCOUNTS = {

@@ -72,7 +72,8 @@ class Details:
     `status`, `code` and `message` replace the kind's own; `resets_in` (seconds) gives the time of the reset, written as
     `resets_as` says (a key of `refusals.RESETS`); `retry_after` becomes the header of that name as written; `seconds`
     is how long a delay lasts; `close_code` is that of a close frame; `min_bytes` spares smaller messages.
-    `content_type` ("" for none) and `coding` are the event stream's.
+    `content_type` ("" for none) and `coding` are the event stream's, the former that of a whole answer, too. `shape` is
+    where the body of a usage limit keeps its error (a key of `refusals.SHAPES`).
     """
 
     status: int | None = None
@@ -80,6 +81,7 @@ class Details:
     message: str | None = None
     resets_in: float | None = None
     resets_as: str = "seconds"
+    shape: str = "usual"
     retry_after: float | str | None = None
     seconds: float | None = None
     close_code: int | None = None

@@ -109,6 +109,9 @@ class Fault(Details):
         reply = self.rule.reply(Scene(self, plan, now))
         if self.status is not None:
             reply = replace(reply, status=self.status)
+        if self.content_type is not None:
+            kept = tuple(pair for pair in reply.headers if pair[0] != "content-type")
+            reply = replace(reply, headers=(("content-type", self.content_type), *kept))
         if self.retry_after is not None:
             reply = replace(reply, headers=(*reply.headers, ("retry-after", str(self.retry_after))))
         return reply

@@ -33,6 +33,7 @@ class FaultKind(StrEnum):
     REDIRECT = "redirect"
     BARE = "bare"
     HTML = "html"
+    BIG_HTML = "big_html"
     NO_CONTENT = "no_content"
     HANG = "hang"
     SLOW_START = "slow_start"
@@ -57,6 +58,8 @@ class FaultKind(StrEnum):
     FAILED_EVENT = "failed_event"
     ERROR_EVENT = "error_event"
     ERROR_WITHOUT_STATUS = "error_without_status"
+    ERROR_WITH_TEXT_STATUS = "error_with_text_status"
+    ERROR_UNTYPED = "error_untyped"
     EMPTY = "empty"
     TOKEN_SERVER_ERROR = "token_server_error"  # noqa: S105 - a name
     TOKEN_REFUSED = "token_refused"  # noqa: S105 - a name

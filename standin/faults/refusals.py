@@ -4,6 +4,7 @@ Codes and words are the client's wire behaviour (docs/codex-wire.md section 3), 
 """
 
 import datetime as dt
+import json
 from collections.abc import Callable
 from email.utils import format_datetime
 from typing import Any
@@ -27,6 +28,7 @@ CHALLENGE = Reply(
 )
 UNSUPPORTED = {"detail": "The requested model is not supported when using Codex with a ChatGPT account."}
 SEALED = "The encrypted content could not be verified."
+_PADDING = b"<!-- " + b"x" * 300_000 + b" -->"
 _PAGE = b"<!DOCTYPE html><html><head><title>Error</title></head><body><h1>Something went wrong</h1></body></html>"
 
 
@@ -55,6 +57,19 @@ RESETS: dict[str, Callable[[float, float], Made]] = {
 """From the time (seconds since the epoch) and the seconds until then."""
 
 
+SHAPES: dict[str, Callable[[dict[str, Any]], object]] = {
+    "usual": lambda error: {"error": error},
+    "bare": lambda error: error,
+    "detail": lambda error: {"detail": error},
+    "deep": lambda error: {"error": {"error": error}},
+    "errors": lambda error: {"errors": [error]},
+    "list": lambda error: [{"error": error}],
+    "text": lambda error: {"error": json.dumps(error)},
+    "loud": lambda error: {"error": error | {"type": error["type"].upper()}},
+}
+"""From an error to a body."""
+
+
 def usage_limit(scene: Scene, status: int) -> Reply:
     """An allowance is used up, docs/codex-wire.md section 3."""
     asked = scene.details
@@ -69,7 +84,7 @@ def usage_limit(scene: Scene, status: int) -> Reply:
         "eligible_promo": None,
     }
     code = {"code": asked.code} if asked.code else {}
-    return json_reply({"error": error | fields | code}, status, headers)
+    return json_reply(SHAPES[asked.shape](error | fields | code), status, headers)
 
 
 def deactivated(scene: Scene) -> Reply:
@@ -81,9 +96,9 @@ def deactivated(scene: Scene) -> Reply:
     return error_reply(403, asked.code or "account_deactivated", message)
 
 
-def html(status: int) -> Reply:
+def html(status: int, *, big: bool = False) -> Reply:
     """A page in the way: of the edge, of a gateway."""
-    return Reply(status, (("content-type", "text/html; charset=UTF-8"),), _PAGE)
+    return Reply(status, (("content-type", "text/html; charset=UTF-8"),), _PAGE + (_PADDING if big else b""))
 
 
 def detail(status: int, message: str) -> Callable[[Scene], Reply]:
@@ -118,6 +133,16 @@ def error_without_status(scene: Scene) -> dict[str, Any]:
     code, message = asked.code or "server_error", asked.message or "The stand-in failed on request."
     kind = code if code in {"usage_limit_reached", "usage_not_included", "insufficient_quota"} else "server_error"
     return {"type": "error", "error": {"type": kind, "code": code, "message": message, "param": None}}
+
+
+def error_untyped(scene: Scene) -> dict[str, Any]:
+    """An error that only its shape shows to be one."""
+    return {"error": error_without_status(scene)["error"]}
+
+
+def error_with_text_status(scene: Scene) -> dict[str, Any]:
+    """`error` with a status that is no number."""
+    return error_without_status(scene) | {"status": str(scene.details.status or 500)}
 
 
 def error_event(scene: Scene) -> dict[str, Any]:

@@ -104,6 +104,7 @@ _ODD_ANSWERS = {
     # neither a body nor a type; with a status of the fault's own
     FaultKind.BARE: _fixed(Reply(200)),
     FaultKind.HTML: _fixed(refusals.html(200)),
+    FaultKind.BIG_HTML: _fixed(refusals.html(200, big=True)),
     FaultKind.NO_CONTENT: _fixed(Reply(204)),
 }
 _TIME = {
@@ -139,6 +140,8 @@ _EVENTS = {
     FaultKind.FAILED_EVENT: _event(refusals.failed),
     FaultKind.ERROR_EVENT: _event(refusals.error_event),
     FaultKind.ERROR_WITHOUT_STATUS: _event(refusals.error_without_status),
+    FaultKind.ERROR_WITH_TEXT_STATUS: _event(refusals.error_with_text_status),
+    FaultKind.ERROR_UNTYPED: _event(refusals.error_untyped),
     FaultKind.EMPTY: Rule(Action.END, Point.START),
 }
 # docs/codex-wire.md section 4

@@ -21,6 +21,7 @@ DRESSES = {"untyped", "odd_type", "gzip", "zstd", "brotli", "deflate", "untyped_
 AFTER_OUTPUT = {name for name in CASES if name.endswith("_after_output")}
 IN_SOCKETS = {name for name in CASES if name.startswith(("closed_", "aborted")) or name.endswith("_in_band")} | {
     "error_without_status",
+    "error_with_text_status",
     "limit_without_status",
 }
 ONE = itertools.cycle(["h1", "ws", "h2", "ws"])

@@ -179,7 +179,7 @@ class SocketClient:
         seen: list[dict[str, Any]] = []
         while isinstance(message := self.receive(), dict):
             seen.append(message)
-            if message["type"] in {"response.completed", "response.failed", "error"}:
+            if message.get("type", "error") in {"response.completed", "response.failed", "error"}:
                 break
         return seen
 

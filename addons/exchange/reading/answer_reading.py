@@ -68,8 +68,15 @@ class AnswerReading:
         if found is None and reader.form is Form.OPAQUE:
             return Answered()
         if found is None and len(self.collected) > HOLD_BYTES:
-            return Answered() if reader.form is not Form.REFUSAL else self._judged()
+            return self._judged() if self._is_none else Answered()
         return found
+
+    @property
+    def _is_none(self) -> bool:
+        """Whether it can be no answer, whatever follows."""
+        reader = self._reader
+        text = reader.form is Form.DOCUMENT and not messages.may_be_answer(reader.request, reader.document)
+        return text or reader.form is Form.REFUSAL
 
     def _found(self, told: Iterator[tuple[str, bytes]]) -> Found:
         for kind, event in told:

@@ -44,14 +44,16 @@ class BodyReader:
     def __init__(self, response: http.Response, request: http.Request, *, opaque: bool) -> None:
         self.response = response
         self.request = request
-        self.coding: str = response.headers.get("content-encoding", "identity").strip().lower() or "identity"
-        self.form = _of_head(response, opaque=opaque)
+        self.coding: str = response.headers.get("content-encoding", "").strip(" ,").lower() or "identity"
+        self.form = _of_head(response, request, opaque=opaque)
         self._decode: decoding.Feed | None = None
         self._beginning = b""
         """Of a body whose form is not known yet, or that is a document: what has come, without its coding."""
         self._events = Events()
         self.is_stream = self.form is Form.EVENTS
-        if self.form in {Form.UNKNOWN, Form.EVENTS} and not self.is_plain:
+        self._is_declared = self.is_stream
+        """Whether only its head says so, as yet."""
+        if self.form in {Form.UNKNOWN, Form.EVENTS, Form.DOCUMENT} and not self.is_plain:
             self._with_coding()
 
     @property
@@ -69,13 +71,28 @@ class BodyReader:
         if self.form in {Form.REFUSAL, Form.OPAQUE, Form.CUT}:
             return iter(())
         plain = self._plain(data)
-        if not self.is_stream:
+        if self._is_declared:
+            plain = self._looked_at(plain)
+        elif not self.is_stream:
             plain = self._found_out(plain)
         return self._events.feed(plain) if self.is_stream else iter(())
 
     def is_quiet(self, data: bytes) -> bool:
         """Whether nothing in this chunk can matter once there was output."""
         return self.is_plain and self._events.quiet(data)
+
+    def _looked_at(self, plain: bytes) -> bytes:
+        """Whether what is said to be a stream is one: all that has come, once that is known."""
+        self._beginning += plain
+        is_text = events.begins_like_text(self._beginning)
+        if is_text is None and len(self._beginning) <= BEGINNING:
+            return b""
+        self._is_declared = False
+        if is_text:
+            self.form, self.is_stream = Form.DOCUMENT, False
+            return plain
+        plain, self._beginning = self._beginning, b""
+        return plain
 
     def _found_out(self, plain: bytes) -> bytes:
         """Look at what has come so far; all of that once it is known to be a stream."""
@@ -109,9 +126,11 @@ class BodyReader:
         self.form = Form.OPAQUE
 
 
-def _of_head(response: http.Response, *, opaque: bool) -> Form:
+def _of_head(response: http.Response, request: http.Request, *, opaque: bool) -> Form:
     if response.status_code >= 300:
         return Form.REFUSAL
     if opaque or response.status_code == 101:
         return Form.OPAQUE
+    if messages.is_upgrade(request):
+        return Form.DOCUMENT  # and no socket
     return Form.EVENTS if messages.is_event_stream(response) else Form.UNKNOWN

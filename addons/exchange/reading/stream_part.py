@@ -11,7 +11,7 @@ from accounts.continuing.numbers import Renumbering
 
 MOST_HELD: Final = 1 << 20
 """Of an event that is larger than this (bytes) nothing is held back, and then nobody can go on behind it."""
-_ENDS: Final = (b"\n\n", b"\n\r\n")
+_ENDS: Final = (b"\n\n", b"\n\r\n", b"\r\r")
 
 
 class StreamPart:

@@ -2,7 +2,7 @@
 
 from mitmproxy import http
 
-from accounts.choice.outcomes import Kind, Outcome, classify
+from accounts.choice.outcomes import Kind, Outcome, classify, classify_failure
 from accounts.choice.pool import Lease
 from addons.attempts.protocol import Loss, Send
 from addons.exchange import credentials, observe
@@ -43,8 +43,12 @@ class Upgrades:
     def refusal(self) -> Outcome:
         """What it means that the answer was no socket."""
         assert self.response is not None
+        body, now = bytes(self.body), self.service.clock()
         if self.response.status_code >= 400:
-            return classify(messages.read_reply(self.response, bytes(self.body)), self.service.clock())
+            return classify(messages.read_reply(self.response, body), now)
+        error = messages.error_in(self.response, messages.plain(self.response, body))
+        if error is not None:
+            return classify_failure(error, now)
         return Outcome(kind=Kind.NO_ANSWER, detail=f"{self.response.status_code} instead of a socket")
 
     def lost(self, loss: Loss, message: str) -> Outcome:

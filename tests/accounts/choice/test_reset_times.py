@@ -99,6 +99,10 @@ def test_retry_after_ms_is_milliseconds(value: str, seconds: float | None) -> No
         ("try again in " + "1" * 100_000, None),
         ("try again in 5 fortnights", None),
         ("try again in 5s or 6s", 5),
+        ("Retry after 20 seconds", 20),
+        ("Please try again in about 1 minute and 5 seconds.", 65),
+        ("try again in 1h, 5m", HOUR + 300),
+        ("try again after 20s", 20),
         ("wait 20s", None),
         ("", None),
         (None, None),
@@ -263,6 +267,16 @@ def iso(seconds: float) -> str:
         ("2026-13-01T00:00:00Z", None),
         ("9" * 4000 + "-01-01", None),
         ("0001-01-01T00:00:00+23:59", None),
+        (iso(900).replace("T", " ").replace("+00:00", " UTC"), 900),
+        (iso(900).replace("+00:00", "z"), 900),
+        (iso(900).replace("+00:00", "+0000"), 900),
+        (datetime.fromtimestamp(NOW + 900, UTC).strftime("%a %b %d %H:%M:%S %Y"), 900),
+        (datetime.fromtimestamp(NOW + 900, UTC).strftime("%A, %d-%b-%y %H:%M:%S GMT"), 900),
+        (str(int((NOW + 900) * 1e6)), 900),
+        (str(int((NOW + 900) * 1e9)), 900),
+        *((text, 900) for text in ("900s", "15m", "15m0s", "15 minutes", "900 seconds", "PT15M", "PT900.0S")),
+        *((text, DAY + 60) for text in ("P1DT1M", "1d1m", "24h 1m")),
+        *((text, None) for text in ("P", "PT", "0s", "15 parsecs", "15m and then", "--")),
     ],
 )
 def test_a_date_may_be_written(value: str, seconds: float | None) -> None:
@@ -285,6 +299,16 @@ def test_a_date_may_be_written(value: str, seconds: float | None) -> None:
         ({"x-codex-primary-reset-after-seconds": "99999999999"}, 8 * DAY),
         ({"codex-primary-reset-after-seconds": "30"}, None),
         ({"x-codex-primary-used-percent": "100", "x-codex-primary-reset-at": iso(300)}, 300),
+        ({"x-codex-primary-used-percent": "100%", "x-codex-primary-reset-at": iso(300)}, 300),
+        ({"x-codex-primary-reset-after-seconds": "30s"}, 30),
+        ({"retry-after": "30, 30"}, 30),
+        ({"retry-after": "30s"}, 30),
+        ({"retry-after-ms": "30000, 30000"}, 30),
+        ({"x-ratelimit-reset-requests": "6m0s"}, 360),
+        ({"x-ratelimit-reset-requests": "6m0s", "x-ratelimit-remaining-requests": "3"}, None),
+        ({"x-ratelimit-reset-tokens": "1s", "x-ratelimit-reset-requests": "2s"}, 2),
+        ({"ratelimit-reset": "30"}, 30),
+        ({"x-ratelimit-reset": "soon"}, None),
     ],
 )
 def test_a_header_may_say_it_as_a_span(headers: dict[str, str], seconds: float | None) -> None:
@@ -293,9 +317,26 @@ def test_a_header_may_say_it_as_a_span(headers: dict[str, str], seconds: float |
     assert (None if moment is None else moment - NOW) == seconds
 
 
-@pytest.mark.parametrize(("name", "value"), [("reset_after_seconds", 45), ("reset_after_seconds", "45")])
+@pytest.mark.parametrize("value", [45, "45", "45s", 45.0])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("reset_after_seconds", "resets_in_seconds", "reset_in_seconds", "resets_in", "retry_after", "retryAfter"),
+        *("resetsInSeconds", "Retry-After", "reset_after", "retry_after_seconds"),
+    ],
+)
 def test_an_error_may_say_it_as_a_span(name: str, value: object) -> None:
     assert said({name: value}) == 45
+
+
+@pytest.mark.parametrize("name", ["retry_after_ms", "resetsInMs", "reset_after_ms"])
+def test_an_error_may_say_it_in_milliseconds(name: str) -> None:
+    assert said({name: 45_000}) == said({name: "45000"}) == 45
+
+
+@pytest.mark.parametrize("name", ["resetsAt", "reset_time", "resets_at_ms", "retryAt"])
+def test_a_date_may_have_another_name(name: str) -> None:
+    assert said({name: (NOW + 45) * 1000}) == said({name: iso(45)}) == 45
 
 
 NUMBERS = st.integers() | st.floats() | st.text(alphabet="0123456789.e-+ ", max_size=12)

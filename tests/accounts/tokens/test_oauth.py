@@ -189,6 +189,13 @@ def test_a_login_whose_tokens_named_nobody_is_known_by_its_account(key: str, ano
         *((400, {"error": code}, code) for code in sorted(DEAD)),
         (403, {"error": {"code": "refresh_token_reused"}}, "refresh_token_reused"),
         (401, {"error": "invalid_grant", "error_description": "words"}, "invalid_grant"),
+        (401, {"error": {"type": "refresh_token_reused", "code": None}}, "refresh_token_reused"),
+        (401, {"error": {"code": "REFRESH_TOKEN_REUSED"}}, "refresh_token_reused"),
+        (400, {"detail": {"code": "refresh_token_reused"}}, "refresh_token_reused"),
+        (401, {"error": {"error": {"code": "refresh_token_reused"}}}, "refresh_token_reused"),
+        (401, [{"error": {"code": "refresh_token_reused"}}], "refresh_token_reused"),
+        (401, {"code": "refresh_token_reused", "message": "words"}, "refresh_token_reused"),
+        (200, {"error": {"code": "refresh_token_reused"}}, "refresh_token_reused"),
     ],
 )
 def test_a_word_of_the_provider_ends_a_refresh_token_for_good(status: int, payload: object, ended: str) -> None:

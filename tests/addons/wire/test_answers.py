@@ -230,3 +230,54 @@ def test_a_defect_is_one_line_that_says_where_and_repeats_no_message(caplog: pyt
 def test_what_is_no_object_is_told_without_it(said: bytes) -> None:
     assert json.loads(answers.in_band(http.Response.make(418, said))) == {"type": "error", "status": 418}
     assert answers.with_status(said, Kind.OVERLOADED) is None
+
+
+@pytest.mark.parametrize(
+    ("said", "read"),
+    [
+        ({"type": "error", "status": 429, "error": {"code": "x"}, "headers": {"Retry-After": 5}}, None),
+        ({"type": "error", "status_code": 429, "error": {"code": "x"}, "other": [1]}, None),
+        ({"type": "response.failed"}, None),
+        ({"type": "error"}, {"type": "error", "status": 503}),
+        *(
+            ({"type": "error", "status": status}, {"type": "error", "status": read})
+            for status, read in (("429", 429), (None, 503), (200, 503), (0, 503), (True, 503), ("no", 503), (4290, 503))
+        ),
+        ({"type": "error", "status_code": "429"}, {"type": "error", "status_code": 429}),
+        ({"error": {"code": "x"}}, {"type": "error", "status": 503, "error": {"code": "x"}}),
+        (
+            {"type": "error", "status": 503, "error": "slow_down"},
+            {"type": "error", "status": 503, "error": {"code": "slow_down", "message": "slow_down"}},
+        ),
+        (
+            {"type": "error", "code": "x", "message": "m"},
+            {"type": "error", "status": 503, "code": "x", "message": "m"}
+            | {"error": {"type": "error", "code": "x", "message": "m"}},
+        ),
+        (
+            {"type": "error", "error": {"code": 429, "message": None, "resets_at": 5}},
+            {"type": "error", "status": 429, "error": {"code": "429", "message": None, "resets_at": 5}},
+        ),
+        (
+            {"type": "error", "status": 429, "headers": [["Retry-After", 5]]},
+            {"type": "error", "status": 429, "headers": {"retry-after": "5"}},
+        ),
+        (
+            {"type": "error", "status": 429, "headers": {"Retry-After": ["5"]}},
+            {"type": "error", "status": 429, "headers": {"retry-after": "5"}},
+        ),
+    ],
+)
+def test_an_error_in_a_socket_is_written_so_that_the_client_takes_notice(said: object, read: object) -> None:
+    told = answers.with_status(json.dumps(said).encode(), Kind.OVERLOADED)
+    assert (None if told is None else json.loads(told)) == read
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [(Kind.USAGE_LIMIT, 429), (Kind.OVERLOADED, 503), (Kind.UNEXPLAINED, 400), (Kind.FAILED_IN_STREAM, 500)],
+)
+def test_an_error_without_a_status_has_that_of_its_kind(kind: Kind, status: int) -> None:
+    told = answers.with_status(b'{"type": "error", "error": {"code": "x"}}', kind)
+    assert told is not None
+    assert json.loads(told)["status"] == status

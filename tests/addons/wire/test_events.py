@@ -21,6 +21,7 @@ from addons.wire.events import (
     event_type,
     is_redundant,
     meaning,
+    meaning_of,
     reply_of,
 )
 from tests.builders import NOW
@@ -58,6 +59,12 @@ def fed(*chunks: bytes) -> list[tuple[str, bytes]]:
         (b"data: [DONE]\n\n", [("", b"[DONE]")]),
         (b"event: \xff\ndata: x\n\n", [("�", b"x")]),
         (b'\n\r\ndata: {"type":"a"}\n\r\n', [("a", b'{"type":"a"}')]),
+        (b'event: a\rdata: {"type":"a"}\r\rdata: {"type":"b"}\r\r', [("a", b'{"type":"a"}'), ("b", b'{"type":"b"}')]),
+        (b'event: message\ndata: {"type":"a"}\n\n', [("a", b'{"type":"a"}')]),
+        (b'event: message\ndata: {"x":1, "type":"a"}\n\n', [("a", b'{"x":1, "type":"a"}')]),
+        (b'event: response.created\ndata: {"type":"error"}\n\n', [("error", b'{"type":"error"}')]),
+        (b'event: error\ndata: {"type":"server_error"}\n\n', [("error", b'{"type":"server_error"}')]),
+        (b'data: {"error": {"code": "x"}}\n\n', [("error", b'{"error": {"code": "x"}}')]),
     ],
 )
 def test_what_a_stream_holds(stream: bytes, found: list[tuple[str, bytes]]) -> None:
@@ -131,6 +138,12 @@ def test_a_huge_ending_is_still_an_ending() -> None:
         (b'{"type":5}', ""),
         (b'{"type":null}', ""),
         (b'{"type":["error"]}', ""),
+        (b'{"error": {"code": "x"}}', "error"),
+        (b'{"status": 429, "error": "x"}', "error"),
+        (b'{"detail": "x"}', "error"),
+        (b'{"error": null, "detail": ""}', ""),
+        (b'{"type": "response.created", "error": "x"}', "response.created"),
+        (b'{"x": 1, "type": "response.created", "error": "x"}', "response.created"),
         (b'["type","error"]', ""),
         (b"{}", ""),
         (b"", ""),
@@ -168,6 +181,59 @@ def test_what_an_event_is_to_a_verdict(kind: str, meant: Meaning) -> None:
     assert meaning(kind) is meant
 
 
+ADDED, DELTA = "response.output_item.added", "response.output_text.delta"
+PART = "response.content_part.added"
+EMPTY = {"type": "message", "role": "assistant", "content": []}
+
+
+@pytest.mark.parametrize(
+    ("kind", "more", "seen"),
+    [
+        (ADDED, {"item": EMPTY}, False),
+        (ADDED, {"item": {**EMPTY, "content": [{"type": "output_text", "text": ""}], "news": 1}, "index": 0}, False),
+        (ADDED, {"item": {**EMPTY, "content": [{"type": "output_text", "text": "x"}]}}, True),
+        (ADDED, {"item": {"type": "reasoning", "summary": [], "content": None, "encrypted_content": "gAAA"}}, False),
+        (ADDED, {"item": {"type": "reasoning", "summary": [{"text": "x"}]}}, True),
+        (ADDED, {"item": {"type": "function_call", "name": "shell", "arguments": ""}}, False),
+        (ADDED, {"item": {"type": "function_call", "name": "shell", "arguments": "{"}}, True),
+        (ADDED, {"item": {"type": "custom_tool_call", "input": ""}}, False),
+        (ADDED, {"item": {"type": "web_search_call", "status": "in_progress"}}, True),
+        (ADDED, {"item": {"type": "of tomorrow"}}, True),
+        (ADDED, {"item": None}, True),
+        (PART, {"part": {"type": "output_text", "text": "", "annotations": []}}, False),
+        (PART, {"part": {"type": "output_text", "text": "x"}}, True),
+        ("response.content_part.done", {"part": {"text": ""}}, False),
+        ("response.content_part.done", {"part": {"text": "x"}}, True),
+        *(
+            (f"response.{what}.delta", {"delta": delta}, bool(delta))
+            for what in (
+                "output_text",
+                "refusal",
+                "reasoning_text",
+                "reasoning_summary_text",
+                "function_call_arguments",
+            )
+            for delta in ("", None, "x", " ")
+        ),
+        (DELTA, {}, True),
+        ("response.output_text.done", {"text": ""}, False),
+        ("response.output_text.done", {"text": "x"}, True),
+        ("response.function_call_arguments.done", {"arguments": ""}, False),
+        ("response.output_item.done", {"item": EMPTY}, True),
+        ("response.created", {"response": {"output": []}}, False),
+        ("an.event.of.tomorrow", {}, True),
+        ("", {"x": 1}, True),
+    ],
+)
+def test_output_is_what_a_person_would_see(kind: str, more: dict[str, Any], seen: bool) -> None:
+    assert meaning_of(kind, event(kind, **more)) is (Meaning.OUTPUT if seen else Meaning.PRELUDE)
+
+
+@pytest.mark.parametrize("said", [b"[DONE]", b"upstream connect error", b"", b"null"])
+def test_what_is_no_json_is_no_output(said: bytes) -> None:
+    assert meaning_of(event_type(said), said) is Meaning.PRELUDE
+
+
 def test_no_event_means_two_things() -> None:
     assert not PRELUDE & FAILURES
     assert not PRELUDE & ENDINGS
@@ -183,7 +249,24 @@ def test_no_event_means_two_things() -> None:
         (event("error", status=429, error={"type": "t"}), Reply(status=429, error={"type": "t"})),
         (event("error", status_code=500, error={"code": "c"}), Reply(status=500, error={"code": "c"})),
         (event("response.failed", response={"error": {"code": "c"}}), Reply(status=0, error={"code": "c"})),
-        (event("error", status="429", error={}), Reply(status=0)),
+        *(
+            (event("error", error={}, **named), Reply(status=429))
+            for named in ({"status": "429"}, {"status_code": " 429 "}, {"status": None, "status_code": 429})
+        ),
+        *(
+            (event("error", status=status, error={}), Reply(status=0))
+            for status in (True, 42, -29, "no", "4290", [429])
+        ),
+        (event("error", error={"code": 429}), Reply(status=429, error={"code": 429})),
+        (event("error", error={"status_code": "503"}), Reply(status=503, error={"status_code": "503"})),
+        (
+            event("error", status=429, error={}, headers={"Retry-After": ["7"]}),
+            Reply(status=429, headers={"retry-after": "7"}),
+        ),
+        (
+            event("error", status=429, error={}, headers=[["Retry-After", 7], ["x"], 5]),
+            Reply(status=429, headers={"retry-after": "7"}),
+        ),
         (
             event("error", status=429, error={}, headers={"Retry-After": 7, "X": "Y"}),
             Reply(status=429, headers={"retry-after": "7", "x": "Y"}),

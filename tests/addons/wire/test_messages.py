@@ -140,6 +140,11 @@ def test_a_client_reads_the_codings_that_it_offers(offered: str | None, coding: 
         (b'{"response": {"status": "failed"}}', True),
         (b'{"response": {"error": {"code": "x"}}}', True),
         (b'{"status": "completed", "object": "response"}', False),
+        (b'{"errors": [{"code": "x"}]}', True),
+        (b'[{"error": {"code": "usage_limit_reached"}}]', True),
+        (b'{"type": "usage_limit_reached"}', True),
+        (b'{"data": {"error": {"code": "usage_limit_reached"}}}', True),
+        (b'{"errors": [], "output": []}', False),
         (b"[]", False),
         (b"<html>", False),
         (b"", False),
@@ -167,3 +172,36 @@ def test_for_who_wants_a_stream_only_a_whole_response_can_stand_in_its_place(
     assert messages.is_answer(request, body) is plain
     request.headers["accept"] = "text/event-stream"
     assert messages.is_answer(request, body) is streamed
+    asked = http.Request.make("POST", "https://chatgpt.com/backend-api/codex/responses?x=1")
+    assert messages.is_answer(asked, body) is streamed
+    upgrade = http.Request.make("GET", "https://chatgpt.com/", headers={"upgrade": "WebSocket"})
+    assert not messages.is_answer(upgrade, body)
+
+
+@pytest.mark.parametrize(
+    ("offered", "coding", "readable"),
+    [
+        ("gzip, zstd", "gzip", True),
+        ("GZIP;q=1.0", " Gzip ", True),
+        ("gzip", "br", False),
+        ("gzip;q=0", "gzip", False),
+        ("gzip, br", "gzip, br", True),
+        ("gzip", "gzip, br", False),
+        ("gzip", "identity, gzip", True),
+        ("gzip", "", True),
+        ("", "identity", True),
+        ("*", "br", True),
+    ],
+)
+def test_a_client_reads_what_it_has_offered(offered: str, coding: str, readable: bool) -> None:
+    request = http.Request.make("POST", "https://chatgpt.com/", headers={"accept-encoding": offered})
+    response = answer()
+    response.headers["content-encoding"] = coding  # made with it, it would lose it if nobody knows it
+    assert messages.can_read(request, response) is readable
+
+
+@pytest.mark.parametrize(("more", "joined"), [(b"5", "5"), (b"6", "5, 6")])
+def test_a_header_that_is_there_twice_is_said_once(more: bytes, joined: str) -> None:
+    response = answer()
+    response.headers.fields += ((b"Retry-After", b"5"), (b"retry-after", more))
+    assert messages.fields(response)["retry-after"] == joined

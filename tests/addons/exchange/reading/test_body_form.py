@@ -57,6 +57,37 @@ def test_what_its_head_calls_a_stream_is_one() -> None:
     assert reader(content_type="text/event-stream").form is Form.EVENTS
 
 
+@pytest.mark.parametrize(
+    ("body", "form"),
+    [
+        (b'{"error": {}}', Form.DOCUMENT),
+        (b" \n[1]", Form.DOCUMENT),
+        (b"\xef\xbb\xbf<html>", Form.DOCUMENT),
+        (b"\n" * 99, Form.EVENTS),
+        (b"", Form.EVENTS),
+        (b"what nobody knows", Form.EVENTS),
+        (b"\r\n" + EVENT, Form.EVENTS),
+    ],
+)
+@pytest.mark.parametrize("piecewise", [False, True])
+def test_unless_its_first_bytes_say_otherwise(body: bytes, form: Form, piecewise: bool) -> None:
+    told = reader(content_type="text/event-stream")
+    found = [
+        kind for piece in (([bytes([b]) for b in body]) if piecewise else [body]) for kind, _ in told.events_in(piece)
+    ]
+    assert (told.form, told.is_stream) == (form, form is Form.EVENTS)
+    assert found == ["response.created"] * body.count(EVENT)
+    assert form is Form.EVENTS or told.document == body
+
+
+def test_what_answers_an_upgrade_is_no_stream() -> None:
+    upgrade = http.Request.make("GET", "https://chatgpt.com/", headers={"upgrade": "websocket"})
+    response = http.Response.make(200, headers={"content-type": "text/event-stream", "content-encoding": "gzip"})
+    told = BodyReader(response, upgrade, opaque=False)
+    assert list(told.events_in(gzip.compress(EVENT))) == []
+    assert (told.form, told.document) == (Form.DOCUMENT, EVENT)
+
+
 @pytest.mark.parametrize("status", [300, 302, 404, 503])
 def test_a_status_that_is_no_success_is_a_refusal(status: int) -> None:
     assert reader(status, content_type="text/event-stream").form is Form.REFUSAL

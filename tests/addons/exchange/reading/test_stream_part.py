@@ -33,6 +33,12 @@ def test_lines_may_end_in_two_characters() -> None:
     assert part.whole(b"\r\n") == b"data: 2\r\n\r\n"
 
 
+def test_or_in_one_of_old() -> None:
+    part = StreamPart(DeliveredAnswer())
+    assert part.whole(b"data: 1\r\rdata: 2\r") == b"data: 1\r\r"
+    assert part.whole(b"\r") == b"data: 2\r\r"
+
+
 def test_at_the_end_all_passes_and_nobody_can_go_on_behind_it() -> None:
     part = StreamPart(DeliveredAnswer())
     assert part.whole(b"data: 1\n\ndata") == b"data: 1\n\n"

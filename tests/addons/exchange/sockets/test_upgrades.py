@@ -127,6 +127,8 @@ def test_what_was_led_off_its_route_bears_no_account_s_token(service: PoolServic
         (426, {}, b"", Kind.UPGRADE_REFUSED),
         (500, {}, b"oh", Kind.SERVER_ERROR),
         (200, {"content-type": "text/html"}, b"<html>", Kind.NO_ANSWER),
+        (200, {}, b'{"errors":[{"type":"usage_limit_reached"}]}', Kind.USAGE_LIMIT),
+        (200, {}, b'{"status":"ok"}', Kind.NO_ANSWER),
         (302, {"location": "/"}, b"", Kind.NO_ANSWER),
     ],
 )
