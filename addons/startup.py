@@ -12,7 +12,8 @@ from mitmproxy.addonmanager import Loader
 from mitmproxy.options import Options
 
 from accounts.choice.selection import Ask
-from accounts.errors import NoAccounts, UsageError
+from accounts.errors import UsageError
+from accounts.store.no_accounts import no_accounts
 from addons import options
 from addons.attempts import descriptors, selftest
 from addons.attempts.patches import bounded_decoding, bounded_messages, dialing, hook_check
@@ -134,7 +135,7 @@ class Startup:
             hook_check.choose_manager(ctx.master, indexed=self.chosen.rotate_hook_index)
             self.service = PoolService(paths.pool_file(), clock.now, settings=settings.load())
             if not self.service.pool.candidates:
-                raise NoAccounts
+                raise no_accounts(paths.pool_file())
         except (RotateError, settings.ConfigError, OSError) as e:
             # An error logged before the proxy runs makes mitmproxy exit with this line. A saved capture can be read
             # without a pool; what comes in meanwhile is refused, because `opened` raises.
