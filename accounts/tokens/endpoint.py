@@ -8,11 +8,14 @@ without that. One bad moment of the endpoint then costs one account at most, and
 from collections.abc import Callable
 from typing import Final
 
+from config import clock
 from config.network.outbound import way_to
 from config.settings import ConfigError
 
 SECONDS: Final = 10.0
 """For a connection, and for an answer."""
+LONGEST: Final = 900.0
+"""Seconds of silence after which one token is sent all the same: the question may be what is not answered."""
 _TROUBLE: Final = frozenset({500, 502, 503, 504})
 """What is answered in front of an endpoint that is away, or by one that is about to break. Others say that it is
 there: it takes no question of this kind."""
@@ -39,20 +42,27 @@ def speaks(url: str) -> bool:
 
 
 class EndpointDoubt:
-    """Of one process. May be asked from any thread."""
+    """Of one process. May be asked from any thread. `counted` gives seconds of a clock that never jumps."""
 
-    def __init__(self, speaks: Speaks) -> None:
+    def __init__(self, speaks: Speaks, counted: Callable[[], float] = clock.monotonic) -> None:
         self._speaks = speaks
+        self._counted = counted
         self._lost = False
+        self._silent_since: float | None = None
 
     def check(self, url: str, *, last: bool) -> None:
         """A token is about to leave, `last`: for the last time. Raises EndpointSilent if it must not now."""
-        if (last or self._lost) and not self._speaks(url):
+        if not (last or self._lost) or self._speaks(url):
+            return
+        now = self._counted()
+        if self._silent_since is None:
+            self._silent_since = now
+        if now - self._silent_since < LONGEST:
             raise EndpointSilent
 
     def lost(self) -> None:
         """A token has left, and no answer came."""
-        self._lost = True
+        self._lost, self._silent_since = True, None
 
     def answered(self) -> None:
-        self._lost = False
+        self._lost, self._silent_since = False, None

@@ -7,8 +7,9 @@ from contextlib import closing, contextmanager, suppress
 
 import pytest
 
-from accounts.tokens.endpoint import speaks
+from accounts.tokens.endpoint import LONGEST, EndpointDoubt, EndpointSilent, speaks
 from standin import StandIn
+from tests.builders import Clock
 
 
 @contextmanager
@@ -53,3 +54,18 @@ def test_one_that_drops_the_connection_or_is_away_does_not(said: bytes) -> None:
 def test_one_that_nobody_listens_for_does_not() -> None:
     assert not speaks("http://127.0.0.1:1/oauth/token")
     assert not speaks("nonsense")
+
+
+def test_an_endpoint_that_never_answers_the_question_gets_one_token_in_a_while() -> None:
+    clock = Clock()
+    doubt = EndpointDoubt(lambda _: False, clock)
+    for _ in range(2):
+        for _ in range(3):
+            with pytest.raises(EndpointSilent):
+                doubt.check("", last=True)
+            clock.advance(LONGEST / 4)
+        clock.advance(LONGEST / 4)
+        doubt.check("", last=True)
+        doubt.lost()
+    doubt.answered()
+    doubt.check("", last=False)
