@@ -133,7 +133,7 @@ class Startup:
             descriptors.raise_limit()
             files.sweep_unfinished(paths.home(), clock.now())
             hook_check.choose_manager(ctx.master, indexed=self.chosen.rotate_hook_index)
-            self.service = PoolService(paths.pool_file(), clock.now, settings=settings.load())
+            self.service = PoolService(paths.pool_file(), clock.now, settings=settings.load(), steady=clock.monotonic)
             if not self.service.pool.candidates:
                 raise no_accounts(paths.pool_file())
         except (RotateError, settings.ConfigError, OSError) as e:
