@@ -155,9 +155,15 @@ class NothingUsable(RotateError):
 
 
 class NoAccounts(NothingUsable):
-    def __init__(self) -> None:
+    """`backups`: there are some, so that there may have been accounts."""
+
+    def __init__(self, *, backups: bool = False) -> None:
+        there_were = (
+            "If there were some, bring them back: `codex-rotate backup list`, `codex-rotate backup restore NAME`."
+        )
         super().__init__(
             "The pool has no accounts yet. Run `codex-rotate login` or `codex-rotate import FILE` to add one."
+            + (f" {there_were}" if backups else "")
         )
 
 

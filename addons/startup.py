@@ -12,7 +12,8 @@ from mitmproxy.addonmanager import Loader
 from mitmproxy.options import Options
 
 from accounts.choice.selection import Ask
-from accounts.errors import NoAccounts, UsageError
+from accounts.errors import UsageError
+from accounts.store.no_accounts import no_accounts
 from addons import options
 from addons.attempts import descriptors, selftest
 from addons.attempts.patches import bounded_decoding, bounded_messages, dialing, hook_check
@@ -132,9 +133,9 @@ class Startup:
             descriptors.raise_limit()
             files.sweep_unfinished(paths.home(), clock.now())
             hook_check.choose_manager(ctx.master, indexed=self.chosen.rotate_hook_index)
-            self.service = PoolService(paths.pool_file(), clock.now, settings=settings.load())
+            self.service = PoolService(paths.pool_file(), clock.now, settings=settings.load(), steady=clock.monotonic)
             if not self.service.pool.candidates:
-                raise NoAccounts
+                raise no_accounts(paths.pool_file())
         except (RotateError, settings.ConfigError, OSError) as e:
             # An error logged before the proxy runs makes mitmproxy exit with this line. A saved capture can be read
             # without a pool; what comes in meanwhile is refused, because `opened` raises.

@@ -64,8 +64,10 @@ def read_renewal(status: int, body: bytes, old: Credentials, now: float, key: st
     except (ValueError, RecursionError):
         payload = None
     dead = _dead_word(payload)
+    if 200 <= status < 300 and not dead and isinstance(payload, dict):
+        return _accepted(payload, old, now, key)
     if status == 200 and not dead:
-        return _accepted(payload, old, now, key) if isinstance(payload, dict) else Renewal(detail="200, but no JSON")
+        return Renewal(detail="200, but no JSON")
     error = payload.get("error") if isinstance(payload, dict) else None
     code = error.get("code") if isinstance(error, dict) else error
     word = dead or (code if isinstance(code, str) and WORD.fullmatch(code) else "")
@@ -90,13 +92,18 @@ def fits(token: str) -> bool:
     return 0 < len(token) <= LONGEST_TOKEN and token.isascii() and token.isprintable() and " " not in token
 
 
+def _is_of_another_kind(access: str, old: str) -> bool:
+    """Whether a token that says nothing of whose it is takes the place of one that does."""
+    return read_claims(access) is None and read_claims(old) is not None
+
+
 def _accepted(payload: Mapping[str, object], old: Credentials, now: float, key: str) -> Renewal:
     given = {name: _text(payload, f"{name}_token") for name in ("access", "refresh", "id")}
     access, refresh, id_token = given["access"], given["refresh"], given["id"]
     if any(fits(each) and names_another(each, old, key) for each in (access, id_token)):
         return Renewal(ended=Ending.OTHER_ACCOUNT, detail="200 with tokens of another account")
     ended = Ending.UNUSABLE if refresh and not fits(refresh) else ""
-    if not fits(access):
+    if not fits(access) or _is_of_another_kind(access, old.access):
         detail = f"200 with an access_token that is none{', and a refresh_token that is none' if ended else ''}"
         rotated = refresh if not ended and refresh != old.refresh else ""
         return Renewal(ended=ended, rotated=rotated, detail=detail if access else "200 without access_token")

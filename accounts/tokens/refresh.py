@@ -4,7 +4,8 @@ A refresh token is single-use. Two processes that send the same one lose the acc
 account's lock file, read the store again, adopt what somebody else won, only then ask, and commit the answer before
 anybody may use it. One that the provider has refused is never sent again, by any process. One whose answer was lost is
 asked for once more, if the pool alone holds it and the account would be lost otherwise: the provider may accept it for
-a while. Tokens of several accounts leave one after another, with a gap between them (send_gap.py), and their answers
+a while. While an answer is missing, nothing else is sent to an endpoint that does not speak (endpoint.py). Tokens of
+several accounts leave one after another, with a gap between them (send_gap.py), and their answers
 are waited for at the same time.
 """
 
@@ -13,12 +14,13 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from accounts.errors import AccountBusy, StoreError
 from accounts.model import Credentials
-from accounts.tokens import oauth
+from accounts.tokens import endpoint, oauth
 from accounts.tokens.endings import Ending, in_words, is_providers
+from accounts.tokens.endpoint import EndpointDoubt, Speaks
 from accounts.tokens.lifetime import is_nearly_over
 from accounts.tokens.locks import AccountLocks
 from accounts.tokens.oauth import Renewal
@@ -29,6 +31,9 @@ from accounts.tokens.unsaved import UnsavedTokens, Vault
 from config import clock as system_clock
 from config.network.outbound import way_to
 from config.settings import ConfigError
+
+if TYPE_CHECKING:
+    import httpx
 
 CONNECT_SECONDS: Final = 10.0
 ANSWER_SECONDS: Final = 60.0
@@ -82,11 +87,22 @@ def post_json(url: str, body: dict[str, str], leaving: Callable[[], None]) -> tu
     except ConfigError as e:
         raise OSError(str(e)) from None
     try:
-        with opened as client:
-            answer = client.post(url, json=body, extensions={"trace": trace})
+        with opened as client, client.stream("POST", url, json=body, extensions={"trace": trace}) as answer:
+            return answer.status_code, _body_of(answer)
     except (httpx.HTTPError, httpx.InvalidURL) as e:
         raise OSError(f"{way.failure(e)} at the token endpoint") from None
-    return answer.status_code, answer.content
+
+
+def _body_of(answer: "httpx.Response") -> bytes:
+    """Of a refusal whose words are cut off or cannot be read, nothing: it is an answer all the same."""
+    import httpx
+
+    try:
+        return answer.read()
+    except httpx.HTTPError:
+        if answer.is_success:
+            raise  # new tokens were in it
+        return b""
 
 
 def _is_for_a_proxy(info: Mapping[str, Any]) -> bool:
@@ -97,8 +113,9 @@ def _is_for_a_proxy(info: Mapping[str, Any]) -> bool:
 class Refresher:
     """Renews tokens for the proxy's event loop: one renewal at a time of each account, those of several at once.
 
-    `locks` is the folder of the lock files, `clock` gives seconds since the epoch, `post` is the way out. Neither
-    method of `co_owner` may raise.
+    `locks` is the folder of the lock files, `clock` gives seconds since the epoch, `post` is the way out, and `speaks`
+    tells whether there is anybody at its end; one without the other is believed. Neither method of `co_owner` may
+    raise.
     """
 
     def __init__(  # noqa: PLR0913 - what it works with
@@ -110,6 +127,7 @@ class Refresher:
         co_owner: CoOwner | None = None,
         *,
         pause: Callable[[float], None] = system_clock.pause,
+        speaks: Speaks | None = None,
     ) -> None:
         self.vault = vault
         self.clock = clock
@@ -119,6 +137,7 @@ class Refresher:
         self._gap = SendGap(self._locks, clock, pause)
         self._marks = SentMarks(locks)
         self._unsaved = UnsavedTokens(vault, self._marks, self.co_owner.tell)
+        self._doubt = EndpointDoubt(speaks or (endpoint.speaks if post is post_json else _always))
         self._work = _Work()
 
     async def renew(self, key: str, stale: Credentials, reason: str) -> Renewal:
@@ -185,24 +204,27 @@ class Refresher:
 
     def _asked(self, key: str, current: Credentials, reason: str, *, again: bool) -> Renewal:
         """Send the token, and keep what it brings. `again`: for the second and last time."""
-        sent = False
+        sent, url = False, oauth.token_url()
 
         def leaving() -> None:
             nonlocal sent
             self._gap.wait()
+            self._doubt.check(url, last=again)
             self._marks.set(key, current.refresh)
             self._work.queue.sent(key, self.clock())
             sent = True
 
         try:
-            status, body = self.post(oauth.token_url(), oauth.refresh_body(current, reason), leaving)
+            status, body = self.post(url, oauth.refresh_body(current, reason), leaving)
         except OSError as e:
             if not sent:
                 raise  # nothing has left: the token is as good as before
+            self._doubt.lost()
             lost = Renewal(detail=f"the answer was lost: {e}")
             if current.own and not again:
                 return lost  # its mark stays
             return self._ended(key, current, replace(lost, ended=Ending.CUT_OFF))
+        self._doubt.answered()
         renewal = oauth.read_renewal(status, body, current, self.clock(), key)
         if renewal.credentials is not None:
             kept = self._unsaved.keep(key, renewal.credentials, current.refresh)
@@ -246,6 +268,10 @@ class Refresher:
         if current is not None and current.access != stale.access:
             return Renewal(credentials=current, detail="adopted")
         return None
+
+
+def _always(_: str) -> bool:
+    return True
 
 
 class _Work:

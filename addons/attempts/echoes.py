@@ -13,6 +13,7 @@ from typing import Final, Self
 from mitmproxy import http
 from mitmproxy.proxy.layers import http as h
 
+from addons.attempts.coded_echoes import CodedWatch, Seen
 from addons.attempts.protocol import Send
 from addons.attempts.token_forms import TokenForms
 from addons.wire import messages
@@ -20,6 +21,7 @@ from config import decoding
 
 SHORTEST: Final = 16
 """What is shorter than any token would be found by chance."""
+BROKEN: Final = "upstream repeated the credentials of the request"
 MOST_HELD: Final = 256 * 1024
 """Bytes of a body in a coding that are held until it is whole."""
 
@@ -32,25 +34,27 @@ class Way(enum.Enum):
     """How a body is looked through."""
 
     CHUNKS = enum.auto()
-    """Each chunk by itself: what is in a coding and may be a stream."""
+    """As it comes: what is in a coding and may be a stream."""
     TEXT = enum.auto()
     """What may be the beginning of the token stays for the next chunk: never the end of an event."""
     WHOLE = enum.auto()
     """As a whole: a document."""
     CODED = enum.auto()
     """The same with its head, which may have to say otherwise."""
+    OVER = enum.auto()
+    """Not any more: the token was in what cannot be changed, and its answer counts as one that broke."""
 
 
 class EchoFilter:
     """Of one attempt: takes the events of its answer, gives those that may go on."""
 
     def __init__(self, token: bytes) -> None:
-        self._token = token
         self._forms = TokenForms.of(token)
         self._way = Way.CHUNKS
         self._left = b""
         self._held: list[AnswerEvent] = []
         self._size = 0
+        self._watch: CodedWatch | None = None
 
     @classmethod
     def of(cls, sent: Send) -> Self | None:
@@ -61,6 +65,8 @@ class EchoFilter:
 
     def passing(self, event: AnswerEvent) -> Sequence[AnswerEvent]:
         """What goes on of this now, and of what came before; nothing for the time being, or more than one."""
+        if self._way is Way.OVER:
+            return ()
         if isinstance(event, h.ResponseData):
             return self._data(event)
         if isinstance(event, h.ResponseHeaders):
@@ -75,6 +81,10 @@ class EchoFilter:
         before = [*self._released(whole=isinstance(event, h.ResponseEndOfMessage)), *self._rest(event.stream_id)]
         return [*before, event]
 
+    def replaced(self, said: bytes) -> bytes:
+        """What a WebSocket has said, whole; the same object if no token is in it."""
+        return self._forms.replaced(said)
+
     def _head(self, event: h.ResponseHeaders) -> Sequence[AnswerEvent]:
         response = event.response
         self._fields(response.headers)
@@ -87,31 +97,43 @@ class EchoFilter:
             self._way = Way.CODED
             self._held.append(event)
             return ()
+        else:
+            self._watch = CodedWatch(self._forms, response.headers["content-encoding"])
         return (event,)
 
     def _data(self, event: h.ResponseData) -> Sequence[AnswerEvent]:
         if self._way in _HOLDING:
             self._held.append(event)
             self._size += len(event.data)
-            return self._released(whole=False) if self._size > MOST_HELD else ()
+            return self._too_long() if self._size > MOST_HELD else ()
+        if self._watch is not None:
+            return self._coded(self._watch, event)
         data = self._forms.replaced(self._left + event.data)
         self._left = b""
         if self._way is Way.TEXT:
-            kept = self._beginning_at_the_end(data)
+            kept = self._forms.beginning_at_the_end(data)
             if kept:
                 data, self._left = data[:-kept], data[-kept:]
         event.data = data
         return (event,) if data else ()
 
-    def _beginning_at_the_end(self, data: bytes) -> int:
-        """How many bytes at the end may be the token's first ones."""
-        if data.endswith(b"\n"):  # as an event does
-            return 0
-        last, token = data[1 - len(self._token) :], self._token
-        at = last.find(token[:1])
-        while at >= 0 and not token.startswith(last[at:]):
-            at = last.find(token[:1], at + 1)
-        return len(last) - at if at >= 0 else 0
+    def _coded(self, watch: CodedWatch, event: h.ResponseData) -> Sequence[AnswerEvent]:
+        """What may be the beginning of the token stays for the next chunk; where the token is, the answer breaks."""
+        seen = watch.look(event.data)
+        if seen is Seen.TOKEN:
+            self._way, self._held = Way.OVER, []
+            return (h.ResponseProtocolError(event.stream_id, BROKEN, h.ErrorCode.GENERIC_SERVER_ERROR),)
+        event.data = self._forms.replaced(event.data)
+        self._held.append(event)
+        return () if seen is Seen.BEGINNING else self._released(whole=False)
+
+    def _too_long(self) -> Sequence[AnswerEvent]:
+        """What is held of a document goes on, and the rest of it as it comes."""
+        was, held = self._way, self._released(whole=False)
+        if was is Way.WHOLE or not isinstance(head := held[0], h.ResponseHeaders):
+            return held
+        self._watch = CodedWatch(self._forms, head.response.headers["content-encoding"])
+        return [head, *(passed for each in held[1:] for passed in self.passing(each))]
 
     def _rest(self, stream_id: int) -> Sequence[AnswerEvent]:
         left, self._left = self._left, b""

@@ -93,10 +93,12 @@ class RotatingWebsocket(w.WebsocketLayer):
                 return  # it was left meanwhile
             if isinstance(said, wsproto.events.Message):
                 yield from self._message(side, said, injected=injected)
-            elif isinstance(said, wsproto.events.Ping | wsproto.events.Pong):
-                yield from self._ping(side, said)
-            elif isinstance(said, wsproto.events.CloseConnection):
-                yield from self._closing(side, said)
+                continue
+            other = said if side is self.client_ws else self.upstream.harmless(said)
+            if isinstance(other, wsproto.events.Ping | wsproto.events.Pong):
+                yield from self._ping(side, other)
+            elif isinstance(other, wsproto.events.CloseConnection):
+                yield from self._closing(side, other)
 
     def _message(
         self, side: w.WebsocketConnection, said: wsproto.events.Message[Any], *, injected: bool
@@ -109,6 +111,8 @@ class RotatingWebsocket(w.WebsocketLayer):
             return
         content, frames, side.frame_buf = b"".join(side.frame_buf), side.frame_buf, [b""]
         from_client = side is self.client_ws
+        if not from_client and not injected:
+            content = self.upstream.without_token(content)
         message = websocket.WebSocketMessage(
             Opcode.TEXT if text else Opcode.BINARY, from_client, content, injected=injected
         )

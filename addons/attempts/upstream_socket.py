@@ -1,6 +1,7 @@
 """The socket behind a client's WebSocket: the upgrade for it, and its end. Another one may take its place."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 import wsproto.events
@@ -73,6 +74,19 @@ class UpstreamSocket:
             return ask(self.socket.end)
         attempt.phase, self.is_open = AttemptPhase.DELIVERED, True
         return w.WebsocketConnection(ConnectionType.CLIENT, extensions_of(response), conn=server)
+
+    def without_token(self, content: bytes) -> bytes:
+        """A message that has come from it, without the token that it was opened with."""
+        echoes = self.driver.attempt.echoes
+        return content if echoes is None else echoes.replaced(content)
+
+    def harmless(self, said: wsproto.events.Event) -> wsproto.events.Event:
+        """The same of what comes between messages: its frames are short, but so may a token be."""
+        if isinstance(said, wsproto.events.Ping | wsproto.events.Pong):
+            return replace(said, payload=self.without_token(bytes(said.payload)))
+        if isinstance(said, wsproto.events.CloseConnection) and said.reason:
+            return replace(said, reason=self.without_token(said.reason.encode()).decode())
+        return said
 
     def leave(
         self, side: w.WebsocketConnection, farewell: wsproto.events.CloseConnection

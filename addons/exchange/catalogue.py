@@ -82,7 +82,7 @@ class CatalogueRequest(PooledRequest):
             now = self.service.clock()
             gathering.besides = {name: said for name, said in events.decoded(body).items() if name != "models"}
             gathering.others = self.service.pool.models.lists.to_ask(self._whose(), now, MOST_ASKED)
-            gathering.until = now + WAIT_SECONDS
+            gathering.until = self.service.steady() + WAIT_SECONDS
         return self._next_other(gathering)
 
     def lost(self, loss: Loss, message: str) -> Step:
@@ -91,7 +91,7 @@ class CatalogueRequest(PooledRequest):
     def patience(self) -> float:
         if self.gathering is None or self.gathering.asked is None:
             return super().patience()
-        return max(0.01, self.gathering.until - self.service.clock())
+        return max(0.01, self.gathering.until - self.service.steady())
 
     def overdue(self) -> Step:
         if self.gathering is None:
@@ -107,7 +107,7 @@ class CatalogueRequest(PooledRequest):
 
     def _next_other(self, gathering: Gathering) -> Step:
         now = self.service.clock()
-        while gathering.others and now < gathering.until:
+        while gathering.others and self.service.steady() < gathering.until:
             lease = self.service.pool.lease_of(gathering.others.pop(0), now)
             if lease is not None and not lease.expired(now):
                 gathering.asked, gathering.received = lease, bytearray()

@@ -44,7 +44,7 @@ class PooledRequest:
         self.flow = flow
         self.shown = shown
         self.turn = service.turn(ask, upgrade=messages.is_upgrade(flow.request))
-        self.waiting = Patience(limits, self.turn.upgrade, self.turn.began)
+        self.waiting = Patience(limits, self.turn.upgrade, self.service.steady())
         trail = FlowAnnotations(flow, self.turn, shown, upgrade=self.turn.upgrade, minor=ask.steady)
         self.log = RequestLog(service, self.turn, trail, minor=self.turn.upgrade or ask.steady)
         self.reading: AnswerReading | None = None
@@ -85,7 +85,7 @@ class PooledRequest:
         if reading.passing is not None and not self.delivery.may_stall(reading.passing):
             return 0
         unhelped = self.delivery.carrying.unhelped_at == reading.said.heard_at
-        return self.waiting.left(reading, self.service.clock(), unhelped=unhelped)
+        return self.waiting.left(reading, self.service.steady(), unhelped=unhelped)
 
     def overdue(self) -> Step:
         reading = self._answer
@@ -96,7 +96,7 @@ class PooledRequest:
             if step is not Signal.WAIT:
                 return step
             self.delivery.carrying.unhelped_at = reading.said.heard_at
-        if not self.waiting.is_over(reading, self.service.clock()):
+        if not self.waiting.is_over(reading, self.service.steady()):
             return Signal.WAIT
         if not reading.delivered:
             if reading.is_refusal or reading.is_stream:

@@ -44,15 +44,19 @@ many come at a time. No command ends so soon after its change: what the owner de
 class PoolService:
     """One per proxy. Raises StoreError on opening what is not a usable database."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - its ways out, and its clocks
         self,
         database: Path,
         clock: Callable[[], float],
         post: Post = post_json,
         settings: Settings | None = None,
         get: Get = get_over_http,
+        *,
+        steady: Callable[[], float] | None = None,
     ) -> None:
         self.clock = clock
+        self.steady = steady or clock
+        """Seconds of a clock that nobody sets, by which answers are waited for."""
         self.settings = settings or Settings()
         self.store = Store(database)
         self.pool = Pool(self.store)

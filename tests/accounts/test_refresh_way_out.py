@@ -1,7 +1,11 @@
 """The way out of a refresh: when a token is said to leave, and what is told when no answer came."""
 
+import socket
+import threading
 from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -60,6 +64,41 @@ def test_a_mark_that_cannot_be_written_keeps_the_token_here(upstream: StandIn) -
     with pytest.raises(OSError, match="no space"):
         post_json(upstream.token_url, {"refresh_token": "x"}, disk_full)
     assert not upstream.requests_to("/oauth/token")
+
+
+@contextmanager
+def saying(answer: bytes) -> Iterator[str]:
+    """A server that says this to one request, and closes."""
+
+    def serve() -> None:
+        with suppress(OSError):
+            client, _ = server.accept()
+            with client:
+                client.recv(65536)
+                client.sendall(answer)
+
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/oauth/token"
+    thread.join()
+
+
+CUT: Final = b"HTTP/1.1 %d x\r\ncontent-length: 99\r\n\r\n{"
+UNREADABLE: Final = b"HTTP/1.1 %d x\r\ncontent-encoding: gzip\r\ncontent-length: 4\r\n\r\noops"
+
+
+@pytest.mark.parametrize("said", [CUT, UNREADABLE])
+@pytest.mark.parametrize("status", [400, 401, 429, 502])
+def test_a_refusal_whose_words_cannot_be_read_is_an_answer(said: bytes, status: int) -> None:
+    with saying(said % status) as url:
+        assert post_json(url, {}, lambda: None) == (status, b"")
+
+
+@pytest.mark.parametrize("said", [CUT, UNREADABLE])
+def test_new_tokens_that_cannot_be_read_are_a_lost_answer(said: bytes) -> None:
+    with saying(said % 200) as url, pytest.raises(OSError, match=r"(RemoteProtocol|Decoding)Error at the token"):
+        post_json(url, {}, lambda: None)
 
 
 # --- the way out, with a company's proxy in it -----------------------------------------------------------------------

@@ -22,13 +22,13 @@ class AnswerEvents:
         self.ending: tuple[Outcome, bytes] | None = None
         """What the event says after which nothing of importance comes, and the event if it says that all is well: not
         yet to the client, while it is held."""
-        self.heard_at = service.clock()
+        self.heard_at = service.steady()
         """When something came last; before it is delivered, when the attempt began."""
 
     @property
     def silent(self) -> float:
         """Seconds since then."""
-        return self.service.clock() - self.heard_at
+        return self.service.steady() - self.heard_at
 
     def early(self, kind: str, event: bytes) -> None:
         """One that comes before any output."""

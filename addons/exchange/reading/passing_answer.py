@@ -70,7 +70,7 @@ class PassingAnswer:
     def passing(self, data: bytes) -> bytes:
         """Sees every chunk on its way; delays no event, never raises, and changes only what says that its account died,
         and the numbers of a further part."""
-        self.said.heard_at = self.said.service.clock()
+        self.said.heard_at = self.said.service.steady()
         if self.reader.form is Form.CUT:
             return b""
         known = self.said.ending

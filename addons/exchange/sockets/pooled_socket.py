@@ -86,7 +86,7 @@ class PooledSocket:
             return HELD  # of a socket that is left
         if turn is None:
             return None
-        content, self.unhelped = turns.traffic.hears(said, now), False
+        content, self.unhelped = turns.traffic.hears(said, self.service.steady()), False
         if turn.phase not in {Phase.ASKING, Phase.DELIVERING}:
             return HELD  # more of what has just failed
         kind = wire_events.event_type(content)
@@ -155,7 +155,7 @@ class PooledSocket:
 
     @property
     def _silent(self) -> float:
-        return self.turns.traffic.silent(self.service.clock())
+        return self.turns.traffic.silent(self.service.steady())
 
     @property
     def _limit(self) -> float:

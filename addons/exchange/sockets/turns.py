@@ -48,7 +48,7 @@ class SocketTurns:
         self.is_moving = False
         """Whether it is being opened although nobody has asked for anything."""
         self.turn: Turn | None = None
-        self.traffic = SocketTraffic(service.clock(), chain_bytes)
+        self.traffic = SocketTraffic(service.steady(), chain_bytes)
         self.awaited: steps.Renew | steps.Pause | events.Event | None = None
         """What has to be waited for before the turn goes on; once it is over, what has come of it."""
 
@@ -69,7 +69,7 @@ class SocketTurns:
         if not self.lease.thread:
             self.lease = replace(self.lease, thread=identity.thread_in(content))
         lease = self.lease
-        self.traffic.asks(content, self.service.clock())
+        self.traffic.asks(content, self.service.steady())
         ask = Ask(thread=lease.thread, model=lease.model, pin=lease.pin, guest=lease.guest, client=lease.client)
         self.turn = self.service.turn(ask, bound=True)
         self.turn.named(lambda: content)
@@ -80,7 +80,7 @@ class SocketTurns:
 
     def more(self, content: bytes) -> bytes | None:
         """The client asks for more in the same turn: what goes upstream, None while nobody is there to take it."""
-        self.traffic.asks(content, self.service.clock())
+        self.traffic.asks(content, self.service.steady())
         if self.phase in {Phase.QUEUED, Phase.RENEWING, Phase.RENEWING_FIRST} or not self.is_open:
             return None
         self._turn.next(events.AskedAgain(), self.service.clock())
@@ -155,7 +155,7 @@ class SocketTurns:
         return Say(told)
 
     def _attempt(self, lease: Lease) -> SocketStep:
-        self.traffic.attempt(lease.account.account_id, continuing=self._continuing, now=self.service.clock())
+        self.traffic.attempt(lease.account.account_id, continuing=self._continuing, now=self.service.steady())
         here, coming = (each and lease.key == self.lease.key for each in (self.is_open, self.is_moving))
         self.lease, self.is_moving = lease, False
         if coming:

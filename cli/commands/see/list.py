@@ -7,9 +7,9 @@ from typing import Final
 import typer
 
 from accounts.choice.quota import Window
-from accounts.errors import NoAccounts
 from accounts.owner.names import typed
 from accounts.states import in_words
+from accounts.store.no_accounts import no_accounts
 from accounts.store.store import Store
 from accounts.views.account_list import AccountRow, set_by_owner, stored_rows, window_label, window_order
 from accounts.views.remedies import remedies
@@ -47,7 +47,7 @@ def list_accounts(store: Store, now: float) -> Result:
     """One row per account, in the order that list numbers count."""
     rows = stored_rows(store, now)
     if not rows:
-        return Result(str(NoAccounts()), data=[])
+        return Result(str(no_accounts(store.path)), data=[])
     active = [row for row in rows if row.active]
     hints = remedies([(row.account, row.told) for row in rows], now)
     message = "\n".join([*(_about_active(row) for row in active), *hints])

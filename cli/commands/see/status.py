@@ -11,11 +11,12 @@ import typer
 
 from accounts.choice.decision_record import DECISION
 from accounts.codex_files.reconcile import switched_off
-from accounts.errors import NoAccounts, StoreLost
+from accounts.errors import StoreLost
 from accounts.history import Decision, RequestTally
 from accounts.model import Event
 from accounts.states import OF_A_REQUEST, State, counted, in_words
 from accounts.store import trouble_notes
+from accounts.store.no_accounts import no_accounts
 from accounts.store.store import Store
 from accounts.store.trouble_notes import TroubleNote
 from accounts.views.decisions import decision_data
@@ -95,7 +96,9 @@ def status(store: Store, context: StatusContext, now: float) -> Result:
     if not ready and context.joined is None:
         seats = [(each, seen.told[each.key]) for each in seen.accounts]
         lines += [
-            line for text in remedies(seats, now) or [str(NoAccounts())] for line in wrapped("", text, context.width, 0)
+            line
+            for text in remedies(seats, now) or [str(no_accounts(store.path))]
+            for line in wrapped("", text, context.width, 0)
         ]
     return Result("\n".join(lines), _data(seen, context), exit_code=0 if ready else 3)
 

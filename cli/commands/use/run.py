@@ -8,9 +8,9 @@ from typing import Annotated, Final
 
 import typer
 
-from accounts.errors import NoAccounts
 from accounts.model import Account
 from accounts.owner.names import find_account
+from accounts.store.no_accounts import no_accounts
 from accounts.store.store import Store
 from cli.running import client_login, joined, joined_run, processes, proxies
 from cli.running.client_command import (
@@ -81,7 +81,7 @@ def run_command(
     with Store(paths.pool_file()) as store:
         accounts = store.accounts()
     if not accounts:
-        raise NoAccounts
+        raise no_accounts(paths.pool_file())
     look_at_login(argv)
     pinned = find_account(accounts, account) if account else None
     bound = led_by_dotenv(paths.codex_dotenv_file())

@@ -8,7 +8,8 @@ from typing import Annotated, Final
 
 import typer
 
-from accounts.errors import NoAccounts, UsageError
+from accounts.errors import UsageError
+from accounts.store.no_accounts import no_accounts
 from accounts.store.store import Store
 from cli.running import local_key, processes
 from cli.running.binding import answers, stranded_notes
@@ -93,7 +94,7 @@ def serve_command(  # noqa: PLR0913 - one parameter per option
     with Store(paths.pool_file()) as store:
         host, port = parse_listen(listen, keyed=bool(store.client_keys()))
         if not store.accounts():
-            raise NoAccounts
+            raise no_accounts(store.path)
         if not everyone_here:
             local_key.ensure(store, paths.client_key_file())
     check_free(host, port)

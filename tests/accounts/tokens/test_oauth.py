@@ -54,6 +54,21 @@ def test_new_tokens_replace_the_old_ones() -> None:
     )
 
 
+@pytest.mark.parametrize("status", [201, 202, 203, 206])
+def test_tokens_that_come_with_another_success_are_taken_too(status: int) -> None:
+    """The one that was sent is spent."""
+    assert read(status, {"access_token": "new", "refresh_token": "refresh-2"}).credentials is not None
+    assert read(status, b"").credentials is None
+
+
+@pytest.mark.parametrize("access", ["x", "undefined", "null.null", "a.b.c"])
+def test_what_says_nothing_of_whose_it_is_does_not_replace_a_token_that_does(access: str) -> None:
+    old = credentials("old", access=token(sub="somebody"))
+    body = json.dumps({"access_token": access, "refresh_token": "refresh-2"}).encode()
+    renewal = read_renewal(200, body, old, NOW, key_of("old"))
+    assert (renewal.credentials, renewal.ended, renewal.rotated) == (None, "", "refresh-2")
+
+
 @all_rows("left_out", [None, "", 7, ["x"]])
 def test_a_token_that_the_answer_leaves_out_stays_what_it_was(left_out: object) -> None:
     answer = {"access_token": token(exp=int(NOW + HOUR)), "refresh_token": left_out, "id_token": left_out}

@@ -9,7 +9,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 
 import filelock
@@ -65,12 +65,17 @@ class Endpoint:
 
 
 @contextmanager
-def refresher(store: Store, post: refresh.Post) -> Iterator[Refresher]:
-    made = Refresher(store, store.path.parent / "locks", lambda: NOW, post, pause=lambda _: None)
+def asking(store: Store, post: refresh.Post, speaks: Callable[[str], bool] | None) -> Iterator[Refresher]:
+    folder = store.path.parent / "locks"
+    made = Refresher(store, folder, lambda: NOW, post, pause=lambda _: None, speaks=speaks)
     try:
         yield made
     finally:
         made.close()
+
+
+def refresher(store: Store, post: refresh.Post) -> AbstractContextManager[Refresher]:
+    return asking(store, post, None)
 
 
 @pytest.fixture
@@ -315,6 +320,41 @@ def test_there_is_no_third_time_whatever_came_of_the_second_and_whoever_asks(
             assert again.renew_now(A, login, "unauthorized_recovery").ended == Ending.CUT_OFF
     assert endpoint.sent == {login.refresh: 2}
     assert stored(store).ended == Ending.CUT_OFF
+
+
+def test_no_token_leaves_for_its_last_time_to_an_endpoint_that_does_not_speak(store: Store, endpoint: Endpoint) -> None:
+    """However often it is wanted, also after a restart: the second chance is kept for when there is somebody."""
+    login, post, up = own(store, expires_at=OVER), Grace(endpoint, 1, grace=True), [False]
+    for _ in range(3):
+        with asking(store, post, lambda _: up[0]) as r:
+            for _ in range(3):
+                assert not r.renew_now(A, login, "unauthorized_recovery").ended
+    assert endpoint.sent == {login.refresh: 1}
+    up[0] = True
+    with asking(store, post, lambda _: up[0]) as r:
+        assert r.renew_now(A, login, "x").credentials == stored(store)
+
+
+def test_after_an_answer_was_lost_no_other_account_s_token_leaves_until_the_endpoint_speaks(
+    store: Store, endpoint: Endpoint
+) -> None:
+    up, asked = False, list[str]()
+
+    def speaks(url: str) -> bool:
+        asked.append(url)
+        return up
+
+    with asking(store, Grace(endpoint, 1, grace=False), speaks) as r:
+        r.renew_now(A, credentials("a"), "x")
+        assert not asked
+        waits = r.renew_now(B, credentials("b"), "x")
+        assert (waits.credentials, waits.ended, "does not answer" in waits.detail) == (None, "", True)
+        assert SentMarks(store.path.parent / "locks").times(B, credentials("b").refresh) == 0
+        up = True
+        for _ in range(2):
+            renewed = stored(store, B)
+            assert r.renew_now(B, renewed, "x").credentials == stored(store, B) != renewed
+    assert len(asked) == 2, "what has answered is not asked again"
 
 
 def test_two_sendings_that_a_crash_cut_off_are_the_last(store: Store, endpoint: Endpoint) -> None:

@@ -13,6 +13,7 @@ def test_a_request_with_every_attempt() -> None:
         "thread": "t",
         "model": "m",
         "done": "delivered",
+        "rule": None,
         "seconds": 1.0,
         "attempts": [{"account": "ann", "why": "first", "outcome": "usage_limit", "detail": "d", "seconds": 0.5}],
     }

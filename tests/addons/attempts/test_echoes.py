@@ -167,6 +167,74 @@ def test_a_stream_of_events_keeps_no_whole_event_back() -> None:
     assert body(passed(filtering, h.ResponseEndOfMessage(1))) == TOKEN[:9]
 
 
+class Brotli:
+    """As the others, with what it flushes."""
+
+    def __init__(self) -> None:
+        self._inner = brotli.Compressor()
+
+    def compress(self, data: bytes) -> bytes:
+        return bytes(self._inner.process(data))
+
+    def flush(self, *_: int) -> bytes:
+        return bytes(self._inner.flush())
+
+
+STREAMED: dict[str, Any] = {
+    "gzip": lambda: zlib.compressobj(wbits=31),
+    "deflate": zlib.compressobj,
+    "br": Brotli,
+    "zstd": lambda: zstandard.ZstdCompressor().compressobj(),
+}
+
+
+def coded_stream(coding: str, *events: bytes) -> list[h.ResponseData]:
+    """Each event, flushed by itself."""
+    packer = STREAMED[coding]()
+    how = (zstandard.COMPRESSOBJ_FLUSH_BLOCK,) if coding == "zstd" else () if coding == "br" else (zlib.Z_SYNC_FLUSH,)
+    return [h.ResponseData(1, packer.compress(each) + packer.flush(*how)) for each in events]
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("coding", STREAMED)
+def test_a_stream_in_a_coding_breaks_where_the_token_is_and_nothing_follows(coding: str, form: str) -> None:
+    filtering = EchoFilter(TOKEN)
+    said = head(200, content_type="text/event-stream", content_encoding=coding)
+    first, bad, last = coded_stream(coding, b"data: 1\n\n", f"data: {FORMS[form]}\n\n".encode(), b"data: 3\n\n")
+    assert passed(filtering, said, first) == [said, first]
+    (broken,) = passed(filtering, bad)
+    assert isinstance(broken, h.ResponseProtocolError)
+    assert passed(filtering, last, h.ResponseEndOfMessage(1)) == []
+
+
+@pytest.mark.parametrize("coding", STREAMED)
+@pytest.mark.parametrize("cut", [1, 9, len(TOKEN) - 1])
+def test_nor_does_the_beginning_of_a_token_that_is_cut_in_two_pass_in_a_coding(coding: str, cut: int) -> None:
+    filtering = EchoFilter(TOKEN)
+    said = head(200, content_type="text/event-stream", content_encoding=coding)
+    begun, rest = coded_stream(coding, b"data: " + TOKEN[:cut], TOKEN[cut:] + b"\n\n")
+    assert passed(filtering, said, begun) == [said]
+    assert [type(each) for each in passed(filtering, rest)] == [h.ResponseProtocolError]
+
+
+@pytest.mark.parametrize("coding", STREAMED)
+def test_a_stream_in_a_coding_without_the_token_passes_as_it_came(coding: str) -> None:
+    filtering = EchoFilter(TOKEN)
+    said = head(200, content_type="text/event-stream", content_encoding=coding)
+    events = [b"data: 1\n\n", b"data: " + TOKEN[:20], b" no\n\n", b"data: " + TOKEN[:20]]
+    chunks = coded_stream(coding, *events)
+    found = passed(filtering, said, *chunks, h.ResponseEndOfMessage(1))
+    assert found[:-1] == [said, *chunks]
+
+
+def test_a_long_document_in_a_coding_is_looked_through_too() -> None:
+    filtering = EchoFilter(TOKEN)
+    packed = gzip.compress(secrets.token_bytes(MOST_HELD) + TOKEN + bytes(9))
+    pieces = [h.ResponseData(1, packed[:-30]), h.ResponseData(1, packed[-30:])]
+    found = passed(filtering, head(content_encoding="gzip"), *pieces, h.ResponseEndOfMessage(1))
+    assert [type(each) for each in found][-1] is h.ResponseProtocolError
+
+
 def test_a_document_that_is_longer_than_it_said_is_looked_through_as_it_comes() -> None:
     filtering = EchoFilter(TOKEN)
     passed(filtering, head(content_length="5"))

@@ -1,5 +1,6 @@
 """A client's WebSocket whose upstream becomes another one."""
 
+import base64
 import itertools
 
 import pytest
@@ -62,6 +63,37 @@ def test_what_a_message_says_in_its_place_goes_to_the_client(options: Options) -
     assert relay.says("ask") == [TextMessage(data="no")]
     assert relay.first.texts() == []
     assert [(each.from_client, each.injected) for each in relay.data.messages] == [(True, False), (False, True)]
+
+
+@pytest.mark.parametrize("deflate", [True, False])
+@pytest.mark.parametrize("moved", [True, False])
+def test_the_token_that_a_socket_was_opened_with_comes_back_from_it_to_nobody(
+    options: Options, deflate: bool, moved: bool
+) -> None:
+    """As it was sent, escaped or in base64, also where a message is cut in its middle."""
+    relay = Relay(options, deflate=deflate)
+    server, token = (relay.moved(), TOKENS["two"]) if moved else (relay.first, TOKENS["one"])
+    escaped, packed = token.replace("-", "\\u002d"), base64.b64encode(token.encode()).decode()
+    server.says(
+        TextMessage(data=f'{{"x": "{token}"}}'),
+        TextMessage(data=escaped),
+        BytesMessage(data=packed.encode()),
+        TextMessage(data=token[:9], message_finished=False),
+        TextMessage(data=f"{token[9:]} and more"),
+        Ping(payload=token.encode()),
+        CloseConnection(code=1000, reason=f"bad {token}"),
+    )
+    heard = relay.heard()
+    assert len(heard) == 7
+    told = repr(heard) + repr(relay.data.messages) + repr(relay.data.close_reason)
+    assert relay.data.messages[-1].content.endswith(b" and more")
+    assert not [each for each in (token, token[9:], escaped, packed[:-4]) if each in told]
+
+
+def test_what_the_client_says_itself_is_left_alone(options: Options) -> None:
+    relay = Relay(options)
+    relay.says(TOKENS["one"])
+    assert relay.first.texts() == [TOKENS["one"]]
 
 
 @pytest.mark.parametrize("from_client", [True, False])

@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from addons.attempts.token_forms import TokenForms
+from addons.redaction.flows import MARK
+from tests.builders import token as tokens
 
 TOKEN = ".".join(secrets.token_urlsafe(30) for _ in range(3)).encode()
 SLASHED = b"an/opaque+token/of/some/length=="
@@ -44,3 +46,15 @@ def test_json_with_its_slashes_escaped() -> None:
 @pytest.mark.parametrize("data", [b"", TOKEN[:-1] * 3, b"%zz \\u12", base64.b64encode(TOKEN[:-4]) * 2, b"%41" * 900])
 def test_what_is_no_token_stays_the_same_object(data: bytes) -> None:
     assert TokenForms.of(TOKEN).replaced(data) is data
+
+
+def test_the_tokens_of_other_accounts_are_found_as_they_were_sent() -> None:
+    """Whoever has been sent both can tell one account's client the other's."""
+    one, two, strange = (tokens(sub=name).encode() for name in ("one", "two", "strange"))
+    TokenForms(two)
+    found = TokenForms(one).replaced(b"a " + two + b", " + strange + b" and " + one)
+    assert found.startswith(b"a " + MARK)
+    assert (two in found, one in found, strange in found) == (False, False, True)
+    assert len(found) == len(b"a , and ") + len(one) + len(two) + len(strange) + 1
+    nothing = b'{"x": "' + strange + b'"}'
+    assert TokenForms(one).replaced(nothing) is nothing

@@ -275,3 +275,28 @@ def test_of_what_passes_unread_only_an_ending_that_was_seen_counts(
     assert not exchange.reading.passing.is_open
     exchange.gone()
     assert came_to(exchange)[:2] == (([Kind.OK], "delivered") if seen else ([Kind.CLIENT_GONE], "the client left"))
+
+
+@pytest.mark.parametrize("jump", [-30 * 24 * HOUR, -HOUR, 60, HOUR, 30 * 24 * HOUR])
+def test_an_account_that_says_nothing_has_its_time_whatever_somebody_does_to_the_clock(
+    tmp_path: Path, jump: float
+) -> None:
+    wall, steady, path = Clock(), Clock(1000.0), tmp_path / "rotate" / "pool.db"
+    with Store(path) as store:
+        for name in "ab":
+            store.put_account(account(name), credentials(name)).result()
+    service = PoolService(path, wall, steady=steady)
+    flow = tflow.tflow(req=http.Request.make("POST", "https://chatgpt.com/backend-api/codex/responses", b"{}"))
+    exchange = PooledRequest(service, flow, flows.FlowRedactor(), Ask(thread="t"), Limits(head_seconds=20))
+    first = exchange.start()
+    wall.advance(jump)
+    steady.advance(10)
+    assert exchange.overdue() is Signal.WAIT
+    assert exchange.patience() == 10
+    steady.advance(10)
+    second = exchange.overdue()
+    assert isinstance(first, Send)
+    if jump < HOUR:  # after more its client would have left long ago
+        assert isinstance(second, Send)
+        assert first.key != second.key
+    service.close()

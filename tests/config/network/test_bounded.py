@@ -107,6 +107,17 @@ def test_every_question_of_ours_knows_it_as_no_answer(bomb: str) -> None:
     assert login_http.get(bomb, {}).status == 0
 
 
+def test_much_that_becomes_nothing_is_no_answer_either() -> None:
+    block = bytes.fromhex("000000ffff")
+    endless = zlib.compressobj().flush(zlib.Z_SYNC_FLUSH) + block * (2 * MOST // len(block))
+    with (
+        serving(endless, "deflate") as url,
+        OutboundRoute().client(10) as client,
+        pytest.raises(httpx.DecodingError, match="too large"),
+    ):
+        client.get(url)
+
+
 @pytest.mark.parametrize("coding", ["gzip", "made-up", "gzip, gzip, gzip, gzip"])
 def test_what_cannot_be_read_is_no_answer(coding: str) -> None:
     with (

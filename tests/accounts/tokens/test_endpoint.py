@@ -1,0 +1,71 @@
+"""What says that the token endpoint is there, without a token."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+
+import pytest
+
+from accounts.tokens.endpoint import LONGEST, EndpointDoubt, EndpointSilent, speaks
+from standin import StandIn
+from tests.builders import Clock
+
+
+@contextmanager
+def saying(answer: bytes) -> Iterator[str]:
+    """A server that says this to whoever connects: its address."""
+
+    def serve() -> None:
+        with suppress(OSError):
+            client, _ = server.accept()
+            with client:
+                client.recv(4096)
+                client.sendall(answer)
+
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/oauth/token"
+        server.shutdown(socket.SHUT_RDWR)
+    thread.join()
+
+
+def test_the_stand_ins_endpoint_speaks_and_nothing_is_renewed() -> None:
+    with StandIn() as upstream:
+        assert speaks(upstream.token_url)
+        assert not upstream.refreshes
+
+
+@pytest.mark.parametrize("status", [200, 302, 400, 401, 403, 404, 405, 429, 501])
+def test_an_endpoint_that_says_anything_speaks(status: int) -> None:
+    with saying(b"HTTP/1.1 %d x\r\ncontent-length: 0\r\n\r\n" % status) as url:
+        assert speaks(url)
+
+
+@pytest.mark.parametrize(
+    "said", [b"", b"nonsense\r\n\r\n", *(b"HTTP/1.1 %d x\r\n\r\n" % n for n in (500, 502, 503, 504))]
+)
+def test_one_that_drops_the_connection_or_is_away_does_not(said: bytes) -> None:
+    with saying(said) as url:
+        assert not speaks(url)
+
+
+def test_one_that_nobody_listens_for_does_not() -> None:
+    assert not speaks("http://127.0.0.1:1/oauth/token")
+    assert not speaks("nonsense")
+
+
+def test_an_endpoint_that_never_answers_the_question_gets_one_token_in_a_while() -> None:
+    clock = Clock()
+    doubt = EndpointDoubt(lambda _: False, clock)
+    for _ in range(2):
+        for _ in range(3):
+            with pytest.raises(EndpointSilent):
+                doubt.check("", last=True)
+            clock.advance(LONGEST / 4)
+        clock.advance(LONGEST / 4)
+        doubt.check("", last=True)
+        doubt.lost()
+    doubt.answered()
+    doubt.check("", last=False)
