@@ -34,7 +34,7 @@ from accounts.people.keys import (
     origin,
 )
 from accounts.people.virtual_login import is_virtual, key_in
-from addons.exchange import refusals
+from addons.exchange.answering import refusals
 from addons.startup import Startup
 from addons.wire import answers
 from addons.wire.routes import INTERCEPT

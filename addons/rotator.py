@@ -15,7 +15,8 @@ from accounts.requests.identity import model_of, parent_of, thread_of
 from addons.attempts import connections, replay, stream
 from addons.attempts.protocol import Answer, Say, SocketExchange
 from addons.clients import Clients
-from addons.exchange import local_answers, passthrough, refusals, replays, routing_discovery, virtual_answers
+from addons.exchange import passthrough, replays
+from addons.exchange.answering import local_answers, refusals, routing_discovery, virtual_answers
 from addons.exchange.passthrough import Passthrough
 from addons.exchange.pooled import PooledRequest
 from addons.exchange.sockets import pooled_socket

@@ -304,7 +304,8 @@ def answers_of_ours() -> Iterator[tuple[str, str, str]]:
     from accounts.choice.selection import Exclusion, Exhausted
     from accounts.people.keys import Refusal, Refused
     from accounts.people.rules import Denial, PersonRule
-    from addons.exchange import refusals, replays, virtual_answers
+    from addons.exchange import replays
+    from addons.exchange.answering import refusals, virtual_answers
     from addons.wire import answers
 
     resting = Exhausted(resets_at=NOW + WINDOW, limited=True, plan="plus", reasons={"work": "usage limit"})

@@ -3,6 +3,7 @@
 Only the borders of items are decoded: what lies between two of them is counted and passes unread.
 """
 
+from dataclasses import dataclass, field
 from typing import Final
 
 from accounts.continuing import numbers
@@ -18,6 +19,15 @@ MOST_KEPT: Final = 16 * 1024 * 1024
 """Characters of items that are kept for one answer. One that is larger is not carried on."""
 
 
+@dataclass(slots=True)
+class SaidAtEnd:
+    """What the parts that have ended say of themselves: `usages` is the JSON of the tokens that each took, of those
+    which say so, `tier` the service tier that the last of these names."""
+
+    usages: list[str] = field(default_factory=list)
+    tier: str = ""
+
+
 class DeliveredAnswer:
     """Of one request of the client. Feed it with what has been delivered, and with nothing else."""
 
@@ -27,10 +37,7 @@ class DeliveredAnswer:
         """How many have passed."""
         self.head = ""
         """The JSON of the response in the last `response.created`."""
-        self.usages: list[str] = []
-        """The JSON of the tokens that each part says it took, of those that have ended and say so."""
-        self.tier = ""
-        """The service tier that the last of these names."""
+        self.said = SaidAtEnd()
         self.is_clear = True
         """Whether all that has passed is known, and kept."""
         self.has_message = False
@@ -68,7 +75,7 @@ class DeliveredAnswer:
     @property
     def usage(self) -> str:
         """The JSON of the tokens that the last part which says so has taken; "" if none says so."""
-        return self.usages[-1] if self.usages else ""
+        return self.said.usages[-1] if self.said.usages else ""
 
     @property
     def last_number(self) -> int | None:
@@ -123,9 +130,9 @@ class DeliveredAnswer:
         values = (each.value for each in responses if each.name == "response")
         for part in (part for value in values if isinstance(value, JsonWhole) for part in value.parts):
             if part.name == "usage" and isinstance(part.value, dict):
-                self.usages.append(text[part.start : part.end].partition(":")[2].strip())
+                self.said.usages.append(text[part.start : part.end].partition(":")[2].strip())
             elif part.name == "service_tier" and isinstance(part.value, str):
-                self.tier = part.value[:40]
+                self.said.tier = part.value[:40]
 
 
 def _item(event: bytes) -> tuple[str, dict[str, object], object]:

@@ -13,6 +13,7 @@ from mitmproxy import http
 
 from accounts.choice.pool import Lease
 from accounts.origin import host_of
+from accounts.requests.foreign_reasoning import Unsealing
 from addons.exchange.account_cookies import AccountCookies
 from addons.redaction import flows
 from addons.wire import messages
@@ -41,10 +42,11 @@ class TurnStates:
 
 
 class Belongings(NamedTuple):
-    """What upstream has given to each account."""
+    """What upstream has given to each account, and what of it another one cannot read."""
 
     states: TurnStates
     cookies: AccountCookies
+    unsealing: Unsealing
 
 
 class OffItsRoute(Exception):

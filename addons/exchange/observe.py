@@ -36,7 +36,7 @@ def from_output(service: PoolService, lease: Lease, kind: str, event: bytes) -> 
     if kind != events.ITEM_DONE:
         return
     now = service.clock()
-    service.unsealing.settled(ReadingContext.of(lease, service.pool, now))
+    service.given.unsealing.settled(ReadingContext.of(lease, service.pool, now))
     if encrypted_items.holds_compaction(event):
         service.pool.compacted(lease, now)
 

@@ -17,7 +17,8 @@ from accounts.choice.selection import Ask
 from accounts.requests.identity import thread_in
 from accounts.turn import events, steps
 from addons.attempts.protocol import Answer, Loss, Send, Signal, Step
-from addons.exchange import catalogue_tag, credentials, local_answers
+from addons.exchange import catalogue_tag, credentials
+from addons.exchange.answering import local_answers
 from addons.exchange.delivery import Delivery
 from addons.exchange.passthrough import refusal_of_masked
 from addons.exchange.patience import USUAL, Limits, Patience, left_after

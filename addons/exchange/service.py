@@ -63,8 +63,7 @@ class PoolService:
         self.renewals = Renewals(self.store, self.pool, clock, post, database.parent / "locks")
         self.looks = AccountLooks(self.store, self.pool, self.renewals, self.settings.chatgpt_base_url, get)
         self.decisions = DecisionWriter(self.store)
-        self.given = Belongings(TurnStates(), AccountCookies())
-        self.unsealing = Unsealing()
+        self.given = Belongings(TurnStates(), AccountCookies(), Unsealing())
         self.clients = KnownClients(self.store, self.pool, local_zone(), clock)
         self.reload()
 
@@ -158,7 +157,7 @@ class PoolService:
     def unseal(self, body: bytes, lease: Lease, now: float) -> bool:
         """Upstream could not read what another account had sealed: whether there is something to leave out."""
         drop = self.pool.policy.drop_compaction
-        dropped = self.unsealing.refused(body, ReadingContext.of(lease, self.pool, now), compactions=drop)
+        dropped = self.given.unsealing.refused(body, ReadingContext.of(lease, self.pool, now), compactions=drop)
         if dropped:
             detail = f"{dropped} sealed items that this account cannot read are left out from now on"
             self.store.record(Event(at=now, kind="unsealed", key=lease.key, thread=lease.thread, detail=detail))
@@ -166,16 +165,16 @@ class PoolService:
 
     def may_be_unreadable(self, lease: Lease) -> bool:
         """Whether a request of the lease's thread may hold something that its account cannot read."""
-        return self.unsealing.concerns(ReadingContext.of(lease, self.pool, self.clock()))
+        return self.given.unsealing.concerns(ReadingContext.of(lease, self.pool, self.clock()))
 
     def readable(self, body: bytes, lease: Lease) -> bytes:
         """The request as the lease's account can read it; the very same bytes when nothing is known against it."""
-        return self.unsealing.readable(body, ReadingContext.of(lease, self.pool, self.clock()))
+        return self.given.unsealing.readable(body, ReadingContext.of(lease, self.pool, self.clock()))
 
     def carries_on(self, delivered: DeliveredAnswer, lease: Lease) -> None:
         """An answer goes on with the lease's account, which cannot read what others have sealed in it."""
         items = delivered.sealed_outside(lease.account.account_id)
-        self.unsealing.came_from_elsewhere(items, ReadingContext.of(lease, self.pool, self.clock()))
+        self.given.unsealing.came_from_elsewhere(items, ReadingContext.of(lease, self.pool, self.clock()))
 
     def renewal_wait(self, key: str) -> RenewalWait:
         """What a newer token of this account would have to wait for now: whether its renewal is under way, how many of

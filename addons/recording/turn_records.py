@@ -97,7 +97,7 @@ class TurnRecords:
             parent=parent,
             root=self._families.root(told.thread, parent),
             model=told.model or _model_in(delivered.head if delivered is not None else ""),
-            tier=delivered.tier if delivered is not None and delivered.tier else _tier_in(ended.asked),
+            tier=delivered.said.tier if delivered is not None and delivered.said.tier else _tier_in(ended.asked),
             transport=Transport.WEBSOCKET if asking.upgrade else Transport.HTTP,
             kind=_kind(told.purpose or (purpose_of("", metadata) if asking.upgrade else "")),
             outcome=outcome,
@@ -113,7 +113,7 @@ class TurnRecords:
 
 def spent(ended: EndedTurn) -> tuple[Tokens | None, TokenCount]:
     """What all parts of an answer have taken: as it is told, None if nothing is known, and as it is counted."""
-    usages = ended.delivered.usages if ended.delivered is not None else []
+    usages = ended.delivered.said.usages if ended.delivered is not None else []
     parts = [each for each in (tokens_of(json.loads(usage)) for usage in usages) if each is not None]
     if not parts and (alone := tokens_in(ended.event)) is not None:
         parts = [alone]

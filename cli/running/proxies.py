@@ -33,7 +33,7 @@ UNUSED_SECONDS: Final = 5
 CLOSE_SECONDS: Final = 2.0
 LOGS_KEPT: Final = 5
 REALM: Final = '"codex-rotate"'
-"""In what a proxy of ours refuses with (addons/exchange/refusals.py)."""
+"""In what a proxy of ours refuses with (addons/exchange/answering/refusals.py)."""
 ENDING_SECONDS: Final = 1.0
 """What a process needs to be gone once its connections are."""
 STAMP: Final = re.compile(r"^\[\d\d:\d\d:\d\d\.\d+\](\[[^\]]*\])?\s?")

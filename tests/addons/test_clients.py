@@ -17,7 +17,7 @@ from mitmproxy.test import tflow
 from accounts.people.keys import Refusal, new_secret
 from accounts.store.store import Store
 from addons.clients import Clients
-from addons.exchange.refusals import RESPONSES
+from addons.exchange.answering.refusals import RESPONSES
 from addons.exchange.service import PoolService
 from addons.startup import Startup
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from addons.exchange import refusals
+from addons.exchange.answering import refusals
 from tests.harness import PATIENCE, Proxy, options
 from tests.proxy.clients import (
     ASK,

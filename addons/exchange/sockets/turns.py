@@ -21,7 +21,8 @@ from accounts.turn.machine import Turn
 from accounts.turn.sockets import is_out, stays
 from accounts.turn.state import Phase
 from addons.attempts.protocol import Put, Say, Signal, SocketStep
-from addons.exchange import credentials, local_answers
+from addons.exchange import credentials
+from addons.exchange.answering import local_answers
 from addons.exchange.service import PoolService
 from addons.exchange.sockets.traffic import SocketTraffic
 from addons.exchange.sockets.upgrades import Upgrades

@@ -62,7 +62,7 @@ class NewerLedger(RotateError):
         super().__init__(f"{file} was written by a newer version of codex-rotate. Upgrade this one.")
 
 
-class UnknownPerson(UsageError):
+class NobodyInLedger(UsageError):
     def __init__(self, name: str, known: list[str]) -> None:
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
         advice = f"Did you mean {near[0]}?" if near else f"It knows {', '.join(shortened(known)) or 'nobody by name'}."
@@ -159,7 +159,7 @@ def viewed(file: Path, query: UsageQuery, account: str, zone: tzinfo) -> UsageVi
         with closing(UsageReader(file)) as reader:
             labels, keys = in_pool() if account or query.person else ({}, set())
             if query.person and query.person not in (known := sorted({*reader.people(), *keys} - {LOCAL})):
-                raise UnknownPerson(query.person, known)
+                raise NobodyInLedger(query.person, known)
             if account:
                 query = replace(query, account=key_of_account(reader.accounts() | labels, account))
             cells = by_local_time(reader.cells(query), query.by, zone)

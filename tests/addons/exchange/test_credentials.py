@@ -10,6 +10,7 @@ from mitmproxy import http
 from accounts.choice.pool import Lease
 from accounts.model import Account
 from accounts.origin import HOME_HOST
+from accounts.requests.foreign_reasoning import Unsealing
 from addons.exchange.account_cookies import AccountCookies
 from addons.exchange.credentials import (
     MOST_TURN_STATES,
@@ -80,7 +81,7 @@ def sent(
     cookies: AccountCookies | None = None,
 ) -> http.Request:
     """What goes on the wire for a request of the client, hidden and leased as the addon does it."""
-    given = Belongings(states or TurnStates(), cookies or AccountCookies())
+    given = Belongings(states or TurnStates(), cookies or AccountCookies(), Unsealing())
     return managed(shown, hiding(shown), lease(seat), given)
 
 
@@ -249,7 +250,7 @@ def test_the_shown_request_is_never_changed() -> None:
         shown,
         hidden,
         lease(account(backend_origin="https://eu.chatgpt.com")),
-        Belongings(states, AccountCookies()),
+        Belongings(states, AccountCookies(), Unsealing()),
     )
     wire.headers["later"] = "change"
     wire.path = "/other"
@@ -260,7 +261,7 @@ def test_the_shown_request_is_never_changed() -> None:
 def test_a_second_account_gets_the_clients_request_and_not_the_firsts() -> None:
     shown = request()
     hidden = hiding(shown)
-    given = Belongings(TurnStates(), AccountCookies())
+    given = Belongings(TurnStates(), AccountCookies(), Unsealing())
     first = managed(shown, hidden, lease(account("a", fedramp=True, routing_override="us"), "a"), given)
     second = managed(shown, hidden, lease(account("b"), "b"), given)
     assert tokens("a").access in str(first.headers)
@@ -328,7 +329,7 @@ def test_an_account_gets_its_own_cookies_and_no_others(sent_by_client: list[byte
 def test_an_account_without_cookies_gets_none_of_others() -> None:
     client = request((b"authorization", CLIENT), (b"cookie", b"__cf_bm=of-b;  mine=1"))
     hidden = hiding(client)
-    wire = managed(client, hidden, lease(account("c"), "c"), Belongings(TurnStates(), of_two()))
+    wire = managed(client, hidden, lease(account("c"), "c"), Belongings(TurnStates(), of_two(), Unsealing()))
     assert wire.headers.get_all("cookie") == ["mine=1"]
 
 

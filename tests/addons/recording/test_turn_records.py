@@ -151,7 +151,7 @@ def test_tokens_of_all_parts_of_an_answer_are_summed_up() -> None:
     assert shown is not None
     assert shown.given == 5
     assert counted == TokenCount(input=12, cached=4, output=2)
-    assert delivered.tier == "priority"
+    assert delivered.said.tier == "priority"
 
 
 def test_a_part_that_has_not_said_what_it_took_makes_a_floor() -> None:

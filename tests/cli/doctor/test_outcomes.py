@@ -103,7 +103,7 @@ def test_the_codes_are_those_of_the_proxy() -> None:
     """Every code of ours that a refusal can carry has a row."""
     from accounts.choice.selection import Exclusion
     from accounts.people.keys import Refusal
-    from addons.exchange import refusals
+    from addons.exchange.answering import refusals
     from addons.wire import answers
     from tests.harness import ROOT
 

@@ -8,7 +8,7 @@ from mitmproxy import http
 
 from accounts.people.virtual_login import PLAN
 from accounts.views.capacity import pool_windows
-from addons.exchange import client_answers
+from addons.exchange.answering import client_answers
 from addons.exchange.service import PoolService
 from addons.wire import answers
 

@@ -13,8 +13,8 @@ from mitmproxy import http
 
 from accounts.people.keys import Refusal, Refused
 from accounts.people.rules import Denial
-from addons.exchange import client_answers
-from addons.exchange.client_answers import OWN_ID, POLICY, ROUTING
+from addons.exchange.answering import client_answers
+from addons.exchange.answering.client_answers import OWN_ID, POLICY, ROUTING
 from addons.wire import answers, messages
 from config.provider import PROVIDER
 

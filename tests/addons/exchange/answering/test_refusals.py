@@ -7,7 +7,7 @@ from mitmproxy import http
 
 from accounts.people.keys import Refusal, Refused
 from accounts.people.rules import Denial, PersonRule
-from addons.exchange import refusals
+from addons.exchange.answering import refusals
 
 NO_KEY = Refused(Refusal.KEY_NEEDED)
 OWN = "0b3a-own"

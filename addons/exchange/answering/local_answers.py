@@ -9,7 +9,7 @@ from accounts.choice.selection import Ask, Exhausted
 from accounts.turn.steps import HandOver, Reason, Refuse, Step
 from addons.attempts.local_websocket import accepting
 from addons.attempts.protocol import Accept, Answer
-from addons.exchange import refusals
+from addons.exchange.answering import refusals
 from addons.exchange.service import PoolService
 from addons.wire import answers, events, messages
 from addons.wire.answers import RECONNECT

@@ -10,7 +10,7 @@ import logging
 from mitmproxy import http
 
 from addons.attempts.protocol import Answer, Step
-from addons.exchange import client_answers
+from addons.exchange.answering import client_answers
 from addons.exchange.passthrough import Passthrough
 
 logger = logging.getLogger(__name__)
