@@ -272,7 +272,8 @@ def start_plain(desk: Desk, script: str) -> None:
 
 def start_serve(desk: Desk) -> None:
     certificate = desk.home / "ca" / "mitmproxy-ca-cert.pem"
-    for more in ((), ("--web", "--set", f"web_port={free_port()}")):  # each way of installing is tried beside the others
+    web = ("--web", "--set", f"web_port={free_port()}")  # the other ways of installing are tried at the same time
+    for more in ((), web):
         desk.serves(certificate, "codex-rotate", "serve", "--listen", "127.0.0.1:PORT", *more)
 
 
