@@ -147,7 +147,7 @@ class Admission:
             return None
         sums: dict[Period, Sums] = {}
         for limit in budgets.limits:
-            spent = self.spending.sums(person.name, limit.period, now)
+            spent = self.spending.sums(person.name, limit.period, now, added_at=person.added_at)
             sums[limit.period] = Sums(spent.tokens, spent.turns + len(self._under_way[person.name]))
         share = self._share(person, now) if budgets.share else None
         return judge(person, Used(sums=sums, share=share), now, self.spending.zone)

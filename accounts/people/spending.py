@@ -72,13 +72,15 @@ class Spending:
                 known.add(period, begin_of(period, record.when, self.zone), more)
 
     def forget(self, person: str) -> None:
-        """Somebody is gone: another one of that name begins with what the ledger knows."""
+        """Somebody is gone: another one of that name begins anew."""
         self._people.pop(person, None)
 
-    def sums(self, person: str, period: Period, now: float) -> Sums:
-        """What this person has used in the period that `now` is in."""
+    def sums(self, person: str, period: Period, now: float, *, added_at: float = 0.0) -> Sums:
+        """What this person has used in the period that `now` is in. What the ledger knows from before they were added
+        is an earlier one's of that name."""
         begin, known = begin_of(period, now, self.zone), self._of(person)
-        return _larger(known.periods[period].get(begin, Sums()), self._told(person, period, begin, now))
+        told = self._told(person, period, max(begin, added_at), now)
+        return _larger(known.periods[period].get(begin, Sums()), told)
 
     def lately(self, person: str, minutes: int, now: float) -> Sums:
         """About what this person has used within so many minutes: in whole hours, or days."""

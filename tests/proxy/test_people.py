@@ -30,12 +30,14 @@ class Team:
 
     bench: Bench
     secrets: dict[str, str]
+    since: float
+    """When ann has come: what the ledger knows of earlier ones is not hers."""
 
     def ann(self, *, tokens: str = "none", turns: str = "none", at_once: int = 0, **more: Any) -> None:
         """From now on she may use so much; what she has used before is another person's."""
         limits = read_limits(Measure.TOKENS, tokens) + read_limits(Measure.TURNS, turns)
         budgets = Budgets(limits=limits, at_once=at_once)
-        self.bench.store.people.put(Person(name="ann", budgets=budgets, **more)).result()
+        self.bench.store.people.put(Person(name="ann", budgets=budgets, added_at=self.since, **more)).result()
 
     def says(self, key: str = "ann-1") -> str:
         return f"-:{self.secrets[key]}"
@@ -47,7 +49,7 @@ class Team:
 
 @pytest.fixture
 def team(bench: Bench) -> Iterator[Team]:
-    made = Team(bench, {})
+    made = Team(bench, {}, clock.now())
     bench.store.people.put(Person(name="bob")).result()
     for name in ("ann-1", "ann-2", "bob-1"):
         made.secrets[name] = new_secret()

@@ -99,6 +99,13 @@ def test_what_the_ledger_knows_beyond_that_counts_as_well() -> None:
     assert len(ledger.asked) == 3
 
 
+def test_what_the_ledger_knows_of_an_earlier_one_of_that_name_does_not_count() -> None:
+    ledger = Ledger(Sums())
+    Spending(UTC, ledger).sums("ann", Period.DAY, NOW, added_at=NOW - 10)
+    Spending(UTC, ledger).sums("ann", Period.DAY, NOW, added_at=NOW - 3 * DAY)
+    assert ledger.asked == [("ann", NOW - 10), ("ann", NOW - NOW % DAY)]
+
+
 def test_somebody_who_is_gone_is_forgotten() -> None:
     spending = Spending(UTC)
     spending.add(record())
