@@ -9,7 +9,7 @@ from typing import Final
 from accounts.ledger.queries import LostTurns, read_usage
 from accounts.ledger.usage_db import damage_of_usage
 from cli.doctor.finding import Findings, ok, warning
-from config import paths
+from config import access, paths
 
 RECENT_SECONDS: Final = 7 * 86_400.0
 """So long turns that were lost are told."""
@@ -35,7 +35,7 @@ def gather(environ: Mapping[str, str], now: float) -> LedgerFacts:
             lost = read_usage(file, lambda reader: reader.lost(now - RECENT_SECONDS))
         except (sqlite3.Error, OSError) as e:
             trouble = str(e)
-    return LedgerFacts(file=file, there=file.exists(), trouble=trouble, lost=lost)
+    return LedgerFacts(file=file, there=access.seen(file), trouble=trouble, lost=lost)
 
 
 def ledger(facts: LedgerFacts) -> Findings:

@@ -64,6 +64,7 @@ EXAMPLES: Final = {
     "people set": ("codex-rotate people set ann --tokens 5M/day", "codex-rotate people set ann --tokens none"),
     "people pause": ("codex-rotate people pause ann",),
     "people resume": ("codex-rotate people resume ann",),
+    "people login": ("codex-rotate people login ann --expires 30d --out auth.json",),
     "people remove": ("codex-rotate people remove ann",),
     "keys add": (
         "codex-rotate keys add bob",

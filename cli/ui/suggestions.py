@@ -97,7 +97,6 @@ WORDS: Final[Mapping[str, tuple[str, ...]]] = {
     "unpin": ("use --auto",),
     "unuse": ("use --auto",),
     "up": ("run codex", "serve"),
-    "usage": ("list", "forecast"),
     "web": ("serve --web",),
     "whoami": ("list", "sync status"),
 }

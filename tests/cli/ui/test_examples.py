@@ -33,6 +33,7 @@ BEFORE = {
     "people set ann --tokens none": ("people add ann",),
     "people pause ann": ("people add ann",),
     "people resume ann": ("people add ann",),
+    "people login ann --expires 30d --out auth.json": ("people add ann",),
     "people remove ann": ("people add ann",),
     "join ann.toml": ("keys add ann --host 127.0.0.1 --out ann.toml",),
     "join --remove": ("keys add ann --host 127.0.0.1 --out ann.toml", "join ann.toml"),
