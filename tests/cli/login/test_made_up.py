@@ -2,6 +2,7 @@
 
 import json
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,10 +19,10 @@ from tests.builders import DAY, NOW
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    store = Store(tmp_path / "pool.db")
-    store.people.put(Person(name="ann", added_at=NOW)).result()
-    return store
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store(tmp_path / "pool.db") as store:
+        store.people.put(Person(name="ann", added_at=NOW)).result()
+        yield store
 
 
 def test_the_pool_keeps_what_its_key_is_recognised_by(store: Store, tmp_path: Path) -> None:
