@@ -71,8 +71,7 @@ class Rotator:
         self.clients = clients
         self.turns = turns
         self.exchanges: dict[str, Passthrough | PooledRequest] = {}
-        self.refused_logins: set[bytes] = set()
-        """Accounts of clients whose own login was refused, as the log says once of each."""
+        self.refused_logins = routing_discovery.RefusedLogins()
         self.replays = replay.Replays(self.find, startup.settled.wait, lead_replay)
 
     def load(self, _: Loader) -> None:
@@ -165,9 +164,7 @@ class Rotator:
         cookies = service.given.cookies if service else None
         if service is None or not service.pool.candidates or not routing_discovery.is_discovery(flow.request):
             return Passthrough(flow, shown, cookies, kept)
-        discovery = routing_discovery.RoutingDiscovery(flow, shown, cookies, kept)
-        discovery.told = self.refused_logins
-        return discovery
+        return routing_discovery.RoutingDiscovery(flow, shown, cookies, kept, self.refused_logins)
 
     async def upstream_decision(self, deciding: Passthrough | PooledRequest | SocketExchange) -> None:
         try:

@@ -16,7 +16,7 @@ from accounts.choice.outcomes import RULES, Blame, Kind, Rest
 from accounts.choice.quota import Window
 from accounts.choice.threads import UNPLACED, Placement
 from accounts.model import Account, Cooldown, Standing
-from accounts.people.people import in_subset
+from accounts.people.subset import in_subset
 
 RAMP_THREADS: Final = 4
 """So many threads whose own account failed may go to the same one within RAMP_SECONDS; then others come first."""

@@ -61,21 +61,19 @@ class PriceList:
 
     def of(self, model: str) -> ModelPrice | None:
         """None for a model whose price nobody has told."""
-        for name in (model, _SNAPSHOT.sub("", model)):
-            if name in self._own:
-                return self._own[name]
-            if name in TABLE:
-                return TABLE[name][0]
-        return None
+        return self._told(model)[0]
 
     def source(self, model: str) -> PriceSource | None:
         """None for the user's own, and for what is unknown."""
+        return self._told(model)[1]
+
+    def _told(self, model: str) -> tuple[ModelPrice | None, PriceSource | None]:
         for name in (model, _SNAPSHOT.sub("", model)):
             if name in self._own:
-                return None
+                return self._own[name], None
             if name in TABLE:
-                return TABLE[name][1]
-        return None
+                return TABLE[name]
+        return None, None
 
     def cost(self, model: str, tokens: TokenCount) -> float | None:
         """US dollars; None if the price is unknown and there is anything to pay for."""

@@ -6,7 +6,7 @@ writing is one transaction that adds its rows and adds to the sums. It is writte
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Final
 
@@ -123,13 +123,12 @@ class UsageDb:
         self._db = db = sqlite3.connect(
             self.path, timeout=BUSY_SECONDS, autocommit=True, check_same_thread=False, cached_statements=16
         )
-        try:
+        with ExitStack() as failing:
+            failing.callback(self.close)
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = NORMAL")
             _make(db)
-        except BaseException:
-            self.close()
-            raise
+            failing.pop_all()
         self._is = _identity(self.path)
         return db
 
@@ -204,14 +203,12 @@ def open_to_read(path: Path) -> sqlite3.Connection | None:
     if not path.exists():
         return None
     db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_SECONDS, autocommit=True)
-    try:
-        is_made = _version(db) > 0
-    except BaseException:
-        db.close()
-        raise
-    if not is_made:
-        db.close()
-    return db if is_made else None
+    with ExitStack() as keeping:
+        keeping.enter_context(closing(db))
+        if _version(db) > 0:
+            keeping.pop_all()
+            return db
+    return None
 
 
 def _version(db: sqlite3.Connection) -> int:

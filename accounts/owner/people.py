@@ -13,7 +13,8 @@ from accounts.model import Account, Event
 from accounts.owner.names import find_account
 from accounts.people.budgets import NONE, Measure, read_at_once, read_limits, read_share
 from accounts.people.keys import LOCAL, NAME, ClientKey
-from accounts.people.people import TAG, Person
+from accounts.people.people import Person
+from accounts.people.subset import TAG
 from accounts.store.store import Store
 
 ALL: Final = "all"

@@ -95,6 +95,11 @@ class Admission:
         for gone in before.keys() - self.registry.people.keys():
             self.spending.forget(gone)
 
+    def recall(self, now: float) -> None:
+        """Have what people with budgets have used looked up, so that it is known when they ask."""
+        for person in self.registry.people.values():
+            self._over(person, now)
+
     def permit(self, key: str, now: float) -> Permit:
         """Of a turn that begins, for a client with this key."""
         return Permit(self, key, now)

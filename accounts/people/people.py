@@ -1,15 +1,9 @@
 """People who use the pool: what each of them may use, and how much of it. Pure values."""
 
-from collections.abc import Collection
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import Final
 
-from accounts.model import Account
 from accounts.people.budgets import Budgets
-
-TAG: Final = "#"
-"""Begins the name of a tag in a person's subset of accounts; the other names there are keys of accounts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,8 +25,3 @@ class Person:
     def may_use(self, model: str) -> bool:
         """Whether they may use this model. Who may not use all of them may not use one that nobody has named."""
         return not self.models or any(fnmatchcase(model.casefold(), each.casefold()) for each in self.models)
-
-
-def in_subset(account: Account, subset: Collection[str]) -> bool:
-    """Whether an account is among those that a person may use."""
-    return not subset or account.key in subset or any(f"{TAG}{tag.casefold()}" in subset for tag in account.tags)

@@ -107,8 +107,10 @@ class Spending:
         asked = self._of(person).asked
         known = asked.get((what, since))
         if known is None or not 0 <= now - known.at < ASKED_SECONDS:
-            tokens, turns = self._source.spent(person, since)
-            known = _Asked(now, Sums(tokens.total, turns))
+            told = self._source.spent(person, since)
+            if told is None:
+                return known.sums if known is not None else Sums()
+            known = _Asked(now, Sums(told[0].total, told[1]))
             for key in [each for each in asked if each[0] == what]:
                 del asked[key]
             asked[what, since] = known

@@ -8,8 +8,9 @@ modules beside this one.
 
 from collections.abc import Collection
 from concurrent.futures import Future
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from accounts.choice.quota import Window
 from accounts.model import Account, Affinity, Cooldown, Credentials, Event, LooksTaken, Standing
@@ -17,10 +18,12 @@ from accounts.store import schema
 from accounts.store.choices import StoredChoices
 from accounts.store.event_log import EVENTS_KEPT, EventLog
 from accounts.store.learned import AFFINITIES_KEPT, LearnedFacts
-from accounts.store.people import StoredPeople
 from accounts.store.pool_file import CHANGES_KEPT, PoolFile
 from accounts.store.seats import SPENT_KEPT, StoredSeats
 from accounts.store.stored_tokens import StoredTokens
+
+if TYPE_CHECKING:
+    from accounts.store.people import StoredPeople
 
 __all__ = ["AFFINITIES_KEPT", "CHANGES_KEPT", "EVENTS_KEPT", "SPENT_KEPT", "Store"]
 
@@ -41,7 +44,6 @@ class Store:
         self._learned = LearnedFacts(self.file)
         self._choices = StoredChoices(self.file)
         self._log = EventLog(self.file, tokens)
-        self.people = StoredPeople(self.file)
 
     def __enter__(self) -> Self:
         return self
@@ -52,6 +54,13 @@ class Store:
     def close(self) -> None:
         """Finish what is queued and close the file. Closing twice is harmless."""
         self.file.close()
+
+    @cached_property
+    def people(self) -> "StoredPeople":
+        """The people who use the pool, and their keys."""
+        from accounts.store.people import StoredPeople  # late: most commands need nobody
+
+        return StoredPeople(self.file)
 
     # --- reading -------------------------------------------------------------------------------------------------
 

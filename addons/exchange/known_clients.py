@@ -41,6 +41,7 @@ class KnownClients:
         """Take over what the store knows now."""
         self.keys = KeyNames(self.store.client_keys(), self.store.removed_keys())
         self.people.load(self.store.people.all(), self.store.people.client_keys())
+        self.people.recall(self.clock())
 
     def key_shown(self, name: str) -> None:
         """A client has shown the key of this name."""

@@ -135,6 +135,10 @@ class PoolService:
             mid_answer=self.settings.mid_answer == "continue",
         )
 
+    def permitted(self, ask: Ask, now: float) -> Ask:
+        """The same with what the owner has ruled about who asks."""
+        return self.people.permit(ask.client, now).applied(ask)
+
     def _renewal_seconds(self, key: str) -> float:
         return self.renewal_wait(key).expected or 0.0
 

@@ -1,47 +1,33 @@
-"""What the ledger knows of people's use, without its disk before anybody's answer: what was read last holds, and is
-read anew behind it. Only the first question about somebody in a period waits for the file."""
+"""What the ledger knows of what people have used, without its disk before anybody's answer: it is read behind."""
 
-from collections import OrderedDict
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Final
 
+from accounts.ledger.queries import LedgerSpending
 from accounts.ledger.records import TokenCount
-from accounts.people.ports import SpentSource
-
-MOST_KNOWN: Final = 10_000
 
 type Question = tuple[str, float]
 type Spent = tuple[TokenCount, int]
 
 
 class SpentBehind:
-    """A SpentSource in front of one that reads a file."""
+    """A SpentSource in front of the one that reads the file."""
 
-    def __init__(self, source: SpentSource) -> None:
+    def __init__(self, source: LedgerSpending) -> None:
         self.source = source
-        self._known: OrderedDict[Question, Spent] = OrderedDict()
-        self._under_way: dict[Question, Future[Spent]] = {}
+        self._reading: dict[Question, Future[Spent]] = {}
         self._reader = ThreadPoolExecutor(1, "what people have spent")
 
-    def spent(self, person: str, since: float) -> Spent:
+    def spent(self, person: str, since: float) -> Spent | None:
+        """None until it is read. Whoever asks for it keeps the answer: it is told once."""
+        for old in [each for each in self._reading if each[0] == person and each[1] < since and self._is_read(each)]:
+            del self._reading[old]  # of a period that is over
         question = (person, since)
-        under_way = self._under_way.get(question)
-        if under_way is not None and under_way.done():
-            del self._under_way[question]
-            self._know(question, under_way.result())
-        known = self._known.get(question)
-        if known is None:
-            known = self.source.spent(person, since)
-            self._know(question, known)
-        elif question not in self._under_way:
-            self._under_way[question] = self._reader.submit(self.source.spent, person, since)
-        return known
+        if question not in self._reading:
+            self._reading[question] = self._reader.submit(self.source.spent, person, since)
+        return self._reading.pop(question).result() if self._is_read(question) else None
 
-    def _know(self, question: Question, spent: Spent) -> None:
-        self._known[question] = spent
-        self._known.move_to_end(question)
-        while len(self._known) > MOST_KNOWN:
-            self._known.popitem(last=False)
+    def _is_read(self, question: Question) -> bool:
+        return self._reading[question].done()
 
     def close(self) -> None:
         self._reader.shutdown(wait=False, cancel_futures=True)

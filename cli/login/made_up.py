@@ -2,6 +2,7 @@
 
 import json
 import os
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
@@ -37,14 +38,12 @@ def make_login(
     local_key.before_others(store, local_file, now)
     secret = new_secret()
     document = login_document(person, secret, now)
-    if out is not None:
-        write_login(out, document)  # first: where that fails, no key is left behind
-    try:
-        store.people.put_key(key, secret).result()
-    except BaseException:
+    with ExitStack() as undoing:
         if out is not None:
-            out.unlink(missing_ok=True)
-        raise
+            write_login(out, document)  # first: where that fails, no key is left behind
+            undoing.callback(out.unlink, missing_ok=True)
+        store.people.put_key(key, secret).result()
+        undoing.pop_all()
     until = (f"It is good until {clock_time(ends, now)}.",) if ends is not None else ()
     data: dict[str, object] = {"person": person, "key": key.name, "expires_at": ends, "first": first}
     notes = (*until, WORTH.format(key=key.name), *((local_key.NOW_CLOSED,) if first else ()))

@@ -1,9 +1,6 @@
 """The way out of a refresh: when a token is said to leave, and what is told when no answer came."""
 
-import socket
-import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +11,7 @@ from accounts.tokens import refresh
 from accounts.tokens.oauth import refresh_body
 from accounts.tokens.refresh import Refresher, post_json
 from standin import StandIn
+from tests.accounts.tokens.talking import saying
 from tests.builders import NOW, account, credentials, key_of, token
 from tests.corporate import Corporate, Trouble
 
@@ -64,24 +62,6 @@ def test_a_mark_that_cannot_be_written_keeps_the_token_here(upstream: StandIn) -
     with pytest.raises(OSError, match="no space"):
         post_json(upstream.token_url, {"refresh_token": "x"}, disk_full)
     assert not upstream.requests_to("/oauth/token")
-
-
-@contextmanager
-def saying(answer: bytes) -> Iterator[str]:
-    """A server that says this to one request, and closes."""
-
-    def serve() -> None:
-        with suppress(OSError):
-            client, _ = server.accept()
-            with client:
-                client.recv(65536)
-                client.sendall(answer)
-
-    with closing(socket.create_server(("127.0.0.1", 0))) as server:
-        thread = threading.Thread(target=serve, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{server.getsockname()[1]}/oauth/token"
-    thread.join()
 
 
 CUT: Final = b"HTTP/1.1 %d x\r\ncontent-length: 99\r\n\r\n{"

@@ -62,6 +62,22 @@ def team(bench: Bench) -> Iterator[Team]:
         assert turn1(client, bench.headers(thread_id="")).completed  # the proxy has noticed
 
 
+# --- accounts --------------------------------------------------------------------------------------------------------
+
+
+def test_an_idle_socket_moves_to_no_account_that_its_person_may_not_use(team: Team) -> None:
+    """Not even when its own is paused; once it is resumed the socket serves again."""
+    bench, key = team.bench, team.bench.keys[team.bench.first.account_id]
+    team.ann(accounts=(key,))
+    with Socket(bench.proxy, bench.headers(), says=team.says()) as client:
+        assert client.turn().text == bench.first.answer
+        bench.store.update_account(key, enabled=False).result()
+        assert client.turn().error
+        bench.store.update_account(key, enabled=True).result()
+        assert client.turn().text == bench.first.answer
+    assert set(bench.served_by()) == {"first"}
+
+
 # --- budgets ---------------------------------------------------------------------------------------------------------
 
 

@@ -63,6 +63,12 @@ class SocketTurns:
         assert self.turn is not None
         return self.turn
 
+    @property
+    def _ask(self) -> Ask:
+        """What the client asks of the pool, whatever it asks of the model."""
+        lease = self.lease
+        return Ask(thread=lease.thread, model=lease.model, pin=lease.pin, guest=lease.guest, client=lease.client)
+
     # What happens
 
     def begin(self, content: bytes) -> SocketStep:
@@ -71,8 +77,7 @@ class SocketTurns:
             self.lease = replace(self.lease, thread=identity.thread_in(content))
         lease = self.lease
         self.traffic.asks(content, self.service.steady())
-        ask = Ask(thread=lease.thread, model=lease.model, pin=lease.pin, guest=lease.guest, client=lease.client)
-        self.turn = self.service.turn(ask, bound=True)
+        self.turn = self.service.turn(self._ask, bound=True)
         self.turn.named(lambda: content)
         self.turn.whole = self.traffic.chain.is_whole(content)
         if len(content) > MOST_BYTES:
@@ -119,7 +124,7 @@ class SocketTurns:
         now, lease, pool = self.service.clock(), self.lease, self.service.pool
         if self.turn is not None or not self.is_open or not is_out(pool, lease.key):
             return Signal.WAIT
-        chosen = pool.select(Ask(thread=lease.thread, model=lease.model, pin=lease.pin, guest=lease.guest), now)
+        chosen = pool.select(self.service.permitted(self._ask, now), now)
         if not isinstance(chosen, Lease):
             return Signal.WAIT
         try:

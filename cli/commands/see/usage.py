@@ -62,18 +62,13 @@ class NewerLedger(RotateError):
         super().__init__(f"{file} was written by a newer version of codex-rotate. Upgrade this one.")
 
 
-class NobodyInLedger(UsageError):
-    def __init__(self, name: str, known: list[str]) -> None:
-        near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-        advice = f"Did you mean {near[0]}?" if near else f"It knows {', '.join(shortened(known)) or 'nobody by name'}."
-        super().__init__(f"The ledger knows nobody called {name!r}. {advice}")
-
-
 class UnknownInLedger(UsageError):
-    def __init__(self, name: str, known: list[str]) -> None:
+    """`what` there is none of by that name: `person` or `account`."""
+
+    def __init__(self, what: str, name: str, known: list[str]) -> None:
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-        advice = f"Did you mean {near[0]}?" if near else f"It knows {', '.join(shortened(known)) or 'none'}."
-        super().__init__(f"The ledger has no account called {name!r}. {advice}")
+        advice = f"Did you mean {near[0]}?" if near else f"It knows {', '.join(shortened(known)) or 'none by name'}."
+        super().__init__(f"The ledger has no {what} called {name!r}. {advice}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +154,7 @@ def viewed(file: Path, query: UsageQuery, account: str, zone: tzinfo) -> UsageVi
         with closing(UsageReader(file)) as reader:
             labels, keys = in_pool() if account or query.person else ({}, set())
             if query.person and query.person not in (known := sorted({*reader.people(), *keys} - {LOCAL})):
-                raise NobodyInLedger(query.person, known)
+                raise UnknownInLedger("person", query.person, known)
             if account:
                 query = replace(query, account=key_of_account(reader.accounts() | labels, account))
             cells = by_local_time(reader.cells(query), query.by, zone)
@@ -190,7 +185,7 @@ def key_of_account(known: dict[str, str], wanted: str) -> str:
     found = [key for key in known if key.casefold().partition(":")[0] == name]
     if len(found) == 1:
         return found[0]
-    raise UnknownInLedger(wanted, sorted(known.values()))
+    raise UnknownInLedger("account", wanted, sorted(known.values()))
 
 
 def own_prices() -> PriceList | None:

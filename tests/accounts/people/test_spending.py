@@ -15,12 +15,12 @@ UTC = ZoneInfo("UTC")
 class Ledger:
     """What it says to anybody, and who was asked for since when."""
 
-    says: Sums
+    says: Sums | None
     asked: list[tuple[str, float]] = field(default_factory=list)
 
-    def spent(self, person: str, since: float) -> tuple[TokenCount, int]:
+    def spent(self, person: str, since: float) -> tuple[TokenCount, int] | None:
         self.asked.append((person, since))
-        return TokenCount(input=self.says.tokens), self.says.turns
+        return (TokenCount(input=self.says.tokens), self.says.turns) if self.says is not None else None
 
 
 def record(when: float = NOW, person: str = "ann", tokens: int = 100, **more: object) -> TurnRecord:
@@ -97,6 +97,16 @@ def test_what_the_ledger_knows_beyond_that_counts_as_well() -> None:
     assert ledger.asked == [("ann", NOW - NOW % DAY)] * 2
     assert spending.sums("ann", Period.DAY, NOW - 10) == Sums(100, 6), "the clock went back: it is asked anew"
     assert len(ledger.asked) == 3
+
+
+def test_what_is_not_known_yet_counts_for_nothing_and_is_asked_for_again() -> None:
+    ledger = Ledger(None)
+    spending = Spending(UTC, ledger)
+    assert spending.sums("ann", Period.DAY, NOW) == Sums()
+    ledger.says = Sums(500, 5)
+    assert spending.sums("ann", Period.DAY, NOW + 1) == Sums(500, 5)
+    ledger.says = None
+    assert spending.sums("ann", Period.DAY, NOW + 61) == Sums(500, 5), "what was known before holds"
 
 
 def test_what_the_ledger_knows_of_an_earlier_one_of_that_name_does_not_count() -> None:

@@ -1,34 +1,11 @@
 """What says that the token endpoint is there, without a token."""
 
-import socket
-import threading
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
-
 import pytest
 
 from accounts.tokens.endpoint import LONGEST, EndpointDoubt, EndpointSilent, speaks
 from standin import StandIn
+from tests.accounts.tokens.talking import saying
 from tests.builders import Clock
-
-
-@contextmanager
-def saying(answer: bytes) -> Iterator[str]:
-    """A server that says this to whoever connects: its address."""
-
-    def serve() -> None:
-        with suppress(OSError):
-            client, _ = server.accept()
-            with client:
-                client.recv(4096)
-                client.sendall(answer)
-
-    with closing(socket.create_server(("127.0.0.1", 0))) as server:
-        thread = threading.Thread(target=serve, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{server.getsockname()[1]}/oauth/token"
-        server.shutdown(socket.SHUT_RDWR)
-    thread.join()
 
 
 def test_the_stand_ins_endpoint_speaks_and_nothing_is_renewed() -> None:

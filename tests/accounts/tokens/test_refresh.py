@@ -1,15 +1,10 @@
 """A refresh token is spent once, whoever asks, and what it buys is kept before anybody may use it."""
 
-import asyncio
-import functools
 import hashlib
 import json
 import sqlite3
-import threading
-from collections import Counter
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import filelock
@@ -18,90 +13,14 @@ import pytest
 from accounts.model import Credentials
 from accounts.store import schema
 from accounts.store.store import Store
-from accounts.tokens import locks, refresh
+from accounts.tokens import locks
 from accounts.tokens.endings import Ending
 from accounts.tokens.oauth import Renewal
 from accounts.tokens.refresh import Refresher
-from accounts.tokens.renewal_queue import RenewalWait
 from accounts.tokens.send_gap import SEND_GAP
 from accounts.tokens.sent_marks import SentMarks
+from tests.accounts.tokens.refreshing import A, B, Endpoint, asking, refresher, stored
 from tests.builders import NOW, account, credentials, key_of, planted, token
-
-A, B = key_of("a"), key_of("b")
-WAIT = 10.0
-"""Seconds after which a test that hangs fails."""
-
-
-class Endpoint:
-    """Hands out single-use refresh tokens, and counts how often each was sent."""
-
-    def __init__(self, *valid: str) -> None:
-        self.valid = set(valid)
-        self.sent: Counter[str] = Counter()
-        self.reasons: list[str] = []
-        self.threads: set[int] = set()
-        self.status = 200
-        self.body = b'{"error": {"code": "server_error"}}'
-        """With every other status."""
-        self.before: Callable[[], object] = lambda: None
-        self._lock = threading.Lock()
-
-    def __call__(self, url: str, body: dict[str, str], leaving: Callable[[], None]) -> tuple[int, bytes]:
-        self.before()
-        leaving()
-        with self._lock:
-            self.threads.add(threading.get_ident())
-            sent = body["refresh_token"]
-            self.sent[sent] += 1
-            self.reasons.append(body["refresh_reason"])
-            if self.status != 200:
-                return self.status, self.body
-            if sent not in self.valid:
-                return 401, b'{"error": {"code": "refresh_token_reused"}}'
-            self.valid.remove(sent)
-            new = f"{sent}+"
-            self.valid.add(new)
-            return 200, json.dumps({"access_token": f"access-for-{new}", "refresh_token": new}).encode()
-
-
-@contextmanager
-def asking(store: Store, post: refresh.Post, speaks: Callable[[str], bool] | None) -> Iterator[Refresher]:
-    folder = store.path.parent / "locks"
-    made = Refresher(store, folder, lambda: NOW, post, pause=lambda _: None, speaks=speaks)
-    try:
-        yield made
-    finally:
-        made.close()
-
-
-def refresher(store: Store, post: refresh.Post) -> AbstractContextManager[Refresher]:
-    return asking(store, post, None)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store(tmp_path / "home" / "pool.db") as opened:
-        for name in "ab":
-            opened.put_account(account(name), credentials(name)).result()
-        yield opened
-
-
-@pytest.fixture
-def endpoint() -> Endpoint:
-    return Endpoint(*(credentials(name).refresh for name in "ab"))
-
-
-def stored(store: Store, key: str = A) -> Credentials:
-    found = store.credentials(key)
-    assert found is not None
-    return found
-
-
-async def reached(event: threading.Event) -> None:
-    assert await asyncio.get_running_loop().run_in_executor(None, functools.partial(event.wait, WAIT))
-
-
-# --- one refresh -----------------------------------------------------------------------------------------------------
 
 
 def test_what_is_won_is_stored_before_it_is_given_out(store: Store, endpoint: Endpoint) -> None:
@@ -480,110 +399,3 @@ def test_tokens_of_two_accounts_leave_with_a_gap_between_them(store: Store, endp
         assert made.renew_now(key_of(name), credentials(name), "x").credentials is not None
     made.close()
     assert waited == [SEND_GAP]
-
-
-# --- many who ask ----------------------------------------------------------------------------------------------------
-
-
-async def test_all_who_ask_at_once_share_one_refresh(store: Store, endpoint: Endpoint) -> None:
-    with refresher(store, endpoint) as r:
-        renewals = await asyncio.gather(*(r.renew(A, credentials("a"), "x") for _ in range(20)))
-    assert endpoint.sent == {credentials("a").refresh: 1}
-    assert renewals[0].credentials == stored(store)
-    assert all(renewal is renewals[0] for renewal in renewals)
-
-
-async def test_nobody_waits_for_the_answer_to_another_account(store: Store, endpoint: Endpoint) -> None:
-    """The barrier opens only when both are at the endpoint."""
-    together = threading.Barrier(2, timeout=WAIT)
-
-    def slow(url: str, body: dict[str, str], leaving: Callable[[], None]) -> tuple[int, bytes]:
-        answer = endpoint(url, body, leaving)
-        together.wait()
-        return answer
-
-    with refresher(store, slow) as r:
-        await asyncio.gather(*(r.renew(key_of(name), credentials(name), "x") for name in "ab" for _ in range(3)))
-    assert threading.get_ident() not in endpoint.threads
-    assert sorted(endpoint.sent.values()) == [1, 1]
-
-
-async def test_how_long_a_renewal_would_wait_can_be_asked(store: Store, endpoint: Endpoint) -> None:
-    asked, go = threading.Event(), threading.Event()
-
-    def slow(url: str, body: dict[str, str], leaving: Callable[[], None]) -> tuple[int, bytes]:
-        answer = endpoint(url, body, leaving)
-        asked.set()
-        assert go.wait(WAIT)
-        return answer
-
-    with refresher(store, slow) as r:
-        assert r.wait_for(A, NOW) == RenewalWait()
-        renewing = asyncio.ensure_future(r.renew(A, credentials("a"), "x"))
-        await reached(asked)
-        assert r.wait_for(A, NOW + 2) == RenewalWait(under_way=True, sent_for=2.0)
-        assert r.wait_for(B, NOW).until_sent == SEND_GAP
-        go.set()
-        await renewing
-        assert r.wait_for(A, NOW) == RenewalWait(usual=0.0)
-
-
-async def test_a_client_that_leaves_does_not_cancel_the_refresh(store: Store, endpoint: Endpoint) -> None:
-    asked, go = threading.Event(), threading.Event()
-
-    def before() -> None:
-        asked.set()
-        assert go.wait(WAIT)
-
-    endpoint.before = before
-    with refresher(store, endpoint) as r:
-        leaving = asyncio.ensure_future(r.renew(A, credentials("a"), "x"))
-        await reached(asked)
-        leaving.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await leaving
-        staying = asyncio.ensure_future(r.renew(A, credentials("a"), "x"))
-        go.set()
-        renewal = await asyncio.wait_for(staying, WAIT)
-    assert renewal == Renewal(credentials=stored(store))  # the answer of the refresh that was under way
-    assert endpoint.sent == {credentials("a").refresh: 1}
-
-
-async def test_who_asks_afterwards_with_the_old_token_adopts(store: Store, endpoint: Endpoint) -> None:
-    with refresher(store, endpoint) as r:
-        first = await r.renew(A, credentials("a"), "x")
-        second = await r.renew(A, credentials("a"), "x")
-    assert (second.credentials, second.detail) == (first.credentials, "adopted")
-    assert sum(endpoint.sent.values()) == 1
-
-
-async def test_the_next_refresh_of_an_account_is_a_new_one(store: Store, endpoint: Endpoint) -> None:
-    with refresher(store, endpoint) as r:
-        first = await r.renew(A, credentials("a"), "x")
-        assert first.credentials is not None
-        second = await r.renew(A, first.credentials, "x")
-    assert second.credentials == stored(store)
-    assert stored(store).refresh == credentials("a").refresh + "++"
-
-
-def test_two_processes_never_send_a_token_twice(store: Store, endpoint: Endpoint) -> None:
-    """Two stores of one file, each with its refresher, and both ask with the same stale token, round after round."""
-    rounds = 12
-    together = threading.Barrier(2, timeout=WAIT)
-
-    def process(own: Store) -> list[Credentials | None]:
-        won = []
-        with refresher(own, endpoint) as r:
-            for _ in range(rounds):
-                stale = stored(own)
-                together.wait()
-                won.append(r.renew_now(A, stale, "x").credentials)
-                together.wait()
-        return won
-
-    with Store(store.path) as other, ThreadPoolExecutor(2) as threads:
-        one, two = threads.map(process, (store, other))
-    assert set(endpoint.sent.values()) == {1}
-    assert len(endpoint.sent) == rounds
-    assert one == two
-    assert stored(store).refresh in endpoint.valid

@@ -1,50 +1,60 @@
-"""Only the first question about somebody in a period waits for the ledger's file."""
+"""What the ledger knows is read behind whoever asks, and told once it is read."""
 
 from collections.abc import Iterator
-from concurrent.futures import Future
+from pathlib import Path
 
 import pytest
 
-from accounts.ledger.records import TokenCount
+from accounts.ledger.queries import LedgerSpending
+from accounts.ledger.records import NO_TOKENS, TokenCount, TurnRecord
+from accounts.ledger.usage_db import UsageDb
 from addons.exchange.spent_behind import SpentBehind
-
-
-class Ledger:
-    """Each answer is larger than the one before; all but the first wait until they are let go."""
-
-    def __init__(self) -> None:
-        self.asked = 0
-        self.may_answer = Future[None]()
-
-    def spent(self, person: str, since: float) -> tuple[TokenCount, int]:
-        self.asked += 1
-        number = self.asked
-        if number > 1:
-            self.may_answer.result(timeout=30)
-        return TokenCount(input=number), number
+from tests.builders import NOW
+from tests.harness import eventually
 
 
 @pytest.fixture
-def ledger() -> Ledger:
-    return Ledger()
-
-
-@pytest.fixture
-def behind(ledger: Ledger) -> Iterator[SpentBehind]:
-    behind = SpentBehind(ledger)
+def behind(tmp_path: Path) -> Iterator[SpentBehind]:
+    """Of a ledger in which ann has had a turn."""
+    db = UsageDb(tmp_path / "usage.db")
+    db.write([TurnRecord(when=NOW, person="ann", tokens=TokenCount(input=40, output=2))])
+    db.close()
+    behind = SpentBehind(LedgerSpending(tmp_path / "usage.db"))
     yield behind
-    if not ledger.may_answer.done():
-        ledger.may_answer.set_result(None)
     behind.close()
 
 
-def test_what_was_read_holds_while_it_is_read_anew(ledger: Ledger, behind: SpentBehind) -> None:
-    assert [behind.spent("ann", 0.0)[1] for _ in range(3)] == [1, 1, 1]
-    ledger.may_answer.set_result(None)
-    behind._under_way["ann", 0.0].result(timeout=30)
-    assert behind.spent("ann", 0.0)[1] == 2
+def told(behind: SpentBehind, person: str, since: float) -> tuple[TokenCount, int]:
+    found: list[tuple[TokenCount, int]] = []
+
+    def asked() -> bool:
+        spent = behind.spent(person, since)
+        found.extend([spent] if spent is not None else [])
+        return bool(found)
+
+    assert eventually(asked)
+    return found[0]
 
 
-def test_another_period_is_another_question(ledger: Ledger, behind: SpentBehind) -> None:
-    ledger.may_answer.set_result(None)
-    assert [behind.spent("ann", since)[1] for since in (0.0, 3600.0)] == [1, 2]
+def test_nobody_waits_for_the_file(behind: SpentBehind) -> None:
+    assert behind.spent("ann", 0.0) is None
+    tokens, turns = told(behind, "ann", 0.0)
+    assert (tokens.total, turns) == (42, 1)
+
+
+def test_what_was_told_is_read_anew(behind: SpentBehind) -> None:
+    told(behind, "ann", 0.0)
+    assert behind.spent("ann", 0.0) is None
+
+
+def test_another_period_and_another_person_are_questions_of_their_own(behind: SpentBehind) -> None:
+    assert told(behind, "ann", NOW + 3600) == (NO_TOKENS, 0)
+    assert told(behind, "bob", 0.0) == (NO_TOKENS, 0)
+
+
+def test_answers_that_nobody_came_back_for_are_let_go_of(behind: SpentBehind) -> None:
+    for number in range(20):
+        behind.spent("ann", float(number))
+    told(behind, "ann", 99.0)  # one after another: all are read now
+    behind.spent("ann", 100.0)
+    assert len(behind._reading) <= 1

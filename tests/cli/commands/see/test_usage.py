@@ -139,7 +139,7 @@ def test_nothing_in_a_span_is_no_error(run: Run, ledger: Path) -> None:
         (("--until", "2026-02-30"), "is no time"),
         (("--since", "1d", "--until", "3d"), "is not before"),
         (("--since", "2999-01-01"), "is not before"),
-        (("--person", "anne"), "nobody called 'anne'. Did you mean ann?"),
+        (("--person", "anne"), "no person called 'anne'. Did you mean ann?"),
         (("--person", "zzz"), "It knows ann, bob, eve"),
         (("--account", "wrok"), "no account called 'wrok'. Did you mean work?"),
         (("--by", "planet"), "planet"),
