@@ -12,7 +12,7 @@ from accounts.store.store import Store
 from tests.e2e.codex import Codex, finish
 from tests.e2e.conftest import Scene, SetUp
 from tests.e2e.test_rotation import SAY_HI, unnoticed
-from tests.harness import write_login
+from tests.harness import eventually, write_login
 
 SENTENCE = "codex-rotate: ann has used the 1 turn of today; more "
 MOST_ASKED = 2
@@ -56,4 +56,5 @@ def test_who_is_over_budget_is_told_at_once_and_the_others_are_served(
     assert [each.code for each in served] == [0, 0]
     assert all("Hello from acc-" in each.out for each in served)
     scene.proxy.output.wait_for(r"ann .*refused by codex-rotate: turn budget", seconds=5)
-    assert 1 <= refusals(scene) <= MOST_ASKED
+    assert eventually(lambda: refusals(scene) >= 1)  # decisions are written behind the answers
+    assert refusals(scene) <= MOST_ASKED
