@@ -15,7 +15,7 @@ from mitmproxy.proxy.layers import http as h
 
 from addons.attempts.coded_echoes import CodedWatch, Seen
 from addons.attempts.protocol import Send
-from addons.attempts.token_forms import TokenForms
+from addons.attempts.token_forms import SENT, TokenForms
 from addons.wire import messages
 from config import decoding
 
@@ -61,7 +61,10 @@ class EchoFilter:
         """None for what bears no account's token."""
         said: str = sent.request.headers.get("authorization", "") if sent.key else ""
         token = said.removeprefix("Bearer ").encode("utf-8", "surrogateescape")
-        return cls(token) if len(token) >= SHORTEST else None
+        if len(token) < SHORTEST:
+            return None
+        SENT.add(token)
+        return cls(token)
 
     def passing(self, event: AnswerEvent) -> Sequence[AnswerEvent]:
         """What goes on of this now, and of what came before; nothing for the time being, or more than one."""

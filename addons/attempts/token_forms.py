@@ -9,7 +9,6 @@ from typing import Final
 from addons.redaction.flows import MARK
 
 _ESCAPE: Final = re.compile(rb"\\u00([0-9A-Fa-f]{2})|%([0-9A-Fa-f]{2})|\\(/)")
-# placeholder
 _JWT: Final = re.compile(rb"eyJ[\w-]{8,}\.[\w-]+\.[\w-]+")
 _MOST_SENT: Final = 4096
 _BEGINNING: Final = 16
@@ -23,7 +22,6 @@ class TokenForms:
         self.token = token
         self._shortest = min(len(token), *(len(each) for each in _in_base64(token)))
         self._coded = _in_base64(token)
-        _sent.add(token)
 
     @classmethod
     @functools.lru_cache(maxsize=256)
@@ -34,7 +32,7 @@ class TokenForms:
         """The same object if no form is in it."""
         if len(data) >= self._shortest:
             data = self._without_own(data)
-        return _sent.replaced(data)
+        return SENT.replaced(data)
 
     def _without_own(self, data: bytes) -> bytes:
         for form in (self.token, *self._coded):
@@ -80,7 +78,8 @@ class SentTokens:
         return _JWT.sub(lambda found: _mark(len(found[0])) if found[0] in self._known else found[0], data)
 
 
-_sent: Final = SentTokens()
+SENT: Final = SentTokens()
+"""Of this process, by all its attempts."""
 
 
 def _either_way(character: int) -> bytes:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from addons.attempts.token_forms import TokenForms
+from addons.attempts.token_forms import SENT, TokenForms
 from addons.redaction.flows import MARK
 from tests.builders import token as tokens
 
@@ -51,7 +51,7 @@ def test_what_is_no_token_stays_the_same_object(data: bytes) -> None:
 def test_the_tokens_of_other_accounts_are_found_as_they_were_sent() -> None:
     """Whoever has been sent both can tell one account's client the other's."""
     one, two, strange = (tokens(sub=name).encode() for name in ("one", "two", "strange"))
-    TokenForms(two)
+    SENT.add(two)
     found = TokenForms(one).replaced(b"a " + two + b", " + strange + b" and " + one)
     assert found.startswith(b"a " + MARK)
     assert (two in found, one in found, strange in found) == (False, False, True)
