@@ -19,7 +19,7 @@ def is_continuing(turn: TurnState, _: float) -> bool:
 
 def goes_on(turn: TurnState, carry: Carry, now: float) -> bool:
     """Whether an answer about which this can be done needs its account no more."""
-    if not turn.mid_answer or carry is Carry.CLIENT:
+    if not turn.mid_answer or turn.upgrade or carry is Carry.CLIENT:
         return False
     if carry is Carry.COMPLETE:
         return True

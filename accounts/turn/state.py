@@ -152,8 +152,9 @@ class TurnState:
         return not isinstance(self.left(now), Exhausted)
 
     def spent(self, now: float) -> bool:
-        """Whether this request has had its attempts, or its time."""
-        many = self.tally.attempts >= MOST_ATTEMPTS
+        """Whether this request has had its attempts, or its time. One whose answer the client got for a while is not
+        counted among them."""
+        many = self.tally.attempts - self.tally.continued >= MOST_ATTEMPTS
         return many or self.waited(now) > FIRST_BYTE_SECONDS or self.alarmed(now)
 
     def waited(self, now: float) -> float:

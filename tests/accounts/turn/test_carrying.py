@@ -88,3 +88,19 @@ def test_a_request_that_was_not_kept_cannot_be_asked_elsewhere() -> None:
     turn = delivering("a", "b")
     turn.replayable = False
     assert not isinstance(turn.next(events.Died(LIMIT, Carry.CONTINUE), NOW), steps.Attempt)
+
+
+def test_parts_that_were_delivered_leave_the_next_one_its_attempts() -> None:
+    """Two accounts die in the middle of an answer, and two more cannot even begin."""
+    turn = delivering(*"abcde")
+    for _ in range(2):
+        turn.next(events.Died(LIMIT, Carry.CONTINUE), NOW)
+        turn.next(events.Answered(), NOW)
+    turn.next(events.Died(LIMIT, Carry.CONTINUE), NOW)
+    assert isinstance(turn.next(events.Failed(LIMIT, words=True), NOW), steps.Attempt)
+
+
+def test_an_upgrade_is_no_answer_that_could_go_on() -> None:
+    turn = delivering("a", "b")
+    turn.upgrade = True
+    assert isinstance(turn.next(events.Died(LIMIT, Carry.CONTINUE), NOW), steps.Finish)

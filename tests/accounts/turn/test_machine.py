@@ -247,8 +247,9 @@ def check_way(chance: Chance) -> None:
         chance.running.over()
         assert not turn.permit.must_wait(now), "a turn that is over takes no place"
     tally = turn.tally
-    assert tally.attempts <= MOST_ATTEMPTS
-    assert len(turn.log.attempts) <= 2 * MOST_ATTEMPTS + stripped + tally.rounds + len(tally.resent) + again
+    assert tally.attempts <= MOST_ATTEMPTS + tally.continued
+    most = 2 * (MOST_ATTEMPTS + tally.continued)
+    assert len(turn.log.attempts) <= most + stripped + tally.rounds + len(tally.resent) + again
     assert tally.waited_for_all <= BUSY_SECONDS
     assert tally.continued <= MOST_CONTINUED
     assert stripped <= len(pool.candidates)
