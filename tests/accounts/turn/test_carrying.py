@@ -103,4 +103,4 @@ def test_parts_that_were_delivered_leave_the_next_one_its_attempts() -> None:
 def test_an_upgrade_is_no_answer_that_could_go_on() -> None:
     turn = delivering("a", "b")
     turn.upgrade = True
-    assert isinstance(turn.next(events.Died(LIMIT, Carry.CONTINUE), NOW), steps.Finish)
+    assert isinstance(turn.next(events.Died(LIMIT, Carry.CONTINUE), NOW), steps.HandOver)
