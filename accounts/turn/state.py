@@ -207,9 +207,13 @@ class TurnState:
             return False
         if rule.action is Action.ASK_ANOTHER and self.is_confirmed(now):
             return False
-        if rule.blame is Blame.UPSTREAM and self.pool.storm.on(now):
+        if rule.blame is Blame.UPSTREAM and self.pool.storm.on(now) and not self.has_begun(now):
             return False  # asking more accounts would only add to it
         return self.kept(now)
+
+    def has_begun(self, _: float) -> bool:
+        """Whether the client has got a part of the answer: left alone with that, it asks again at once."""
+        return self.phase is Phase.DELIVERING or self.tally.continued > 0
 
     def is_confirmed(self, now: float) -> bool:
         """Whether another account has given the same refusal."""
