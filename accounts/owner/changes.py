@@ -4,15 +4,18 @@ Running proxies follow at their next request. Saying what is so already changes 
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from accounts.choice.selection import Exhausted, Policy, Situation, choose
+from accounts.errors import UsageError
 from accounts.model import Account, Event
 from accounts.owner.names import find_account, find_accounts
 from accounts.owner.only_account import END
 from accounts.policy import stored_candidates
 from accounts.store.store import Store
 from config.local_time import clock_time
+
+MOST_PRIORITY: Final = 1000
 
 
 class OwnerChange(NamedTuple):
@@ -31,25 +34,27 @@ class TagChange(NamedTuple):
 
 
 def set_enabled(
-    store: Store, wanted: Sequence[str], *, enabled: bool, now: float
+    store: Store, wanted: Sequence[str], *, enabled: bool, now: float, by: str = ""
 ) -> tuple[list[Account], list[Account]]:
     """Pause accounts or let them serve again. Those that this changed, and those where it was so already, as they were.
-    All are found, or none is changed. Raises what find_account raises."""
+    All are found, or none is changed. `by`: who says so, for the history; "": a command. Raises what find_account
+    raises."""
     accounts = find_accounts(store.accounts(), wanted)
     changed = [each for each in accounts if each.enabled is not enabled]
     for account in changed:
         store.update_account(account.key, enabled=enabled).result()
-        store.record(Event(at=now, kind="resumed" if enabled else "paused", key=account.key))
+        store.record(Event(at=now, kind="resumed" if enabled else "paused", key=account.key, detail=by))
     return changed, [each for each in accounts if each not in changed]
 
 
-def relabel(store: Store, wanted: str, label: str, now: float) -> OwnerChange:
+def relabel(store: Store, wanted: str, label: str, now: float, *, by: str = "") -> OwnerChange:
     """Give an account a free label. Raises LabelTaken."""
     account = find_account(store.accounts(), wanted)
     changed = account.label != label
     if changed:
         store.update_account(account.key, label=label).result()
-        store.record(Event(at=now, kind="relabelled", key=account.key, detail=f"was {account.label}"))
+        detail = signed(f"was {account.label}", by)
+        store.record(Event(at=now, kind="relabelled", key=account.key, detail=detail))
     return OwnerChange(account, changed)
 
 
@@ -69,13 +74,24 @@ def retag(store: Store, wanted: str, added: Sequence[str], removed: Sequence[str
     return TagChange(account, changed, tags)
 
 
-def prioritise(store: Store, wanted: str, priority: int, now: float) -> OwnerChange:
+def read_priority(text: str) -> int:
+    """A priority as it is typed. Raises UsageError."""
+    try:
+        number = int(text)
+    except ValueError:
+        number = MOST_PRIORITY + 1
+    if abs(number) > MOST_PRIORITY:
+        raise UsageError(f"A priority is a whole number from -{MOST_PRIORITY} to {MOST_PRIORITY}, not {text!r}. Say 5.")
+    return number
+
+
+def prioritise(store: Store, wanted: str, priority: int, now: float, *, by: str = "") -> OwnerChange:
     """Prefer an account, or prefer others."""
     account = find_account(store.accounts(), wanted)
     changed = account.priority != priority
     if changed:
         store.update_account(account.key, priority=priority).result()
-        detail = f"{account.priority} to {priority}"
+        detail = signed(f"{account.priority} to {priority}", by)
         store.record(Event(at=now, kind="priority_changed", key=account.key, detail=detail))
     return OwnerChange(account, changed)
 
@@ -90,6 +106,11 @@ def reserve(store: Store, wanted: str, percent: int, now: float) -> OwnerChange:
         detail = f"{before} % to {percent} %"
         store.record(Event(at=now, kind="reserve_changed", key=account.key, detail=detail))
     return OwnerChange(account, changed)
+
+
+def signed(detail: str, by: str) -> str:
+    """The words of the history for a change, with who has made it."""
+    return ", ".join(filter(None, (detail, by)))
 
 
 def nobody_left(store: Store, now: float) -> str:

@@ -59,6 +59,7 @@ PANELS: Final[Mapping[str, Panel]] = {
                 "best": "Which account a new thread would get now.",
             },
             "usage": {"usage": "Who used how much: tokens, accounts, projects."},
+            "open": {"open": "The page of a running proxy, in your browser."},
             "explain": {"explain": "What happened in a saved capture, turn by turn."},
         },
     ),

@@ -23,7 +23,6 @@ from cli.ui.options import AsJson
 from cli.ui.result import Result
 from config import clock, paths
 
-MOST_PRIORITY: Final = 1000
 LONGEST_TAG: Final = 30
 MINUS: Final = {"ignore_unknown_options": True}
 """Lets what begins with a minus be an argument: `-5`, `-home`."""
@@ -95,7 +94,7 @@ def priority_command(
     as_json: AsJson = False,
 ) -> Result:
     """Let new threads go to an account before those with a lower number."""
-    wanted = read_priority(priority)
+    wanted = changes.read_priority(priority)
     return _on_pool(lambda store, now: prioritise(store, account, wanted, now))
 
 
@@ -129,16 +128,6 @@ def _checked_tag(tag: str) -> str:
             "Choose another one."
         )
     return tag
-
-
-def read_priority(text: str) -> int:
-    try:
-        number = int(text)
-    except ValueError:
-        number = MOST_PRIORITY + 1
-    if abs(number) > MOST_PRIORITY:
-        raise UsageError(f"A priority is a whole number from -{MOST_PRIORITY} to {MOST_PRIORITY}, not {text!r}. Say 5.")
-    return number
 
 
 def read_percent(text: str) -> int:

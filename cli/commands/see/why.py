@@ -1,8 +1,7 @@
 """`why`: whom the proxy would choose now and what it did choose, with everything that decided."""
 
-import math
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -12,19 +11,19 @@ import typer
 from accounts.choice import quota
 from accounts.choice.explanation import Assessment, Explanation
 from accounts.choice.quota import window_name
-from accounts.choice.selection import Policy, Rank, Strategy
+from accounts.choice.selection import Policy, Strategy
 from accounts.history import Decision, decisions
 from accounts.ledger.queries import read_usage
 from accounts.ledger.records import TurnRecord
 from accounts.owner.people import find_person
 from accounts.people.keys import LOCAL
 from accounts.people.people import Person
-from accounts.states import LOGIN_ENDS, in_words
 from accounts.store.store import EVENTS_KEPT, Store
-from accounts.views.choice import ChoiceView, stored_choice
+from accounts.views.choice import stored_choice
+from accounts.views.choice_words import about_thread, standing_words
 from accounts.views.decisions import decision_data
 from cli.ui.bars import in_percent
-from cli.ui.choices import BY_STRATEGY, as_data, verdict
+from cli.ui.choices import as_data, verdict
 from cli.ui.known_names import complete_person, complete_thread
 from cli.ui.lines import plain, terminal_width, wrapped
 from cli.ui.options import AsJson
@@ -35,21 +34,6 @@ from config.local_time import clock_time
 if TYPE_CHECKING:
     from config.settings import Settings
 
-BEHIND: Final[Mapping[str, str]] = {
-    "failed": "it has just failed this thread",
-    "place": "the thread lives elsewhere",
-    "unlisted": "its catalogue lacks the model",
-    "priority": "its priority is lower",
-    "crowded": "it was just given other threads whose account failed",
-    "added_at": "it was added later",
-    "key": "they are equal but for their names",
-}
-"""What keeps an account behind the one before it, by the field that decides. The other fields have words of their own
-in `_traits`, or in BY_STRATEGY."""
-UNKNOWN_THREAD: Final = (
-    "The pool knows no such thread and would place it like a new one. `codex-rotate why --last 20` names some that it "
-    "has served."
-)
 NO_REQUEST: Final = (
     "The history has no such request: a proxy writes one down when it is over. Start a client with `codex-rotate run`."
 )
@@ -110,7 +94,7 @@ def why(store: Store, settings: "Settings", thread: str, now: float, person: Per
     """The choice for a request of this thread ("": a new one), by this person where one is named. Exit code 3 when
     nobody can serve. Raises NoAccounts."""
     view = stored_choice(store, settings, thread, now, person)
-    lines = [*_about_thread(view, now), verdict(view, now)]
+    lines = [*(plain(each) for each in about_thread(view, now)), verdict(view, now)]
     if view.serves and sum(each.barred is None for each in view.found.assessments) > 1:
         lines += {Strategy.BALANCED: [ONLY_STORED], Strategy.ROUND_ROBIN: [TURNS]}.get(view.policy.strategy, [])
     table = _table(view.found, view.policy, now)
@@ -125,7 +109,7 @@ def _table(found: Explanation, policy: Policy, now: float) -> Table:
             plain(each.candidate.account.label),
             _used(each, now),
             f"{each.score:.2f}" if each.rank else "",
-            plain(_words(each, before, policy, now)),
+            plain(standing_words(each, before, policy, now)),
         )
         rows.append(shown if policy.strategy is Strategy.BALANCED else (*shown[:3], shown[4]))
         before = each
@@ -146,69 +130,10 @@ def _table(found: Explanation, policy: Policy, now: float) -> Table:
     )
 
 
-def _words(each: Assessment, before: Assessment | None, policy: Policy, now: float) -> str:
-    """Why an account is out, or behind the one before it, and what else is special about it."""
-    if each.barred is not None:
-        return f"cannot serve: {in_words(each.told, now)}"
-    traits = _traits(each, policy, now)
-    if each.rank is None or before is None or before.rank is None:
-        return "; ".join(["first", *traits.values()])
-    decides = next(name for name, one, other in zip(Rank._fields, before.rank, each.rank, strict=True) if one != other)
-    behind = BEHIND.get(decides) or traits.pop(decides, "") or BY_STRATEGY[policy.strategy][1]
-    return "; ".join([f"next: {behind}", *traits.values()])
-
-
-def _traits(each: Assessment, policy: Policy, now: float) -> dict[str, str]:
-    """What is special about an account that can serve, by the field of its rank, and the end of its login."""
-    rank, state = each.rank, in_words(each.told, now)
-    assert rank is not None
-    here = ("the thread lives here", "the thread is here while its home is away", "")
-    found = {
-        "tired": state if rank.tired else "",
-        "deferred": state if rank.deferred and not rank.tired else "",
-        "place": here[rank.place],
-        "priority": f"priority {-rank.priority}" if rank.priority else "",
-        "strategy": _drained(rank, now) if policy.strategy is Strategy.DRAIN else "",
-        "login": state if each.told.reason == LOGIN_ENDS else "",
-    }
-    return {field: words for field, words in found.items() if words}
-
-
-def _drained(rank: Rank, now: float) -> str:
-    return (
-        f"resets {clock_time(rank.strategy, now)}"
-        if math.isfinite(rank.strategy)
-        else "says of no window when it resets"
-    )
-
-
 def _used(each: Assessment, now: float) -> str:
     """What is used of each window of the account's own limit."""
     main = [window for window in each.candidate.windows if window.family == quota.MAIN]
     return ", ".join(f"{window_name(w.minutes)} {in_percent(quota.used(w, now)).strip()}" for w in main)
-
-
-def _about_thread(view: ChoiceView, now: float) -> list[str]:
-    """Where a thread lives, where it is, and who can read its past."""
-    if not view.ask.thread:
-        return []
-    known, place = view.known, view.place
-    if known is None:
-        return [UNKNOWN_THREAD]
-    used = f"It was last used at {clock_time(known.used_at, now)}"
-    lives = f"and lives on {_named(view, place.home)}" if place.home else "which is so long ago that it is placed anew"
-    lines = [f"{used}, {lives}."]
-    if place.detour:
-        since = clock_time(known.detoured_at, now)
-        lines.append(f"{_named(view, place.detour)} has served it since {since}, while its home is away.")
-    if place.owner:
-        lines.append(f"{_named(view, place.owner)} summarised its past, and no other account can read that summary.")
-    return lines
-
-
-def _named(view: ChoiceView, key: str) -> str:
-    label = view.label(key)
-    return "an account that is gone" if label is None else plain(label)
 
 
 # --- working: what was -----------------------------------------------------------------------------------------------
