@@ -194,6 +194,8 @@ class PooledRequest:
     def _next(self, event: events.Event) -> Step:
         """Tell the turn, and do what it says."""
         known = len(self.turn.log.outcomes)
+        if isinstance(event, events.Failed):
+            self.turn.refused(event.outcome, self.asked)
         step = self.turn.next(event, self.service.clock())
         if len(self.turn.log.outcomes) > known:
             self.log.attempt_failed(self.reading)

@@ -53,6 +53,8 @@ class StatusContext:
     joined: "JoinedState | None" = None
     from_memory: Sequence[TroubleNote] = ()
     """The proxies that run and cannot use the pool's file."""
+    full: str = ""
+    """What is said of the disk, if nothing can be written to it."""
 
 
 def add_to(app: typer.Typer) -> None:
@@ -76,6 +78,7 @@ def status_command(*, as_json: AsJson = False) -> Result:
         width=terminal_width(),
         joined=joined.state(os.environ),
         from_memory=trouble_notes.left(proxy_files.folder(), clock.now()),
+        full=_full(paths.home()),
     )
     if context.from_memory and not access.seen(paths.pool_file()):  # looking must not make a new one in its place
         raise StoreLost(paths.pool_file(), f"is gone, and {_from_memory(context.from_memory[0])}")
@@ -126,6 +129,7 @@ def _rows(seen: Snapshot, context: StatusContext, now: float) -> list[tuple[str,
         *_section("Logins", [plain(each) for each in ending(seats, now)]),
         *_section("Proxies", _proxies(context)),
         *_section("Pool file", [_from_memory(each) for each in context.from_memory]),
+        *_section("Disk", [context.full] if context.full else []),
         ("Requests", _requests(seen.tally, now)),
         ("Sync", f"switched off by {context.sync_off}" if context.sync_off else _sync(seen.counters)),
         *_section("Decisions", [_decision(each, now) for each in seen.decisions[:EVENTS_SHOWN]]),
@@ -169,6 +173,13 @@ def _joined(found: "JoinedState") -> str:
 
 def _proxies(context: StatusContext) -> Sequence[str]:
     return [*(f"{each.url} (process {each.pid})" for each in context.running), *context.unproven] or [NO_PROXY]
+
+
+def _full(home: Path) -> str:
+    full = access.full(home)
+    if full is None:
+        return ""
+    return f"{home} {full.what}. Until there is room no token is renewed: each account serves until its own ends"
 
 
 def _from_memory(note: TroubleNote) -> str:

@@ -37,6 +37,69 @@ def fed(*chunks: bytes) -> list[tuple[str, bytes]]:
     return [found for chunk in chunks for found in events.feed(chunk)]
 
 
+FAILING: list[dict[str, Any]] = [
+    {"type": "response.error", "error": {"code": "rate_limit_exceeded"}},
+    {"type": "Error", "error": {"code": "overloaded"}},
+    {"type": "exception", "message": "x"},
+    {"type": "session.error"},
+    {"type": "rate_limit_error", "message": "x"},
+    {"type": "usage_limit_reached"},
+    {"code": "rate_limit_exceeded"},
+    {"code": 1234, "message": "x"},
+    {"status": 429},
+    {"status_code": "503"},
+    {"status": "failed", "message": "x"},
+]
+
+
+@all_rows("said", FAILING)
+def test_what_is_about_a_failure_is_an_error_whatever_it_is_called(said: dict[str, Any]) -> None:
+    for data in (json.dumps(said).encode(), json.dumps({"a": 1} | said).encode()):
+        assert event_type(data) == "error"
+        assert fed(b"data: " + data + b"\n\n")[0][0] == "error"
+
+
+@all_rows(
+    "said",
+    [
+        {"type": "response.mcp_call.failed"},
+        {"type": "response.code.error_output"},
+        {"type": "x_error_count"},
+        {"status": 200},
+        {"message": "x"},
+        {"code": 1},
+    ],
+)
+def test_and_nothing_else_is(said: dict[str, Any]) -> None:
+    assert event_type(json.dumps(said).encode()) == said.get("type", "")
+
+
+def test_a_name_that_tells_of_a_failure_is_enough() -> None:
+    for name in (b"usage_limit_reached", b"Error", b"response.error"):
+        assert fed(b"event: " + name + b'\ndata: {"x": "y"}\n\n')[0][0] == "error"
+
+
+NOTHING: list[tuple[str, dict[str, Any]]] = [
+    ("response.completed", {"status": "failed"}),
+    ("response.completed", {"error": {"code": "server_error"}}),
+    ("response.done", {"status": "cancelled"}),
+    ("response.cancelled", {"status": "cancelled"}),
+    ("response.incomplete", {"incomplete_details": {"reason": "usage_limit_reached"}}),
+]
+
+
+@all_rows(("kind", "response"), NOTHING)
+def test_an_end_that_tells_of_a_failure_before_any_output_is_one(kind: str, response: dict[str, Any]) -> None:
+    assert meaning_of(kind, event(kind, response=response)) is Meaning.FAILURE
+
+
+@all_rows("reason", ["max_output_tokens", "content_filter", None])
+def test_one_that_does_not_is_an_end(reason: str | None) -> None:
+    said = {"status": "incomplete", "error": None, "incomplete_details": reason and {"reason": reason}}
+    assert meaning_of("response.incomplete", event("response.incomplete", response=said)) is Meaning.ENDING
+    assert meaning_of("response.completed", event("response.completed", response={"id": "x"})) is Meaning.ENDING
+
+
 # --- splitting -------------------------------------------------------------------------------------------------------
 
 
