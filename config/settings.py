@@ -109,6 +109,14 @@ class Settings(BaseModel):
         ),
     ] = "continue"
 
+    show_pool: Annotated[
+        Literal["own", "pool"],
+        Field(
+            description="Whose limits the client shows. own: those of its own login, and of the account that serves. "
+            "pool: those of the account that has most left. With a login by `people login` it is always the pool."
+        ),
+    ] = "own"
+
     usage_days: Annotated[
         int,
         Field(ge=1, le=3650, description="How many days the ledger keeps each turn; its sums by the hour stay."),

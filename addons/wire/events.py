@@ -7,7 +7,7 @@ import enum
 import functools
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
 from accounts.choice.outcomes import JsonObject, Reply, error_of, tells
@@ -343,3 +343,23 @@ def before_failure(chunk: bytes) -> bytes:
             return chunk[:start]
         start = blank.end()
     return b"\n\n"
+
+
+def with_data(chunk: bytes, kind: str, change: Callable[[bytes], bytes]) -> bytes:
+    """A piece of a stream with other data in those of its whole events that are of this kind. Nothing is decoded."""
+    said, start, name = bytearray(), 0, kind.encode()
+    for blank in _BLANK_LINE.finditer(chunk):
+        block = chunk[start : blank.start()]
+        said += (_with_data(block, kind, change) if name in block else block) + blank.group()
+        start = blank.end()
+    return bytes(said + chunk[start:])
+
+
+def _with_data(block: bytes, kind: str, change: Callable[[bytes], bytes]) -> bytes:
+    lines = block.splitlines()
+    named, data = fields(lines)
+    before = b"\n".join(data).strip()
+    if _named(named.strip().decode("utf-8", "replace"), before) != kind:
+        return block
+    others = [line for line in lines if line.partition(b":")[0] != b"data"]
+    return b"\n".join([*others, b"data: " + change(before)])

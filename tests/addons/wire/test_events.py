@@ -23,6 +23,7 @@ from addons.wire.events import (
     meaning,
     meaning_of,
     reply_of,
+    with_data,
 )
 from tests.builders import NOW
 from tests.rows import all_rows
@@ -425,3 +426,26 @@ def test_what_the_official_client_waits_on_after_decides_nothing(kind: str) -> N
 def test_an_unknown_event_ends_nothing_and_may_say_something(kind: str) -> None:
     assert ends(kind) == ""
     assert not is_redundant(kind)
+
+
+# --- changing --------------------------------------------------------------------------------------------------------
+
+
+@all_rows(
+    ("chunk", "changed"),
+    [
+        (b'event: a\ndata: {"type":"a"}\n\n', b"event: a\ndata: new\n\n"),
+        (b'data: {"type":"a"}\n\n', b"data: new\n\n"),
+        (b'id: 7\ndata: {"type":\ndata: "a"}\n\n', b"id: 7\ndata: new\n\n"),
+        (b'event: a\r\ndata: {"type":"a"}\r\n\r\n', b"event: a\ndata: new\r\n\r\n"),
+        (
+            b'data: {"type":"b"}\n\ndata: {"type":"a"}\n\ndata: {"type"',
+            b'data: {"type":"b"}\n\ndata: new\n\ndata: {"type"',
+        ),
+        (b'data: {"type":"b","text":"a"}\n\n', b'data: {"type":"b","text":"a"}\n\n'),
+        (b'data: {"type":"a"}', b'data: {"type":"a"}'),
+        (b"", b""),
+    ],
+)
+def test_whole_events_of_one_kind_get_other_data(chunk: bytes, changed: bytes) -> None:
+    assert with_data(chunk, "a", lambda data: b"new") == changed
