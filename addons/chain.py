@@ -2,6 +2,7 @@
 
 from addons.clients import Clients
 from addons.commands import KeptFlows, PoolCommands
+from addons.dashboard.metrics import Metrics
 from addons.discovery import Discovery
 from addons.draining import Draining
 from addons.expulsion import Expulsion
@@ -20,12 +21,14 @@ from config import paths
 
 startup = Startup()
 clients = Clients(startup)
+metrics = Metrics(startup)
 ledger = LedgerWriter(paths.usage_file, startup.usage_days)
-turns = TurnLog(clients.name_of, ledger, SpendingFeed(startup))
+turns = TurnLog(clients.name_of, ledger, SpendingFeed(startup), metrics)
 way_out = UpstreamProxy()
 rotator = Rotator(startup, clients, turns, way_out.lead_replay)
 socket_rotator = SocketRotator(rotator)
 live_turns = LiveTurns(rotator, socket_rotator)
+metrics.live = live_turns.now
 discovery = Discovery(startup, clients, live_turns.now)
 draining = Draining(discovery, rotator, socket_rotator)
 addons = [

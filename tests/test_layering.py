@@ -65,6 +65,8 @@ WITHOUT_A_TEST_FILE = {
     "standin/faults/details.py": "values without behaviour",
     "standin/faults/kinds.py": "names; tests/standin/faults/test_rules.py asks for a row of each",
     "addons/attempts/protocol.py": "an interface; the tests of attempts and of the proxy are about it",
+    "addons/dashboard/exposition.py": "the text of what is counted; tests/addons/dashboard/test_metrics.py reads it",
+    "addons/dashboard/metric_families.py": "values; tests/addons/dashboard/test_metrics.py asks for each",
     "addons/exchange/passthrough.py": "a request that passes unchanged; tests/proxy/test_boundaries.py",
     "addons/idle_sockets.py": "idle sockets of accounts that go; tests/proxy/test_live_changes.py, with the real proxy",
     "addons/exchange/answering/client_answers.py": "words of ours for the client; tests/proxy/test_virtual_login.py",

@@ -17,6 +17,8 @@ from accounts.turn.steps import Reason
 
 SOCKETS_ACCOUNT: Final = "the socket's account"
 ONCE_MORE: Final = "once more"
+CONTINUES: Final = "continues after"
+"""How the reason for an account begins that goes on with an answer."""
 QUEUE_LOOK_SECONDS: Final = 0.5
 """So often a turn that waits for others looks whether it is next."""
 
@@ -214,7 +216,7 @@ def carry_on(turn: TurnState, event: events.Event, now: float) -> MoveResult:
     turn.since = turn.counted(now)
     chosen = turn.left(now)
     if isinstance(chosen, Lease) and isinstance(event, events.Died):
-        chosen = replace(chosen, why=f"continues after {event.events} events")
+        chosen = replace(chosen, why=f"{CONTINUES} {event.events} events")
     return _take(turn, chosen, now)
 
 

@@ -80,6 +80,10 @@ def serve_command(  # noqa: PLR0913 - one parameter per option
     verbose: Annotated[
         bool, typer.Option("--verbose", help="Show mitmproxy's own lines too: connections, each request.")
     ] = False,
+    metrics_anonymous: Annotated[
+        bool,
+        typer.Option("--metrics-anonymous", help="Name accounts by numbers in /metrics, and not by their labels."),
+    ] = False,
     write: Annotated[
         str, typer.Option("-w", metavar="FILE", help="Save the flows for later; with + before the name, add to them.")
     ] = "",
@@ -103,6 +107,7 @@ def serve_command(  # noqa: PLR0913 - one parameter per option
         say(f"codex-rotate: {line}")
     argv = command(host, port, authority.certificate.parent, web=web, look=shown.look)
     argv += ["--set", "rotate_everyone_here=true"] if everyone_here else []
+    argv += ["--set", "rotate_metrics_anonymous=true"] if metrics_anonymous else []
     argv += [*authority.flags, *shown.flags, *(("-w", write) if write else ())]
     code = processes.foreground(argv, os.environ, quiet=as_json)
     notes = stranded_notes(paths.codex_dotenv_file(), host, port, answers)
