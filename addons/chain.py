@@ -8,6 +8,7 @@ from addons.expulsion import Expulsion
 from addons.idle_sockets import IdleSockets
 from addons.inspection.content_view import Views
 from addons.recording.ledger_writer import LedgerWriter
+from addons.recording.live_turns import LiveTurns
 from addons.recording.spending_feed import SpendingFeed
 from addons.recording.turn_log import TurnLog
 from addons.redaction.logs import MaskedLogs
@@ -19,12 +20,13 @@ from config import paths
 
 startup = Startup()
 clients = Clients(startup)
-discovery = Discovery(startup, clients)
 ledger = LedgerWriter(paths.usage_file, startup.usage_days)
 turns = TurnLog(clients.name_of, ledger, SpendingFeed(startup))
 way_out = UpstreamProxy()
 rotator = Rotator(startup, clients, turns, way_out.lead_replay)
 socket_rotator = SocketRotator(rotator)
+live_turns = LiveTurns(rotator, socket_rotator)
+discovery = Discovery(startup, clients, live_turns.now)
 draining = Draining(discovery, rotator, socket_rotator)
 addons = [
     startup,

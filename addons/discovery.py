@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import re
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -12,12 +13,14 @@ from typing import Final
 from mitmproxy import connection, ctx, http
 from mitmproxy.addonmanager import Loader
 
+from accounts.views import live_turns
+from accounts.views.live_turns import LiveTurn
 from addons.clients import Clients
 from addons.private_questions import PrivateQuestions
 from addons.startup import Startup
 from addons.wire import answers
 from addons.wire.routes import INTERCEPT
-from config import paths, proxy_files, version
+from config import paths, private_socket, proxy_files, version
 
 logger = logging.getLogger(__name__)
 
@@ -31,11 +34,14 @@ def is_question(flow: http.HTTPFlow) -> bool:
 
 
 class Discovery:
-    """One per proxy."""
+    """One per proxy. `live` tells the turns that are under way."""
 
-    def __init__(self, startup: Startup, clients: Clients) -> None:
+    def __init__(self, startup: Startup, clients: Clients, live: Callable[[], Iterable[LiveTurn]] = tuple) -> None:
         self.startup = startup
-        self.questions = PrivateQuestions(lambda key: self._private_answer() if clients.takes(key) else "")
+        self.questions = PrivateQuestions(
+            lambda key: self._private_answer() if clients.takes(key) else "",
+            {private_socket.LIVE: lambda: live_turns.as_json(live())},
+        )
         self.clients: set[str] = set()
         self.told: proxy_files.ProxyInfo | None = None
         self._file: Path | None = None

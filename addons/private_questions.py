@@ -1,15 +1,15 @@
 """Answers the commands of the proxy's owner on a socket that nobody else can open (config/private_socket.py).
 
 A question is a line: the key that the command would have clients use, or nothing. The answer is what the proxy tells
-about itself, or nothing for a key that it would refuse.
+about itself, or nothing for a key that it would refuse. A word that is no key asks for something else.
 """
 
 import asyncio
 import logging
 import os
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from mitmproxy.utils import asyncio_utils
@@ -23,10 +23,13 @@ MOST_ASKED: Final = 4096
 
 
 class PrivateQuestions:
-    """`answer` takes a key and gives the answer."""
+    """`answer` takes a key and gives the answer; `words` has what is answered to words that are no keys."""
 
-    def __init__(self, answer: Callable[[str], str]) -> None:
+    def __init__(
+        self, answer: Callable[[str], str], words: Mapping[str, Callable[[], str]] = MappingProxyType({})
+    ) -> None:
         self._answer = answer
+        self._words = words
         self._folder = Path()
         self._place: Path | None = None
         self._server: asyncio.Server | None = None
@@ -60,10 +63,16 @@ class PrivateQuestions:
             self._place = None
 
     async def _asked(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError, ValueError, TimeoutError):
+        try:
             async with asyncio.timeout(private_socket.SECONDS):
                 asked = await reader.readline()
                 if private_socket.peer_is(writer.get_extra_info("socket"), os.geteuid()):
-                    writer.write(self._answer(asked.decode().strip()).encode())
+                    writer.write(self._said(asked.decode().strip()).encode())
                     await writer.drain()
-        writer.close()
+        except (OSError, ValueError, TimeoutError):
+            pass
+        finally:
+            writer.close()
+
+    def _said(self, asked: str) -> str:
+        return self._words[asked]() if asked in self._words else self._answer(asked)

@@ -4,7 +4,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from mitmproxy import ctx, http
+from mitmproxy import connection, ctx, http
 from mitmproxy.addonmanager import Loader
 from mitmproxy.proxy.layer import NextLayer
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
@@ -195,6 +195,8 @@ class SocketRotator:
     def __init__(self, rotator: Rotator) -> None:
         self.rotator = rotator
         self.sockets: dict[str, pooled_socket.PooledSocket] = {}
+        self.clients: dict[str, connection.Client] = {}
+        """Of each of these."""
         self.shown: dict[str, flows.FlowRedactor] = {}
         self.kept: dict[str, capture.Messages] = {}
         self.leaving = False
@@ -206,7 +208,7 @@ class SocketRotator:
             self.shown[flow.id] = served.shown
         if isinstance(served, PooledRequest) and served.socket is not None:
             served.socket.turns.noted = functools.partial(self._turn_over, flow)
-            self.sockets[flow.id] = served.socket
+            self.sockets[flow.id], self.clients[flow.id] = served.socket, flow.client_conn
 
     def _turn_over(self, flow: http.HTTPFlow, ended: EndedTurn) -> None:
         annotations.turn_over(flow, ended.record)
@@ -260,6 +262,7 @@ class SocketRotator:
     def websocket_end(self, flow: http.HTTPFlow) -> None:
         self.kept.pop(flow.id, None)
         self.shown.pop(flow.id, None)
+        self.clients.pop(flow.id, None)
         socket = self.sockets.pop(flow.id, None)
         if socket is not None:
             assert flow.websocket is not None

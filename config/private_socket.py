@@ -19,6 +19,10 @@ from config import paths
 MOST_PATH: Final = 100
 """Bytes. Systems allow 104 or 108, with a zero at the end."""
 MOST_SAID: Final = 64 * 1024
+LIVE: Final = "live"
+"""The word that asks for the turns that are under way (accounts/views/live_turns.py), as JSON."""
+MOST_LIVE: Final = 4 * 1024 * 1024
+"""Bytes of that answer: ten thousand turns."""
 SUFFIX: Final = ".sock"
 SECONDS: Final = 3.0
 
@@ -69,8 +73,8 @@ def taken_away(place: Path, folder: Path) -> None:
             place.parent.rmdir()
 
 
-def ask(place: Path, question: bytes) -> bytes:
-    """What is answered there. Raises OSError, also for a socket that is not our own."""
+def ask(place: Path, question: bytes, most: int = MOST_SAID) -> bytes:
+    """What is answered there, up to about `most` bytes. Raises OSError, also for a socket that is not our own."""
     found = place.lstat()
     if not stat.S_ISSOCK(found.st_mode) or found.st_uid != os.geteuid():
         raise PermissionError(f"{place} is no socket of this user")
@@ -79,7 +83,7 @@ def ask(place: Path, question: bytes) -> bytes:
         wire.connect(str(place))
         wire.sendall(question + b"\n")
         said = b""
-        while len(said) < MOST_SAID and (piece := wire.recv(MOST_SAID)):
+        while len(said) < most and (piece := wire.recv(MOST_SAID)):
             said += piece
     return said
 

@@ -98,6 +98,7 @@ TABLE: Final[dict[Phase, Rows]] = {
     P.PAUSED: (
         (e.Waited,           (s.stays,),                                      m.ask_once_more,        P.ASKING),
         (e.Waited,           (T.anybody,),                                    m.choose,               P.CHOOSING),
+        (e.Waited,           (T.was_signed_out,),                             m.choose,               P.CHOOSING),
         (e.Waited,           (),                                              m.choose_again,         P.CHOOSING),
         (e.AskedAgain,       (),                                              m.ask_once_more,        P.ASKING),
         (e.Left,             (),                                              m.finish,               P.OVER),
@@ -112,6 +113,7 @@ TABLE: Final[dict[Phase, Rows]] = {
         (R.SETTLED,          (s.stays, T.may_wait_for_all, T.others_have_failed), m.wait_for_all,     P.PAUSED),
         (R.SETTLED,          (s.stays, T.may_go_on, T.others_left),           m.hand_over,            P.OVER),
         (R.SETTLED,          (s.stays,),                                      m.give_up,              P.GIVING_UP),
+        (R.SETTLED,          (T.was_signed_out, T.may_calm_down),             m.calm_down,            P.PAUSED),
         (R.SETTLED,          (T.may_go_on,),                                  m.choose,               P.CHOOSING),
         (R.SETTLED,          (),                                              m.give_up,              P.GIVING_UP),
     ),

@@ -12,7 +12,7 @@ from accounts.choice.outcomes import Kind, Outcome
 from accounts.choice.pool import Lease
 from accounts.choice.selection import Exhausted
 from accounts.turn import events, steps
-from accounts.turn.state import MOST_INVALIDATED, TurnState
+from accounts.turn.state import CALM_SECONDS, MOST_INVALIDATED, TurnState
 from accounts.turn.steps import Reason
 
 SOCKETS_ACCOUNT: Final = "the socket's account"
@@ -140,6 +140,12 @@ def wait_for_all(turn: TurnState, _: events.Event, now: float) -> steps.Step:
     turn.tally.attempts -= 1
     turn.tally.tried = frozenset()
     return steps.Pause(turn.asked, seconds)
+
+
+def calm_down(turn: TurnState, _: events.Event, now: float) -> steps.Step:
+    """Several accounts were signed out. One more is asked, but not at once."""
+    turn.tally.calmed, turn.tally.invalidated = True, 0
+    return steps.Pause(turn.asked, CALM_SECONDS)
 
 
 def resend(turn: TurnState, event: events.Event, now: float) -> steps.Step:

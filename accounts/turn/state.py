@@ -33,7 +33,9 @@ BUSY_SECONDS: Final = 12.0
 """So long a request waits in all while every account is asked too often."""
 LONGEST_ROUND: Final = 4.0
 MOST_INVALIDATED: Final = 2
-"""Two accounts signed out in one request is no coincidence: walking on would sign out the rest of the pool."""
+"""Two accounts signed out in one request is no coincidence: walking on quickly might sign out the rest of the pool."""
+CALM_SECONDS: Final = 3.0
+"""So long such a request waits before it asks one more account, once."""
 
 
 class Phase(StrEnum):
@@ -80,6 +82,8 @@ class Tally:
     stripped: frozenset[str] = frozenset()
     """Accounts for which something was left out of the request: once for each."""
     invalidated: int = 0
+    calmed: bool = False
+    """Whether it was waited because several accounts were signed out."""
     continued: int = 0
     """How often an answer that had died after output was carried on."""
     died_at: float = 0.0
@@ -165,6 +169,15 @@ class TurnState:
         """Whether so many accounts were signed out that the request must end here."""
         return self.tally.invalidated >= MOST_INVALIDATED
 
+    def may_calm_down(self, now: float) -> bool:
+        """Whether one more account may be asked after a while, though several were signed out."""
+        in_time = self.waited(now) + CALM_SECONDS <= FIRST_BYTE_SECONDS
+        return self.alarmed(now) and not self.tally.calmed and in_time and self.kept(now) and self.others_left(now)
+
+    def was_signed_out(self, _: float) -> bool:
+        """Whether that is what the last attempt came to."""
+        return self.verdict is not None and self.last.kind is Kind.TOKEN_INVALIDATED
+
     def kept(self, _: float) -> bool:
         """Whether the request can be sent once more, whoever sends it: the client, on its next socket, too."""
         return self.bound or self.replayable
@@ -207,9 +220,13 @@ class TurnState:
             return False
         if rule.action is Action.ASK_ANOTHER and self.is_confirmed(now):
             return False
-        if rule.blame is Blame.UPSTREAM and self.pool.storm.on(now):
+        if rule.blame is Blame.UPSTREAM and self.pool.storm.on(now) and not self.has_begun(now):
             return False  # asking more accounts would only add to it
         return self.kept(now)
+
+    def has_begun(self, _: float) -> bool:
+        """Whether the client has got a part of the answer: left alone with that, it asks again at once."""
+        return self.phase is Phase.DELIVERING or self.tally.continued > 0
 
     def is_confirmed(self, now: float) -> bool:
         """Whether another account has given the same refusal."""

@@ -96,7 +96,7 @@ class TurnRecords:
             thread=told.thread,
             parent=parent,
             root=self._families.root(told.thread, parent),
-            model=told.model or _model_in(delivered.head if delivered is not None else ""),
+            model=told.model or model_in(delivered.head if delivered is not None else ""),
             tier=delivered.said.tier if delivered is not None and delivered.said.tier else _tier_in(ended.asked),
             transport=Transport.WEBSOCKET if asking.upgrade else Transport.HTTP,
             kind=_kind(told.purpose or (purpose_of("", metadata) if asking.upgrade else "")),
@@ -143,7 +143,7 @@ def _kind(purpose: str) -> TurnKind:
     return _KINDS.get(purpose, TurnKind.TURN)
 
 
-def _model_in(head: str) -> str:
+def model_in(head: str) -> str:
     found = _MODEL.search(head)
     return found[1] if found else ""
 

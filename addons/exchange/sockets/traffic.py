@@ -21,13 +21,15 @@ class SocketTraffic:
         """How many messages of turns have come from the server."""
         self.answered = False
         """Whether one has in the turn under way."""
+        self.given = 0
+        """How many bytes of its answer the client has got."""
         self.delivered = DeliveredAnswer()
         self._numbers = Renumbering(None)
         self._heard_at = now
 
     def asks(self, content: bytes, now: float) -> None:
         self.asked, self.purpose, self.answered, self._heard_at = content, turn_line.purpose_in(content), False, now
-        self.delivered, self._numbers = DeliveredAnswer(), Renumbering(None)
+        self.given, self.delivered, self._numbers = 0, DeliveredAnswer(), Renumbering(None)
         self.chain.asks(content)
 
     def attempt(self, workspace: str, *, continuing: bool, now: float) -> None:
@@ -45,6 +47,7 @@ class SocketTraffic:
 
     def gives(self, kind: str, content: bytes) -> None:
         """That goes to the client."""
+        self.given += len(content)
         self.delivered.passed(kind, content)
         if kind == events.ITEM_DONE:
             self.chain.gives(content)

@@ -11,6 +11,7 @@ from accounts.turn.state import FIRST_BYTE_SECONDS
 from tests.builders import NOW, turn_on
 
 LIMIT = Outcome(kind=Kind.USAGE_LIMIT)
+OVERLOADED = Outcome(kind=Kind.OVERLOADED)
 
 
 def delivering(*names: str) -> Turn:
@@ -104,3 +105,16 @@ def test_an_upgrade_is_no_answer_that_could_go_on() -> None:
     turn = delivering("a", "b")
     turn.upgrade = True
     assert isinstance(turn.next(events.Died(LIMIT, Carry.CONTINUE), NOW), steps.HandOver)
+
+
+@pytest.mark.parametrize("deaths", [1, 2, 3])
+def test_a_storm_keeps_no_answer_from_going_on_because_its_client_would_ask_again_at_once(deaths: int) -> None:
+    turn = delivering(*"abcde")
+    for key in "cde":
+        turn.pool.storm.record(key, NOW)
+    for _ in range(deaths - 1):
+        turn.next(events.Died(OVERLOADED, Carry.CONTINUE), NOW)
+        turn.next(events.Answered(), NOW)
+    turn.next(events.Died(OVERLOADED, Carry.CONTINUE), NOW)
+    assert turn.pool.storm.on(NOW)
+    assert isinstance(turn.next(events.Failed(OVERLOADED), NOW), steps.Attempt)

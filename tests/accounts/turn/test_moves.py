@@ -9,6 +9,7 @@ from accounts.model import Standing
 from accounts.turn import steps
 from accounts.turn.events import Begin, Failed, NothingStripped, NotRenewed, Renewed, Silent, Stripped, Waited
 from accounts.turn.machine import Turn
+from accounts.turn.state import CALM_SECONDS
 from accounts.turn.steps import Reason
 from tests.builders import (
     HOUR,
@@ -108,15 +109,15 @@ def test_an_accounts_own_trouble_is_no_storm_and_in_one_still_leads_to_another()
     assert walked(later(pool), Kind.USAGE_LIMIT, FORBIDDEN, OK) == ["c other", "d other", "e served"]
 
 
-def test_a_second_request_whose_account_is_signed_out_ends_at_once() -> None:
+def test_a_second_request_whose_account_is_signed_out_waits_a_while_and_ends_with_one_account_more() -> None:
     """Two logins lost in a minute is no coincidence, whichever requests they were lost to."""
-    pool = pool_of(*"abcd")
+    pool = pool_of(*"abcde")
     assert walked(turn_on(pool), INVALIDATED, FORBIDDEN) == ["a other", "b other"]
-    assert walked(later(pool, 30), INVALIDATED, now=NOW + 30) == ["c refuse"]
-    assert pool.candidates[key_of("d")].account.standing is Standing.GOOD
+    assert walked(later(pool, 30), INVALIDATED, INVALIDATED, now=NOW + 30) == ["c wait", "d refuse"]
+    assert pool.candidates[key_of("e")].account.standing is Standing.GOOD
 
 
-@pytest.mark.parametrize(("seconds", "step"), [(59.9, "refuse"), (60, "other")])
+@pytest.mark.parametrize(("seconds", "step"), [(59.9, "wait"), (60, "other")])
 def test_the_alarm_looks_back_a_minute(seconds: float, step: str) -> None:
     pool = pool_of(*"abcd")
     walked(turn_on(pool), INVALIDATED)
@@ -136,8 +137,7 @@ def test_a_login_that_turns_out_dead_while_it_is_renewed_counts_as_well() -> Non
     begun(turn, NOW + 1)
     assert isinstance(turn.next(Failed(EXPIRED), NOW + 1), steps.Renew)
     step = turn.next(NotRenewed(Outcome(kind=INVALIDATED)), NOW + 2)
-    assert isinstance(step, steps.Refuse)
-    assert step.reason is Reason.SIGNED_OUT
+    assert step == steps.Pause(turn.asked, CALM_SECONDS)
 
 
 # --- threads ---------------------------------------------------------------------------------------------------------

@@ -9,7 +9,14 @@ from accounts.model import Standing
 from accounts.turn import steps
 from accounts.turn.events import Begin, Ended, Failed, NotRenewed, Renewed, Waited
 from accounts.turn.machine import Turn
-from accounts.turn.state import FIRST_BYTE_SECONDS, MOST_ATTEMPTS, MOST_INVALIDATED, PACE_SECONDS, USUAL_PACE
+from accounts.turn.state import (
+    CALM_SECONDS,
+    FIRST_BYTE_SECONDS,
+    MOST_ATTEMPTS,
+    MOST_INVALIDATED,
+    PACE_SECONDS,
+    USUAL_PACE,
+)
 from accounts.turn.steps import Reason
 from tests.builders import (
     HOUR,
@@ -117,6 +124,8 @@ def refusal(turn: Turn, *kinds: Kind, words: bool = True) -> tuple[Reason, bool]
     for kind in kinds:
         assert isinstance(step, steps.Attempt)
         step = turn.next(Failed(Outcome(kind=kind), words=words), NOW)
+        if isinstance(step, steps.Pause):
+            step = turn.next(Waited(), NOW + step.seconds)
     if isinstance(step, steps.Deliver):
         return None
     assert isinstance(step, steps.Refuse)
@@ -134,7 +143,7 @@ def refusal(turn: Turn, *kinds: Kind, words: bool = True) -> tuple[Reason, bool]
         ("a", (Kind.HEAD_TIMEOUT,), False, (Reason.UNREACHABLE, True)),
         ("ab", (Kind.PROXY_FAILED,), False, (Reason.UNREACHABLE, False)),
         ("ab", (Kind.REQUEST_FAULT,), True, None),
-        ("abc", (INVALIDATED, INVALIDATED), True, (Reason.SIGNED_OUT, False)),
+        ("abcd", (INVALIDATED,) * 3, True, (Reason.SIGNED_OUT, False)),
         ("abcde", (Kind.USAGE_LIMIT,) * 4, True, (Reason.OTHERS_LEFT, False)),
     ],
 )
@@ -192,22 +201,32 @@ def test_a_refused_token_after_the_clients_patience_ends_the_walk() -> None:
     assert walked(turn_on("ab"), EXPIRED, seconds=FIRST_BYTE_SECONDS + 1) == ["a refuse"]
 
 
-def test_two_accounts_signed_out_stop_the_walk() -> None:
+def test_two_accounts_signed_out_slow_the_walk_and_a_third_one_stops_it() -> None:
     assert MOST_INVALIDATED == 2
-    turn = turn_on("abcd")
-    assert walked(turn, INVALIDATED, INVALIDATED) == ["a other", "b refuse"]
-    assert [candidate.account.standing for candidate in turn.pool.candidates.values()] == [Standing.NEEDS_LOGIN] * 2 + [
+    turn = turn_on("abcde")
+    assert walked(turn, *[INVALIDATED] * 3) == ["a other", "b wait", "c refuse"]
+    assert [candidate.account.standing for candidate in turn.pool.candidates.values()] == [Standing.NEEDS_LOGIN] * 3 + [
         Standing.GOOD
     ] * 2
 
 
+def test_an_account_that_is_well_serves_after_two_that_were_signed_out() -> None:
+    turn = turn_on("abc")
+    assert walked(turn, INVALIDATED, INVALIDATED, OK) == ["a other", "b wait", "c served"]
+    assert not turn.pool.alarm.on(NOW + CALM_SECONDS)
+
+
+def test_nobody_waits_for_calm_where_nobody_is_left() -> None:
+    assert walked(turn_on("ab"), INVALIDATED, INVALIDATED) == ["a other", "b refuse"]
+
+
 def test_signed_out_accounts_are_counted_over_the_whole_request() -> None:
-    assert walked(turn_on("abcd"), INVALIDATED, FORBIDDEN, INVALIDATED) == ["a other", "b other", "c refuse"]
+    assert walked(turn_on("abcd"), INVALIDATED, FORBIDDEN, INVALIDATED) == ["a other", "b other", "c wait"]
 
 
 @pytest.mark.parametrize(
     ("kind", "ends"),
-    [(Kind.REFRESH_FAILED, [steps.Attempt, steps.Attempt]), (INVALIDATED, [steps.Attempt, steps.Refuse])],
+    [(Kind.REFRESH_FAILED, [steps.Attempt, steps.Attempt]), (INVALIDATED, [steps.Attempt, steps.Pause])],
 )
 def test_without_a_newer_token_another_account_is_next_as_long_as_logins_are_not_dying(
     kind: Kind, ends: list[type[steps.Step]]
