@@ -59,6 +59,7 @@ WITHOUT_A_TEST_FILE = {
     "accounts/store/file_watch.py": "what a pool's file sees of itself; tests/accounts/store/test_pool_file.py",
     "accounts/store/open_file.py": "the connections of a pool's file; tests/accounts/store/test_pool_file.py",
     "accounts/store/seats.py": "a part of the store, tested through it",
+    "cli/ui/reasons.py": "what `why` says of each account; tests/cli/commands/see/test_why.py",
     "cli/ui/options.py": "declarations that every command's own test uses",
     "cli/ui/result.py": "values without behaviour",
     "config/clock.py": "two calls of the standard library",

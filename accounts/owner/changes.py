@@ -4,15 +4,18 @@ Running proxies follow at their next request. Saying what is so already changes 
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from accounts.choice.selection import Exhausted, Policy, Situation, choose
+from accounts.errors import UsageError
 from accounts.model import Account, Event
 from accounts.owner.names import find_account, find_accounts
 from accounts.owner.only_account import END
 from accounts.policy import stored_candidates
 from accounts.store.store import Store
 from config.local_time import clock_time
+
+MOST_PRIORITY: Final = 1000
 
 
 class OwnerChange(NamedTuple):
@@ -67,6 +70,17 @@ def retag(store: Store, wanted: str, added: Sequence[str], removed: Sequence[str
         detail = " ".join([*(f"+{tag}" for tag in new.values()), *less])
         store.record(Event(at=now, kind="tags_changed", key=account.key, detail=detail))
     return TagChange(account, changed, tags)
+
+
+def read_priority(text: str) -> int:
+    """A priority as it is typed. Raises UsageError."""
+    try:
+        number = int(text)
+    except ValueError:
+        number = MOST_PRIORITY + 1
+    if abs(number) > MOST_PRIORITY:
+        raise UsageError(f"A priority is a whole number from -{MOST_PRIORITY} to {MOST_PRIORITY}, not {text!r}. Say 5.")
+    return number
 
 
 def prioritise(store: Store, wanted: str, priority: int, now: float) -> OwnerChange:

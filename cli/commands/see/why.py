@@ -1,33 +1,29 @@
 """`why`: whom the proxy would choose now and what it did choose, with everything that decided."""
 
-import math
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from accounts.choice import quota
-from accounts.choice.explanation import Assessment, Explanation
-from accounts.choice.quota import window_name
-from accounts.choice.selection import Policy, Rank, Strategy
+from accounts.choice.explanation import Explanation
+from accounts.choice.selection import Policy, Strategy
 from accounts.history import Decision, decisions
 from accounts.ledger.queries import read_usage
 from accounts.ledger.records import TurnRecord
 from accounts.owner.people import find_person
 from accounts.people.keys import LOCAL
 from accounts.people.people import Person
-from accounts.states import LOGIN_ENDS, in_words
 from accounts.store.store import EVENTS_KEPT, Store
 from accounts.views.choice import ChoiceView, stored_choice
 from accounts.views.decisions import decision_data
-from cli.ui.bars import in_percent
-from cli.ui.choices import BY_STRATEGY, as_data, verdict
+from cli.ui.choices import as_data, verdict
 from cli.ui.known_names import complete_person, complete_thread
 from cli.ui.lines import plain, terminal_width, wrapped
 from cli.ui.options import AsJson
+from cli.ui.reasons import standing, used
 from cli.ui.result import Result, Table
 from config import clock, paths
 from config.local_time import clock_time
@@ -35,17 +31,6 @@ from config.local_time import clock_time
 if TYPE_CHECKING:
     from config.settings import Settings
 
-BEHIND: Final[Mapping[str, str]] = {
-    "failed": "it has just failed this thread",
-    "place": "the thread lives elsewhere",
-    "unlisted": "its catalogue lacks the model",
-    "priority": "its priority is lower",
-    "crowded": "it was just given other threads whose account failed",
-    "added_at": "it was added later",
-    "key": "they are equal but for their names",
-}
-"""What keeps an account behind the one before it, by the field that decides. The other fields have words of their own
-in `_traits`, or in BY_STRATEGY."""
 UNKNOWN_THREAD: Final = (
     "The pool knows no such thread and would place it like a new one. `codex-rotate why --last 20` names some that it "
     "has served."
@@ -123,9 +108,9 @@ def _table(found: Explanation, policy: Policy, now: float) -> Table:
         shown = (
             str(number) if each.rank else "-",
             plain(each.candidate.account.label),
-            _used(each, now),
+            used(each, now),
             f"{each.score:.2f}" if each.rank else "",
-            plain(_words(each, before, policy, now)),
+            plain(standing(each, before, policy, now)),
         )
         rows.append(shown if policy.strategy is Strategy.BALANCED else (*shown[:3], shown[4]))
         before = each
@@ -144,48 +129,6 @@ def _table(found: Explanation, policy: Policy, now: float) -> Table:
         wrapped=frozenset({"why"}),
         narrow=narrow,
     )
-
-
-def _words(each: Assessment, before: Assessment | None, policy: Policy, now: float) -> str:
-    """Why an account is out, or behind the one before it, and what else is special about it."""
-    if each.barred is not None:
-        return f"cannot serve: {in_words(each.told, now)}"
-    traits = _traits(each, policy, now)
-    if each.rank is None or before is None or before.rank is None:
-        return "; ".join(["first", *traits.values()])
-    decides = next(name for name, one, other in zip(Rank._fields, before.rank, each.rank, strict=True) if one != other)
-    behind = BEHIND.get(decides) or traits.pop(decides, "") or BY_STRATEGY[policy.strategy][1]
-    return "; ".join([f"next: {behind}", *traits.values()])
-
-
-def _traits(each: Assessment, policy: Policy, now: float) -> dict[str, str]:
-    """What is special about an account that can serve, by the field of its rank, and the end of its login."""
-    rank, state = each.rank, in_words(each.told, now)
-    assert rank is not None
-    here = ("the thread lives here", "the thread is here while its home is away", "")
-    found = {
-        "tired": state if rank.tired else "",
-        "deferred": state if rank.deferred and not rank.tired else "",
-        "place": here[rank.place],
-        "priority": f"priority {-rank.priority}" if rank.priority else "",
-        "strategy": _drained(rank, now) if policy.strategy is Strategy.DRAIN else "",
-        "login": state if each.told.reason == LOGIN_ENDS else "",
-    }
-    return {field: words for field, words in found.items() if words}
-
-
-def _drained(rank: Rank, now: float) -> str:
-    return (
-        f"resets {clock_time(rank.strategy, now)}"
-        if math.isfinite(rank.strategy)
-        else "says of no window when it resets"
-    )
-
-
-def _used(each: Assessment, now: float) -> str:
-    """What is used of each window of the account's own limit."""
-    main = [window for window in each.candidate.windows if window.family == quota.MAIN]
-    return ", ".join(f"{window_name(w.minutes)} {in_percent(quota.used(w, now)).strip()}" for w in main)
 
 
 def _about_thread(view: ChoiceView, now: float) -> list[str]:
