@@ -31,7 +31,6 @@ NOT_DECLARED: Final = {
 NOT_IMPORTED: Final = {
     "mypy": "a program: `make lint`",
     "pytest-asyncio": "a plugin of pytest",
-    "pytest-xdist": "a plugin of pytest: `make test` runs four processes",
     "ruff": "a program: `make lint`",
     "uv": "a program: scripts/check_install.py",
 }
