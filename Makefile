@@ -15,7 +15,7 @@ LEFT = nice
 # Compiled modules are kept, wherever the environment says not to: every test that starts a program would compile all of it.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup test suite soak ten-minutes mixed kill cases week bench lint format lock codex installs newest demo docs reference clean
+.PHONY: setup test suite soak floods ten-minutes mixed kill cases week bench lint format lock codex installs newest demo docs reference clean
 
 setup:
 	@scripts/setup $(VENV)
@@ -52,6 +52,10 @@ reference: setup
 soak: setup
 	CRASHES=100 ROUNDS=200 $(VENV)/bin/python -m pytest tests/crashes -o log_cli=true -o log_cli_level=INFO
 	COLD=1 SOAK=1 $(VENV)/bin/python -m pytest tests/proxy/test_memory.py -o log_cli=true -o log_cli_level=INFO
+
+# 300 clients at once, 2,000 connections that nobody uses, and bodies of half a gigabyte in a few kilobytes
+floods: setup
+	COLD=1 FLOODS=1 $(VENV)/bin/python -m pytest tests/proxy/test_floods.py tests/proxy/test_bombs.py -o log_cli=true -o log_cli_level=INFO
 
 # The official CLI under `run` at the world's pace, with pauses: what its user saw, and what happened behind it.
 ten-minutes: setup codex
