@@ -26,6 +26,7 @@ EVENTS: Final[Mapping[str, str]] = {
     "person_added": "`people add` let somebody use the pool; the detail is their name.",
     "person_changed": "`people set`, `pause` or `resume` changed what somebody may use; the detail is who and what.",
     "person_removed": "`people remove` forgot somebody and took their keys back; the detail is their name.",
+    "key_shared": "A key of a client was shown from two places within ten minutes; the detail is its name and where.",
     "paused": "`pause` took an account out of service.",
     "resumed": "`resume` brought an account back.",
     "relabelled": "`label` gave an account another name; the detail is the old one.",
