@@ -6,7 +6,7 @@ SHORT_SECONDS: Final = 600.0
 """A key that was shown elsewhere within this time is in two places."""
 SAID_SECONDS: Final = 86_400.0
 """So often at most it is said of a key."""
-EVENT: Final = "key_shared"
+KEY_SHARED: Final = "key_shared"
 """Its kind in the history; the detail is the key's name and the places (`SharedKey`)."""
 
 

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 
 from accounts.model import Account, Event
 from accounts.owner.people import subset_names
-from accounts.people import key_places
 from accounts.people.budgets import Limit, Measure
-from accounts.people.key_places import SharedKey
+from accounts.people.key_places import KEY_SHARED, SharedKey
 from accounts.people.keys import LOCAL, ClientKey
 from accounts.people.people import Person
 from accounts.store.store import Store
@@ -47,7 +46,7 @@ def shared_keys(keys: Iterable[ClientKey], events: Iterable[Event]) -> dict[str,
     made = {each.name: each.created_at for each in keys}
     found: dict[str, tuple[float, SharedKey]] = {}
     for each in events:
-        said = SharedKey.read(each.detail) if each.kind == key_places.EVENT else None
+        said = SharedKey.read(each.detail) if each.kind == KEY_SHARED else None
         if said is not None and each.at >= made.get(said.key, float("inf")):
             found.setdefault(said.key, (each.at, said))
     return found

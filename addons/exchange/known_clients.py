@@ -9,9 +9,9 @@ from typing import NamedTuple
 from accounts.choice.pool import Pool
 from accounts.ledger.queries import LedgerSpending
 from accounts.model import Event
-from accounts.people import fair_share, key_places
+from accounts.people import fair_share
 from accounts.people.admission import Admission
-from accounts.people.key_places import KeyPlaces
+from accounts.people.key_places import KEY_SHARED, KeyPlaces
 from accounts.people.key_use import KeyUse
 from accounts.people.keys import LOCAL
 from accounts.people.spending import Spending
@@ -60,7 +60,7 @@ class KnownClients:
             self.store.people.used(used)
         if name != LOCAL and place and (shared := self._places.shown(name, place, now)):
             logger.warning("codex-rotate: the key %s is used from %s and from %s", *shared)
-            self.store.record(Event(at=now, kind=key_places.EVENT, detail=shared.detail))
+            self.store.record(Event(at=now, kind=KEY_SHARED, detail=shared.detail))
 
     def close(self) -> None:
         """Write what is not written yet; the store is still open."""

@@ -274,7 +274,8 @@ def test_a_key_goes_at_once_while_the_disk_refuses_tokens(
 def test_a_key_that_is_shown_from_two_places_is_in_the_history(clients: Clients, service: PoolService) -> None:
     """It is let in all the same; and the places on this machine are one."""
     secret = new_secret()
-    service.store.people.put_key(ClientKey(name="ann-1", digest="", created_at=NOW), secret).result()
+    with Store(service.store.path) as other:
+        other.people.put_key(ClientKey(name="ann-1", digest="", created_at=NOW), secret).result()
     for peer in ("127.0.0.1", "::1", "::ffff:10.0.0.5", "10.0.0.5", "10.0.0.9", "10.0.0.9"):
         flow = connected(clients, connect(peer, says=f"-:{secret}"))
         clients.http_connect(flow)
