@@ -240,7 +240,7 @@ def events() -> str:
     ]
     return page(
         "Events",
-        "The pool keeps the last 5,000 events in `pool.db`; `codex-rotate status` shows the newest. An event has a "
+        "The pool keeps the last 5,000 events in `pool.db`; `codex-rotate events` shows them. An event has a "
         "time, a kind, and where it fits an account, a thread and a detail. None holds a token or anything of a "
         "conversation.",
         "## Kinds",

@@ -58,6 +58,7 @@ PANELS: Final[Mapping[str, Panel]] = {
                 "forecast": "How long the pool will last.",
                 "best": "Which account a new thread would get now.",
             },
+            "events": {"events": "What has happened, and what happens from now on."},
             "usage": {"usage": "Who used how much: tokens, accounts, projects."},
             "explain": {"explain": "What happened in a saved capture, turn by turn."},
         },

@@ -86,6 +86,11 @@ EXAMPLES: Final = {
     "best": ("codex-rotate best",),
     "why": ("codex-rotate why", "codex-rotate why --last 5"),
     "status": ("codex-rotate status",),
+    "events": (
+        "codex-rotate events --since today",
+        "codex-rotate events --kind usage_limit --kind paused --json",
+        "codex-rotate events --follow",
+    ),
     "script": ('mitmdump -s "$(codex-rotate script)"',),
     "explain": ("codex-rotate explain flows.mitm",),
     "doctor": ("codex-rotate doctor", "codex-rotate doctor --fix"),
