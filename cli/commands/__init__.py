@@ -83,6 +83,7 @@ PANELS: Final[Mapping[str, Panel]] = {
             "people": {"people": "Who uses the pool, and how much of it."},
             "keys": {"keys": "Keys for clients, and key files for other people."},
             "join": {"join": "Use somebody else's proxy."},
+            "notify": {"notify": "Try how you are told what happens to the pool."},
             "config": {"config": "The settings: see them, change them."},
             "ca": {"ca": "The certificate authority of the proxy."},
             "sync": {"sync": "Exchange logins with the client's own files."},

@@ -98,6 +98,7 @@ EXAMPLES: Final = {
     "report": ("codex-rotate report", "codex-rotate report --out report.txt"),
     "debug bundle": ("codex-rotate debug bundle --out bundle.zip",),
     "demo": ("codex-rotate demo", "codex-rotate demo --built-in-client"),
+    "notify test": ("codex-rotate notify test", "codex-rotate notify test --event pool_dry"),
     "config path": ("codex-rotate config path",),
     "config show": ("codex-rotate config show",),
     "config explain": ("codex-rotate config explain strategy",),
