@@ -1,5 +1,8 @@
 """The table [notify]: what it may hold, and what is said of what it may not."""
 
+import re
+import tomllib
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +12,8 @@ from config.errors import ConfigError
 from config.notify import NoticeKind, NotifySettings, QuietHours, read_notify, shown_notify
 from config.settings import load
 from tests.rows import all_rows
+
+ROOT = Path(__file__).resolve().parents[2]
 
 SECRET = "not-to-be-seen-anywhere"
 HOOK = {"webhook": "https://hooks.example/T0/not-to-be-seen-either", "secret": SECRET}
@@ -98,6 +103,19 @@ def test_one_run_can_do_without(tmp_path: Path) -> None:
     file.write_text('[notify]\ncommand = ["x"]\n')
     assert load({}, file).notify is not None
     assert load({"CODEX_ROTATE_NOTIFY": ""}, file).notify is None
+
+
+def test_the_table_of_the_documentation_can_be_used() -> None:
+    (table,) = re.findall(r"```toml\n(.*?)```", (ROOT / "docs" / "how-to" / "notify.md").read_text("utf-8"), re.DOTALL)
+    settings = read_notify(tomllib.loads(table)["notify"])
+    assert settings is not None
+    assert settings.place == "https://hooks.example/…"
+
+
+def test_the_documentation_names_every_kind_and_key() -> None:
+    page = (ROOT / "docs" / "how-to" / "notify.md").read_text("utf-8")
+    assert not [kind for kind in NoticeKind if f"| `{kind}` |" not in page]
+    assert not [key.name for key in fields(NotifySettings) if f"`{key.name}`" not in page]
 
 
 def test_neither_the_secret_nor_the_path_nor_the_arguments_are_shown(tmp_path: Path) -> None:
