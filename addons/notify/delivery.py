@@ -16,7 +16,7 @@ COMMAND: Final = "command"
 WEBHOOK: Final = "webhook"
 
 
-class Told(NamedTuple):
+class DeliveryReport(NamedTuple):
     """How it went by one way: in words, without any secret."""
 
     way: str
@@ -31,13 +31,13 @@ def ways_of(settings: NotifySettings) -> tuple[str, ...]:
 
 async def deliver(
     settings: NotifySettings, told: Occurrence, now: float, *, test: bool = False, but: Collection[str] = ()
-) -> list[Told]:
+) -> list[DeliveryReport]:
     """Tell it by every way `but` these. Never raises for what goes wrong outside."""
     body = as_body(notice(told, test=test))
     ways = [each for each in ways_of(settings) if each not in but]
     work = (run_command(settings.command, body) if way == COMMAND else post(settings, body, now) for way in ways)
     answers = await asyncio.gather(*map(_answered, work))
-    return [Told(way, ok, masked_text(said, IN_LOGS)) for way, (ok, said) in zip(ways, answers, strict=True)]
+    return [DeliveryReport(way, ok, masked_text(said, IN_LOGS)) for way, (ok, said) in zip(ways, answers, strict=True)]
 
 
 async def _answered(work: Coroutine[Any, Any, tuple[bool, str]]) -> tuple[bool, str]:

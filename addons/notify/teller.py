@@ -15,7 +15,7 @@ from typing import Final
 from accounts.notices.conditions import FoundConditions, PoolLook, conditions
 from accounts.notices.occurrences import Occurrence, Occurrences, claimed, due, noted, tried
 from accounts.notices.quiet import is_quiet
-from addons.notify.delivery import Told, deliver, ways_of
+from addons.notify.delivery import DeliveryReport, deliver, ways_of
 from addons.notify.notice_file import NoticeFile
 from addons.wire.answers import log_defect
 from config.notify import NotifySettings
@@ -99,10 +99,10 @@ class NoticeTeller:
             mine = due(after, now)[:AT_ONCE]
         return claimed(after, {each.id for each in mine}, now), (mine, dropped)
 
-    async def _deliver(self, mine: Sequence[Occurrence], now: float) -> list[list[Told]]:
+    async def _deliver(self, mine: Sequence[Occurrence], now: float) -> list[list[DeliveryReport]]:
         return await asyncio.gather(*(deliver(self.settings, each, now, but=each.reached) for each in mine))
 
-    def _heard(self, mine: Sequence[Occurrence], answers: Sequence[Sequence[Told]]) -> dict[str, set[str]]:
+    def _heard(self, mine: Sequence[Occurrence], answers: Sequence[Sequence[DeliveryReport]]) -> dict[str, set[str]]:
         """The ways by which each was told, by its id."""
         for each, told in zip(mine, answers, strict=True):
             for way, reached, said in told:

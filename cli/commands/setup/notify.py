@@ -11,7 +11,7 @@ from config.errors import RotateError
 from config.notify import NoticeKind
 
 if TYPE_CHECKING:
-    from addons.notify.delivery import Told
+    from addons.notify.delivery import DeliveryReport
     from config.notify import NotifySettings
 
 
@@ -64,7 +64,7 @@ def send_tests(settings: "NotifySettings", kinds: list[NoticeKind], now: float) 
 
     places = {COMMAND: settings.program}
 
-    async def send() -> list[tuple[NoticeKind, list["Told"]]]:
+    async def send() -> list[tuple[NoticeKind, list["DeliveryReport"]]]:
         return [(kind, await deliver(settings, sample(kind, now), now, test=True)) for kind in kinds]
 
     told = [(kind, each) for kind, answers in asyncio.run(send()) for each in answers]

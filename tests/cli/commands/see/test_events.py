@@ -14,7 +14,9 @@ import pytest
 
 from accounts.choice.decision_record import DECISION
 from accounts.model import Event
+from accounts.store import trouble_notes
 from accounts.store.store import Store
+from accounts.store.trouble_notes import TroubleNote
 from cli.commands.see.events import EventQuery, go_on
 from config import clock
 from tests.harness import PATIENCE, ROOT, Output
@@ -124,6 +126,16 @@ def test_a_file_that_goes_and_comes_back_is_a_sentence_each(
     assert f"{file} is not there any more" in gone
     assert back == "codex-rotate: the pool can be read again, and it goes on"
     assert [json.loads(line)["kind"] for line in said.out.splitlines()] == ["paused"]
+
+
+def test_looking_makes_no_new_file_where_a_proxy_serves_from_memory(run: Run, home: Path) -> None:
+    proxies = home / "proxies"
+    proxies.mkdir(parents=True)
+    trouble_notes.leave(proxies, TroubleNote(os.getpid(), "is not there any more"))
+    ran = run("events")
+    assert ran.code == 1
+    assert f"process {os.getpid()} serves from memory" in ran.err
+    assert not (home / "pool.db").exists()
 
 
 @contextmanager

@@ -86,3 +86,11 @@ def test_what_programs_read_keeps_its_shape(run: Run, home: Path) -> None:
     assert ran.json == {
         "sent": [{"event": "pool_dry", "way": "webhook", "to": place, "reached": True, "said": "it answered 204"}]
     }
+
+
+def test_a_report_holds_no_secret(run: Run, home: Path) -> None:
+    write(home, command=["tell", SECRET], webhook="https://hooks.example/a-path-that-is-a-secret", secret=SECRET)
+    ran = run("report", "--json")
+    assert ran.code == 0, ran.err
+    assert "hooks.example" in ran.out
+    assert not [each for each in (SECRET, "a-path-that-is-a-secret") if each in ran.out + ran.err]
