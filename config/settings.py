@@ -28,6 +28,7 @@ from pydantic import (
 from config import paths, settings_file
 from config.errors import ConfigError
 from config.network.proxy_address import EXAMPLE, ProxyAddress, read_proxy
+from config.notify import NotifySettings, read_notify, shown_notify
 from config.provider import PROVIDER
 
 __all__ = ["ConfigError", "Settings", "load"]
@@ -38,6 +39,8 @@ NOT_KEYS: Final = frozenset({"HOME", "SYNC"})
 
 _NAME: Final = re.compile(r"\w{1,60}", re.ASCII)
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+TABLES: Final = frozenset({"prices", "notify"})
+"""Settings that are tables of the file."""
 
 
 def _base_url(value: str) -> str:
@@ -143,6 +146,17 @@ class Settings(BaseModel):
         ),
     ] = None
 
+    notify: Annotated[
+        InstanceOf[NotifySettings] | None,
+        BeforeValidator(read_notify),
+        PlainSerializer(shown_notify),
+        Field(
+            description="A table [notify] that says who is told when something happens to the pool: `command`, a "
+            "program and its arguments, and `webhook`, an https address with `secret` or `secret_file`. `events` says "
+            "of what, `quiet` when not, `pool_left` at which percentages of the pool."
+        ),
+    ] = None
+
     @model_validator(mode="after")
     def _pinned_needs_an_account(self) -> Self:
         if self.strategy == "pinned" and not self.pinned_account.strip():
@@ -234,7 +248,7 @@ def described() -> dict[str, SettingMeaning]:
         choices = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
         bounds = {name: getattr(each, name) for each in field.metadata for name in ("ge", "le") if hasattr(each, name)}
         kinds = {int: "a whole number", float: "a number", bool: "true, false"}
-        kind = "a table" if get_origin(field.annotation) is dict else kinds.get(field.annotation or object, "text")
+        kind = "a table" if key in TABLES else kinds.get(field.annotation or object, "text")
         allowed = ", ".join(choices) or kind + (f" from {bounds['ge']} to {bounds['le']}" if len(bounds) == 2 else "")
         told[key] = SettingMeaning(field.description or "", allowed, choices, field.default)
     return told

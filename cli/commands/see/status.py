@@ -12,8 +12,7 @@ import typer
 from accounts.choice.decision_record import DECISION
 from accounts.codex_files.reconcile import switched_off
 from accounts.errors import StoreLost
-from accounts.history import Decision, RequestTally
-from accounts.model import Event
+from accounts.history import RequestTally
 from accounts.states import OF_A_REQUEST, State, counted, in_words
 from accounts.store import trouble_notes
 from accounts.store.no_accounts import no_accounts
@@ -22,6 +21,7 @@ from accounts.store.trouble_notes import TroubleNote
 from accounts.views.decisions import decision_data
 from accounts.views.remedies import ending, remedies
 from accounts.views.snapshot import Snapshot, take_snapshot
+from cli.ui.event_words import decision_line, event_line
 from cli.ui.lines import plain, terminal_width, wrapped
 from cli.ui.options import AsJson
 from cli.ui.result import Result
@@ -132,8 +132,8 @@ def _rows(seen: Snapshot, context: StatusContext, now: float) -> list[tuple[str,
         *_section("Disk", [context.full] if context.full else []),
         ("Requests", _requests(seen.tally, now)),
         ("Sync", f"switched off by {context.sync_off}" if context.sync_off else _sync(seen.counters)),
-        *_section("Decisions", [_decision(each, now) for each in seen.decisions[:EVENTS_SHOWN]]),
-        *_section("Recently", [_event(each, seen.labels, now) for each in others[:EVENTS_SHOWN]]),
+        *_section("Decisions", [decision_line(each, now) for each in seen.decisions[:EVENTS_SHOWN]]),
+        *_section("Recently", [event_line(each, seen.labels, now) for each in others[:EVENTS_SHOWN]]),
     ]
 
 
@@ -223,16 +223,3 @@ def _sync(counters: Mapping[str, int]) -> str:
     parts = [f"{counters[name]} {one if counters[name] == 1 else many}" for name, one, many in told if counters[name]]
     parts += [f"{failed} failed"] if failed else []
     return ", ".join(parts) or "nothing was exchanged with the client's files yet"
-
-
-def _event(event: Event, labels: Mapping[str, str], now: float) -> str:
-    parts = (clock_time(event.at, now), event.kind.replace("_", " "), labels.get(event.key, ""), event.detail)
-    return "  ".join(filter(None, map(plain, parts)))
-
-
-def _decision(decision: Decision, now: float) -> str:
-    """How a request was served, from account to account."""
-    told = decision.record
-    went = " → ".join(f"{each.account} {each.kind.replace('_', ' ')}" for each in told.attempts) or "nobody was asked"
-    model = f"{told.model}: " if told.model else ""
-    return f"{clock_time(decision.at, now)}  {plain(f'{model}{went}; {told.done} after {told.seconds:.1f} s')}"

@@ -41,7 +41,7 @@ def options_of(program: Any, command: str) -> set[str]:
         ("auth", ["login", "list"]),
         ("whoami", ["list", "sync status"]),
         ("dashboard", ["serve --web", "status"]),
-        ("logs", ["status", "why --last 5"]),
+        ("logs", ["events", "why --last 5"]),
         ("codex", ["run codex"]),
         ("kill", ["stop"]),
         ("restart", ["stop", "serve"]),
