@@ -86,6 +86,7 @@ EXAMPLES: Final = {
     "best": ("codex-rotate best",),
     "why": ("codex-rotate why", "codex-rotate why --last 5"),
     "status": ("codex-rotate status",),
+    "top": ("codex-rotate top", "codex-rotate top --json"),
     "script": ('mitmdump -s "$(codex-rotate script)"',),
     "explain": ("codex-rotate explain flows.mitm",),
     "doctor": ("codex-rotate doctor", "codex-rotate doctor --fix"),

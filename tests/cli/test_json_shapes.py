@@ -67,6 +67,7 @@ LINES: dict[str, tuple[str, ...]] = {
     "forecast --explain": (),
     "best": (),
     "status": (),
+    "top": (),
     "script": (),
     "why": (),
     "usage": (),

@@ -54,6 +54,7 @@ NOT_RUN = {
     r"(logout|remove) work( --revoke)?": "asks first, and here nobody answers; tests/cli/ui/test_asking.py",
     r"run .*": "starts a proxy and a client; tests/cli/commands/use/test_run.py",
     r"serve.*": "goes on until it is stopped; tests/cli/commands/use/test_serve.py",
+    r"top": "goes on until it is left; tests/cli/top/test_in_a_terminal.py",
     r"stop.*": "ends proxies, and here none runs; tests/cli/commands/use/test_stop.py",
     r"bind( --dry-run)?": "needs a proxy that answers; tests/cli/commands/setup/test_bind.py",
     r"ca (un)?install.*": "changes what this machine trusts; tests/cli/commands/setup/test_trust.py",

@@ -40,7 +40,7 @@ def options_of(program: Any, command: str) -> set[str]:
         ("start", ["run codex", "serve"]),
         ("auth", ["login", "list"]),
         ("whoami", ["list", "sync status"]),
-        ("dashboard", ["serve --web", "status"]),
+        ("dashboard", ["top", "serve --web"]),
         ("logs", ["status", "why --last 5"]),
         ("codex", ["run codex"]),
         ("kill", ["stop"]),
