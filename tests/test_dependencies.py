@@ -39,6 +39,7 @@ NOT_IMPORTED: Final = {
 
 ON_REQUEST: Final = {
     "matplotlib": "plot",
+    "textual": "top",
 }
 """Modules that the product imports only when somebody asks for what an extra is for, and that extra."""
 

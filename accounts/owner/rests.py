@@ -56,3 +56,13 @@ def end_rest(store: Store, account: Account, rest: Cooldown, why: str, now: floa
     store.clear_cooldown(account.key).result()
     store.record(Event(at=now, kind="rest_ended", key=account.key, detail=why))
     return True
+
+
+def restore_rest(store: Store, account: Account, rest: Cooldown, now: float, *, by: str = "") -> bool:
+    """Let an account rest again as it did, if that rest is not over: the end of it was a mistake."""
+    if rest.until <= now:
+        return False
+    store.set_cooldown(account.key, rest).result()
+    detail = ", ".join(filter(None, (f"until {clock_time(rest.until, now)}", by)))
+    store.record(Event(at=now, kind="rest_restored", key=account.key, detail=detail))
+    return True

@@ -53,6 +53,7 @@ PANELS: Final[Mapping[str, Panel]] = {
         {
             "list": {"list": "The accounts: state, usage, who serves."},
             "status": {"status": "How the pool is doing, and what happened last."},
+            "top": {"top": "All of that on a screen that stays, with keys."},
             "why": {"why": "Whom the proxy chooses or chose, with the reasons."},
             "forecast": {
                 "forecast": "How long the pool will last.",

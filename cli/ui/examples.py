@@ -91,6 +91,7 @@ EXAMPLES: Final = {
         "codex-rotate events --kind usage_limit --kind paused --json",
         "codex-rotate events --follow",
     ),
+    "top": ("codex-rotate top", "codex-rotate top --json"),
     "script": ('mitmdump -s "$(codex-rotate script)"',),
     "explain": ("codex-rotate explain flows.mitm",),
     "doctor": ("codex-rotate doctor", "codex-rotate doctor --fix"),

@@ -68,6 +68,7 @@ LINES: dict[str, tuple[str, ...]] = {
     "best": (),
     "status": (),
     "events": ("pause ann",),
+    "top": (),
     "script": (),
     "why": (),
     "usage": (),

@@ -56,6 +56,7 @@ NOT_RUN = {
     r"serve.*": "goes on until it is stopped; tests/cli/commands/use/test_serve.py",
     r"events --follow": "goes on until it is stopped; tests/cli/commands/see/test_events.py",
     r"notify test.*": "tells whom the settings name; tests/cli/commands/setup/test_notify.py",
+    r"top": "goes on until it is left; tests/cli/top/test_in_a_terminal.py",
     r"stop.*": "ends proxies, and here none runs; tests/cli/commands/use/test_stop.py",
     r"bind( --dry-run)?": "needs a proxy that answers; tests/cli/commands/setup/test_bind.py",
     r"ca (un)?install.*": "changes what this machine trusts; tests/cli/commands/setup/test_trust.py",
