@@ -25,7 +25,6 @@ OWN: Final = {Path(name).stem for name in (*SHIPPED, *BESIDE)}
 
 NOT_DECLARED: Final = {
     "hatchling": "scripts/wheel_hook.py: it is hatchling that runs it, as pyproject.toml says under build-system",
-    "playwright": "scripts/pictures.py: whoever takes the pictures anew installs it; nothing else needs a browser",
 }
 """Modules that a clone imports and no extra brings, each with the reason."""
 NOT_IMPORTED: Final = {

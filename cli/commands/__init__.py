@@ -61,6 +61,7 @@ PANELS: Final[Mapping[str, Panel]] = {
             },
             "events": {"events": "What has happened, and what happens from now on."},
             "usage": {"usage": "Who used how much: tokens, accounts, projects."},
+            "open": {"open": "The page of a running proxy, in your browser."},
             "explain": {"explain": "What happened in a saved capture, turn by turn."},
         },
     ),

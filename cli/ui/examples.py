@@ -22,6 +22,7 @@ EXAMPLES: Final = {
         "codex-rotate usage --by person --since 30d",
         "codex-rotate usage --by project --since today --json",
     ),
+    "open": ("codex-rotate open",),
     "pause": ("codex-rotate pause work", "codex-rotate pause work home"),
     "resume": ("codex-rotate resume work",),
     "label": ("codex-rotate label work office",),

@@ -124,6 +124,7 @@ LINES: dict[str, tuple[str, ...]] = {
 ELSEWHERE = {
     "run": "what the client says, and nothing of ours; tests/cli/commands/use/test_run.py",
     "serve": "nothing before it is stopped; tests/cli/commands/use/test_serve.py",
+    "open": "a proxy that runs; tests/cli/commands/see/test_open.py",
     "stop": "a proxy that runs; tests/cli/commands/use/test_stop.py",
     "demo": "a proxy and clients at work; tests/cli/demo/test_play.py",
     "notify test": "tells whom the settings name; tests/cli/commands/setup/test_notify.py",

@@ -53,6 +53,7 @@ NOT_RUN = {
     r"login .*": "ends in a browser; tests/cli/commands/accounts/test_login.py plays it against the stand-in",
     r"(logout|remove) work( --revoke)?": "asks first, and here nobody answers; tests/cli/ui/test_asking.py",
     r"run .*": "starts a proxy and a client; tests/cli/commands/use/test_run.py",
+    r"open": "opens the page of a proxy, and here none runs; tests/cli/commands/see/test_open.py",
     r"serve.*": "goes on until it is stopped; tests/cli/commands/use/test_serve.py",
     r"events --follow": "goes on until it is stopped; tests/cli/commands/see/test_events.py",
     r"notify test.*": "tells whom the settings name; tests/cli/commands/setup/test_notify.py",
