@@ -29,7 +29,7 @@ WORDS: Final[Mapping[str, tuple[str, ...]]] = {
     "connect": ("run codex", "bind"),
     "current": ("use", "list"),
     "daemon": ("serve",),
-    "dashboard": ("top", "serve --web"),
+    "dashboard": ("open", "top", "serve --web"),
     "del": ("remove ACCOUNT",),
     "delete": ("remove ACCOUNT",),
     "diagnose": ("doctor",),

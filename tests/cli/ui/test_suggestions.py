@@ -41,7 +41,7 @@ def options_of(program: Any, command: str) -> set[str]:
         ("auth", ["login", "list"]),
         ("whoami", ["list", "sync status"]),
         ("logs", ["events", "why --last 5"]),
-        ("dashboard", ["top", "serve --web"]),
+        ("dashboard", ["open", "top", "serve --web"]),
         ("codex", ["run codex"]),
         ("kill", ["stop"]),
         ("restart", ["stop", "serve"]),
