@@ -55,7 +55,7 @@ def use_words(person: Person, use: PersonUse, now: float, zone: tzinfo) -> list[
     """A line for each."""
     turns = "1 turn" if use.today.turns == 1 else f"{use.today.turns:,} turns"
     begins = moment(end_of(Period.DAY, now, zone), now, zone)
-    told = [f"Today, which ends {begins}: {turns}, {use.today.tokens:,} tokens."]
+    told = [f"Today so far: {turns}, {use.today.tokens:,} tokens. The next day begins {begins}."]
     for each in use.budgets:
         limit = f"{shortened(each.limit.amount)} {each.limit.measure} {NOW_OF[each.limit.period]}"
         told.append(f"{each.used:,} of {limit} ({each.percent} %); anew {moment(each.until, now, zone)}.")

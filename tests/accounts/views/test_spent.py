@@ -36,7 +36,7 @@ def test_each_budget_is_told_with_its_use_and_its_end(store: Store, tmp_path: Pa
     assert use.today == Sums(1_200, 2)  # the third was before midnight there
     assert [(each.used, each.percent) for each in use.budgets] == [(1_200, 60), (1_800, 0), (1, 25)]
     assert use_words(ANN, use, NOW, ZONE) == [
-        "Today, which ends at 00:00 Asia/Kolkata: 2 turns, 1,200 tokens.",
+        "Today so far: 2 turns, 1,200 tokens. The next day begins at 00:00 Asia/Kolkata.",
         "1,200 of 2k tokens today (60 %); anew at 00:00 Asia/Kolkata.",
         "1,800 of 1M tokens this month (0 %); anew on 2027-02-01 00:00 Asia/Kolkata.",
         "1 of 4 turns this hour (25 %); anew at 14:00 Asia/Kolkata.",
@@ -63,5 +63,5 @@ def test_a_share_is_told_of_the_scarcest_window(store: Store, tmp_path: Path) ->
 def test_without_a_ledger_nothing_was_used(store: Store, tmp_path: Path) -> None:
     use = stored_use(store, Person(name="ann"), tmp_path / "none.db", ZONE, NOW)
     assert use_words(Person(name="ann"), use, NOW, ZONE) == [
-        "Today, which ends at 00:00 Asia/Kolkata: 0 turns, 0 tokens."
+        "Today so far: 0 turns, 0 tokens. The next day begins at 00:00 Asia/Kolkata."
     ]
