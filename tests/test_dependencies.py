@@ -30,7 +30,6 @@ NOT_DECLARED: Final = {
 NOT_IMPORTED: Final = {
     "mypy": "a program: `make lint`",
     "pytest-asyncio": "a plugin of pytest",
-    "pytest-xdist": "a plugin of pytest: `make test` runs four processes",
     "ruff": "a program: `make lint`",
     "uv": "a program: scripts/check_install.py",
 }
@@ -39,6 +38,7 @@ NOT_IMPORTED: Final = {
 
 ON_REQUEST: Final = {
     "matplotlib": "plot",
+    "textual": "top",
 }
 """Modules that the product imports only when somebody asks for what an extra is for, and that extra."""
 

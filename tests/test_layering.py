@@ -59,6 +59,11 @@ WITHOUT_A_TEST_FILE = {
     "accounts/store/file_watch.py": "what a pool's file sees of itself; tests/accounts/store/test_pool_file.py",
     "accounts/store/open_file.py": "the connections of a pool's file; tests/accounts/store/test_pool_file.py",
     "accounts/store/seats.py": "a part of the store, tested through it",
+    "cli/top/facts.py": "values without behaviour",
+    "cli/top/handlers.py": "what each key does; tests/cli/top/test_app.py presses them",
+    "cli/top/widgets.py": "the screen's own half; tests/cli/top/test_app.py looks at it",
+    "cli/top/rows/account_parts.py": "a part of the rows; tests/cli/top/rows/test_accounts.py",
+    "cli/ui/reasons.py": "what `why` says of each account; tests/cli/commands/see/test_why.py",
     "cli/ui/options.py": "declarations that every command's own test uses",
     "cli/ui/result.py": "values without behaviour",
     "config/clock.py": "two calls of the standard library",
@@ -78,6 +83,7 @@ WITHOUT_A_TEST_FILE = {
     "cli/running/provider.py": "one call of `check`; tests/cli/commands/accounts/test_check.py and test_verify.py",
     "accounts/tokens/unsaved.py": "half of a refresh; tests/accounts/tokens/test_refresh.py",
     "cli/running/proxies.py": "sockets and processes; tests/cli/commands/use/test_run.py",
+    "accounts/turn/confirming.py": "a question of a turn; tests/accounts/turn/test_state.py",
     "accounts/turn/sockets.py": "questions of the table; tests/accounts/turn/test_moves.py and test_machine.py",
     "addons/attempts/coded_echoes.py": "a part of the filter; tests/addons/attempts/test_echoes.py",
     "addons/attempts/connecting.py": "half of an attempt; tests/addons/attempts/test_driver.py",
@@ -246,6 +252,9 @@ def test_one_module_writes_private_files() -> None:
 def test_one_module_starts_programs() -> None:
     """Whoever needs another program goes through the same function."""
     assert len(importing("subprocess")) <= 1
+    assert {named(path) for path in product() if "create_subprocess" in path.read_text(encoding="utf-8")} == {
+        "addons/notify/command.py"  # the owner's own, told by a proxy, which may not wait for it
+    }
 
 
 def test_one_place_leans_on_the_proxy_layers() -> None:

@@ -70,7 +70,7 @@ def ask(turn: TurnState, _: events.Event, now: float) -> steps.Step:
 
 def ask_here(turn: TurnState, _: events.Event, now: float) -> steps.Step:
     """The first attempt is on the account of the socket."""
-    _enter(turn, replace(turn.asked, at=turn.began, why=SOCKETS_ACCOUNT), now)
+    _enter(turn, replace(turn.asked, at=turn.began, model=turn.ask.model, why=SOCKETS_ACCOUNT), now)
     return steps.Attempt(turn.asked)
 
 
@@ -213,7 +213,7 @@ def carry_on(turn: TurnState, event: events.Event, now: float) -> MoveResult:
     """Another account is asked for what is missing. From now on the client waits anew."""
     blame(turn, event, now)
     turn.tally.continued += 1
-    turn.tally.died_at = now
+    turn.since = turn.counted(now)
     chosen = turn.left(now)
     if isinstance(chosen, Lease) and isinstance(event, events.Died):
         chosen = replace(chosen, why=f"{CONTINUES} {event.events} events")

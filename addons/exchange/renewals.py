@@ -153,7 +153,8 @@ class Renewals:
             self._tell_end(key, renewal, now)
         elif renewal.credentials is None:
             self._retries.failed(key, now)
-            logger.warning("codex-rotate: no new token for %s: %s. It is tried again later.", label, renewal.detail)
+            why = renewal.detail.rstrip(".")
+            logger.warning("codex-rotate: no new token for %s: %s. It is tried again later.", label, why)
         return renewal
 
     def _remembered(self, key: str) -> Credentials | None:

@@ -53,11 +53,13 @@ PANELS: Final[Mapping[str, Panel]] = {
         {
             "list": {"list": "The accounts: state, usage, who serves."},
             "status": {"status": "How the pool is doing, and what happened last."},
+            "top": {"top": "All of that on a screen that stays, with keys."},
             "why": {"why": "Whom the proxy chooses or chose, with the reasons."},
             "forecast": {
                 "forecast": "How long the pool will last.",
                 "best": "Which account a new thread would get now.",
             },
+            "events": {"events": "What has happened, and what happens from now on."},
             "usage": {"usage": "Who used how much: tokens, accounts, projects."},
             "open": {"open": "The page of a running proxy, in your browser."},
             "explain": {"explain": "What happened in a saved capture, turn by turn."},
@@ -83,6 +85,7 @@ PANELS: Final[Mapping[str, Panel]] = {
             "people": {"people": "Who uses the pool, and how much of it."},
             "keys": {"keys": "Keys for clients, and key files for other people."},
             "join": {"join": "Use somebody else's proxy."},
+            "notify": {"notify": "Try how you are told what happens to the pool."},
             "config": {"config": "The settings: see them, change them."},
             "ca": {"ca": "The certificate authority of the proxy."},
             "sync": {"sync": "Exchange logins with the client's own files."},

@@ -21,6 +21,7 @@ _OURS: Final = (
     "usage.db*",
     "config.toml",
     "client.key",
+    "top.json",
     "backups/*",
     "locks/*",
     "proxies/*",

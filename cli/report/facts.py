@@ -31,6 +31,7 @@ TOLD: Final = frozenset(Kind) | {
     "verified",
     "unsealed",
     "rest_ended",
+    "rest_restored",
     "priority_changed",
     "reserve_changed",
 }

@@ -3,7 +3,6 @@
 Running proxies follow at their next request. Saying what is so already changes nothing and is no failure.
 """
 
-import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -11,11 +10,11 @@ from typing import Annotated, Final
 
 import typer
 
-from accounts.errors import UsageError
 from accounts.model import Account
 from accounts.owner import changes
 from accounts.owner.names import checked_label, listed, named, typed
 from accounts.owner.only_account import hindrance, settings_pin
+from accounts.owner.values import read_percent, read_tags
 from accounts.policy import stored_candidates
 from accounts.store.store import Store
 from cli.ui.known_names import AccountName, complete_account, complete_change, complete_tag
@@ -23,11 +22,8 @@ from cli.ui.options import AsJson
 from cli.ui.result import Result
 from config import clock, paths
 
-LONGEST_TAG: Final = 30
 MINUS: Final = {"ignore_unknown_options": True}
 """Lets what begins with a minus be an argument: `-5`, `-home`."""
-
-_PERCENT: Final = re.compile(r"(\d{1,3})\s*%?", re.ASCII)
 
 AccountNames = Annotated[
     list[str],
@@ -107,34 +103,6 @@ def reserve_command(
     """Keep this much of every quota window of an account for its owner."""
     wanted = read_percent(percent)
     return _on_pool(lambda store, now: reserve(store, account, wanted, now))
-
-
-def read_tags(changes: Sequence[str], removed: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Which tags to add and which to take away: `+x` or `x`, and `-x`."""
-    for word in changes:
-        if word.startswith("--"):
-            raise UsageError(f"There is no option {word}. See `codex-rotate tag --help`.")
-    more = tuple(_checked_tag(word.removeprefix("+")) for word in changes if not word.startswith("-"))
-    less = tuple(_checked_tag(word) for word in (*(w[1:] for w in changes if w.startswith("-")), *removed))
-    if both := {tag.casefold() for tag in more} & {tag.casefold() for tag in less}:
-        raise UsageError(f"{', '.join(sorted(both))}: to be added and taken away at once. Say one of them.")
-    return more, less
-
-
-def _checked_tag(tag: str) -> str:
-    if not tag or len(tag) > LONGEST_TAG or not tag.isprintable() or re.search(r"[\s,#]", tag) or tag[0] in "+-":
-        raise UsageError(
-            f"{tag!r} cannot be a tag: that is one word of at most {LONGEST_TAG} characters, without commas and #. "
-            "Choose another one."
-        )
-    return tag
-
-
-def read_percent(text: str) -> int:
-    found = _PERCENT.fullmatch(text.strip())
-    if found is None or int(found[1]) > 100:
-        raise UsageError(f"What is kept is a whole number from 0 to 100, not {text!r}. Say 20 for 20 %.")
-    return int(found[1])
 
 
 def _on_pool(work: Callable[[Store, float], Result]) -> Result:

@@ -3,8 +3,7 @@
 import csv
 import difflib
 import io
-import sqlite3
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import tzinfo
 from pathlib import Path
@@ -13,9 +12,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from accounts.errors import UsageError
-from accounts.ledger.prices import ModelPrice, PriceList
-from accounts.ledger.queries import Grouping, UsageQuery, UsageReader, by_local_time
-from accounts.ledger.usage_db import UsageTooNew
+from accounts.ledger.queries import Grouping, UsageQuery, by_local_time
 from accounts.owner.names import shortened
 from accounts.people.keys import LOCAL
 from accounts.store.store import Store
@@ -23,6 +20,7 @@ from accounts.views.usage import UsageSum, UsageView, sum_data, usage_data, usag
 from cli.ui import plots
 from cli.ui.bars import bar
 from cli.ui.known_names import complete_account
+from cli.ui.ledger import dollars, group_name, opened, own_prices, percent
 from cli.ui.lines import plain
 from cli.ui.options import AsJson
 from cli.ui.result import Result, Table
@@ -35,31 +33,10 @@ from config.time_zone import local_zone
 
 BAR: Final = 16
 MOST_SHOWN: Final = 60
-NAMELESS: Final = {
-    Grouping.PERSON: "the owner",
-    Grouping.ACCOUNT: "no account",
-    Grouping.PROJECT: "no project",
-    Grouping.MODEL: "no model named",
-    Grouping.THREAD: "no thread, or older",
-}
-"""What a group without a name is called."""
 NOTHING: Final = (
     "The ledger has no turns of that time. A proxy writes them down as they end: start a client with "
     "`codex-rotate run codex`."
 )
-
-
-class UnreadableLedger(RotateError):
-    def __init__(self, file: Path, why: str) -> None:
-        super().__init__(
-            f"{file} cannot be read as the ledger ({why}). Turns go on without it. Move the file away, and running "
-            "proxies make a new one."
-        )
-
-
-class NewerLedger(RotateError):
-    def __init__(self, file: Path) -> None:
-        super().__init__(f"{file} was written by a newer version of codex-rotate. Upgrade this one.")
 
 
 class UnknownInLedger(UsageError):
@@ -150,19 +127,14 @@ def usage(file: Path, wanted: UsageOptions, now: float) -> Result:
 
 def viewed(file: Path, query: UsageQuery, account: str, zone: tzinfo) -> UsageView:
     """What the file has of that. Raises UnreadableLedger, and UsageError for somebody whom it does not know."""
-    try:
-        with closing(UsageReader(file)) as reader:
-            labels, keys = in_pool() if account or query.person else ({}, set())
-            if query.person and query.person not in (known := sorted({*reader.people(), *keys} - {LOCAL})):
-                raise UnknownInLedger("person", query.person, known)
-            if account:
-                query = replace(query, account=key_of_account(reader.accounts() | labels, account))
-            cells = by_local_time(reader.cells(query), query.by, zone)
-            return usage_view(cells, query, own_prices(), str(zone), reader.lost(query.since))
-    except UsageTooNew as e:
-        raise NewerLedger(file) from e
-    except (sqlite3.Error, OSError) as e:
-        raise UnreadableLedger(file, getattr(e, "strerror", None) or str(e)) from e
+    with opened(file) as reader:
+        labels, keys = in_pool() if account or query.person else ({}, set())
+        if query.person and query.person not in (known := sorted({*reader.people(), *keys} - {LOCAL})):
+            raise UnknownInLedger("person", query.person, known)
+        if account:
+            query = replace(query, account=key_of_account(reader.accounts() | labels, account))
+        cells = by_local_time(reader.cells(query), query.by, zone)
+        return usage_view(cells, query, own_prices(), str(zone), reader.lost(query.since))
 
 
 def in_pool() -> tuple[dict[str, str], set[str]]:
@@ -188,22 +160,7 @@ def key_of_account(known: dict[str, str], wanted: str) -> str:
     raise UnknownInLedger("account", wanted, sorted(known.values()))
 
 
-def own_prices() -> PriceList | None:
-    """The prices with the user's own; None if nothing is to be said of them. Raises ConfigError."""
-    from config import settings  # late: pydantic
-
-    in_force = settings.load()
-    own = {model: ModelPrice(*told) for model, told in in_force.prices.items()}
-    return PriceList(own) if in_force.show_prices else None
-
-
 # --- for people ------------------------------------------------------------------------------------------------------
-
-
-def named(view: UsageView, each: UsageSum) -> str:
-    """A group as a person reads it."""
-    nameless = not each.group or (view.query.by is Grouping.PERSON and each.group == LOCAL)
-    return NAMELESS.get(view.query.by, "?") if nameless else plain(each.shown or each.group)
 
 
 def _table(view: UsageView) -> Table:
@@ -212,7 +169,7 @@ def _table(view: UsageView) -> Table:
     rows, slim = [], []
     for each in _shown(view):
         share = 100 * each.tokens.total / most if most else 0.0
-        name, floor = named(view, each), "≥ " if each.floors else ""
+        name, floor = group_name(view.query.by, each), "≥ " if each.floors else ""
         numbers = (str(each.turns), f"{floor}{short(each.tokens.input)}", percent(each), short(each.tokens.output))
         more = (short(each.cold) if each.cold else "", str(each.refused or ""))
         rows.append((name, *numbers, *more, *((dollars(each),) if priced else ()), bar(share, BAR)))
@@ -296,18 +253,6 @@ def counted(number: int, what: str) -> str:
     return f"{number:,} {what if number == 1 else plural}"
 
 
-def percent(each: UsageSum) -> str:
-    hit = each.cached_percent
-    return "" if hit is None else f"{round(hit)} %"
-
-
-def dollars(each: UsageSum) -> str:
-    """What is known of the price; `+` for what is not."""
-    if each.cost is None or (each.unpriced and not each.cost):
-        return "unknown" if each.unpriced else ""
-    return f"${each.cost:,.2f}{' +' if each.unpriced else ''}"
-
-
 # --- for programs ----------------------------------------------------------------------------------------------------
 
 
@@ -318,7 +263,7 @@ def as_csv(view: UsageView) -> str:
     for each in view.groups:
         told = sum_data(each)
         told["tokens_without_a_price"] = sum(each.unpriced.values())
-        rows.append({str(view.query.by): named(view, each) if not each.group else each.shown, **told})
+        rows.append({str(view.query.by): group_name(view.query.by, each) if not each.group else each.shown, **told})
     columns = [str(view.query.by), *sum_data(view.total)]
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
@@ -328,7 +273,12 @@ def as_csv(view: UsageView) -> str:
 
 def _drawn(view: UsageView, place: Path, now: float, notes: tuple[str, ...]) -> Result:
     bars = [
-        plots.Bar(named(view, each), each.tokens.cached, each.tokens.input - each.tokens.cached, each.tokens.output)
+        plots.Bar(
+            group_name(view.query.by, each),
+            each.tokens.cached,
+            each.tokens.input - each.tokens.cached,
+            each.tokens.output,
+        )
         for each in view.groups
     ]
     span = f"since {clock_time(view.query.since, now)}"

@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from accounts.choice import quota
-from accounts.choice.explanation import Assessment, Explanation
-from accounts.choice.quota import window_name
+from accounts.choice.explanation import Explanation
 from accounts.choice.selection import Policy, Strategy
 from accounts.history import Decision, decisions
 from accounts.ledger.queries import read_usage
@@ -22,11 +20,11 @@ from accounts.store.store import EVENTS_KEPT, Store
 from accounts.views.choice import stored_choice
 from accounts.views.choice_words import about_thread, standing_words
 from accounts.views.decisions import decision_data
-from cli.ui.bars import in_percent
 from cli.ui.choices import as_data, verdict
 from cli.ui.known_names import complete_person, complete_thread
 from cli.ui.lines import plain, terminal_width, wrapped
 from cli.ui.options import AsJson
+from cli.ui.reasons import used
 from cli.ui.result import Result, Table
 from config import clock, paths
 from config.local_time import clock_time
@@ -107,7 +105,7 @@ def _table(found: Explanation, policy: Policy, now: float) -> Table:
         shown = (
             str(number) if each.rank else "-",
             plain(each.candidate.account.label),
-            _used(each, now),
+            used(each, now),
             f"{each.score:.2f}" if each.rank else "",
             plain(standing_words(each, before, policy, now)),
         )
@@ -128,12 +126,6 @@ def _table(found: Explanation, policy: Policy, now: float) -> Table:
         wrapped=frozenset({"why"}),
         narrow=narrow,
     )
-
-
-def _used(each: Assessment, now: float) -> str:
-    """What is used of each window of the account's own limit."""
-    main = [window for window in each.candidate.windows if window.family == quota.MAIN]
-    return ", ".join(f"{window_name(w.minutes)} {in_percent(quota.used(w, now)).strip()}" for w in main)
 
 
 # --- working: what was -----------------------------------------------------------------------------------------------

@@ -11,8 +11,9 @@ from accounts.choice.quota import MAIN, Window
 from accounts.errors import UsageError
 from accounts.model import Account, Cooldown, Standing
 from accounts.owner.changes import read_priority
+from accounts.owner.values import read_percent, read_tags
 from accounts.store.store import Store
-from cli.commands.accounts.change import pause, read_percent, read_tags, reserve, resume, retag
+from cli.commands.accounts.change import pause, reserve, resume, retag
 from config.local_time import clock_time
 
 type Run = Callable[..., Any]

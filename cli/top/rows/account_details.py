@@ -1,0 +1,80 @@
+"""An account with all that is known of it: as a row of three lines, and as a page of its own. Pure."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from accounts.choice.quota import Window
+from accounts.states import in_words
+from accounts.views.account_list import AccountRow, set_by_owner, window_label
+from accounts.views.live_turns import LiveTurn
+from cli.top.lines import Cell, Line, Pen, Role, apart
+from cli.top.rows.account_parts import ROLES, Load, meter, name_role, number_cell, resets
+from cli.ui.lines import plain
+from cli.ui.states import ago
+from config.local_time import clock_time
+
+DETAILED: Final = 3
+"""Lines."""
+NUMBER: Final = 5
+BAR: Final = 10
+MOST_TURNS: Final = 20
+
+
+def detailed_head(pen: Pen) -> Line:
+    return pen.fitted([Cell(f"{'#':>{NUMBER}} account and state; plan, e-mail and what you set; windows", Role.DIM)])
+
+
+def in_detail(row: AccountRow, load: Load, pen: Pen) -> Sequence[Line]:
+    """Name, state and load; what it is and what its owner has set; its windows."""
+    indent = Cell(" " * (NUMBER + 1))
+    state = Cell(in_words(row.told, pen.now), ROLES.get(row.told.state, Role.DIM))
+    name = [number_cell(row, NUMBER), Cell(plain(row.account.label), name_role(row)), state]
+    about = ", ".join(filter(None, (*_about(row), set_by_owner(row.account), plain(row.account.note))))
+    windows = [cell for each in row.windows for cell in (*_window(each, pen.now), Cell("   "))]
+    return (
+        pen.spread(apart(name), [Cell(f" {_load(load, row, pen.now)}", Role.DIM)]),
+        pen.fitted([indent, Cell(about, Role.DIM)]),
+        pen.fitted([indent, *(windows or [Cell("nothing is known of its windows yet", Role.DIM)])]),
+    )
+
+
+def _about(row: AccountRow) -> tuple[str, ...]:
+    return plain(row.account.plan), plain(row.account.email)
+
+
+def _window(window: Window, now: float) -> list[Cell]:
+    return [Cell(f"{window_label(window)} "), *meter(window, BAR), Cell(f" {resets(window, now)}", Role.DIM)]
+
+
+def _load(load: Load, row: AccountRow, now: float) -> str:
+    used = "" if row.last_used is None else f"used {ago(row.last_used, now)}"
+    turns = f"{load.busy} now" if load.busy else ""
+    homes = f"{load.homes} live here" if load.homes else ""
+    return ", ".join(filter(None, (turns, homes, used)))
+
+
+def page(row: AccountRow, load: Load, turns: Sequence[LiveTurn], pen: Pen) -> list[Line]:
+    """All of it below each other."""
+    account = row.account
+    facts = {
+        "state": in_words(row.told, pen.now),
+        "serves": "everybody uses it" if row.chosen else "it served last" if row.active else "",
+        "plan": plain(account.plan),
+        "e-mail": plain(account.email),
+        "you set": set_by_owner(account),
+        "note": plain(account.note),
+        "threads": f"{load.homes} live here" if load.homes else "none lives here",
+        "last used": ago(row.last_used, pen.now) if row.last_used is not None else "",
+        "added": clock_time(account.added_at, pen.now) if account.added_at else "",
+        "id": account.account_id,
+    }
+    lines = [pen.fitted([number_cell(row, 3), Cell(f" {plain(account.label)}", Role.STRONG)]), pen.fitted([])]
+    for name, text in facts.items():
+        role = ROLES.get(row.told.state, Role.TEXT) if name == "state" else Role.TEXT
+        lines += pen.paragraph(f"{name:<12}{text}", role, 2, 14) if text else []
+    lines += [pen.fitted([])]
+    lines += [pen.fitted([Cell("  "), *_window(each, pen.now)]) for each in row.windows]
+    mine = [each for each in turns if each.account == account.label]
+    for each in mine[:MOST_TURNS]:
+        lines.append(pen.fitted([Cell(f"  now: {plain(each.model)} {plain(each.project)} {plain(each.person)}")]))
+    return lines

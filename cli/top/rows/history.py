@@ -1,0 +1,186 @@
+"""What happened last, as rows of the screen: requests with each account that was asked, and what was changed. Pure.
+
+A request that went from one account to another, or whose thread was elsewhere before, is a rotation.
+"""
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Final, NamedTuple
+
+from accounts.choice.decision_record import DECISION, AttemptRow
+from accounts.choice.outcomes import Kind
+from accounts.history import Decision, decisions
+from accounts.ledger.records import TurnRecord
+from accounts.model import Event
+from accounts.views.account_list import SERVED
+from cli.top.facts import Facts
+from cli.top.items import Item, Listing
+from cli.top.lines import Cell, Line, Pen, Role, apart
+from cli.ui.lines import plain
+from config.local_time import clock_time, short_time
+from config.numbers import short
+
+NOTHING: Final = "Nothing has happened yet. Start a client with `codex-rotate run codex`."
+NO_ROTATION: Final = "No turn went from one account to another. f shows everything."
+AT: Final = 9
+TOOK: Final = 7
+_OF_ATTEMPTS: Final = frozenset(map(str, Kind))
+
+
+class Told(NamedTuple):
+    """Something of the history. `decision` is None for what is no request; `before` is the account that served the
+    thread before another one did, "" where that stayed."""
+
+    event: Event
+    decision: Decision | None = None
+    before: str = ""
+
+    @property
+    def key(self) -> str:
+        return f"{self.event.at}:{self.event.kind}:{self.event.key}:{self.event.thread}"
+
+    @property
+    def rotated(self) -> bool:
+        """Whether somebody else was asked than before."""
+        return self.decision is not None and bool(self.before or len(went(self.decision)) > 1)
+
+
+def told(events: Sequence[Event]) -> list[Told]:
+    """The history as it is shown, the newest first. What one account said to a request stands in its decision."""
+    found, last = list[Told](), dict[str, str]()
+    for event in reversed(events):
+        if event.kind == DECISION:
+            decision = decisions([event])[0]
+            asked = went(decision)
+            before = last.get(event.thread, "") if event.thread and asked else ""
+            found.append(Told(event, decision, before if asked and before != asked[0] else ""))
+            if event.thread and asked:
+                last[event.thread] = asked[-1]
+        elif event.kind not in _OF_ATTEMPTS:
+            found.append(Told(event))
+    return found[::-1]
+
+
+def went(decision: Decision) -> list[str]:
+    """The accounts that were asked, each once for as long as it was the same."""
+    asked = [each.account for each in decision.record.attempts]
+    return [*asked[:1], *(after for before, after in pairwise(asked) if before != after)]
+
+
+def listing(facts: Facts, *, detailed: bool, only_rotations: bool) -> Listing:
+    labels = facts.pool.labels
+    found = [each for each in told(facts.pool.events) if each.rotated or not only_rotations]
+    items = tuple(_item(each, labels, detailed=detailed) for each in found)
+    return Listing(items=items, head=_head, empty=NO_ROTATION if only_rotations else NOTHING)
+
+
+def _item(each: Told, labels: Mapping[str, str], *, detailed: bool) -> Item:
+    attempts = each.decision.record.attempts if each.decision is not None and detailed else ()
+
+    def draw(pen: Pen) -> Sequence[Line]:
+        if each.decision is None:
+            return [_change(each.event, labels, pen)]
+        return [_request(each, each.decision, pen), *(_attempt(n, row, pen) for n, row in enumerate(attempts, 1))]
+
+    return Item(key=each.key, draw=draw, height=1 + len(attempts), found_by=_found_by(each, labels))
+
+
+def _found_by(each: Told, labels: Mapping[str, str]) -> str:
+    event = each.event
+    if each.decision is None:
+        return " ".join((event.kind.replace("_", " "), plain(labels.get(event.key, "")), plain(event.detail)))
+    record = each.decision.record
+    parts = (
+        record.model,
+        record.done,
+        record.person,
+        event.thread,
+        *(f"{a.account} {a.kind}" for a in record.attempts),
+    )
+    return " ".join(plain(part.replace("_", " ")) for part in parts) + (" rotation" if each.rotated else "")
+
+
+def _head(pen: Pen) -> Line:
+    cells = [pen.cell("when", AT, Role.DIM), pen.cell("what", max(4, pen.width - AT - TOOK - 2), Role.DIM)]
+    return pen.fitted(apart([*cells, pen.cell("took", TOOK, Role.DIM, right=True)]))
+
+
+def _change(event: Event, labels: Mapping[str, str], pen: Pen) -> Line:
+    words = " ".join(filter(None, (event.kind.replace("_", " "), plain(labels.get(event.key, "")))))
+    cells = [pen.cell(short_time(event.at, pen.now), AT, Role.DIM), Cell(words, Role.DIM)]
+    return pen.fitted([*apart(cells), Cell(f"  {plain(event.detail)}" if event.detail else "", Role.DIM)])
+
+
+def _request(each: Told, decision: Decision, pen: Pen) -> Line:
+    record = decision.record
+    room = max(8, pen.width - AT - TOOK - 2)
+    words: list[Cell] = [Cell(f"{plain(each.before)} → ", Role.WARN)] if each.before else []
+    for number, attempt in enumerate(record.attempts):
+        served = attempt.kind in SERVED
+        words += [Cell(" → ", Role.WARN)] if number else []
+        words.append(Cell(plain(attempt.account), Role.ACCENT if served else Role.WARN))
+        words += [] if served else [Cell(f" {attempt.kind.replace('_', ' ')}", Role.WARN)]
+    words += [] if record.attempts else [Cell("nobody was asked", Role.BAD)]
+    done = "" if record.done == "delivered" else f"; {plain(record.done)}{_ruled(record.rule)}"
+    words.append(Cell(f"{done}  {plain(record.model)}", Role.DIM))
+    middle = Pen(width=room, now=pen.now, in_ascii=pen.in_ascii).fitted(words)
+    took = pen.cell(f"{record.seconds:.1f} s", TOOK, Role.DIM, right=True)
+    return pen.fitted(apart([pen.cell(short_time(decision.at, pen.now), AT, Role.DIM), middle, took]))
+
+
+def _attempt(number: int, each: AttemptRow, pen: Pen) -> Line:
+    return pen.fitted([Cell(f"{'':<{AT}}  {_attempt_words(number, each)}", Role.DIM)])
+
+
+def _attempt_words(number: int, each: AttemptRow) -> str:
+    said = f" ({plain(each.detail)})" if each.detail else ""
+    outcome = f"{each.kind.replace('_', ' ')}{said} after {each.seconds:.1f} s"
+    return f"{number}  {plain(each.account)}, because {plain(each.why)}: {outcome}"
+
+
+def _ruled(rule: str) -> str:
+    """The rule of the pool's owner that has refused a request, in words."""
+    return f" ({plain(rule.replace('_', ' '))})" if rule else ""
+
+
+def page(each: Told, turn: TurnRecord | None, labels: Mapping[str, str], pen: Pen) -> list[Line]:
+    """A request with each account that was asked, why, what it said, and what that cost, as far as the ledger has it;
+    of anything else all its words."""
+    event, blank = each.event, pen.fitted([])
+    if each.decision is None:
+        title = f" {event.kind.replace('_', ' ')} {plain(labels.get(event.key, ''))}"
+        facts = {"when": clock_time(event.at, pen.now), "detail": plain(event.detail), "thread": plain(event.thread)}
+        return [pen.fitted([Cell(title, Role.STRONG)]), blank, *_facts(facts, pen)]
+    record = each.decision.record
+    ended = f"{plain(record.done)}{_ruled(record.rule)} after {record.seconds:.1f} s"
+    facts = {
+        "when": clock_time(event.at, pen.now),
+        "ended": ended,
+        "model": plain(record.model),
+        "who": plain(record.person),
+        "thread": plain(event.thread),
+        "before": f"{plain(each.before)} served this thread" if each.before else "",
+        **_cost(turn),
+    }
+    lines = [pen.fitted([Cell(f" {ended}", Role.STRONG)]), blank, *_facts(facts, pen), blank]
+    for number, attempt in enumerate(record.attempts, 1):
+        role = Role.GOOD if attempt.kind in SERVED else Role.WARN
+        lines += pen.paragraph(_attempt_words(number, attempt), role, 2, 5)
+    return lines
+
+
+def _cost(turn: TurnRecord | None) -> dict[str, str]:
+    if turn is None:
+        return {}
+    tokens = turn.tokens
+    cold = f", {short(turn.cold)} of it cold, as the account had changed" if turn.cold else ""
+    return {
+        "project": plain(turn.project),
+        "tokens": f"{short(tokens.input)} in ({short(tokens.cached)} cached{cold}), {short(tokens.output)} out",
+    }
+
+
+def _facts(facts: Mapping[str, str], pen: Pen) -> list[Line]:
+    return [
+        line for name, text in facts.items() if text for line in pen.paragraph(f"{name:<9}{text}", Role.TEXT, 2, 11)
+    ]
