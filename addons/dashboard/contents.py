@@ -22,7 +22,7 @@ from config import clock
 
 OUTLOOK_SECONDS: Final = 30.0
 FINDINGS_SECONDS: Final = 60.0
-"""So long a forecast, and what was found on this machine, is shown before it is made anew."""
+"""So long a forecast, the number of threads, and what was found on this machine, is shown before it is made anew."""
 EVENTS_OF_AN_ACCOUNT: Final = 40
 
 type Look = Callable[[], Sequence[ShownFinding]]
@@ -54,6 +54,7 @@ class Contents:
         self.live = live
         self._look = look
         self._outlook: tuple[float, Forecast | None] = (0.0, None)
+        self._homes: Mapping[str, int] = {}
         self._found: tuple[float, Sequence[ShownFinding]] | None = None
         self._drawn: dict[Subject, Drawn] = {}
 
@@ -126,26 +127,27 @@ class Contents:
                 return await self.reader.pool(lambda store: past.timeline(store, query, now))
             case "decisions":
                 return await self.reader.pool(lambda store: past.decisions(store, settings, query, subject.person, now))
-        flying = self._in_flight()
+        flying, before = self._in_flight(), self._homes
         made, known = self._outlook
         renew = now - made > OUTLOOK_SECONDS
 
-        def read(store: Store) -> tuple[Html, Forecast | None]:
+        def read(store: Store) -> tuple[Html, Forecast | None, Mapping[str, int]]:
             found: Sequence[AccountRow] = stored_rows(store, now)
             outlook = stored_forecast(store, settings, now) if found and renew else known
+            living = homes(store, now) if renew else before
             seen = AccountsSeen(
                 rows=found,
                 now=now,
                 in_flight=flying,
-                homes=homes(store, now),
+                homes=living,
                 outlook=outlook,
                 verdict=outlook_verdict(outlook, now) if outlook is not None else "",
             )
-            return accounts_view(seen, query), outlook
+            return accounts_view(seen, query), outlook, living
 
-        html, outlook = await self.reader.pool(read)
+        html, outlook, living = await self.reader.pool(read)
         if renew:
-            self._outlook = (now, outlook)
+            self._outlook, self._homes = (now, outlook), living
         return html
 
     def _in_flight(self) -> dict[str, int]:

@@ -18,7 +18,10 @@ from addons.dashboard.contents import Subject
 logger = logging.getLogger(__name__)
 
 EVERY: Final[Mapping[str, float]] = {"turns": 1.0, "accounts": 2.0, "decisions": 5.0, "timeline": 10.0}
-"""Seconds between two looks at a view."""
+"""Seconds between two looks at a view, at least."""
+PART: Final = 100.0
+"""A look is followed by so many times what it took: where many accounts change all the time, looking stays cheap."""
+LONGEST: Final = 10.0
 ALIVE_SECONDS: Final = 15.0
 """So long there is silence at most: a browser that hears nothing cannot tell whether anybody is there."""
 STUCK_SECONDS: Final = 60.0
@@ -133,6 +136,7 @@ class Feed:
 
     async def _run(self, subject: Subject) -> None:
         while subject in self._topics:
+            began = self._clock()
             try:
                 said = event(await self._draw(subject))
             except Exception as e:  # noqa: BLE001 - one look that fails must not be the last
@@ -145,7 +149,7 @@ class Feed:
                     continue
                 each.offer(said, now)
                 each.offer(ALIVE, now)
-            await asyncio.sleep(EVERY[subject.view])
+            await asyncio.sleep(max(EVERY[subject.view], min(LONGEST, PART * (now - began))))
 
 
 def event(html: str) -> bytes:
