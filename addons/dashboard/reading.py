@@ -22,9 +22,9 @@ class PageReader:
         self._rest = ThreadPoolExecutor(max_workers=1, thread_name_prefix="page ledger")
 
     def close(self) -> None:
-        """Nothing is waited for but what is being read; what waits is dropped."""
+        """Nothing is waited for: turns may still be under way. The file is closed behind what is being read."""
         self._pool.submit(self._let_go)
-        self._pool.shutdown(cancel_futures=False)
+        self._pool.shutdown(wait=False)
         self._rest.shutdown(wait=False, cancel_futures=True)
 
     async def pool[T](self, question: Callable[[Store], T]) -> T:
