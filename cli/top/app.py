@@ -96,7 +96,6 @@ class TopApp(App[bool]):
         yield Board(self.pen, self.looks, self.draw_around)
 
     def on_mount(self) -> None:
-        self.rows.focus()
         self.draw(anew=True)
         self.set_interval(BEAT, self.beat)
         self.beat()
