@@ -29,6 +29,7 @@ from config.errors import RotateError
 BEAT: Final = 1.0
 """Seconds between two looks."""
 WAITING: Final = "The change waits for another process that writes the pool's file."
+SAID_SECONDS: Final = 20.0
 MOST_SAID: Final = 4
 """Lines of a message."""
 BUSY: Final = "The change before this one is not written yet."
@@ -139,8 +140,8 @@ class TopApp(App[bool]):
         self.rows.surround(lambda shown: [title(state, pen), tabs(state, shown, pen)], [*below, last])
 
     def say(self, text: str, role: Role = Role.TEXT) -> None:
-        """In the last lines, until something else is said."""
-        self.state.notice = Notice(text=text, role=role)
+        """In the last lines, for a while or until something else is said."""
+        self.state.notice = Notice(text=text, role=role, until=self.sources.now() + SAID_SECONDS)
         self.draw_around()
 
     # --- what is learned -----------------------------------------------------------------------------------------
