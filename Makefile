@@ -10,26 +10,29 @@ NEWEST = build/newest
 MINUTES = 10
 WORKERS = 4
 ARGS =
+LEFT = nice
 
 # Compiled modules are kept, wherever the environment says not to: every test that starts a program would compile all of it.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup test soak ten-minutes mixed kill cases week bench lint format lock codex installs newest demo docs reference clean
+.PHONY: setup test suite soak floods ten-minutes mixed kill cases week bench lint format lock codex installs newest demo docs reference clean
 
 setup:
 	@scripts/setup $(VENV)
 
-# ARGS="tests/cli -k login" runs a part. Most tests wait for another process, so there are more workers than cores; files
-# come in the order of tests/conftest.py. What measures memory or somebody's patience comes last, alone.
+# ARGS="tests/cli -k login" runs a part. Most tests wait for another process, so there are more workers than cores, all
+# forked when the tests have been found (tests/workers.py); files come in the order of tests/conftest.py. What measures
+# memory or somebody's patience comes last, alone. Beside the tests runs, with what they leave, what else there is to check.
 test: setup codex
-	$(MAKE) -j 2 lint docs installs
-	$(VENV)/bin/python -m pytest -m "not serial" -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
-	$(VENV)/bin/python -m pytest -m serial $(ARGS) || [ $$? -eq 5 ]
+	$(MAKE) -j 3 suite lint installs
+
+suite: setup docs
+	$(VENV)/bin/python -m pytest -p tests.workers --workers $(WORKERS) $(ARGS)
 
 lint: setup
-	$(VENV)/bin/ruff check
-	$(VENV)/bin/ruff format --check
-	$(VENV)/bin/mypy
+	$(LEFT) $(VENV)/bin/ruff check
+	$(LEFT) $(VENV)/bin/ruff format --check
+	$(LEFT) $(VENV)/bin/mypy
 
 format: setup
 	$(VENV)/bin/ruff check --fix
@@ -49,6 +52,10 @@ reference: setup
 soak: setup
 	CRASHES=100 ROUNDS=200 $(VENV)/bin/python -m pytest tests/crashes -o log_cli=true -o log_cli_level=INFO
 	COLD=1 SOAK=1 $(VENV)/bin/python -m pytest tests/proxy/test_memory.py -o log_cli=true -o log_cli_level=INFO
+
+# 300 clients at once, 2,000 connections that nobody uses, and bodies of half a gigabyte in a few kilobytes
+floods: setup
+	COLD=1 FLOODS=1 $(VENV)/bin/python -m pytest tests/proxy/test_floods.py tests/proxy/test_bombs.py -o log_cli=true -o log_cli_level=INFO
 
 # The official CLI under `run` at the world's pace, with pauses: what its user saw, and what happened behind it.
 ten-minutes: setup codex
@@ -83,7 +90,7 @@ codex:
 
 # The wheel, installed without the lock as users do: with the newest versions that pyproject.toml allows, and the lowest.
 installs: setup
-	@$(VENV)/bin/python -m scripts.check_install
+	@$(LEFT) $(VENV)/bin/python -m scripts.check_install
 
 # Once a week: all tests with the newest official CLI, the newest mitmproxy, whether or not pyproject.toml allows it yet,
 # and the newest of everything else that it allows. Everything starts as a user starts it, and what `make test` takes

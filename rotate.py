@@ -11,6 +11,17 @@ import codex_rotate
 sys.path.pop(0)
 codex_rotate.claim_names()
 
-from addons.chain import addons
+from addons.chain import addons, dashboard
+from addons.dashboard.views.findings import ShownFinding
+
+
+def findings() -> list[ShownFinding]:
+    """What `doctor` finds, for the page. The addons know nothing of the commands; here both are known."""
+    from cli.doctor import page  # late: only who looks needs it
+
+    return page.findings()
+
+
+dashboard.look = findings
 
 __all__ = ["addons"]

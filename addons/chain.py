@@ -2,6 +2,9 @@
 
 from addons.clients import Clients
 from addons.commands import KeptFlows, PoolCommands
+from addons.dashboard.dashboard import Dashboard
+from addons.dashboard.health import Health
+from addons.dashboard.metrics import Metrics
 from addons.discovery import Discovery
 from addons.draining import Draining
 from addons.expulsion import Expulsion
@@ -20,18 +23,24 @@ from config import paths
 
 startup = Startup()
 clients = Clients(startup)
+metrics = Metrics(startup)
 ledger = LedgerWriter(paths.usage_file, startup.usage_days)
-turns = TurnLog(clients.name_of, ledger, SpendingFeed(startup))
+turns = TurnLog(clients.name_of, ledger, SpendingFeed(startup), metrics)
 way_out = UpstreamProxy()
 rotator = Rotator(startup, clients, turns, way_out.lead_replay)
 socket_rotator = SocketRotator(rotator)
 live_turns = LiveTurns(rotator, socket_rotator)
-discovery = Discovery(startup, clients, live_turns.now)
+metrics.live = live_turns.now
+health = Health(startup)
+dashboard = Dashboard(startup, live_turns.now, metrics, health)
+discovery = Discovery(startup, clients, live_turns.now, lambda: dashboard.url)
 draining = Draining(discovery, rotator, socket_rotator)
+health.leaving = lambda: draining.task is not None
 addons = [
     startup,
     MaskedLogs(startup),
     clients,
+    dashboard,
     discovery,
     TokenUpkeep(startup),
     rotator,

@@ -43,6 +43,7 @@ from config.network import peer_credentials
 from config.network.hosts import is_loopback
 
 HEADER: Final = "proxy-authorization"
+HERE: Final = "this machine"
 BROKEN: Final = "a login of ours that is not as it was made"
 """Stands for the key in it, and is none."""
 REMEDIES: Final[Mapping[Refusal, str]] = {
@@ -216,7 +217,7 @@ class Clients:
         self.startup.opened().sync(at_once=True)  # a key may have been taken back, or quite new, or the first one
         guest.decided = self._admitted(guest)
         if isinstance(guest.decided, Visitor) and guest.decided.key:
-            self.startup.opened().clients.key_shown(guest.decided.key)
+            self.startup.opened().clients.key_shown(guest.decided.key, _place_of(client, guest.place))
         guest.welcome = guest.welcome or isinstance(guest.decided, Visitor)
         if isinstance(guest.decided, Refused) and guest.decided != guest.told and not quiet:
             guest.told = guest.decided
@@ -243,4 +244,14 @@ class Clients:
 
 
 def _is_here(client: connection.Client) -> bool:
-    return bool(client.peername) and is_loopback(client.peername[0].removeprefix("::ffff:"))
+    return is_loopback(_address(client))
+
+
+def _place_of(client: connection.Client, place: Origin) -> str:
+    """Where a connection comes from: its address, one name for all of this machine's."""
+    return _address(client) if place is Origin.ELSEWHERE else HERE
+
+
+def _address(client: connection.Client) -> str:
+    """ "" where nobody knows."""
+    return str(client.peername[0]).removeprefix("::ffff:") if client.peername else ""

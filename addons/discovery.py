@@ -34,10 +34,17 @@ def is_question(flow: http.HTTPFlow) -> bool:
 
 
 class Discovery:
-    """One per proxy. `live` tells the turns that are under way."""
+    """One per proxy. `live` tells the turns that are under way, `page` where its page is, "" without one."""
 
-    def __init__(self, startup: Startup, clients: Clients, live: Callable[[], Iterable[LiveTurn]] = tuple) -> None:
+    def __init__(
+        self,
+        startup: Startup,
+        clients: Clients,
+        live: Callable[[], Iterable[LiveTurn]] = tuple,
+        page: Callable[[], str] = str,
+    ) -> None:
         self.startup = startup
+        self._page = page
         self.questions = PrivateQuestions(
             lambda key: self._private_answer() if clients.takes(key) else "",
             {private_socket.LIVE: lambda: live_turns.as_json(live())},
@@ -136,6 +143,7 @@ class Discovery:
             everything=list(ctx.options.allow_hosts) != [INTERCEPT],
             insecure=ctx.options.ssl_insecure,
             stays=ctx.options.rotate_stop_when_unused == 0,
+            page=self._page(),
         )
 
     def _watch(self) -> None:

@@ -29,8 +29,11 @@ MEANINGS: Final[Mapping[str, str]] = {
     "0: all.",
     "rotate_capture_limit": "How many bytes of an answer that streams past are kept in its flow, to be looked at or "
     "saved; 0: none.",
+    "rotate_metrics_anonymous": "Name accounts by numbers in /metrics (seat-1, seat-2), and not by their labels.",
     "rotate_hook_index": "Call a hook of those addons only that have it, and make messages without a check of their "
     "types: less CPU. false leaves mitmproxy as it is. Looked at when the proxy starts.",
+    "rotate_page": "Where the page of this proxy is, such as 127.0.0.1:8119; auto takes that or the next free port. "
+    "Empty: no page. Looked at when the proxy starts; `codex-rotate open` opens it.",
 }
 CHOICES: Final = {"rotate_transport": ("auto", "sse")}
 
@@ -48,7 +51,9 @@ class ChosenOptions:
     rotate_chain_bytes: int = MOST_BYTES
     rotate_keep_flows: int = 2000
     rotate_capture_limit: int = 2 * 1024 * 1024
+    rotate_metrics_anonymous: bool = False
     rotate_hook_index: bool = True
+    rotate_page: str = ""
 
     watched: bool = True
     """Whether anybody can see headers and bodies of flows."""

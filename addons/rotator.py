@@ -16,7 +16,7 @@ from addons.attempts import connections, replay, stream
 from addons.attempts.protocol import Answer, Say, SocketExchange
 from addons.clients import Clients
 from addons.exchange import passthrough, replays
-from addons.exchange.answering import local_answers, refusals, routing_discovery, virtual_answers
+from addons.exchange.answering import local_answers, pool_quota, refusals, routing_discovery, virtual_answers
 from addons.exchange.passthrough import Passthrough
 from addons.exchange.pooled import PooledRequest
 from addons.exchange.sockets import pooled_socket
@@ -141,30 +141,44 @@ class Rotator:
         self.exchanges[flow.id] = passthrough.LocalAnswer(flow, shown, answer)
 
     def _route(self, flow: http.HTTPFlow, route: Route, shown: flows.FlowRedactor) -> None:
-        if route is Route.OWN and self.clients.is_virtual(flow.client_conn):
-            answer = Answer(virtual_answers.answer_to(shown.wire(flow.request), self.startup.opened()))
-            self.exchanges[flow.id] = passthrough.LocalAnswer(flow, shown, answer)
-        elif route is Route.OWN:
+        if route is Route.OWN:
             self.exchanges[flow.id] = self._own(flow, shown)
         elif messages.is_upgrade(flow.request) and self.startup.chosen.rotate_transport == "sse":
             flow.response = answers.upgrade_refused()
         else:
             flow.request.stream = False  # kept, so that it can be sent again
-            pin = "" if flow.is_replay else self.clients.account_for(flow.client_conn)
-            guest = not flow.is_replay and self.clients.is_guest(flow.client_conn)
-            client = "" if flow.is_replay else self.clients.name_of(flow.client_conn)
-            ask = ask_of(flow.request, route, pin, guest=guest, client=client)
+            ask = self._ask(flow, route)
             pooled = self.exchanges[flow.id] = self.startup.pooled(flow, shown, ask)
+            pooled.delivery.quota = self._quota(flow, ask)
             if route is not Route.CATALOGUE:
                 pooled.log.noted = functools.partial(self.turns.request_over, flow)
+
+    def _ask(self, flow: http.HTTPFlow, route: Route) -> Ask:
+        """What is asked of the pool; for nobody in particular when a request is played again."""
+        if flow.is_replay:
+            return ask_of(flow.request, route, "")
+        client = flow.client_conn
+        pin, guest = self.clients.account_for(client), self.clients.is_guest(client)
+        return ask_of(flow.request, route, pin, guest=guest, client=self.clients.name_of(client))
+
+    def _quota(self, flow: http.HTTPFlow, ask: Ask) -> pool_quota.PoolQuota | None:
+        return self.startup.quota_for(ask, virtual=self.clients.is_virtual(flow.client_conn))
 
     def _own(self, flow: http.HTTPFlow, shown: flows.FlowRedactor) -> Passthrough:
         """A request that is the client's own."""
         service, kept = self.startup.service, self.startup.chosen.rotate_capture_limit
+        if self.clients.is_virtual(flow.client_conn):
+            told = pool_quota.PoolQuota(self.startup.opened(), self._ask(flow, Route.OWN))
+            answer = Answer(virtual_answers.answer_to(shown.wire(flow.request), told))
+            return passthrough.LocalAnswer(flow, shown, answer)
         cookies = service.given.cookies if service else None
-        if service is None or not service.pool.candidates or not routing_discovery.is_discovery(flow.request):
+        if service is None or not service.pool.candidates:
             return Passthrough(flow, shown, cookies, kept)
-        return routing_discovery.RoutingDiscovery(flow, shown, cookies, kept, self.refused_logins)
+        if routing_discovery.is_discovery(flow.request):
+            return routing_discovery.RoutingDiscovery(flow, shown, cookies, kept, self.refused_logins)
+        if pool_quota.asks_for_usage(flow.request) and (quota := self._quota(flow, self._ask(flow, Route.OWN))):
+            return pool_quota.PoolUsage(flow, shown, cookies, kept, quota)
+        return Passthrough(flow, shown, cookies, kept)
 
     async def upstream_decision(self, deciding: Passthrough | PooledRequest | SocketExchange) -> None:
         try:

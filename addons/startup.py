@@ -17,6 +17,7 @@ from accounts.store.no_accounts import no_accounts
 from addons import options
 from addons.attempts import descriptors, selftest
 from addons.attempts.patches import bounded_decoding, bounded_messages, dialing, hook_check
+from addons.exchange.answering.pool_quota import PoolQuota
 from addons.exchange.catalogue import CatalogueRequest
 from addons.exchange.patience import Limits
 from addons.exchange.pooled import PooledRequest
@@ -174,6 +175,14 @@ class Startup:
         )
         kind = CatalogueRequest if ask.steady else PooledRequest
         return kind(self.opened(), flow, shown, ask, limits)
+
+    def quota_for(self, ask: Ask, *, virtual: bool) -> PoolQuota | None:
+        """What a client is told of limits who asks so; None: what upstream says. `virtual`: its login is one of ours,
+        and has none of its own."""
+        service = self.service
+        if service is None or not (virtual or service.settings.show_pool == "pool"):
+            return None
+        return PoolQuota(service, ask)
 
     def done(self) -> None:
         self.settled.clear()

@@ -90,6 +90,11 @@ def usage_file(environ: Mapping[str, str] = os.environ) -> Path:
     return home(environ) / "usage.db"
 
 
+def notices_file(environ: Mapping[str, str] = os.environ) -> Path:
+    """What somebody was told of the pool, so that it is told once."""
+    return home(environ) / "notices.json"
+
+
 def backups_folder(environ: Mapping[str, str] = os.environ) -> Path:
     """Copies of the pool."""
     return home(environ) / "backups"

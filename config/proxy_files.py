@@ -37,7 +37,7 @@ class ProxyInfo:
     where it listens, `everything` whether it opens the connections to all hosts, for debugging, `insecure` whether it
     verifies no server, `stays` whether it goes on without any client. `turns` is told by one that ends: how many turns
     it still waits for. Such a proxy listens no more, and says so again every second. `socket` is where its owner's
-    commands ask it; "": at its address only."""
+    commands ask it; "": at its address only. `page` is where its page is, "" without one."""
 
     url: str
     pid: int
@@ -49,6 +49,7 @@ class ProxyInfo:
     stays: bool = True
     turns: int | None = None
     socket: str = ""
+    page: str = ""
 
 
 def folder(environ: Mapping[str, str] = os.environ) -> Path:
@@ -70,9 +71,8 @@ def from_json(text: str | bytes) -> ProxyInfo | None:
         found = ProxyInfo(**known)
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
-    texts = all(
-        isinstance(each, str) for each in (found.url, found.home, found.certificate, found.version, found.socket)
-    )
+    said = (found.url, found.home, found.certificate, found.version, found.socket, found.page)
+    texts = all(isinstance(each, str) for each in said)
     return found if texts and isinstance(found.pid, int) else None
 
 

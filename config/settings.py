@@ -28,6 +28,7 @@ from pydantic import (
 from config import paths, settings_file
 from config.errors import ConfigError
 from config.network.proxy_address import EXAMPLE, ProxyAddress, read_proxy
+from config.notify import NotifySettings, read_notify, shown_notify
 from config.provider import PROVIDER
 
 __all__ = ["ConfigError", "Settings", "load"]
@@ -38,6 +39,8 @@ NOT_KEYS: Final = frozenset({"HOME", "SYNC"})
 
 _NAME: Final = re.compile(r"\w{1,60}", re.ASCII)
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+TABLES: Final = frozenset({"prices", "notify"})
+"""Settings that are tables of the file."""
 
 
 def _base_url(value: str) -> str:
@@ -109,6 +112,14 @@ class Settings(BaseModel):
         ),
     ] = "continue"
 
+    show_pool: Annotated[
+        Literal["own", "pool"],
+        Field(
+            description="Whose limits the client shows. own: those of its own login, and of the account that serves. "
+            "pool: those of the account that has most left. With a login by `people login` it is always the pool."
+        ),
+    ] = "own"
+
     usage_days: Annotated[
         int,
         Field(ge=1, le=3650, description="How many days the ledger keeps each turn; its sums by the hour stay."),
@@ -132,6 +143,17 @@ class Settings(BaseModel):
             description="The proxy between this machine and the internet, for all that codex-rotate sends: "
             "http://host:port or http://user:password@host:port, percent-encoded. What is on this machine is reached "
             "directly."
+        ),
+    ] = None
+
+    notify: Annotated[
+        InstanceOf[NotifySettings] | None,
+        BeforeValidator(read_notify),
+        PlainSerializer(shown_notify),
+        Field(
+            description="A table [notify] that says who is told when something happens to the pool: `command`, a "
+            "program and its arguments, and `webhook`, an https address with `secret` or `secret_file`. `events` says "
+            "of what, `quiet` when not, `pool_left` at which percentages of the pool."
         ),
     ] = None
 
@@ -226,7 +248,7 @@ def described() -> dict[str, SettingMeaning]:
         choices = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
         bounds = {name: getattr(each, name) for each in field.metadata for name in ("ge", "le") if hasattr(each, name)}
         kinds = {int: "a whole number", float: "a number", bool: "true, false"}
-        kind = "a table" if get_origin(field.annotation) is dict else kinds.get(field.annotation or object, "text")
+        kind = "a table" if key in TABLES else kinds.get(field.annotation or object, "text")
         allowed = ", ".join(choices) or kind + (f" from {bounds['ge']} to {bounds['le']}" if len(bounds) == 2 else "")
         told[key] = SettingMeaning(field.description or "", allowed, choices, field.default)
     return told

@@ -150,12 +150,12 @@ def default(parameter: Any) -> str:
 
 
 def settings() -> str:
-    from config.settings import PREFIX, Settings
+    from config.settings import PREFIX, TABLES, Settings
 
     rows = [
         (
             f"`{key}`",
-            values(field.annotation),
+            "a table" if key in TABLES else values(field.annotation),
             f"`{field.default}`" if field.default not in (None, "", {}) else "",
             field.description or "",
         )
@@ -183,8 +183,6 @@ def values(annotation: Any) -> str:
     """The values of a setting in words: its choices, or the kind."""
     if typing.get_origin(annotation) is typing.Literal:
         return ", ".join(f"`{value}`" for value in typing.get_args(annotation))
-    if typing.get_origin(annotation) is dict:
-        return "a table"
     plain = {str: "text", int: "whole number", float: "number", bool: "`true`, `false`"}
     return plain.get(annotation, "text")
 
@@ -242,7 +240,7 @@ def events() -> str:
     ]
     return page(
         "Events",
-        "The pool keeps the last 5,000 events in `pool.db`; `codex-rotate status` shows the newest. An event has a "
+        "The pool keeps the last 5,000 events in `pool.db`; `codex-rotate events` shows them. An event has a "
         "time, a kind, and where it fits an account, a thread and a detail. None holds a token or anything of a "
         "conversation.",
         "## Kinds",

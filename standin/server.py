@@ -64,7 +64,7 @@ class StandIn:
         """Bind both listeners, make the certificates and serve."""
         self._folder = Path(tempfile.mkdtemp(prefix="standin-"))
         self.ca_file, context = make_server_context(self._folder, self._state.clock(), http2=self._http2)
-        tls, plain = (socket.create_server((LOOPBACK, 0), backlog=256) for _ in range(2))
+        tls, plain = (socket.create_server((LOOPBACK, 0), backlog=4096) for _ in range(2))
         self.port: int = tls.getsockname()[1]
         self.plain_port: int = plain.getsockname()[1]
         serving = threading.Event()

@@ -60,13 +60,6 @@ def pytest_configure() -> None:
         os.environ["PYTEST_DEBUG_TEMPROOT"] = str(MEMORY)
 
 
-def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """With `-m serial` only files that have such a test are read: it takes longer than they do to read all others."""
-    if config.option.markexpr == "serial" and collection_path.suffix == ".py":
-        return "mark.serial" not in collection_path.read_text("utf-8") or None
-    return None
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What mostly waits comes first: the many quick tests then fill what is left, on every core and until the end."""
     places = {name: place for place, name in enumerate(SLOWEST_FIRST)}

@@ -38,6 +38,8 @@ pytestmark = pytest.mark.usefixtures("warm_starts")
 
 NOT_EXECUTED: Final = {
     r"make (demo|test)|codex-rotate demo": "what CI runs itself; tests/cli/demo/test_play.py plays the demo",
+    r"codex-rotate notify test.*": "tells whom the settings name; tests/cli/commands/setup/test_notify.py does",
+    r"codex-rotate events --follow": "goes on until it is stopped; tests/cli/commands/see/test_events.py stops it",
     r"codex-rotate stop --all": "nothing runs there; tests/cli/commands/use/test_stop.py ends what does",
     r"uv tool .*": "changes what the user has installed; scripts/check_install.py does it elsewhere",
     r'"\$\(pipx environment .*': "there is no pipx here; the same program is started by its name",

@@ -25,13 +25,11 @@ OWN: Final = {Path(name).stem for name in (*SHIPPED, *BESIDE)}
 
 NOT_DECLARED: Final = {
     "hatchling": "scripts/wheel_hook.py: it is hatchling that runs it, as pyproject.toml says under build-system",
-    "playwright": "scripts/pictures.py: whoever takes the pictures anew installs it; nothing else needs a browser",
 }
 """Modules that a clone imports and no extra brings, each with the reason."""
 NOT_IMPORTED: Final = {
     "mypy": "a program: `make lint`",
     "pytest-asyncio": "a plugin of pytest",
-    "pytest-xdist": "a plugin of pytest: `make test` runs four processes",
     "ruff": "a program: `make lint`",
     "uv": "a program: scripts/check_install.py",
 }

@@ -70,6 +70,8 @@ WITHOUT_A_TEST_FILE = {
     "standin/faults/details.py": "values without behaviour",
     "standin/faults/kinds.py": "names; tests/standin/faults/test_rules.py asks for a row of each",
     "addons/attempts/protocol.py": "an interface; the tests of attempts and of the proxy are about it",
+    "addons/dashboard/exposition.py": "the text of what is counted; tests/addons/dashboard/test_metrics.py reads it",
+    "addons/dashboard/metric_families.py": "values; tests/addons/dashboard/test_metrics.py asks for each",
     "addons/exchange/passthrough.py": "a request that passes unchanged; tests/proxy/test_boundaries.py",
     "addons/idle_sockets.py": "idle sockets of accounts that go; tests/proxy/test_live_changes.py, with the real proxy",
     "addons/exchange/answering/client_answers.py": "words of ours for the client; tests/proxy/test_virtual_login.py",
@@ -81,11 +83,15 @@ WITHOUT_A_TEST_FILE = {
     "cli/running/provider.py": "one call of `check`; tests/cli/commands/accounts/test_check.py and test_verify.py",
     "accounts/tokens/unsaved.py": "half of a refresh; tests/accounts/tokens/test_refresh.py",
     "cli/running/proxies.py": "sockets and processes; tests/cli/commands/use/test_run.py",
+    "accounts/turn/confirming.py": "a question of a turn; tests/accounts/turn/test_state.py",
     "accounts/turn/sockets.py": "questions of the table; tests/accounts/turn/test_moves.py and test_machine.py",
     "addons/attempts/coded_echoes.py": "a part of the filter; tests/addons/attempts/test_echoes.py",
     "addons/attempts/connecting.py": "half of an attempt; tests/addons/attempts/test_driver.py",
     "addons/attempts/own_words.py": "answers and ends of a driver; tests/addons/attempts/test_driver.py",
     "addons/attempts/upstream_socket.py": "half of a relay; tests/addons/attempts/test_rotating_websocket.py",
+    "addons/dashboard/dashboard.py": "hooks and a port; tests/proxy/test_page.py runs them in the real proxy",
+    "addons/dashboard/past.py": "what the history and the ledger have; tests/addons/dashboard/test_contents.py",
+    "addons/dashboard/server.py": "what the answers share; tests/addons/dashboard/test_handlers.py asks for them",
     "addons/rotator.py": "hooks without decisions; tests/proxy runs them in the real proxy",
     "addons/exchange/notices.py": "sentences of the log; tests/proxy/test_faults.py and test_keeper.py",
     "addons/recording/decisions.py": "tests/proxy/test_told.py reads what it wrote",
@@ -246,6 +252,9 @@ def test_one_module_writes_private_files() -> None:
 def test_one_module_starts_programs() -> None:
     """Whoever needs another program goes through the same function."""
     assert len(importing("subprocess")) <= 1
+    assert {named(path) for path in product() if "create_subprocess" in path.read_text(encoding="utf-8")} == {
+        "addons/notify/command.py"  # the owner's own, told by a proxy, which may not wait for it
+    }
 
 
 def test_one_place_leans_on_the_proxy_layers() -> None:

@@ -49,6 +49,8 @@ _READ_AT_START: Final = re.compile(r"PYTHON(?!PATH|UNBUFFERED|DONTWRITEBYTECODE|
 _INHERITED: Final = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2")
 """Signals that stay ignored in what is started by somebody who ignores them."""
 PROGRAMS: Final = ("codex-rotate", "mitmdump")
+PLAIN: Final = "from mitmproxy.tools.main import mitmdump; mitmdump()"
+"""What a benchmark compares with."""
 CONTROL: Final = 3
 """Where a forked process finds the way to the warm one."""
 _NUMBER: Final = struct.Struct("i")
@@ -188,7 +190,7 @@ def _program(argv: Sequence[str]) -> Callable[[], object] | None:
         return _rotate
     if argv[0] == str(BIN / "mitmdump"):
         return _mitmdump
-    if argv[:2] == [sys.executable, "-c"] and "import codex_rotate" in argv[2]:
+    if argv[:2] == [sys.executable, "-c"] and ("import codex_rotate" in argv[2] or argv[2] == PLAIN):
         return functools.partial(exec, argv[2], {"__name__": "__main__"})
     if argv[0] == sys.executable and Path(*argv[1:2]).is_relative_to(TESTS):
         return functools.partial(runpy.run_path, argv[1], run_name="__main__")

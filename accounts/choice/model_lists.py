@@ -77,6 +77,11 @@ class ModelLists:
             if digest in lacking and at > now - MODEL_SECONDS
         }
 
+    def has(self, key: str, model: str, now: float) -> bool:
+        """Whether this account is known to list the model."""
+        digest, at = self._of.get(key, ("", -MODEL_SECONDS))
+        return at > now - MODEL_SECONDS and digest in self._lists and model in self._lists[digest].models
+
     @property
     def is_empty(self) -> bool:
         return not self._of

@@ -1,6 +1,6 @@
 """Which models an account may not use, or does not list. Believed for a day, since plans change."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from accounts.choice.model_lists import MODEL_SECONDS, ModelLists
 
@@ -36,6 +36,11 @@ class ModelSupport:
             if until > now:
                 found.setdefault(key, set()).add(model)
         return found
+
+    def is_better(self, key: str, than: Iterable[str], model: str, now: float) -> bool:
+        """Whether there is reason to believe that this account may use a model that those were refused: only it lists
+        the model."""
+        return self.lists.has(key, model, now) and not any(self.lists.has(each, model, now) for each in than)
 
     @property
     def is_empty(self) -> bool:

@@ -270,7 +270,8 @@ _MODEL_WORD: Final = re.compile(
 """A code that says that a model is not to be had."""
 _ACCOUNT_WORD: Final = re.compile(
     r"\w*(?:account|workspace|organi[sz]ation|team|plan|subscription|billing|quota|credit|tier|region|country|user"
-    r"|permission|access|forbidden|entitle|eligib|payment)\w*"
+    r"|permission|access|forbidden|entitle|eligib|payment|auth|credential|session|login|suspend|banned)\w*"
+    r"|token_(?:revoked|invalid\w*)|(?:invalid|revoked)_\w*token"
 )
 """A code that may be about who asks."""
 _FIELD: Final = re.compile(r".+", re.DOTALL)
@@ -302,6 +303,11 @@ SIGNS: Final[tuple[Sign, ...]] = (
     Sign(kind=Kind.DEACTIVATED, words=_words("deactivated_workspace workspace_deactivated account_deactivated")),
     Sign(kind=Kind.TOKEN_INVALIDATED, words=_words("token_invalidated token_revoked"), statuses=_401 | {0}),
     Sign(kind=Kind.TOKEN_EXPIRED, statuses=_401),
+    Sign(
+        kind=Kind.TOKEN_EXPIRED,
+        words=_words("token_expired access_token_expired expired_token invalid_token invalid_access_token"),
+        statuses=frozenset({0, 400, 403}),
+    ),
     Sign(kind=Kind.INVALID_SEALED, words=_words("invalid_encrypted_content")),
     Sign(kind=Kind.UNKNOWN_RESPONSE, words=_words("previous_response_not_found")),
     Sign(

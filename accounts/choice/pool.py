@@ -183,7 +183,7 @@ class Pool:
                 self._rest(failure.key, replace(failure.outcome, kind=Kind.REFUSED_ALONE), now)
             self._settle(lease, now)
         elif outcome.kind not in {Kind.UPGRADED, Kind.CLIENT_GONE, Kind.STALE}:
-            self.failures.note(lease.thread, lease.key, outcome, now)
+            self.failures.note(lease.thread, lease.key, outcome, now, model=lease.model)
             self._journal.record(_event(lease, outcome, now))
 
     # --- what is learned on the way ------------------------------------------------------------------------------

@@ -99,11 +99,16 @@ def from_event(payload: Mapping[str, object], now: float) -> tuple[Window, ...]:
     An event that names no limit is about the account's own.
     """
     event = _object(payload)
-    names = (event.get("metered_limit_name"), event.get("limit_name"))
-    # A name that cannot be read is not taken for "no name": what it says must not count against the account.
-    family = _family(next((name for name in names if name not in (None, "")), MAIN))
+    family = family_of_event(event)
     limits = _object(event.get("rate_limits"))
     return _known([_window(family, limits.get(position), now) for position in _POSITIONS])
+
+
+def family_of_event(event: Mapping[str, object]) -> str:
+    """Which limit such an event is about; empty for a name that cannot be read. That is not taken for "no name": what
+    it says must not count against the account."""
+    names = (event.get("metered_limit_name"), event.get("limit_name"))
+    return _family(next((name for name in names if name not in (None, "")), MAIN))
 
 
 def from_usage(payload: Mapping[str, object], now: float) -> tuple[Window, ...]:
@@ -117,12 +122,17 @@ def from_usage(payload: Mapping[str, object], now: float) -> tuple[Window, ...]:
     additional = body.get("additional_rate_limits")
     for each in additional if isinstance(additional, list) else ():
         entry = _object(each)
-        family = _family(entry.get("metered_feature") or entry.get("limit_name"))
+        family = family_of_usage(entry)
         if family != MAIN:
             limits.append((family, entry.get("rate_limit")))
     return _known(
         [_window(family, _object(limit).get(f"{each}_window"), now) for family, limit in limits for each in _POSITIONS]
     )
+
+
+def family_of_usage(entry: Mapping[str, object]) -> str:
+    """Which limit an entry of `additional_rate_limits` is about; empty for a name that cannot be read."""
+    return _family(entry.get("metered_feature") or entry.get("limit_name"))
 
 
 def merged(old: Iterable[Window], new: Iterable[Window]) -> tuple[Window, ...]:

@@ -25,11 +25,18 @@ _ABOUT_NOBODY: Final = frozenset({Action.DELIVER, Action.UNSEAL, Action.RESEND})
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What a thread has met on an account, in seconds since the epoch."""
+    """What a thread has met on an account when it asked for this model, in seconds since the epoch."""
 
     key: str
     outcome: Outcome
     at: float
+    model: str = ""
+
+    def is_like(self, outcome: Outcome, model: str) -> bool:
+        """Whether it is the same refusal: in kind and words. That a model is not to be had is said in many words."""
+        if outcome.kind is Kind.UNSUPPORTED_MODEL:
+            return self.outcome.kind is outcome.kind and self.model == model
+        return (self.outcome.kind, self.outcome.detail) == (outcome.kind, outcome.detail)
 
 
 class RecentFailures:
@@ -38,10 +45,10 @@ class RecentFailures:
     def __init__(self) -> None:
         self._by_thread: OrderedDict[str, list[Failure]] = OrderedDict()
 
-    def note(self, thread: str, key: str, outcome: Outcome, now: float) -> None:
+    def note(self, thread: str, key: str, outcome: Outcome, now: float, *, model: str = "") -> None:
         if not thread:
             return
-        failures = [*self._fresh(thread, now), Failure(key, outcome, now)]
+        failures = [*self._fresh(thread, now), Failure(key, outcome, now, model)]
         self._by_thread[thread] = failures[-MOST_EACH:]
         self._by_thread.move_to_end(thread)
         while len(self._by_thread) > MOST_THREADS:
@@ -53,13 +60,12 @@ class RecentFailures:
             return frozenset()
         return frozenset(each.key for each in self._fresh(thread, now) if _is_its_own(each.outcome))
 
-    def is_confirmed(self, thread: str, key: str, outcome: Outcome, now: float) -> bool:
-        """Whether another account has lately given this thread the same refusal, in kind and words."""
-        return any(
-            each.key != key
-            and now - each.at < BELIEVED_SECONDS
-            and (each.outcome.kind, each.outcome.detail) == (outcome.kind, outcome.detail)
+    def alike(self, thread: str, key: str, outcome: Outcome, now: float, *, model: str = "") -> frozenset[str]:
+        """The other accounts that have lately given this thread the same refusal."""
+        return frozenset(
+            each.key
             for each in self._fresh(thread, now)
+            if each.key != key and now - each.at < BELIEVED_SECONDS and each.is_like(outcome, model)
         )
 
     def sockets_fail(self, thread: str, now: float) -> bool:

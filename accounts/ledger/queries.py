@@ -126,6 +126,23 @@ class UsageReader:
             rows += db.execute(hours, (query.since // HOUR, -(-until // HOUR), *values)).fetchall()
         return rows
 
+    def over_time(self, query: UsageQuery) -> list[tuple[float, str, int]]:
+        """The tokens of each group in each quarter of an hour: when it began (epoch seconds), the group, how many. Of
+        what is older than the rows that are kept, by the hour."""
+        if self._db is None:
+            return []
+        kept = float(self._db.execute("SELECT since FROM kept").fetchone()[0])
+        (of_turns, of_hours), (quarter, hour) = _GROUPS[query.by], _GROUPS[Grouping.HOUR]
+        who, values = _filters(query)
+        added = "sum(input) + sum(output)"
+        turns = f"SELECT {quarter}, {of_turns}, {added} FROM turns WHERE at >= ? AND at < ? {who} GROUP BY 1, 2"  # noqa: S608
+        hours = f"SELECT {hour}, {of_hours}, {added} FROM hours WHERE hour >= ? AND hour < ? {who} GROUP BY 1, 2"  # noqa: S608
+        rows = self._db.execute(turns, (max(query.since, kept), query.until, *values)).fetchall()
+        if query.since < kept:
+            until = min(kept, query.until)
+            rows += self._db.execute(hours, (query.since // HOUR, -(-until // HOUR), *values)).fetchall()
+        return [(float(at), str(group), int(tokens or 0)) for at, group, tokens in rows]
+
     def lost(self, since: float = 0.0) -> LostTurns:
         """What could not be written since then."""
         if self._db is None:

@@ -34,25 +34,27 @@ class TagChange(NamedTuple):
 
 
 def set_enabled(
-    store: Store, wanted: Sequence[str], *, enabled: bool, now: float
+    store: Store, wanted: Sequence[str], *, enabled: bool, now: float, by: str = ""
 ) -> tuple[list[Account], list[Account]]:
     """Pause accounts or let them serve again. Those that this changed, and those where it was so already, as they were.
-    All are found, or none is changed. Raises what find_account raises."""
+    All are found, or none is changed. `by`: who says so, for the history; "": a command. Raises what find_account
+    raises."""
     accounts = find_accounts(store.accounts(), wanted)
     changed = [each for each in accounts if each.enabled is not enabled]
     for account in changed:
         store.update_account(account.key, enabled=enabled).result()
-        store.record(Event(at=now, kind="resumed" if enabled else "paused", key=account.key))
+        store.record(Event(at=now, kind="resumed" if enabled else "paused", key=account.key, detail=by))
     return changed, [each for each in accounts if each not in changed]
 
 
-def relabel(store: Store, wanted: str, label: str, now: float) -> OwnerChange:
+def relabel(store: Store, wanted: str, label: str, now: float, *, by: str = "") -> OwnerChange:
     """Give an account a free label. Raises LabelTaken."""
     account = find_account(store.accounts(), wanted)
     changed = account.label != label
     if changed:
         store.update_account(account.key, label=label).result()
-        store.record(Event(at=now, kind="relabelled", key=account.key, detail=f"was {account.label}"))
+        detail = signed(f"was {account.label}", by)
+        store.record(Event(at=now, kind="relabelled", key=account.key, detail=detail))
     return OwnerChange(account, changed)
 
 
@@ -83,13 +85,13 @@ def read_priority(text: str) -> int:
     return number
 
 
-def prioritise(store: Store, wanted: str, priority: int, now: float) -> OwnerChange:
+def prioritise(store: Store, wanted: str, priority: int, now: float, *, by: str = "") -> OwnerChange:
     """Prefer an account, or prefer others."""
     account = find_account(store.accounts(), wanted)
     changed = account.priority != priority
     if changed:
         store.update_account(account.key, priority=priority).result()
-        detail = f"{account.priority} to {priority}"
+        detail = signed(f"{account.priority} to {priority}", by)
         store.record(Event(at=now, kind="priority_changed", key=account.key, detail=detail))
     return OwnerChange(account, changed)
 
@@ -104,6 +106,11 @@ def reserve(store: Store, wanted: str, percent: int, now: float) -> OwnerChange:
         detail = f"{before} % to {percent} %"
         store.record(Event(at=now, kind="reserve_changed", key=account.key, detail=detail))
     return OwnerChange(account, changed)
+
+
+def signed(detail: str, by: str) -> str:
+    """The words of the history for a change, with who has made it."""
+    return ", ".join(filter(None, (detail, by)))
 
 
 def nobody_left(store: Store, now: float) -> str:

@@ -12,24 +12,24 @@ from accounts.store.store import Store
 END: Final = "codex-rotate use --auto"
 
 
-def choose_account(store: Store, wanted: str, now: float) -> tuple[Account, bool]:
+def choose_account(store: Store, wanted: str, now: float, *, by: str = "") -> tuple[Account, bool]:
     """Pin an account for everybody, whether it can serve now or not. Also says whether it was another one before.
-    Raises what find_account raises."""
+    `by`: who says so, for the history; "": a command. Raises what find_account raises."""
     account = find_account(store.accounts(), wanted)
     changed = store.chosen_account() != account.key
     if changed:
         store.choose_account(account.key).result()
-        store.record(Event(at=now, kind="chosen", key=account.key))  # done, with or without history
+        store.record(Event(at=now, kind="chosen", key=account.key, detail=by))  # done, with or without history
     return account, changed
 
 
-def choose_nobody(store: Store, now: float) -> tuple[Account | None, bool]:
+def choose_nobody(store: Store, now: float, *, by: str = "") -> tuple[Account | None, bool]:
     """Take the choice back. The account that was chosen, if it is still there, and whether one was."""
     key = store.chosen_account()
     account = next((each for each in store.accounts() if each.key == key), None)
     if key:
         store.choose_account("").result()
-        store.record(Event(at=now, kind="choice_ended", key=key))
+        store.record(Event(at=now, kind="choice_ended", key=key, detail=by))
     return account, bool(key)
 
 

@@ -100,6 +100,14 @@ class Admission:
         for person in self.registry.people.values():
             self._over(person, now)
 
+    def used(self, person: Person, now: float) -> Used:
+        """What they have used of their budgets, the turns that are under way included."""
+        budgets, sums = person.budgets, dict[Period, Sums]()
+        for limit in budgets.limits:
+            spent = self.spending.sums(person.name, limit.period, now, added_at=person.added_at)
+            sums[limit.period] = Sums(spent.tokens, spent.turns + len(self._under_way[person.name]))
+        return Used(sums=sums, share=self._share(person, now) if budgets.share else None)
+
     def permit(self, key: str, now: float) -> Permit:
         """Of a turn that begins, for a client with this key."""
         return Permit(self, key, now)
@@ -147,15 +155,9 @@ class Admission:
         return bool(person.budgets.at_once) and len(self._under_way[person.name]) >= person.budgets.at_once
 
     def _over(self, person: Person, now: float) -> Denial | None:
-        budgets = person.budgets
-        if not budgets.limits and not budgets.share:
+        if not person.budgets.limits and not person.budgets.share:
             return None
-        sums: dict[Period, Sums] = {}
-        for limit in budgets.limits:
-            spent = self.spending.sums(person.name, limit.period, now, added_at=person.added_at)
-            sums[limit.period] = Sums(spent.tokens, spent.turns + len(self._under_way[person.name]))
-        share = self._share(person, now) if budgets.share else None
-        return judge(person, Used(sums=sums, share=share), now, self.spending.zone)
+        return judge(person, self.used(person, now), now, self.spending.zone)
 
     def _share(self, person: Person, now: float) -> PoolShare | None:
         level = self._pool_level(now)

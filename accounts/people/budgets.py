@@ -41,12 +41,13 @@ class Period(StrEnum):
 _PERIODS: Final[Mapping[str, Period]] = {
     **{str(each): each for each in Period}, "h": Period.HOUR, "d": Period.DAY, "w": Period.WEEK,
 }  # fmt: skip
-_NOW: Final[Mapping[Period, str]] = {
+NOW_OF: Final[Mapping[Period, str]] = {
     Period.HOUR: "this hour",
     Period.DAY: "today",
     Period.WEEK: "this week",
     Period.MONTH: "this month",
 }
+"""The one of now, in words."""
 
 
 class Measure(StrEnum):
@@ -234,7 +235,7 @@ def _is_over(limit: Limit, used: Used) -> bool:
 def _over(name: str, limit: Limit, now: float, zone: tzinfo) -> Denial:
     until = end_of(limit.period, now, zone)
     what = f"{shortened(limit.amount)} {limit.measure}" if limit.amount != 1 else f"1 {limit.measure.removesuffix('s')}"
-    told = f"{name} has used the {what} of {_NOW[limit.period]}; more {moment(until, now, zone)}"
+    told = f"{name} has used the {what} of {NOW_OF[limit.period]}; more {moment(until, now, zone)}"
     return Denial(rule=_RULES[limit.measure], sentence=told, until=until)
 
 

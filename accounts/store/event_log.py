@@ -25,6 +25,11 @@ class EventLog:
         found = self._file.read("SELECT at, kind, key, thread, detail FROM event ORDER BY seq DESC LIMIT ?", limit)
         return tuple(Event(**dict(row)) for row in found)
 
+    def events_after(self, seq: int) -> tuple[tuple[Event, ...], int]:
+        found = self._file.read("SELECT seq, at, kind, key, thread, detail FROM event WHERE seq > ? ORDER BY seq", seq)
+        last = found[-1]["seq"] if found else seq
+        return tuple(Event(**dict(zip(row.keys()[1:], tuple(row)[1:], strict=True))) for row in found), last
+
     def counters(self) -> dict[str, int]:
         return {row["name"]: row["value"] for row in self._file.read("SELECT name, value FROM counter ORDER BY name")}
 

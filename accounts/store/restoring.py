@@ -3,6 +3,7 @@
 The rows change places in one transaction of the live file, so that every opener sees the pool before or after, never
 in between, and learns of it as of any other change. A refresh token works only once: of an account that is in both,
 the tokens that were refreshed last stay, and are compared under the lock under which a proxy would store newer ones.
+Where the pool's file is gone, the marks beside it still know what was spent: such a token comes back, but is not sent.
 """
 
 import secrets
@@ -13,21 +14,26 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from accounts.errors import WouldLoseAccounts
-from accounts.store import schema
+from accounts.model import fingerprint
+from accounts.store import rows, schema
 from accounts.store.backups import Backups, before_restore
+from accounts.store.seats import SPENT_KEPT
 from accounts.store.store import CHANGES_KEPT
+from accounts.tokens.endings import Ending
+from accounts.tokens.sent_marks import SentMarks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restored:
     """What a restore did. `kept` are the accounts whose tokens in the pool were newer than the backup's, `returned`
-    those the pool no longer had, `removed` those that the backup lacks: labels each. `safety` is the backup of what
-    was there before."""
+    those the pool no longer had, `removed` those that the backup lacks, `spent` those whose refresh token was used
+    since and is not sent again: labels each. `safety` is the backup of what was there before."""
 
     accounts: int
     kept: tuple[str, ...]
     returned: tuple[str, ...]
     removed: tuple[str, ...]
+    spent: tuple[str, ...]
     safety: str
 
 
@@ -56,6 +62,7 @@ def restore(backups: Backups, name: str, now: float, *, may_lose: Collection[str
                 missing = _missing(db)
                 _refuse_losses(name, missing, may_lose)
                 kept, returned = _replace_rows(db)
+                spent = _end_spent(db, SentMarks(path.with_name("locks")), now)
                 _tell_openers(db, name, now)
                 accounts = db.execute("SELECT count(*) FROM main.account").fetchone()[0]
                 db.execute("COMMIT")
@@ -63,7 +70,12 @@ def restore(backups: Backups, name: str, now: float, *, may_lose: Collection[str
                 if db.in_transaction:
                     db.execute("ROLLBACK")
     return Restored(
-        accounts=accounts, kept=kept, returned=returned, removed=tuple(missing.values()), safety=safety.stem
+        accounts=accounts,
+        kept=kept,
+        returned=returned,
+        removed=tuple(missing.values()),
+        spent=spent,
+        safety=safety.stem,
     )
 
 
@@ -131,6 +143,19 @@ def _replace_table(db: sqlite3.Connection, table: str) -> None:
     only = "WHERE key NOT IN (SELECT key FROM temp.staying)" if table == "credential" else ""
     db.execute(f"DELETE FROM main.{table} {only}")  # noqa: S608 - names from our own schema
     db.execute(f"INSERT INTO main.{table} ({names}) SELECT {names} FROM saved.{table} {only}")  # noqa: S608 - the same
+
+
+def _end_spent(db: sqlite3.Connection, marks: SentMarks, now: float) -> tuple[str, ...]:
+    """Send no token that an answer of ours has replaced, though the pool that knew of it is gone. Returns whose."""
+    found = db.execute(
+        "SELECT key, label, refresh, ended FROM main.credential JOIN main.account USING (key) ORDER BY added_at, key"
+    ).fetchall()
+    spent = [row for row in found if row["refresh"] and marks.is_spent(row["key"], row["refresh"])]
+    for row in spent:
+        if not row["ended"]:
+            db.execute("UPDATE main.credential SET ended = ? WHERE key = ?", (Ending.USED_BEFORE, row["key"]))
+            rows.put_spent(db, (fingerprint(row["refresh"]), row["key"], now, Ending.USED_BEFORE), SPENT_KEPT)
+    return tuple(row["label"] for row in spent)
 
 
 def _tell_openers(db: sqlite3.Connection, name: str, now: float) -> None:

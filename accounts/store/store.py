@@ -96,6 +96,10 @@ class Store:
         """What happened, the newest first."""
         return self._log.events(limit)
 
+    def events_after(self, number: int) -> tuple[tuple[Event, ...], int]:
+        """What happened after the event of this number (0: all), the oldest first, and the number of the last one."""
+        return self._log.events_after(number)
+
     def spent(self, refresh_tokens: Collection[str], *, only_replaced: bool = False) -> dict[str, str]:
         """Which of these refresh tokens are never sent again, because newer ones replaced them or, unless
         `only_replaced`, for another reason; and the key of the account they were for."""

@@ -4,12 +4,14 @@ A refresh token is single-use. Two processes that send the same one lose the acc
 account's lock file, read the store again, adopt what somebody else won, only then ask, and commit the answer before
 anybody may use it. One that the provider has refused is never sent again, by any process. One whose answer was lost is
 asked for once more, if the pool alone holds it and the account would be lost otherwise: the provider may accept it for
-a while. While an answer is missing, nothing else is sent to an endpoint that does not speak (endpoint.py). Tokens of
+a while, once another renewal was answered or after half an hour (sent_marks.py). While an answer is missing, nothing
+else is sent to an endpoint that does not speak (endpoint.py). Tokens of
 several accounts leave one after another, with a gap between them (send_gap.py), and their answers
 are waited for at the same time.
 """
 
 import asyncio
+import math
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
@@ -18,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from accounts.errors import AccountBusy, StoreError
 from accounts.model import Credentials
+from accounts.store.schema import explained
 from accounts.tokens import endpoint, oauth
 from accounts.tokens.endings import Ending, in_words, is_providers
 from accounts.tokens.endpoint import EndpointDoubt, Speaks
@@ -114,8 +117,8 @@ class Refresher:
     """Renews tokens for the proxy's event loop: one renewal at a time of each account, those of several at once.
 
     `locks` is the folder of the lock files, `clock` gives seconds since the epoch, `post` is the way out, and `speaks`
-    tells whether there is anybody at its end; one without the other is believed. Neither method of `co_owner` may
-    raise.
+    tells whether there is anybody at its end; one without the other is believed. `counted` gives seconds of a clock
+    that never jumps. Neither method of `co_owner` may raise.
     """
 
     def __init__(  # noqa: PLR0913 - what it works with
@@ -128,6 +131,7 @@ class Refresher:
         *,
         pause: Callable[[float], None] = system_clock.pause,
         speaks: Speaks | None = None,
+        counted: Callable[[], float] = system_clock.monotonic,
     ) -> None:
         self.vault = vault
         self.clock = clock
@@ -137,7 +141,7 @@ class Refresher:
         self._gap = SendGap(self._locks, clock, pause)
         self._marks = SentMarks(locks)
         self._unsaved = UnsavedTokens(vault, self._marks, self.co_owner.tell)
-        self._doubt = EndpointDoubt(speaks or (endpoint.speaks if post is post_json else _always))
+        self._doubt = EndpointDoubt(speaks or (endpoint.speaks if post is post_json else _always), counted)
         self._work = _Work()
 
     async def renew(self, key: str, stale: Credentials, reason: str) -> Renewal:
@@ -198,6 +202,9 @@ class Refresher:
         if again and reason != REFUSED and not is_nearly_over(current, self.clock()):
             said = in_words(Ending.CUT_OFF)
             return Renewal(detail=f"{said}; it is asked for once more when the token is nearly over")
+        if again and (seconds := self._marks.wait_for(key, self.clock())):
+            said = f"{in_words(Ending.CUT_OFF)}; it is asked for once more when another renewal was answered"
+            return Renewal(detail=f"{said}, or in {math.ceil(seconds / 60)} min")
         renewal = self._asked(key, current, reason, again=again)
         # Outside our locks the official client may have been faster.
         return renewal if renewal.credentials is not None else self._adopted(key, stale) or renewal
@@ -208,9 +215,11 @@ class Refresher:
 
         def leaving() -> None:
             nonlocal sent
-            self._gap.wait()
+            with explained(self._marks.folder):
+                self._gap.wait()
             self._doubt.check(url, last=again)
-            self._marks.set(key, current.refresh)
+            with explained(self._marks.folder):
+                self._marks.set(key, current.refresh)
             self._work.queue.sent(key, self.clock())
             sent = True
 
@@ -222,9 +231,11 @@ class Refresher:
             self._doubt.lost()
             lost = Renewal(detail=f"the answer was lost: {e}")
             if current.own and not again:
+                self._marks.lost(key, self.clock())
                 return lost  # its mark stays
             return self._ended(key, current, replace(lost, ended=Ending.CUT_OFF))
         self._doubt.answered()
+        self._marks.answered()
         renewal = oauth.read_renewal(status, body, current, self.clock(), key)
         if renewal.credentials is not None:
             kept = self._unsaved.keep(key, renewal.credentials, current.refresh)
@@ -247,7 +258,8 @@ class Refresher:
             return current.ended or Ending.NO_TOKEN
         if self._marks.times(key, current.refresh) > (1 if current.own else 0):
             return Ending.CUT_OFF
-        return Ending.USED_BEFORE if self.vault.spent([current.refresh]) else ""
+        spent = self.vault.spent([current.refresh]) or self._marks.is_spent(key, current.refresh)
+        return Ending.USED_BEFORE if spent else ""
 
     def _ended(self, key: str, current: Credentials, renewal: Renewal) -> Renewal:
         """The renewal, once every process knows that this token is not sent again. While the disk refuses to hold that,

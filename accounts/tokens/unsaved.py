@@ -91,6 +91,8 @@ class UnsavedTokens:
             except StoreError as e:
                 return Renewal(credentials=credentials, detail=f"kept in memory, the disk refused it: {e}")
             del self._held[key]
+            if replaces != credentials.refresh:
+                self._marks.spend(key, replaces)
             self._marks.clear(key)
         if saved:
             if not credentials.own:

@@ -17,6 +17,8 @@ from accounts.turn.steps import Reason
 
 SOCKETS_ACCOUNT: Final = "the socket's account"
 ONCE_MORE: Final = "once more"
+CONTINUES: Final = "continues after"
+"""How the reason for an account begins that goes on with an answer."""
 QUEUE_LOOK_SECONDS: Final = 0.5
 """So often a turn that waits for others looks whether it is next."""
 
@@ -68,7 +70,7 @@ def ask(turn: TurnState, _: events.Event, now: float) -> steps.Step:
 
 def ask_here(turn: TurnState, _: events.Event, now: float) -> steps.Step:
     """The first attempt is on the account of the socket."""
-    _enter(turn, replace(turn.asked, at=turn.began, why=SOCKETS_ACCOUNT), now)
+    _enter(turn, replace(turn.asked, at=turn.began, model=turn.ask.model, why=SOCKETS_ACCOUNT), now)
     return steps.Attempt(turn.asked)
 
 
@@ -211,10 +213,10 @@ def carry_on(turn: TurnState, event: events.Event, now: float) -> MoveResult:
     """Another account is asked for what is missing. From now on the client waits anew."""
     blame(turn, event, now)
     turn.tally.continued += 1
-    turn.tally.died_at = now
+    turn.since = turn.counted(now)
     chosen = turn.left(now)
     if isinstance(chosen, Lease) and isinstance(event, events.Died):
-        chosen = replace(chosen, why=f"continues after {event.events} events")
+        chosen = replace(chosen, why=f"{CONTINUES} {event.events} events")
     return _take(turn, chosen, now)
 
 

@@ -11,9 +11,10 @@ from accounts.choice.pool import Lease, Pool
 from accounts.choice.selection import Ask, Exhausted
 from accounts.model import Event
 from accounts.people.admission import Permit
-from accounts.requests.identity import model_in
+from accounts.requests.identity import first_model_in, model_in
 from accounts.tokens.lifetime import is_fresh
 from accounts.turn import events
+from accounts.turn.confirming import is_confirmed
 from accounts.turn.log import DecisionLog
 
 MOST_ATTEMPTS: Final = 4
@@ -86,8 +87,6 @@ class Tally:
     """Whether it was waited because several accounts were signed out."""
     continued: int = 0
     """How often an answer that had died after output was carried on."""
-    died_at: float = 0.0
-    """When that was last, in epoch seconds."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -103,6 +102,11 @@ class TurnState:
     """On a WebSocket: whether the request can go to another socket, because all that it continues is known."""
     upgrade: bool = False
     """It asks for a WebSocket."""
+    steady: Callable[[], float] | None = None
+    """Seconds of a clock that nobody sets, by which the client's wait is measured; None: the one that tells the time is
+    believed."""
+    since: float = field(init=False)
+    """When the client began to wait, by that clock: with its request, and anew when the answer that it got has died."""
     renewal_wait: Callable[[str], float] = lambda _: 0.0
     """About how many seconds a newer token of an account takes to come, 0 where nobody can tell."""
     mid_answer: bool = True
@@ -119,6 +123,13 @@ class TurnState:
     log: DecisionLog = field(default_factory=DecisionLog)
     tally: Tally = field(default_factory=Tally)
 
+    def __post_init__(self) -> None:
+        self.since = self.counted(self.began)
+
+    def counted(self, now: float) -> float:
+        """The same moment by the clock that only counts."""
+        return now if self.steady is None else self.steady()
+
     @property
     def asked(self) -> Lease:
         """The lease of the account that was asked last."""
@@ -132,9 +143,21 @@ class TurnState:
         return self.verdict.outcome
 
     def named(self, body: Callable[[], bytes]) -> None:
-        """The request is there: where it matters which model it names, that is the one, whatever its head says."""
-        if self.permit is not None and self.permit.wants_model:
-            self.ask = replace(self.ask, model=model_in(body()) or self.ask.model)
+        """The request is there: where it matters which model it names, that is the one, whatever its head says, and
+        where its head says none."""
+        matters = self.permit is not None and self.permit.wants_model
+        if matters or not self.ask.model:
+            said = body()
+            model = first_model_in(said)
+            if matters or (not model and self.pool.models.refused(self.began)):
+                model = model_in(said)
+            self.ask = replace(self.ask, model=model or self.ask.model)
+
+    def refused(self, outcome: Outcome, body: Callable[[], bytes]) -> None:
+        """An attempt was. Which model the request names matters now, if that was refused."""
+        if outcome.kind is Kind.UNSUPPORTED_MODEL and not self.ask.model:
+            self.ask = replace(self.ask, model=model_in(body()))
+            self.lease = replace(self.asked, model=self.ask.model)
 
     def note(self, now: float) -> None:
         """Keep what the last attempt came to."""
@@ -163,7 +186,7 @@ class TurnState:
 
     def waited(self, now: float) -> float:
         """Seconds that the client has waited for something to come."""
-        return 0.0 if self.phase is Phase.DELIVERING else now - (self.tally.died_at or self.began)
+        return 0.0 if self.phase is Phase.DELIVERING else self.counted(now) - self.since
 
     def alarmed(self, _: float) -> bool:
         """Whether so many accounts were signed out that the request must end here."""
@@ -218,7 +241,7 @@ class TurnState:
         rule = self.last.rule
         if rule.action in {Action.DELIVER, Action.UNSEAL} or self.spent(now):
             return False
-        if rule.action is Action.ASK_ANOTHER and self.is_confirmed(now):
+        if is_confirmed(self, now):
             return False
         if rule.blame is Blame.UPSTREAM and self.pool.storm.on(now) and not self.has_begun(now):
             return False  # asking more accounts would only add to it
@@ -227,15 +250,6 @@ class TurnState:
     def has_begun(self, _: float) -> bool:
         """Whether the client has got a part of the answer: left alone with that, it asks again at once."""
         return self.phase is Phase.DELIVERING or self.tally.continued > 0
-
-    def is_confirmed(self, now: float) -> bool:
-        """Whether another account has given the same refusal."""
-        key, same = self.asked.key, (self.last.kind, self.last.detail)
-        here = any(
-            lease.key != key and (outcome.kind, outcome.detail) == same
-            for lease, outcome in zip(self.log.leases, self.log.outcomes, strict=True)
-        )
-        return here or self.pool.failures.is_confirmed(self.ask.thread, key, self.last, now)
 
     def is_alone(self, now: float) -> bool:
         """Whether the answer's end is its account's own affair, and another one can serve."""

@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from accounts.model import Account
+from accounts.model import Account, Event
 from accounts.owner.people import subset_names
 from accounts.people.budgets import Limit, Measure
+from accounts.people.key_places import KEY_SHARED, SharedKey
 from accounts.people.keys import LOCAL, ClientKey
 from accounts.people.people import Person
 from accounts.store.store import Store
@@ -37,6 +38,18 @@ def _view(person: Person, keys: Iterable[ClientKey], accounts: Sequence[Account]
 def stored_keys(store: Store) -> list[ClientKey]:
     """The keys that somebody was given, oldest first."""
     return [each for each in store.people.client_keys() if each.name != LOCAL]
+
+
+def shared_keys(keys: Iterable[ClientKey], events: Iterable[Event]) -> dict[str, tuple[float, SharedKey]]:
+    """Of these keys, by name: when it was last seen that one is used in two places, and where. `events` are the
+    history's, the newest first; what was before a key was made is an earlier one's."""
+    made = {each.name: each.created_at for each in keys}
+    found: dict[str, tuple[float, SharedKey]] = {}
+    for each in events:
+        said = SharedKey.read(each.detail) if each.kind == KEY_SHARED else None
+        if said is not None and each.at >= made.get(said.key, float("inf")):
+            found.setdefault(said.key, (each.at, said))
+    return found
 
 
 def person_data(view: PersonView, now: float) -> dict[str, object]:

@@ -72,7 +72,7 @@ def usage_view(
         groups.sort(key=lambda each: (-each.tokens.total, -each.turns, each.shown))
     rules = Counter[str]()
     for each in known:
-        if each.outcome == TurnOutcome.REFUSED:
+        if each.outcome == TurnOutcome.REFUSED and each.kind != TurnKind.WARM_UP:
             rules[each.rule] += each.turns
     sources = None
     if prices is not None:

@@ -174,6 +174,9 @@ class EchoFilter:
         return [*data, *(each for each in held if isinstance(each, h.ResponseTrailers))]
 
     def _fields(self, headers: http.Headers) -> None:
+        whole = b"\n".join(part for field in headers.fields for part in field)
+        if self._forms.replaced(whole) is whole:  # a look at all of them, and hardly ever at each
+            return
         fields = tuple((self._forms.replaced(name), self._forms.replaced(value)) for name, value in headers.fields)
         if fields != headers.fields:
             headers.fields = fields

@@ -1,6 +1,8 @@
-"""A token in the forms in which a server may repeat it: as it is, escaped as JSON or as a URL has it, and in base64."""
+"""A token in the forms in which a server may repeat it: as it is, escaped as JSON or as a URL has it, also several
+times over, and in base64, also in lines."""
 
 import base64
+import bisect
 import functools
 import re
 from collections import OrderedDict
@@ -8,11 +10,20 @@ from typing import Final
 
 from addons.redaction.flows import MARK
 
-_ESCAPE: Final = re.compile(rb"\\u00([0-9A-Fa-f]{2})|%([0-9A-Fa-f]{2})|\\(/)")
+_PERCENT: Final = rb"%(?:25){0,3}"
+_BACKSLASH: Final = rb"(?:\\|%(?:25){0,3}5[Cc]){1,8}"
+"""JSON within JSON has two, and four when that is within JSON again."""
+_ESCAPED: Final = _BACKSLASH + rb"(?:u00([0-9A-Fa-f]{2})|/|%(?:25){0,3}2[Ff])|" + _PERCENT + rb"([0-9A-Fa-f]{2})"
+_ESCAPE: Final = re.compile(_ESCAPED)
+_LINE_END: Final = rb"[\r\n\t ]+|" + _BACKSLASH + rb"(?:[rnt]|u000[9ADad])|" + _PERCENT + rb"0[9ADad]"
+_IN_LINES: Final = re.compile(_LINE_END + rb"|" + _ESCAPED)
+"""What is between the lines of base64, which says nothing, and what is escaped in it."""
 _JWT: Final = re.compile(rb"eyJ[\w-]{8,}\.[\w-]+\.[\w-]+")
 _MOST_SENT: Final = 4096
 _BEGINNING: Final = 16
 """Bytes that are looked for first: that is much quicker than to look for all."""
+_SHORTEST_LINE: Final = 40
+"""Characters of a line of base64. Of two pieces of its beginning, one is in one line then."""
 
 
 class TokenForms:
@@ -20,8 +31,11 @@ class TokenForms:
 
     def __init__(self, token: bytes) -> None:
         self.token = token
-        self._shortest = min(len(token), *(len(each) for each in _in_base64(token)))
-        self._coded = _in_base64(token)
+        coded = _in_base64(token)
+        self._shortest = min(len(token), *(len(each) for each in coded))
+        self._first = token[:_BEGINNING]
+        self._coded = [(each, each[:_BEGINNING], each[_SHORTEST_LINE - _BEGINNING : _SHORTEST_LINE]) for each in coded]
+        """Each form in base64, and two pieces of its beginning."""
 
     @classmethod
     @functools.lru_cache(maxsize=256)
@@ -35,12 +49,12 @@ class TokenForms:
         return SENT.replaced(data)
 
     def _without_own(self, data: bytes) -> bytes:
-        for form in (self.token, *self._coded):
-            if form[:_BEGINNING] in data and form in data:
-                data = data.replace(form, _mark(len(form)))
-        if _has_escapes(data) and self.token in _ESCAPE.sub(_unescaped, data):
-            data = self._escaped.sub(lambda found: _mark(len(found[0])), data)
-        return data
+        if self._first in data and self.token in data:
+            data = data.replace(self.token, _mark(len(self.token)))
+        for form, first, second in self._coded:
+            if first in data or (len(second) == _BEGINNING and second in data):
+                data = _without(form, data.replace(form, _mark(len(form))) if form in data else data, _IN_LINES)
+        return _without(self.token, data, _ESCAPE) if _has_escapes(data) else data
 
     def beginning_at_the_end(self, data: bytes) -> int:
         """How many bytes at the end may be the token's first ones."""
@@ -51,11 +65,6 @@ class TokenForms:
         while at >= 0 and not token.startswith(last[at:]):
             at = last.find(token[:1], at + 1)
         return len(last) - at if at >= 0 else 0
-
-    @functools.cached_property
-    def _escaped(self) -> re.Pattern[bytes]:
-        """Every character as it is or escaped. It takes a while to make, and is hardly ever needed."""
-        return re.compile(b"".join(_either_way(each) for each in self.token))
 
 
 class SentTokens:
@@ -82,10 +91,29 @@ SENT: Final = SentTokens()
 """Of this process, by all its attempts."""
 
 
-def _either_way(character: int) -> bytes:
-    code = b"(?i:%02x)" % character
-    slash = rb"|\\/" if character == ord("/") else b""
-    return b"(?:%b|\\\\u00%b|%%%b%b)" % (re.escape(bytes([character])), code, code, slash)
+def _without(form: bytes, data: bytes, written: re.Pattern[bytes]) -> bytes:
+    """Without the form where `written` stands in between, for what it means; the same object if there is none."""
+    if form not in written.sub(_meaning, data):
+        return data
+    plain, borders, places, at = bytearray(), [0], [0], 0
+    for found in written.finditer(data):
+        plain += data[at : found.start()]
+        borders.append(len(plain))
+        places.append(found.start())
+        plain += _meaning(found)
+        borders.append(len(plain))
+        places.append(at := found.end())
+    plain += data[at:]
+    kept, done, begin = [], 0, plain.find(form)
+    while begin >= 0:
+        end = begin + len(form)
+        last = bisect.bisect_right(borders, begin) - 1  # behind a line end
+        next_ = bisect.bisect_left(borders, end)  # and before one
+        begins = places[last] + begin - borders[last]
+        ends = places[next_] if borders[next_ : next_ + 1] == [end] else places[next_ - 1] + end - borders[next_ - 1]
+        kept += [data[done:begins], _mark(ends - begins)]
+        done, begin = ends, plain.find(form, end)
+    return b"".join([*kept, data[done:]])
 
 
 def _has_escapes(data: bytes) -> bool:
@@ -93,8 +121,10 @@ def _has_escapes(data: bytes) -> bool:
     return b"%" in data or (b"\\" in data and (b"\\u00" in data or b"\\/" in data))
 
 
-def _unescaped(found: re.Match[bytes]) -> bytes:
-    return found[3] or bytes.fromhex((found[1] or found[2]).decode())
+def _meaning(found: re.Match[bytes]) -> bytes:
+    if code := found[1] or found[2]:
+        return bytes.fromhex(code.decode())
+    return b"/" if found[0].endswith((b"/", b"2F", b"2f")) else b""
 
 
 def _mark(length: int) -> bytes:

@@ -9,6 +9,7 @@ from accounts.turn.machine import Turn
 from accounts.turn.state import Phase
 from addons.attempts.protocol import Conclude, Signal
 from addons.exchange import credentials
+from addons.exchange.answering.pool_quota import PoolQuota
 from addons.exchange.continuation import Asked, Continuation
 from addons.exchange.reading.answer_reading import AnswerReading
 from addons.exchange.reading.passing_answer import Dying, PassingAnswer
@@ -31,6 +32,8 @@ class Delivery:
         self.capture = Capture(capture_bytes)
         self.carrying = Continuation(service, turn, flow)
         log.delivered = self.carrying.delivered
+        self.quota: PoolQuota | None = None
+        """What is told of limits; None: what the account says that serves."""
         self.ended: Done | None = None
         """What the client was told in the middle of an answer."""
 
@@ -44,6 +47,7 @@ class Delivery:
     def begin(self, reading: AnswerReading, dying: Dying) -> Signal:
         """The client gets what was held, and all that follows."""
         passing = reading.deliver(self.capture, dying)
+        passing.quota = self.quota
         if self.begun and self.flow.response is not None:
             self.flow.response.stream = passing.passing
             return Signal.CONTINUE
@@ -54,6 +58,8 @@ class Delivery:
 
     def follow(self, passing: PassingAnswer, response: http.Response) -> None:
         """The answer's head has become the flow's."""
+        if self.quota is not None:
+            self.quota.in_head(response)
         self.carrying.begun = self.turn.phase is Phase.DELIVERING
         passing.follow(response, catalogue=self.turn.ask.steady)
 

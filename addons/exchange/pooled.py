@@ -149,6 +149,7 @@ class PooledRequest:
         if self.served_by is not None:
             upgrades = Upgrades(self.service, self.flow.request, self.shown)
             self.socket = PooledSocket(self.service, self.served_by, upgrades, self.waiting.limits)
+            self.socket.quota = self.delivery.quota
         return self.socket
 
     def gone(self) -> None:
@@ -194,6 +195,8 @@ class PooledRequest:
     def _next(self, event: events.Event) -> Step:
         """Tell the turn, and do what it says."""
         known = len(self.turn.log.outcomes)
+        if isinstance(event, events.Failed):
+            self.turn.refused(event.outcome, self.asked)
         step = self.turn.next(event, self.service.clock())
         if len(self.turn.log.outcomes) > known:
             self.log.attempt_failed(self.reading)
@@ -242,8 +245,8 @@ def _prepared(pooled: PooledRequest, lease: Lease) -> Send | Answer:
     except credentials.OffItsRoute:
         return Answer(answers.off_its_route())
     further = pooled.delivery.begun
-    if further:
-        request.headers["accept-encoding"] = "identity"  # its events stand in the stream of another answer
+    if further or (pooled.delivery.quota is not None and messages.wants_response(request)):
+        request.headers["accept-encoding"] = "identity"  # its events stand in another's stream, or some are changed
     if pooled.turn.replayable and (further or service.may_be_unreadable(lease)):
         body = pooled.asked_of(lease)
         readable = service.readable(body, lease)

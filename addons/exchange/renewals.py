@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -43,6 +44,8 @@ class Renewals:
         self.pool = pool
         self.clock = clock
         self.notices = AccountNotices()
+        self.outcomes = Counter[tuple[str, ...]]()
+        """How often the tokens of an account, by its key, were "renewed", "failed" to be, or have "ended" for good."""
         self._retries = Retries()
         self._asides = Asides()
         self._home_login = HomeLogin(store, places(), Writer(pause=pause), clock)
@@ -135,6 +138,7 @@ class Renewals:
         if candidate is None:  # removed meanwhile
             return renewal
         label = candidate.account.label
+        self.outcomes[key, "renewed" if renewal.credentials else "ended" if renewal.ended else "failed"] += 1
         if renewal.credentials is not None:
             self._retries.worked(key, renewal.credentials, now)
             self.pool.renewed(key, renewal.credentials)
@@ -149,7 +153,8 @@ class Renewals:
             self._tell_end(key, renewal, now)
         elif renewal.credentials is None:
             self._retries.failed(key, now)
-            logger.warning("codex-rotate: no new token for %s: %s. It is tried again later.", label, renewal.detail)
+            why = renewal.detail.rstrip(".")
+            logger.warning("codex-rotate: no new token for %s: %s. It is tried again later.", label, why)
         return renewal
 
     def _remembered(self, key: str) -> Credentials | None:

@@ -131,6 +131,7 @@ class PoolService:
             permit=None if upgrade or ask.steady else permit,
             bound=bound,
             upgrade=upgrade,
+            steady=self.steady,
             renewal_wait=self._renewal_seconds,
             mid_answer=self.settings.mid_answer == "continue",
         )

@@ -24,6 +24,7 @@ class SpentBehind:
         question = (person, since)
         if question not in self._reading:
             self._reading[question] = self._reader.submit(self.source.spent, person, since)
+            return None
         return self._reading.pop(question).result() if self._is_read(question) else None
 
     def _is_read(self, question: Question) -> bool:

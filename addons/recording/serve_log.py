@@ -6,9 +6,11 @@ mitmproxy's own handler still prints; what it is given here is a filter, and a f
 import logging
 import os
 import re
+import sys
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from enum import StrEnum
-from typing import Final
+from typing import Final, TextIO
 
 from mitmproxy.addonmanager import AddonManager
 
@@ -131,6 +133,18 @@ def greet(addons: AddonManager) -> None:
     logger.info("codex-rotate is listening at %s with %s.", discovery.told.url, who)
     if not discovery.told.everything:  # that has its own way to be used, which was told before
         logger.info('In another terminal: codex-rotate run codex, or eval "$(codex-rotate env)". Ctrl-C ends it.')
+    dashboard = addons.get("dashboard")
+    if dashboard is not None and dashboard.entrance:
+        show_entrance(dashboard.entrance, dashboard.aside)
+
+
+def show_entrance(address: str, aside: str = "", out: TextIO | None = None) -> None:
+    """Where the page is, for who has started the proxy. It lets one in, so it is no line of the log, which is kept in
+    places that others read, and in which it would be masked."""
+    stream = out or sys.stdout
+    with suppress(OSError, ValueError):
+        stream.write(f"The page is at {address}{f' ({aside})' if aside else ''}\n")
+        stream.flush()
 
 
 def counted(states: Collection[AccountState]) -> str:

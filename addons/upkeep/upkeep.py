@@ -1,15 +1,18 @@
 """Looks after the accounts while the proxy runs: renews tokens before a request needs them, looks again at accounts out
-of service, backs the pool up daily."""
+of service, backs the pool up daily, and has its owner told what has happened."""
 
 import asyncio
 import logging
+from pathlib import Path
 from typing import Final
 
+from mitmproxy import ctx
 from mitmproxy.utils import asyncio_utils
 
 from accounts.store import backups
 from accounts.tokens.clock_jumps import ClockJumps
 from addons.exchange.service import PoolService
+from addons.notify.pool_notices import PoolNotices
 from addons.startup import Startup
 from addons.upkeep.pool_file_watch import PoolFileWatch
 from addons.wire import answers
@@ -22,10 +25,12 @@ EVERY: Final = 20.0
 """Seconds between two looks. Most tokens are due 900 s before their end, so a late look costs nothing."""
 FILE_EVERY: Final = 0.5
 """Seconds between two looks at the pool's file: its owner is to hear of it while the reason is still at hand."""
+NOTICES_EVERY: Final = 5.0
+"""Seconds between two looks for what somebody is to be told."""
 
 
 class TokenUpkeep:
-    """Two tasks, as long as the proxy runs; one refresh at a time."""
+    """A few tasks, as long as the proxy runs; one refresh at a time."""
 
     def __init__(self, startup: Startup) -> None:
         self.startup = startup
@@ -38,6 +43,9 @@ class TokenUpkeep:
                 asyncio_utils.create_task(self._keep(), name="keeper", keep_ref=True),
                 asyncio_utils.create_task(self._watch(watch), name="pool file watch", keep_ref=True),
             ]
+            if (wanted := self.startup.service.settings.notify) is not None:
+                notices = PoolNotices(wanted, self.startup.service, Path(ctx.options.confdir).expanduser())
+                self.tasks.append(asyncio_utils.create_task(self._tell(notices), name="notices", keep_ref=True))
 
     def done(self) -> None:
         for task in self.tasks:
@@ -56,6 +64,17 @@ class TokenUpkeep:
                     answers.log_defect("looking after the pool's file failed", e)
         finally:
             watch.close()
+
+    async def _tell(self, notices: PoolNotices) -> None:
+        try:
+            while self.startup.service is not None:
+                await asyncio.sleep(NOTICES_EVERY)
+                try:
+                    notices.look()
+                except Exception as e:  # noqa: BLE001 - one look that fails must not be the last
+                    answers.log_defect("looking for what somebody is to be told failed", e)
+        finally:
+            notices.close()
 
     def _look_at_clock(self, jumps: ClockJumps) -> None:
         jump = jumps.since(clock.now(), clock.monotonic())

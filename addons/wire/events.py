@@ -4,12 +4,13 @@ The same events arrive as server-sent events and as WebSocket messages; docs/cod
 """
 
 import enum
+import functools
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
-from accounts.choice.outcomes import JsonObject, Reply, error_of
+from accounts.choice.outcomes import JsonObject, Reply, error_of, tells
 
 CREATE: Final = "response.create"
 """What a client asks with in a socket; all else comes from upstream."""
@@ -112,22 +113,45 @@ def event_type(data: bytes) -> str:
     describes a failure is an error."""
     found = _TYPE_FIRST.match(data)
     if found:
-        return found.group(1).decode()
+        return _plain(found.group(1).decode())
     payload = decoded(data)
     kind = payload.get("type")
-    if kind is None and (payload.get("error") or payload.get("detail")):
+    if kind is None and _describes_failure(payload):
         return ERROR
-    return kind if isinstance(kind, str) else ""
+    return _plain(kind) if isinstance(kind, str) else ""
 
 
 def _named(name: str, data: bytes) -> str:
     """The type of an event in a stream: what its data says, as clients read it, unless its name says that it failed."""
+    name = _plain(name)
     if not data or name in FAILURES:
         return name or event_type(data)
     found = _TYPE_FIRST.match(data)
     if found:
-        return found.group(1).decode()
+        return _plain(found.group(1).decode())
     return name if name in KINDS or name.startswith("response.") else event_type(data) or name
+
+
+@functools.lru_cache(maxsize=256)
+def _plain(kind: str) -> str:
+    """The type of an event as this table writes it: an error, however that is called, or by the code of what failed."""
+    if kind in KINDS or not kind:
+        return kind
+    return ERROR if _FAILING.fullmatch(kind) or tells({"type": kind}) else kind
+
+
+_FAILING: Final = re.compile(r"(?:(?:response|stream|session)[._])?(?:error|exception|failure)", re.IGNORECASE)
+
+
+def _describes_failure(payload: JsonObject) -> bool:
+    """Whether this, which does not say what it is, is about a failure."""
+    if payload.get("error") or payload.get("detail") or tells(payload):
+        return True
+    said = isinstance(payload.get("message"), str) and ("code" in payload or "status" in payload)
+    return said or _status(payload, {}) >= _REFUSED
+
+
+_REFUSED: Final = 400
 
 
 def meaning(kind: str) -> Meaning:
@@ -144,6 +168,8 @@ def meaning_of(kind: str, event: bytes) -> Meaning:
     """The same, with a SHELL looked into: OUTPUT if a person would see something of it, else PRELUDE, as is what is no
     JSON: `[DONE]`, words of a gateway."""
     found = meaning(kind)
+    if kind in _OVER:
+        return Meaning.FAILURE if _came_to_nothing(decoded(event)) else found
     if found is not Meaning.SHELL and kind:
         return found
     payload = decoded(event)
@@ -157,6 +183,20 @@ def meaning_of(kind: str, event: bytes) -> Meaning:
     ):
         return Meaning.OUTPUT
     return Meaning.OUTPUT if any(_holds_something(inner.get(name)) for name in _CONTENTS) else Meaning.PRELUDE
+
+
+_OVER: Final = frozenset(kind for kind, row in KINDS.items() if row.ends) - FAILURES
+_NOTHING: Final = frozenset({"failed", "cancelled", "error"})
+
+
+def _came_to_nothing(payload: JsonObject) -> bool:
+    """Whether the end of an answer says that it has failed: clients take it for a whole one, with nothing in it."""
+    response = payload.get("response")
+    if not isinstance(response, dict):
+        return False
+    why = response.get("incomplete_details")
+    code = why.get("reason") if isinstance(why, dict) else None
+    return bool(response.get("error")) or response.get("status") in _NOTHING or tells({"code": code})
 
 
 def _holds_something(value: object) -> bool:
@@ -303,3 +343,23 @@ def before_failure(chunk: bytes) -> bytes:
             return chunk[:start]
         start = blank.end()
     return b"\n\n"
+
+
+def with_data(chunk: bytes, kind: str, change: Callable[[bytes], bytes]) -> bytes:
+    """A piece of a stream with other data in those of its whole events that are of this kind. Nothing is decoded."""
+    said, start, name = bytearray(), 0, kind.encode()
+    for blank in _BLANK_LINE.finditer(chunk):
+        block = chunk[start : blank.start()]
+        said += (_with_data(block, kind, change) if name in block else block) + blank.group()
+        start = blank.end()
+    return bytes(said + chunk[start:])
+
+
+def _with_data(block: bytes, kind: str, change: Callable[[bytes], bytes]) -> bytes:
+    lines = block.splitlines()
+    named, data = fields(lines)
+    before = b"\n".join(data).strip()
+    if _named(named.strip().decode("utf-8", "replace"), before) != kind:
+        return block
+    others = [line for line in lines if line.partition(b":")[0] != b"data"]
+    return b"\n".join([*others, b"data: " + change(before)])

@@ -1,4 +1,5 @@
-"""The only module that starts programs: argument lists, never a shell; only what we started is ended."""
+"""The only module that starts programs of ours or the client's: argument lists, never a shell; only what we started is
+ended."""
 
 import os
 import signal

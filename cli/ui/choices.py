@@ -5,57 +5,20 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Final
 
-from accounts.choice.explanation import Assessment, Explanation
-from accounts.choice.selection import Choice, Exhausted, Strategy
+from accounts.choice.explanation import Assessment
+from accounts.choice.selection import Choice, Exhausted
 from accounts.choice.threads import Placement
-from accounts.model import Account
 from accounts.states import in_words
 from accounts.views.choice import ChoiceView
+from accounts.views.choice_words import choice_verdict
 from cli.ui.lines import plain
-from config.local_time import clock_time
 
-BY_STRATEGY: Final[Mapping[Strategy, tuple[str, str]]] = {
-    Strategy.BALANCED: (
-        "it has the most left for the time until it resets",
-        "less is left for the time until it resets",
-    ),
-    Strategy.DRAIN: ("its longest window resets soonest", "its longest window resets later"),
-    Strategy.ROUND_ROBIN: ("it is its turn", "its turn comes later"),
-}
-"""What puts an account first, and what behind another one."""
-WITHOUT: Final[Mapping[str, str]] = {
-    "pinned": "Run `codex-rotate use --auto`, or unset `pinned_account`, to let others serve.",
-    "person": "Let them use other accounts (`codex-rotate people set NAME --accounts`), or wait.",
-    "compaction": "Wait, or set `on_foreign_compaction` to drop and lose that summary.",
-    "reserved": "Lower the reserve of an account, or wait.",
-    "model": "Use another model, or add an account of a larger plan.",
-}
-"""What to do about a rule of the pool that keeps everybody from serving."""
+LONGEST: Final = 1000
 
 
 def verdict(view: ChoiceView, now: float) -> str:
     """Who it is, or why nobody."""
-    what = "This thread" if view.ask.thread else "A new thread"
-    model = f", for {plain(view.ask.model)}," if view.ask.model else ""
-    match view.found.choice:
-        case Choice(account=account, why=why):
-            reason = BY_STRATEGY[view.policy.strategy][0] if why.startswith("strategy") else why
-            return f"{what}{model} would go to {plain(account.label)}: {reason}.{_in_vain(account, view.found, now)}"
-        case Exhausted(rule=rule, resets_at=resets_at):
-            pin, nobody = view.policy.pin, f"Nobody could serve {what.lower()}{model} now."
-            absent = pin not in {"", *view.accounts}
-            gone = f" {plain(pin)}, the only account that may, is not in the pool." if absent else ""
-            if rule in WITHOUT:
-                return f"{nobody}{gone} {WITHOUT[rule]}"
-            if resets_at is not None:
-                return f"{nobody} Wait: the first account is back at {clock_time(resets_at, now)}."
-            return f"{nobody} Run `codex-rotate list` to see what each one needs."
-
-
-def _in_vain(account: Account, found: Explanation, now: float) -> str:
-    """What to expect of an account that is chosen although it has little chance: nobody has a better one."""
-    told = next(each.told for each in found.assessments if each.candidate.account.key == account.key)
-    return "" if told.serves else f" The provider will hardly serve it: {in_words(told, now)}."
+    return plain(choice_verdict(view, now), LONGEST)
 
 
 def as_data(view: ChoiceView, now: float) -> dict[str, object]:

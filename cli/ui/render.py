@@ -1,4 +1,5 @@
-"""The only place that prints. Text for people or exactly one JSON value on stdout; errors for people on stderr."""
+"""The only place that prints. Text for people or exactly one JSON value on stdout; errors for people on stderr. What
+goes on until it is stopped is printed line by line."""
 
 import json
 import os
@@ -93,6 +94,19 @@ def render_error(message: str, exit_code: int, *, as_json: bool) -> None:
 def say(text: str) -> None:
     """Tell the person something before the command is over. On stderr: stdout is for the result alone."""
     print(fitted(text, terminal_width(sys.stderr)), file=sys.stderr, flush=True)
+
+
+@writing()
+def show_line(text: str) -> None:
+    """A line of a result that goes on: it is there at once, also for who reads it through a pipe."""
+    shown = fitted(text, terminal_width())
+    print(in_ascii(shown) if _is_plain(sys.stdout, os.environ) else shown, flush=True)
+
+
+@writing()
+def show_value(value: object) -> None:
+    """The same for programs: JSON Lines."""
+    print(json.dumps(value), flush=True)
 
 
 def tolerate_any_text() -> None:

@@ -46,14 +46,28 @@ class OutboundRoute:
         from config.network.bounded import BoundedTransport
 
         trust = ssl_context()  # for the proxy as well
-        proxy = None
-        if self.proxy is not None:
-            user = (self.proxy.username, self.proxy.password) if self.proxy.authorization else None
-            proxy = httpx.Proxy(str(self.proxy), auth=user, ssl_context=trust if self.proxy.scheme == "https" else None)
+        proxy = self._proxy(trust)
         limits = httpx.Limits(max_keepalive_connections=0)
         # With a transport of its own a client looks for no proxy in the environment.
         transport = BoundedTransport(httpx.HTTPTransport(verify=trust, limits=limits, proxy=proxy))
         return httpx.Client(transport=transport, timeout=timeout, follow_redirects=False)
+
+    def async_transport(self) -> "httpx.AsyncHTTPTransport":
+        """For one request of which nobody is to write down the address, as a client's log does. Its answer's body is
+        not to be read. Raises ConfigError when what it would trust cannot be read."""
+        import httpx
+
+        trust = ssl_context()
+        limits = httpx.Limits(max_keepalive_connections=0)
+        return httpx.AsyncHTTPTransport(verify=trust, limits=limits, proxy=self._proxy(trust), trust_env=False)
+
+    def _proxy(self, trust: ssl.SSLContext) -> "httpx.Proxy | None":
+        import httpx
+
+        if self.proxy is None:
+            return None
+        user = (self.proxy.username, self.proxy.password) if self.proxy.authorization else None
+        return httpx.Proxy(str(self.proxy), auth=user, ssl_context=trust if self.proxy.scheme == "https" else None)
 
     def failure(self, error: Exception) -> str:
         """What to say when no answer came: whose trouble it may be, and nothing of what was sent."""

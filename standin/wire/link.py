@@ -33,7 +33,7 @@ class Link:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         loop = asyncio.get_running_loop()
         reader = asyncio.StreamReader()
-        patience = {"ssl_handshake_timeout": 10 * _PATIENCE, "ssl_shutdown_timeout": _PATIENCE} if context else {}
+        patience = {"ssl_handshake_timeout": 60 * _PATIENCE, "ssl_shutdown_timeout": _PATIENCE} if context else {}
         transport, protocol = await loop.connect_accepted_socket(
             lambda: asyncio.StreamReaderProtocol(reader), sock, ssl=context, **patience
         )

@@ -14,7 +14,8 @@ from mitmproxy import http
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 from mitmproxy.test import tflow
 
-from accounts.people.keys import Refusal, new_secret
+from accounts.model import Event
+from accounts.people.keys import ClientKey, Refusal, new_secret
 from accounts.store.store import Store
 from addons.clients import Clients
 from addons.exchange.answering.refusals import RESPONSES
@@ -268,3 +269,17 @@ def test_a_key_goes_at_once_while_the_disk_refuses_tokens(
         other.remove_client_key("ann").result()
         clients.http_connect(again := connect("10.0.0.1", f"-:{secret}", "example.test"))
         assert status(again) == 407
+
+
+def test_a_key_that_is_shown_from_two_places_is_in_the_history(clients: Clients, service: PoolService) -> None:
+    """It is let in all the same; and the places on this machine are one."""
+    secret = new_secret()
+    with Store(service.store.path) as other:
+        other.people.put_key(ClientKey(name="ann-1", digest="", created_at=NOW), secret).result()
+    for peer in ("127.0.0.1", "::1", "::ffff:10.0.0.5", "10.0.0.5", "10.0.0.9", "10.0.0.9"):
+        flow = connected(clients, connect(peer, says=f"-:{secret}"))
+        clients.http_connect(flow)
+        assert not flow.response
+    service.store.record(Event(at=NOW, kind="last")).result()
+    found = [each.detail for each in service.store.events(10) if each.kind == "key_shared"]
+    assert found == ["ann-1: this machine, 10.0.0.5"]

@@ -13,6 +13,7 @@ from benchmarks.orders import Order
 from benchmarks.rig import DidNotStart, arguments, fill, rigged
 from cli.running import proxy_command
 
+pytestmark = pytest.mark.usefixtures("warm_starts")
 linux = pytest.mark.skipif(sys.platform != "linux", reason="its proxies end with it by a Linux call")
 
 

@@ -67,6 +67,7 @@ LINES: dict[str, tuple[str, ...]] = {
     "forecast --explain": (),
     "best": (),
     "status": (),
+    "events": ("pause ann",),
     "top": (),
     "script": (),
     "why": (),
@@ -123,8 +124,10 @@ LINES: dict[str, tuple[str, ...]] = {
 ELSEWHERE = {
     "run": "what the client says, and nothing of ours; tests/cli/commands/use/test_run.py",
     "serve": "nothing before it is stopped; tests/cli/commands/use/test_serve.py",
+    "open": "a proxy that runs; tests/cli/commands/see/test_open.py",
     "stop": "a proxy that runs; tests/cli/commands/use/test_stop.py",
     "demo": "a proxy and clients at work; tests/cli/demo/test_play.py",
+    "notify test": "tells whom the settings name; tests/cli/commands/setup/test_notify.py",
     "explain": "needs a saved capture; tests/cli/commands/see/test_explain.py",
     "ca install": "changes what this machine trusts; tests/cli/commands/setup/test_trust.py",
     "ca uninstall": "changes what this machine trusts; tests/cli/commands/setup/test_trust.py",

@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from accounts.people.virtual_login import PREFIX
+from accounts.people.keys import ClientKey, new_secret
+from accounts.people.virtual_login import LASTS, NO_REFRESH, PREFIX, login_document
+from accounts.store.store import Store
+from config import clock
 from standin import Fault, FaultKind
 from tests.e2e.codex import Ran, finish
 from tests.e2e.desk import ROTATE, Desk, open_desk
@@ -90,3 +93,22 @@ def test_one_that_was_taken_back_says_so_at_once(desk: Desk) -> None:
     assert "has taken back the key of ann" in ran.err
     assert "Reconnecting" not in ran.err
     assert desk.served_by() == []
+
+
+def test_one_whose_token_seems_to_end_is_served_and_stays_as_it_is(desk: Desk) -> None:
+    """The client asks for a newer token, of the provider's own endpoint: there is none, and nothing is lost by that."""
+    give_login(desk, "ann")
+    secret, now = new_secret(), clock.now()  # a login as it would be in ten years
+    document = login_document("ann", secret, now - LASTS + 60)
+    with Store(desk.folder / "rotate" / "pool.db") as store:
+        store.people.put_key(ClientKey(name="old", digest="", person="ann", created_at=now), secret).result()
+    file = desk.folder / "client" / "auth.json"
+    file.write_text(json.dumps(document))
+    before = file.read_bytes()
+    with serving(desk) as told:
+        ran = finish(desk.start(desk.client("say hi"), told))
+    assert (ran.code, ran.out) == (0, PLAIN), ran.err
+    assert file.read_bytes() == before
+    told_elsewhere = [each.json() for each in desk.upstream.requests_to("/oauth/token")]
+    assert {each["refresh_token"] for each in told_elsewhere} == {NO_REFRESH}
+    assert secret not in str(told_elsewhere)

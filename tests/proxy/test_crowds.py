@@ -133,11 +133,13 @@ def test_a_retry_never_uses_the_refused_account_s_connection(bench: Bench):
 
 
 def test_request_after_request_is_led_from_one_account_to_the_other(bench: Bench):
-    """Each is refused by the first account and answered by the second, on the connections that are there already."""
+    """Each is refused by the first account and answered by the second, on the connections that are there already. Who
+    was refused a model is not asked for it again."""
     bench.fault(bench.first, FaultKind.UNSUPPORTED_MODEL)
     with Http2(bench.proxy) as client:
         for number in range(5):
-            assert client.turn(bench.headers(thread_id=f"{bench.thread}-{number}")).text == bench.second.answer
+            headers = bench.headers(thread_id=f"{bench.thread}-{number}", x_codex_routing_hint=f"model=m{number}")
+            assert client.turn(headers).text == bench.second.answer
     assert bench.served_by() == ["first", "second"] * 5
 
 

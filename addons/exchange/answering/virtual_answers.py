@@ -6,11 +6,11 @@ from typing import Final
 
 from mitmproxy import http
 
+from accounts.choice.quota import MAIN
 from accounts.people.virtual_login import PLAN
-from accounts.views.capacity import pool_windows
 from addons.exchange.answering import client_answers
-from addons.exchange.service import PoolService
-from addons.wire import answers
+from addons.exchange.answering.pool_quota import PoolQuota
+from addons.wire import answers, rate_limits
 
 NOTHING: Final = (
     "This client uses a login of codex-rotate, which is known to this proxy alone. Models are served with it; {asked} "
@@ -18,10 +18,11 @@ NOTHING: Final = (
 )
 
 
-def answer_to(request: http.Request, service: PoolService) -> http.Response:
+def answer_to(request: http.Request, quota: PoolQuota) -> http.Response:
+    """`quota` is what is told of the limits of the accounts that serve this client."""
     path = request.path.partition("?")[0]
     known = ANSWERS.get((request.method, path))
-    return known(request, service) if known is not None else nothing_behind(f"{request.method} {path[:200]}")
+    return known(request, quota) if known is not None else nothing_behind(f"{request.method} {path[:200]}")
 
 
 def nothing_behind(asked: str) -> http.Response:
@@ -29,30 +30,29 @@ def nothing_behind(asked: str) -> http.Response:
     return answers.error(404, "codex_rotate_virtual_login", NOTHING.format(asked=asked))
 
 
-def _routing(request: http.Request, _: PoolService) -> http.Response:
+def _routing(request: http.Request, _: PoolQuota) -> http.Response:
     return client_answers.routing(request.headers.get(client_answers.OWN_ID, ""))
 
 
-def _usage(request: http.Request, service: PoolService) -> http.Response:
-    account, now = request.headers.get(client_answers.OWN_ID, ""), service.clock()
-    windows = pool_windows(service.pool.candidates.values(), service.pool.policy, now)
+def _usage(request: http.Request, quota: PoolQuota) -> http.Response:
+    account = request.headers.get(client_answers.OWN_ID, "")
     return client_answers.told(
         {
             "user_id": f"user-{account}",
             "account_id": account,
             "plan_type": PLAN,
-            "rate_limit": client_answers.limit_of(windows, now),
+            "rate_limit": rate_limits.limit_of(quota.windows(MAIN), quota.service.clock()),
             "additional_rate_limits": [],
             "credits": {"has_credits": False, "unlimited": False, "balance": None},
         }
     )
 
 
-def _nothing(_: http.Request, __: PoolService) -> http.Response:
+def _nothing(_: http.Request, __: PoolQuota) -> http.Response:
     return client_answers.told({})
 
 
-ANSWERS: Final[Mapping[tuple[str, str], Callable[[http.Request, PoolService], http.Response]]] = {
+ANSWERS: Final[Mapping[tuple[str, str], Callable[[http.Request, PoolQuota], http.Response]]] = {
     ("GET", client_answers.ROUTING): _routing,
     ("GET", client_answers.POLICY): _nothing,
     ("GET", client_answers.SETTINGS): _nothing,

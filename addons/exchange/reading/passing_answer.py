@@ -9,6 +9,7 @@ from mitmproxy import http
 
 from accounts.choice.outcomes import Kind, Outcome
 from addons.exchange import observe
+from addons.exchange.answering.pool_quota import PoolQuota
 from addons.exchange.reading.answer_events import AnswerEvents
 from addons.exchange.reading.body_form import BodyReader, Form
 from addons.recording.capture import Capture
@@ -33,6 +34,8 @@ class PassingAnswer:
         """How many bytes of it were read before, and pass by once more."""
         self.catalogue = bytearray()
         """A copy of what has passed, if it is one."""
+        self.quota: PoolQuota | None = None
+        """What is told of limits; None: what it says."""
 
     def follow(self, response: http.Response, *, catalogue: bool) -> None:
         """Have it seen on its way, if there is anything to be seen in it."""
@@ -69,7 +72,7 @@ class PassingAnswer:
 
     def passing(self, data: bytes) -> bytes:
         """Sees every chunk on its way; delays no event, never raises, and changes only what says that its account died,
-        and the numbers of a further part."""
+        the numbers of a further part, and the limits that are told."""
         self.said.heard_at = self.said.service.steady()
         if self.reader.form is Form.CUT:
             return b""
@@ -83,6 +86,8 @@ class PassingAnswer:
             self.said.watch(self.reader, self.reader.events_in(data))
         if self.reader.is_plain:
             data = self.said.part.whole(data)
+            if self.quota is not None:
+                data = self.quota.in_stream(data)
         if self.said.ending is not known:
             data = self._survived(data)
         self.capture.keep(data)

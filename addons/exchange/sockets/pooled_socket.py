@@ -18,6 +18,7 @@ from accounts.turn import events, steps
 from accounts.turn.state import Phase
 from addons.attempts.protocol import Loss, Put, Say, Signal, SocketStep
 from addons.exchange import observe
+from addons.exchange.answering.pool_quota import PoolQuota
 from addons.exchange.patience import SLACK, UPGRADE_SECONDS, USUAL, Limits, left_after
 from addons.exchange.service import PoolService
 from addons.exchange.sockets.turns import SocketTurns
@@ -53,6 +54,8 @@ class PooledSocket:
         """Whether nobody could go on with an answer that is silent for too long."""
         self.step: SocketStep | None = None
         """What is done in the place of the message that was judged last."""
+        self.quota: PoolQuota | None = None
+        """What is told of limits; None: what the account says that serves."""
 
     @property
     def active(self) -> bool:
@@ -85,7 +88,8 @@ class PooledSocket:
         if not turns.is_open:
             return HELD  # of a socket that is left
         if turn is None:
-            return None
+            told = self._told(said)
+            return None if told is said else told
         content, self.unhelped = turns.traffic.hears(said, self.service.steady()), False
         if turn.phase not in {Phase.ASKING, Phase.DELIVERING}:
             return HELD  # more of what has just failed
@@ -100,6 +104,7 @@ class PooledSocket:
             case Meaning.PRELUDE:
                 turns.traffic.gives(kind, content)
                 observe.from_prelude(self.service, turns.lease, kind, content)
+                content = self._told(content)
             case Meaning.ENDING:
                 turns.traffic.gives(kind, content)
                 turns.traffic.chain.ends(content)
@@ -108,6 +113,10 @@ class PooledSocket:
                 outcome = classify_failure(wire_events.reply_of(content), now, after_output=delivering)
                 return self._instead(turns.failed(outcome, words=True, content=content))
         return None if content is said else content
+
+    def _told(self, content: bytes) -> bytes:
+        """The message as the client gets it, if it tells limits."""
+        return content if self.quota is None else self.quota.in_message(content)
 
     def _instead(self, step: SocketStep) -> bytes | Held:
         """In the place of upstream's message."""

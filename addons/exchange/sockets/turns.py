@@ -100,6 +100,7 @@ class SocketTurns:
             return self.tell(events.Died(outcome, self.traffic.carry(), self.traffic.delivered.events), content)
         if self.phase is not Phase.ASKING:
             return Signal.WAIT
+        self._turn.refused(outcome, self.readied)
         return self.tell(events.Failed(outcome, words=words), content)
 
     def may_fail_unheard(self) -> bool:

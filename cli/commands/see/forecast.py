@@ -8,14 +8,12 @@ import typer
 
 from accounts.choice.quota import window_name
 from accounts.forecast import MOST_CHANGES, Course, Forecast, Outlook, Prospect
-from accounts.model import Account
-from accounts.owner.names import listed
 from accounts.provider.checking import Checked
 from accounts.provider.usage import Verdict
 from accounts.states import State, in_words, named
 from accounts.store.store import Store
 from accounts.views.choice import stored_choice
-from accounts.views.outlook import stored_forecast
+from accounts.views.outlook import outlook_verdict, stored_forecast
 from cli.running.provider import ask_provider
 from cli.ui import choices
 from cli.ui.bars import in_percent
@@ -29,6 +27,7 @@ if TYPE_CHECKING:
     from config.settings import Settings
 
 SHOWN_CHANGES: Final = 12
+LONGEST_VERDICT: Final = 2000
 DAY: Final = 86_400.0
 METHOD: Final = (
     "No history of the windows is stored, so the pace of a window is its average: what is used, by the time since it "
@@ -191,35 +190,7 @@ def _because(each: Prospect) -> str:
 
 def verdict(found: Forecast, now: float, *, asked: bool = False) -> str:
     """How long the pool lasts. `asked`: the provider has just said what it knows."""
-    parts = [_uncounted(found.unknown, asked=asked)] if found.unknown else []
-    who = "all others" if found.unknown else "the pool"
-    counted = any(each.courses for each in found.prospects)
-    if found.out_at is not None:
-        parts.append(_empty(found.out_at, found.back_at, now, who))
-    elif found.until is not None:
-        whole = found.until >= max((each.until for each in found.prospects if each.until is not None), default=0.0)
-        goal = "until every window resets" if whole else "as far as can be looked ahead"
-        lasts = "last" if found.unknown else "lasts"
-        parts.append(f"At this pace {who} {lasts} {goal} ({clock_time(found.until, now)}).")
-    elif counted:
-        parts.append("Nothing is used of the windows that are known, so there is no pace to go by.")
-    return " ".join(parts)
-
-
-def _empty(out_at: float, back_at: float | None, now: float, who: str) -> str:
-    how = {"the pool": "is empty", "all others": "are out"}[who]
-    back = "None comes back by itself: see `codex-rotate list`."
-    if back_at is not None:
-        back = f"The first account is back {clock_time(back_at, now)}."
-    if out_at <= now:
-        return f"{who.capitalize()} {how} now. {back}"
-    return f"At this pace {who} {how} {clock_time(out_at, now)}. {back}"
-
-
-def _uncounted(unknown: Sequence[Account], *, asked: bool) -> str:
-    names = listed([plain(each.label) for each in unknown])
-    why = "the provider names no limit" if asked else "add --live to ask"
-    return f"What {names} {'has' if len(unknown) == 1 else 'have'} left is not known and not counted: {why}."
+    return plain(outlook_verdict(found, now, asked=asked), LONGEST_VERDICT)
 
 
 # --- how it came about -----------------------------------------------------------------------------------------------

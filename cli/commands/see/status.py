@@ -12,8 +12,7 @@ import typer
 from accounts.choice.decision_record import DECISION
 from accounts.codex_files.reconcile import switched_off
 from accounts.errors import StoreLost
-from accounts.history import Decision, RequestTally
-from accounts.model import Event
+from accounts.history import RequestTally
 from accounts.states import OF_A_REQUEST, State, counted, in_words
 from accounts.store import trouble_notes
 from accounts.store.no_accounts import no_accounts
@@ -22,6 +21,7 @@ from accounts.store.trouble_notes import TroubleNote
 from accounts.views.decisions import decision_data
 from accounts.views.remedies import ending, remedies
 from accounts.views.snapshot import Snapshot, take_snapshot
+from cli.ui.event_words import decision_line, event_line
 from cli.ui.lines import plain, terminal_width, wrapped
 from cli.ui.options import AsJson
 from cli.ui.result import Result
@@ -53,6 +53,8 @@ class StatusContext:
     joined: "JoinedState | None" = None
     from_memory: Sequence[TroubleNote] = ()
     """The proxies that run and cannot use the pool's file."""
+    full: str = ""
+    """What is said of the disk, if nothing can be written to it."""
 
 
 def add_to(app: typer.Typer) -> None:
@@ -76,6 +78,7 @@ def status_command(*, as_json: AsJson = False) -> Result:
         width=terminal_width(),
         joined=joined.state(os.environ),
         from_memory=trouble_notes.left(proxy_files.folder(), clock.now()),
+        full=_full(paths.home()),
     )
     if context.from_memory and not access.seen(paths.pool_file()):  # looking must not make a new one in its place
         raise StoreLost(paths.pool_file(), f"is gone, and {_from_memory(context.from_memory[0])}")
@@ -126,10 +129,11 @@ def _rows(seen: Snapshot, context: StatusContext, now: float) -> list[tuple[str,
         *_section("Logins", [plain(each) for each in ending(seats, now)]),
         *_section("Proxies", _proxies(context)),
         *_section("Pool file", [_from_memory(each) for each in context.from_memory]),
+        *_section("Disk", [context.full] if context.full else []),
         ("Requests", _requests(seen.tally, now)),
         ("Sync", f"switched off by {context.sync_off}" if context.sync_off else _sync(seen.counters)),
-        *_section("Decisions", [_decision(each, now) for each in seen.decisions[:EVENTS_SHOWN]]),
-        *_section("Recently", [_event(each, seen.labels, now) for each in others[:EVENTS_SHOWN]]),
+        *_section("Decisions", [decision_line(each, now) for each in seen.decisions[:EVENTS_SHOWN]]),
+        *_section("Recently", [event_line(each, seen.labels, now) for each in others[:EVENTS_SHOWN]]),
     ]
 
 
@@ -169,6 +173,13 @@ def _joined(found: "JoinedState") -> str:
 
 def _proxies(context: StatusContext) -> Sequence[str]:
     return [*(f"{each.url} (process {each.pid})" for each in context.running), *context.unproven] or [NO_PROXY]
+
+
+def _full(home: Path) -> str:
+    full = access.full(home)
+    if full is None:
+        return ""
+    return f"{home} {full.what}. Until there is room no token is renewed: each account serves until its own ends"
 
 
 def _from_memory(note: TroubleNote) -> str:
@@ -212,16 +223,3 @@ def _sync(counters: Mapping[str, int]) -> str:
     parts = [f"{counters[name]} {one if counters[name] == 1 else many}" for name, one, many in told if counters[name]]
     parts += [f"{failed} failed"] if failed else []
     return ", ".join(parts) or "nothing was exchanged with the client's files yet"
-
-
-def _event(event: Event, labels: Mapping[str, str], now: float) -> str:
-    parts = (clock_time(event.at, now), event.kind.replace("_", " "), labels.get(event.key, ""), event.detail)
-    return "  ".join(filter(None, map(plain, parts)))
-
-
-def _decision(decision: Decision, now: float) -> str:
-    """How a request was served, from account to account."""
-    told = decision.record
-    went = " → ".join(f"{each.account} {each.kind.replace('_', ' ')}" for each in told.attempts) or "nobody was asked"
-    model = f"{told.model}: " if told.model else ""
-    return f"{clock_time(decision.at, now)}  {plain(f'{model}{went}; {told.done} after {told.seconds:.1f} s')}"

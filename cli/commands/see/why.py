@@ -17,13 +17,14 @@ from accounts.owner.people import find_person
 from accounts.people.keys import LOCAL
 from accounts.people.people import Person
 from accounts.store.store import EVENTS_KEPT, Store
-from accounts.views.choice import ChoiceView, stored_choice
+from accounts.views.choice import stored_choice
+from accounts.views.choice_words import about_thread, standing_words
 from accounts.views.decisions import decision_data
 from cli.ui.choices import as_data, verdict
 from cli.ui.known_names import complete_person, complete_thread
 from cli.ui.lines import plain, terminal_width, wrapped
 from cli.ui.options import AsJson
-from cli.ui.reasons import standing, used
+from cli.ui.reasons import used
 from cli.ui.result import Result, Table
 from config import clock, paths
 from config.local_time import clock_time
@@ -31,10 +32,6 @@ from config.local_time import clock_time
 if TYPE_CHECKING:
     from config.settings import Settings
 
-UNKNOWN_THREAD: Final = (
-    "The pool knows no such thread and would place it like a new one. `codex-rotate why --last 20` names some that it "
-    "has served."
-)
 NO_REQUEST: Final = (
     "The history has no such request: a proxy writes one down when it is over. Start a client with `codex-rotate run`."
 )
@@ -95,7 +92,7 @@ def why(store: Store, settings: "Settings", thread: str, now: float, person: Per
     """The choice for a request of this thread ("": a new one), by this person where one is named. Exit code 3 when
     nobody can serve. Raises NoAccounts."""
     view = stored_choice(store, settings, thread, now, person)
-    lines = [*_about_thread(view, now), verdict(view, now)]
+    lines = [*(plain(each) for each in about_thread(view, now)), verdict(view, now)]
     if view.serves and sum(each.barred is None for each in view.found.assessments) > 1:
         lines += {Strategy.BALANCED: [ONLY_STORED], Strategy.ROUND_ROBIN: [TURNS]}.get(view.policy.strategy, [])
     table = _table(view.found, view.policy, now)
@@ -110,7 +107,7 @@ def _table(found: Explanation, policy: Policy, now: float) -> Table:
             plain(each.candidate.account.label),
             used(each, now),
             f"{each.score:.2f}" if each.rank else "",
-            plain(standing(each, before, policy, now)),
+            plain(standing_words(each, before, policy, now)),
         )
         rows.append(shown if policy.strategy is Strategy.BALANCED else (*shown[:3], shown[4]))
         before = each
@@ -129,29 +126,6 @@ def _table(found: Explanation, policy: Policy, now: float) -> Table:
         wrapped=frozenset({"why"}),
         narrow=narrow,
     )
-
-
-def _about_thread(view: ChoiceView, now: float) -> list[str]:
-    """Where a thread lives, where it is, and who can read its past."""
-    if not view.ask.thread:
-        return []
-    known, place = view.known, view.place
-    if known is None:
-        return [UNKNOWN_THREAD]
-    used = f"It was last used at {clock_time(known.used_at, now)}"
-    lives = f"and lives on {_named(view, place.home)}" if place.home else "which is so long ago that it is placed anew"
-    lines = [f"{used}, {lives}."]
-    if place.detour:
-        since = clock_time(known.detoured_at, now)
-        lines.append(f"{_named(view, place.detour)} has served it since {since}, while its home is away.")
-    if place.owner:
-        lines.append(f"{_named(view, place.owner)} summarised its past, and no other account can read that summary.")
-    return lines
-
-
-def _named(view: ChoiceView, key: str) -> str:
-    label = view.label(key)
-    return "an account that is gone" if label is None else plain(label)
 
 
 # --- working: what was -----------------------------------------------------------------------------------------------

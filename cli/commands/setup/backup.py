@@ -113,6 +113,11 @@ def _told(name: str, done: Restored) -> list[str]:
         lines.append(f"Back in the pool: {', '.join(done.returned)}.")
     if done.removed:
         lines.append(f"Removed, because not in the backup: {', '.join(done.removed)}.")
+    if done.spent:
+        lines.append(
+            f"The refresh tokens of {', '.join(done.spent)} were used since the backup was made, and are not sent "
+            "again: each serves until its access token ends, then it needs a login (`codex-rotate login`)."
+        )
     lines.append(SINGLE_USE)
     lines.append(
         f"What was there before is in the backup {done.safety}: "

@@ -16,6 +16,7 @@ from cli.ui.result import Result, Table
 from config import access, paths
 from config.errors import RotateError
 from config.network.proxy_address import ProxyAddress
+from config.notify import NotifySettings, shown_notify
 
 if TYPE_CHECKING:
     from config.settings_file import Value
@@ -295,7 +296,7 @@ def template() -> str:
     """What `init` writes."""
     import tomlkit
 
-    from config.settings import described, variable
+    from config.settings import TABLES, described, variable
 
     lines = [
         "# Settings of codex-rotate. What is commented out is the default; take the # away to change it.",
@@ -303,7 +304,7 @@ def template() -> str:
     ]
     for key, about in described().items():
         value = "" if about.default is None else about.default
-        default = "{}" if value == {} else tomlkit.item(value).as_string()
+        default = "{}" if key in TABLES else tomlkit.item(value).as_string()
         meaning = textwrap.wrap(
             about.meaning, WIDTH, initial_indent="# ", subsequent_indent="# ", break_long_words=False
         )
@@ -315,7 +316,9 @@ def template() -> str:
 
 
 def shown(value: Any) -> Any:
-    """A value without a password."""
+    """A value without a password, or another secret."""
+    if isinstance(value, NotifySettings):
+        return shown_notify(value)
     if not isinstance(value, ProxyAddress):
         return value
     return f"{value.scheme}://***@{value.place}" if value.authorization else str(value)

@@ -1,5 +1,6 @@
 """`people`: who uses the pool besides its owner, and what each of them may use."""
 
+import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,14 +13,16 @@ from accounts.owner import people
 from accounts.owner.expiry import read_expiry
 from accounts.owner.names import listed
 from accounts.owner.people import PersonChange, budget_words, find_person
-from accounts.store.store import Store
-from accounts.views.people import PersonView, person_data, stored_people
+from accounts.store.store import EVENTS_KEPT, Store
+from accounts.views.people import PersonView, person_data, shared_keys, stored_people
+from accounts.views.spent import stored_use, use_data, use_words
 from cli.login.made_up import make_login
 from cli.ui.keys import keys_table
 from cli.ui.known_names import complete_client_key, complete_person
 from cli.ui.options import AsJson
 from cli.ui.result import Result, Table
 from config import clock, paths
+from config.local_time import clock_time
 from config.time_zone import local_zone
 
 NOBODY: Final = "There is nobody yet. Add somebody: codex-rotate people add NAME"
@@ -138,7 +141,7 @@ def list_command(*, as_json: AsJson = False) -> Result:
 
 
 def show_command(name: KnownPerson, *, as_json: AsJson = False) -> Result:
-    """Show one person, with their keys."""
+    """Show one person: what they have used, and their keys."""
     return _on_pool(lambda store, now: show(store, name, now))
 
 
@@ -228,16 +231,29 @@ def list_people(store: Store, now: float) -> Result:
 
 def show(store: Store, name: str, now: float) -> Result:
     view = _viewed(store, find_person(store.people.all(), name).name)
-    person = view.person
-    lines = [f"{person.name} may use {_may_use(view)}."]
+    person, zone = view.person, local_zone()
+    lines, notes, use = [f"{person.name} may use {_may_use(view)}."], tuple[str, ...](), None
+    try:
+        use = stored_use(store, person, paths.usage_file(), zone, now)
+        lines += use_words(person, use, now, zone)
+    except (sqlite3.Error, OSError) as e:
+        notes = (f"What they have used is not known: the ledger cannot be read ({e}). `codex-rotate doctor` helps.",)
     if person.paused:
         lines.append(f"Paused: they use nothing until `codex-rotate people resume {person.name}`.")
     if person.priority:
         lines.append(f"Priority {person.priority}: the highest comes first where people wait.")
+    shared = shared_keys(view.keys, store.events(EVENTS_KEPT))
+    lines += [
+        f"The key {key} was used from {at.first} and from {at.second} within ten minutes ({clock_time(when, now)}). "
+        f"Give each machine a key of its own: codex-rotate keys add --person {person.name}"
+        for key, (when, at) in shared.items()
+    ]
     if not view.keys:
         lines.append(f"They have no key: codex-rotate keys add --person {person.name}")
-        return Result("\n".join(lines), person_data(view, now))
-    return Result("\n".join(lines), person_data(view, now), table=keys_table(view.keys, now))
+    told = [{"key": key, "at": when, "places": [at.first, at.second]} for key, (when, at) in shared.items()]
+    data = person_data(view, now) | {"used": use_data(use) if use is not None else None, "shared_keys": told}
+    table = keys_table(view.keys, now) if view.keys else None
+    return Result("\n".join(lines), data, table=table, notes=notes)
 
 
 def pause(store: Store, names: Sequence[str], now: float, *, paused: bool) -> Result:

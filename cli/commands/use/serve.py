@@ -9,8 +9,10 @@ from typing import Annotated, Final
 import typer
 
 from accounts.errors import UsageError
+from accounts.people.keys import LOCAL
 from accounts.store.no_accounts import no_accounts
 from accounts.store.store import Store
+from addons.dashboard.binding import bind
 from cli.running import local_key, processes
 from cli.running.binding import answers, stranded_notes
 from cli.running.proxy_command import check_free, command
@@ -19,6 +21,7 @@ from cli.ui.render import say
 from cli.ui.result import Result
 from config import clock, paths
 from config.network.hosts import is_loopback
+from config.page_address import AUTO, USUAL, PageAddress, read_address
 
 LISTEN: Final = "127.0.0.1:8118"
 EVERYTHING: Final = ".*"
@@ -38,6 +41,7 @@ INSTEAD: Final[Mapping[str, str]] = {
     "listen_port": "--listen HOST:PORT",
     "allow_hosts": "--intercept-all",
     "rotate_everyone_here": "--everyone-here",
+    "rotate_page": "--page HOST:PORT",
     "confdir": "CODEX_ROTATE_HOME",
     "proxyauth": "`codex-rotate keys add NAME`",
     "scripts": '`mitmdump -s "$(codex-rotate script)" -s YOURS`',
@@ -77,8 +81,21 @@ def serve_command(  # noqa: PLR0913 - one parameter per option
         bool,
         typer.Option("--everyone-here", help="Serve every user of this machine, and not you only."),
     ] = False,
+    page: Annotated[
+        str,
+        typer.Option(
+            "--page",
+            metavar="HOST:PORT|off",
+            help="Where the page of this proxy is, or off. Default: 127.0.0.1:8119, or the next free port.",
+            show_default=False,
+        ),
+    ] = AUTO,
     verbose: Annotated[
         bool, typer.Option("--verbose", help="Show mitmproxy's own lines too: connections, each request.")
+    ] = False,
+    metrics_anonymous: Annotated[
+        bool,
+        typer.Option("--metrics-anonymous", help="Name accounts by numbers in /metrics, and not by their labels."),
     ] = False,
     write: Annotated[
         str, typer.Option("-w", metavar="FILE", help="Save the flows for later; with + before the name, add to them.")
@@ -93,16 +110,20 @@ def serve_command(  # noqa: PLR0913 - one parameter per option
     shown = shown_by(settings or [], verbose=verbose, web=web)
     with Store(paths.pool_file()) as store:
         host, port = parse_listen(listen, keyed=bool(store.client_keys()))
+        at = parse_page(page, keyed=any(name != LOCAL for name in store.client_keys().values()))
         if not store.accounts():
             raise no_accounts(store.path)
         if not everyone_here:
             local_key.ensure(store, paths.client_key_file())
     check_free(host, port)
+    check_page(at)
     authority = (debug_authority if intercept_all else own_authority)(listen, clock.now())
     for line in authority.told:
         say(f"codex-rotate: {line}")
     argv = command(host, port, authority.certificate.parent, web=web, look=shown.look)
     argv += ["--set", "rotate_everyone_here=true"] if everyone_here else []
+    argv += ["--set", "rotate_metrics_anonymous=true"] if metrics_anonymous else []
+    argv += ["--set", f"rotate_page={page}"] if at is not None else []
     argv += [*authority.flags, *shown.flags, *(("-w", write) if write else ())]
     code = processes.foreground(argv, os.environ, quiet=as_json)
     notes = stranded_notes(paths.codex_dotenv_file(), host, port, answers)
@@ -124,6 +145,26 @@ def parse_listen(listen: str, *, keyed: bool = False) -> tuple[str, int]:
             f"(`codex-rotate keys add NAME`), or listen on this machine only, such as {LISTEN}."
         )
     return host, int(number)
+
+
+def parse_page(page: str, *, keyed: bool) -> PageAddress | None:
+    """Where the page shall be; None for no page. Raises UsageError as `parse_listen` does."""
+    try:
+        at = read_address(page)
+    except ValueError as e:
+        raise UsageError(f"--page {e}") from None
+    if at is not None and not keyed and not at.is_private:
+        raise UsageError(
+            f"{at.host} can be reached by others, who could look at your accounts. Make a key for each of them first "
+            f"(`codex-rotate keys add NAME`), or let the page be on this machine only, such as {USUAL}."
+        )
+    return at
+
+
+def check_page(at: PageAddress | None) -> None:
+    """Raises PagePortTaken for a port that was named and that somebody has: while that can be said in one line."""
+    if at is not None and at.named:
+        bind(at).listener.close()
 
 
 @dataclass(frozen=True, slots=True)

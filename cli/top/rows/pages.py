@@ -4,11 +4,12 @@ from typing import Final
 
 from accounts.choice.selection import Strategy
 from accounts.views.choice import ChoiceView
+from accounts.views.choice_words import standing_words
 from cli.top.keys import KEYS, MAIN, Key, View
 from cli.top.lines import Cell, Line, Pen, Role
 from cli.ui.choices import verdict
 from cli.ui.lines import plain
-from cli.ui.reasons import standing, used
+from cli.ui.reasons import used
 
 GROUP_ROOM: Final = 13
 KEYS_ROOM: Final = 9
@@ -39,7 +40,7 @@ def choice_page(view: ChoiceView, pen: Pen) -> list[Line]:
     lines = [*pen.paragraph(verdict(view, pen.now), Role.STRONG, 1, 1), pen.fitted([])]
     before = None
     for number, each in enumerate(view.found.assessments[:MOST_SHOWN], 1):
-        reason = plain(standing(each, before, view.policy, pen.now))
+        reason = plain(standing_words(each, before, view.policy, pen.now))
         role = Role.DIM if each.barred is not None else Role.GOOD if number == 1 else Role.TEXT
         place = str(number) if each.rank else "-"
         score = f", score {each.score:.2f}" if each.rank and view.policy.strategy is Strategy.BALANCED else ""

@@ -116,6 +116,13 @@ SEEN: list[tuple[Kind, int, dict[str, str], dict[str, Any]]] = [
     *((Kind.UNEXPLAINED, status, {}, {}) for status in (404, 408, 409, 413, 421, 425, 431, 451)),
     (Kind.UNEXPLAINED, 404, {"content-type": "text/html"}, {}),
     (Kind.UNEXPLAINED, 413, {}, {"code": "never_heard_of"}),
+    *((Kind.TOKEN_EXPIRED, status, {}, {"code": "token_expired"}) for status in (0, 400, 403)),
+    *((Kind.TOKEN_EXPIRED, status, {}, {"type": "invalid_token"}) for status in (0, 400, 401)),
+    *(
+        (Kind.UNEXPLAINED, 400, {}, {"code": code})
+        for code in ("token_revoked", "unauthorized", "session_ended", "credentials_rejected", "login_required")
+    ),
+    (Kind.REQUEST_FAULT, 400, {}, {"code": "max_output_tokens_exceeded"}),
     (Kind.REQUEST_FAULT, 0, {}, {"code": "context_length_exceeded"}),
     (Kind.REQUEST_FAULT, 0, {}, {"code": "invalid_prompt"}),
     (Kind.REQUEST_FAULT, 0, {}, {"code": "cyber_policy"}),

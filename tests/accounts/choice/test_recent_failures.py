@@ -60,7 +60,7 @@ def test_a_success_ends_it_and_shows_whose_unexplained_refusals_were() -> None:
 def test_a_refusal_is_confirmed_by_the_same_words_of_another_account(
     key: str, outcome: Outcome, seconds: float, confirmed: bool
 ) -> None:
-    assert noted(("a", PAGE, 0)).is_confirmed("t", key, outcome, NOW + seconds) == confirmed
+    assert bool(noted(("a", PAGE, 0)).alike("t", key, outcome, NOW + seconds)) == confirmed
 
 
 @all_rows(

@@ -18,6 +18,8 @@ from accounts.store import schema
 from accounts.store.backups import Backups
 from accounts.store.restoring import restore, would_lose
 from accounts.store.store import Store
+from accounts.tokens.endings import Ending
+from accounts.tokens.sent_marks import SentMarks
 from tests.builders import DAY, credentials, old_pool
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -102,6 +104,23 @@ def test_the_tokens_refreshed_last_stay(
     put(store, "ann", turn=turn)
     assert restore(copies, "mine", NOON).kept == kept
     assert store.credentials(ann.key) == tokens("ann", left)
+
+
+def test_a_token_that_was_spent_since_comes_back_into_a_new_pool_and_is_not_sent(copies: Backups, store: Store) -> None:
+    """The pool that knew of it is gone; the marks beside it are not."""
+    ann, ben = put(store, "ann"), put(store, "ben")
+    copies.create("mine", NOON)
+    marks = SentMarks(store.path.with_name("locks"))
+    marks.spend(ann.key, tokens("ann", 1).refresh)
+    store.close()
+    store.path.unlink()
+    assert restore(copies, "mine", NOON).spent == ("ann",)
+    with Store(store.path) as again:
+        assert again.all_credentials() == {
+            ann.key: replace(tokens("ann", 1), ended=Ending.USED_BEFORE),
+            ben.key: tokens("ben", 1),
+        }
+        assert again.spent([tokens("ann", 1).refresh, tokens("ben", 1).refresh]) == {tokens("ann", 1).refresh: ann.key}
 
 
 def test_of_tokens_that_do_not_say_when_the_pools_stay(copies: Backups, store: Store) -> None:

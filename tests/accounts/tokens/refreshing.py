@@ -52,17 +52,21 @@ class Endpoint:
 
 
 @contextmanager
-def asking(store: Store, post: refresh.Post, speaks: Callable[[str], bool] | None) -> Iterator[Refresher]:
+def asking(
+    store: Store, post: refresh.Post, speaks: Callable[[str], bool] | None, now: Callable[[], float] = lambda: NOW
+) -> Iterator[Refresher]:
     folder = store.path.parent / "locks"
-    made = Refresher(store, folder, lambda: NOW, post, pause=lambda _: None, speaks=speaks)
+    made = Refresher(store, folder, now, post, pause=lambda _: None, speaks=speaks, counted=now)
     try:
         yield made
     finally:
         made.close()
 
 
-def refresher(store: Store, post: refresh.Post) -> AbstractContextManager[Refresher]:
-    return asking(store, post, None)
+def refresher(
+    store: Store, post: refresh.Post, now: Callable[[], float] = lambda: NOW
+) -> AbstractContextManager[Refresher]:
+    return asking(store, post, None, now)
 
 
 def stored(store: Store, key: str = A) -> Credentials:

@@ -1,10 +1,12 @@
 """What says that the token endpoint is there, without a token."""
 
+from contextlib import suppress
+
 import pytest
 
 from accounts.tokens.endpoint import LONGEST, EndpointDoubt, EndpointSilent, speaks
 from standin import StandIn
-from tests.accounts.tokens.talking import saying
+from tests.accounts.tokens.talking import hearing, saying
 from tests.builders import Clock
 
 
@@ -33,16 +35,49 @@ def test_one_that_nobody_listens_for_does_not() -> None:
     assert not speaks("nonsense")
 
 
-def test_an_endpoint_that_never_answers_the_question_gets_one_token_in_a_while() -> None:
+def test_the_question_is_sent_as_a_token_is_and_bears_none() -> None:
+    """What drops the one drops the other."""
+    with hearing() as (url, heard):
+        assert speaks(url)
+    (asked,) = heard
+    assert asked.startswith(b"POST /oauth/token ")
+    assert b"application/json" in asked.lower()
+    assert asked.endswith(b"\r\n\r\n{}")
+
+
+def test_an_endpoint_that_never_answers_the_question_gets_one_token_in_a_while_and_each_time_later() -> None:
     clock = Clock()
     doubt = EndpointDoubt(lambda _: False, clock)
-    for _ in range(2):
-        for _ in range(3):
+    for pause in (LONGEST, LONGEST, 2 * LONGEST, 4 * LONGEST):
+        for _ in range(4):
             with pytest.raises(EndpointSilent):
                 doubt.check("", last=True)
-            clock.advance(LONGEST / 4)
-        clock.advance(LONGEST / 4)
+            clock.advance(pause / 4)
         doubt.check("", last=True)
         doubt.lost()
+    doubt.answered()
+    doubt.check("", last=False)
+
+
+def test_where_the_question_is_answered_and_tokens_are_not_they_leave_more_and_more_seldom() -> None:
+    clock, left = Clock(), list[float]()
+    doubt, began = EndpointDoubt(lambda _: True, clock), clock()
+    while clock() - began < 86_400:
+        with suppress(EndpointSilent):
+            doubt.check("", last=False)
+            doubt.lost()
+            left.append(clock() - began)
+        clock.advance(60)
+    minutes = [round(each / 60) for each in left]
+    assert minutes == [0, 1, 16, 46, 106, 226, 466, 826, 1186]
+
+
+def test_one_answer_ends_all_doubt() -> None:
+    clock = Clock()
+    doubt = EndpointDoubt(lambda _: True, clock)
+    for _ in range(3):
+        doubt.lost()
+    with pytest.raises(EndpointSilent):
+        doubt.check("", last=False)
     doubt.answered()
     doubt.check("", last=False)

@@ -18,9 +18,9 @@ from accounts.tokens.endings import Ending
 from accounts.tokens.oauth import Renewal
 from accounts.tokens.refresh import Refresher
 from accounts.tokens.send_gap import SEND_GAP
-from accounts.tokens.sent_marks import SentMarks
+from accounts.tokens.sent_marks import LAST_CHANCE, SentMarks
 from tests.accounts.tokens.refreshing import A, B, Endpoint, asking, refresher, stored
-from tests.builders import NOW, account, credentials, key_of, planted, token
+from tests.builders import NOW, Clock, account, credentials, key_of, planted, token
 
 
 def test_what_is_won_is_stored_before_it_is_given_out(store: Store, endpoint: Endpoint) -> None:
@@ -205,22 +205,26 @@ def own(store: Store, **changes: object) -> Credentials:
 def test_a_lost_answer_of_our_own_login_is_asked_for_once_more_when_the_account_would_be_lost(
     store: Store, endpoint: Endpoint
 ) -> None:
-    login, post = own(store, expires_at=NOW + 3600), Grace(endpoint, 1, grace=True)
-    with refresher(store, post) as r:
+    login, post, clock = own(store, expires_at=NOW + 3600), Grace(endpoint, 1, grace=True), Clock()
+    with refresher(store, post, clock) as r:
         assert not r.renew_now(A, login, "x").ended
         waits = r.renew_now(A, login, "x")
         assert (waits.credentials, waits.ended, "once more" in waits.detail) == (None, "", True)
         assert sum(endpoint.sent.values()) == 1
         own(store, expires_at=OVER)
+        clock.advance(LAST_CHANCE)
         assert r.renew_now(A, stored(store), "x").credentials == stored(store)
     assert endpoint.sent == {login.refresh: 2}
     assert stored(store).refresh == login.refresh + "+"
 
 
-def test_a_token_that_is_refused_may_be_renewed_by_a_second_sending_at_once(store: Store, endpoint: Endpoint) -> None:
-    login, post = own(store, expires_at=NOW + 3600), Grace(endpoint, 1, grace=True)
-    with refresher(store, post) as r:
+def test_a_token_that_is_refused_may_be_renewed_by_a_second_sending_before_it_is_over(
+    store: Store, endpoint: Endpoint
+) -> None:
+    login, post, clock = own(store, expires_at=NOW + 3 * LAST_CHANCE), Grace(endpoint, 1, grace=True), Clock()
+    with refresher(store, post, clock) as r:
         r.renew_now(A, login, "x")
+        clock.advance(LAST_CHANCE)
         assert r.renew_now(A, login, "unauthorized_recovery").credentials == stored(store)
 
 
@@ -230,12 +234,14 @@ def test_there_is_no_third_time_whatever_came_of_the_second_and_whoever_asks(
 ) -> None:
     """And it is our own doing, not called signed out by the provider."""
     login, post = own(store, expires_at=OVER), Grace(endpoint, 2 if said == "lost" else 1, grace=False)
-    with refresher(store, post) as r:
+    clock = Clock()
+    with refresher(store, post, clock) as r:
         r.renew_now(A, login, "x")
     if said == "503":
         endpoint.status = 503
+    clock.advance(LAST_CHANCE)
     for _ in range(3):
-        with Store(store.path) as other, refresher(other, post) as again:
+        with Store(store.path) as other, refresher(other, post, clock) as again:
             assert again.renew_now(A, login, "unauthorized_recovery").ended == Ending.CUT_OFF
     assert endpoint.sent == {login.refresh: 2}
     assert stored(store).ended == Ending.CUT_OFF
@@ -243,14 +249,15 @@ def test_there_is_no_third_time_whatever_came_of_the_second_and_whoever_asks(
 
 def test_no_token_leaves_for_its_last_time_to_an_endpoint_that_does_not_speak(store: Store, endpoint: Endpoint) -> None:
     """However often it is wanted, also after a restart: the second chance is kept for when there is somebody."""
-    login, post, up = own(store, expires_at=OVER), Grace(endpoint, 1, grace=True), [False]
+    login, post, up, clock = own(store, expires_at=OVER), Grace(endpoint, 1, grace=True), [False], Clock()
     for _ in range(3):
-        with asking(store, post, lambda _: up[0]) as r:
+        with asking(store, post, lambda _: up[0], clock) as r:
             for _ in range(3):
                 assert not r.renew_now(A, login, "unauthorized_recovery").ended
+        clock.advance(LAST_CHANCE)
     assert endpoint.sent == {login.refresh: 1}
     up[0] = True
-    with asking(store, post, lambda _: up[0]) as r:
+    with asking(store, post, lambda _: up[0], clock) as r:
         assert r.renew_now(A, login, "x").credentials == stored(store)
 
 
@@ -274,6 +281,51 @@ def test_after_an_answer_was_lost_no_other_account_s_token_leaves_until_the_endp
             renewed = stored(store, B)
             assert r.renew_now(B, renewed, "x").credentials == stored(store, B) != renewed
     assert len(asked) == 2, "what has answered is not asked again"
+
+
+def test_what_drops_tokens_only_costs_nothing_where_the_provider_takes_them_again(
+    store: Store, endpoint: Endpoint
+) -> None:
+    """However often they are wanted: the question is answered all the time, and says nothing of tokens. Each is sent
+    once, and once more when another one was answered."""
+    logins = {A: own(store, expires_at=OVER), B: credentials("b", own=True, expires_at=OVER)}
+    store.put_account(account("b"), logins[B]).result()
+    clock, post = Clock(), Grace(endpoint, 2, grace=True)
+    with refresher(store, post, clock) as r:
+        for _ in range(10):
+            for key, login in logins.items():
+                assert r.renew_now(key, login, "unauthorized_recovery").credentials is None
+            clock.advance(60)
+        assert set(endpoint.sent.values()) == {1}
+        store.put_account(account("c"), credentials("c", own=True, expires_at=OVER)).result()
+        endpoint.valid.add(credentials("c").refresh)
+        clock.advance(600)
+        assert r.renew_now(key_of("c"), credentials("c"), "x").credentials
+        for key, login in logins.items():
+            assert r.renew_now(key, login, "x").credentials == stored(store, key)
+    assert {endpoint.sent[login.refresh] for login in logins.values()} == {2}
+
+
+def test_a_kill_is_no_reason_to_wait_for_others(store: Store, endpoint: Endpoint) -> None:
+    """Nothing says that the endpoint has lost it."""
+    login = own(store, expires_at=OVER)
+    SentMarks(store.path.parent / "locks").set(A, login.refresh)
+    with refresher(store, endpoint) as r:
+        assert r.renew_now(A, login, "x").credentials == stored(store)
+
+
+def test_a_token_of_an_old_copy_of_the_pool_is_not_sent_though_nothing_in_it_says_that_it_is_spent(
+    store: Store, endpoint: Endpoint, tmp_path: Path
+) -> None:
+    old = credentials("a")
+    with refresher(store, endpoint) as r:
+        assert r.renew_now(A, old, "x").credentials
+    store.remove_account(A).result()
+    with Store(store.path.with_name("new.db")) as new:
+        new.put_account(account("a"), old).result()
+        with refresher(new, endpoint) as r:
+            assert r.renew_now(A, old, "x").ended == Ending.USED_BEFORE
+    assert endpoint.sent == {old.refresh: 1}
 
 
 def test_two_sendings_that_a_crash_cut_off_are_the_last(store: Store, endpoint: Endpoint) -> None:

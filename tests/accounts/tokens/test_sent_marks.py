@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from accounts.tokens.sent_marks import SentMarks
+from accounts.tokens.sent_marks import LAST_CHANCE, MOST_SPENT, SentMarks
+from tests.builders import NOW
 
 KEY, TOKEN = "acct:user", "refresh-token-nobody-may-see"
 
@@ -76,3 +77,34 @@ def test_a_second_sending_is_counted_and_outlives_a_crash_while_the_marks_are_re
     assert (marks.times(KEY, TOKEN), marks.times(KEY, TOKEN + "+")) == (2, 1)
     marks.clear(KEY)
     assert marks.times(KEY, TOKEN) == 0
+
+
+def test_what_has_lost_its_answer_waits_for_another_ones_or_for_a_while(tmp_path: Path) -> None:
+    marks = SentMarks(tmp_path)
+    for key in (KEY, "another:user"):
+        assert marks.wait_for(key, NOW) == 0
+        marks.lost(key, NOW)
+    assert SentMarks(tmp_path).wait_for(KEY, NOW) == LAST_CHANCE
+    assert marks.wait_for(KEY, NOW + LAST_CHANCE) == 0
+    assert marks.wait_for(KEY, NOW - 1) == 0, "the clock was set back"
+    marks.answered()
+    assert {SentMarks(tmp_path).wait_for(key, NOW) for key in (KEY, "another:user")} == {0}
+    marks.lost(KEY, NOW)
+    marks.clear(KEY)
+    assert marks.wait_for(KEY, NOW) == 0
+
+
+def test_what_was_replaced_is_known_without_the_pool_s_file_and_gives_no_token_away(tmp_path: Path) -> None:
+    marks = SentMarks(tmp_path)
+    for number in range(MOST_SPENT + 1):
+        for _ in range(2):
+            marks.spend(KEY, f"{TOKEN}{number}")
+    (file,) = tmp_path.iterdir()
+    assert TOKEN not in file.read_text()
+    known = SentMarks(tmp_path)
+    assert [n for n in range(MOST_SPENT + 2) if known.is_spent(KEY, f"{TOKEN}{n}")] == list(range(1, MOST_SPENT + 1))
+    assert not known.is_spent("another:user", f"{TOKEN}1")
+    marks.clear(KEY)
+    assert known.is_spent(KEY, f"{TOKEN}1")
+    file.write_bytes(b"\xff\xfe")
+    assert not known.is_spent(KEY, f"{TOKEN}1")

@@ -21,6 +21,7 @@ from accounts.turn.steps import Reason
 from tests.builders import (
     HOUR,
     NOW,
+    Clock,
     ListJournal,
     Stored,
     account,
@@ -73,6 +74,91 @@ def test_a_request_gets_four_attempts() -> None:
 def test_no_further_attempt_begins_after_the_clients_patience(waited: float, step: str) -> None:
     assert FIRST_BYTE_SECONDS == 330
     assert walked(turn_on("abc"), FORBIDDEN, seconds=waited) == [f"a {step}"]
+
+
+def test_the_client_s_patience_is_measured_by_a_clock_that_nobody_sets() -> None:
+    """Whatever becomes of the other one meanwhile."""
+    for jump in (-3600, 3600):
+        wall, steady = Clock(), Clock(0.0)
+        turn = Turn(pool=pool_of("a", "b", "c"), ask=Ask(), began=wall(), steady=steady)
+        begun(turn)
+        assert isinstance(turn.next(Failed(Outcome(kind=FORBIDDEN), words=True), wall.advance(jump)), steps.Attempt)
+        steady.advance(FIRST_BYTE_SECONDS + 1)
+        last = turn.next(Failed(Outcome(kind=Kind.UNEXPLAINED), words=True), wall())
+        assert isinstance(last, steps.Deliver)
+
+
+def model_refused(words: str) -> Failed:
+    return Failed(Outcome(kind=Kind.UNSUPPORTED_MODEL, detail=words), words=True)
+
+
+@pytest.mark.parametrize("model", ["m", ""])
+@pytest.mark.parametrize("words", ["400 model_not_found", "404"])
+def test_a_model_that_two_accounts_are_refused_is_nobodys_in_whatever_words(model: str, words: str) -> None:
+    turn = turn_on("abcd", model=model, thread="t")
+    assert begun(turn).account.label == "a"
+    assert isinstance(turn.next(model_refused("400 model_not_found"), NOW), steps.Attempt)
+    assert isinstance(turn.next(model_refused(words), NOW), steps.Deliver)
+
+
+def test_unless_one_is_left_that_lists_it() -> None:
+    turn = turn_on("abcd", model="m")
+    turn.pool.models.lists.learned(key_of("d"), [{"slug": "m"}], NOW)
+    turn.pool.models.lists.learned(key_of("a"), [{"slug": "n"}], NOW)
+    asked = [begun(turn)]
+    for _ in range(3):
+        step = turn.next(model_refused("404"), NOW)
+        if isinstance(step, steps.Attempt):
+            asked.append(step.lease)
+    assert asked[-1].account.label == "d"
+
+
+def test_and_for_a_moment_one_more_is_enough_for_the_thread() -> None:
+    first = turn_on("abcd", model="m", thread="t")
+    begun(first)
+    for _ in range(2):
+        last = first.next(model_refused("404"), NOW)
+    assert isinstance(last, steps.Deliver)
+    for model, attempts in (("m", 1), ("n", 2)):
+        turn = turn_on(first.pool, model=model, thread="t")
+        begun(turn)
+        for _ in range(attempts):
+            last = turn.next(model_refused("404"), NOW + 1)
+        assert isinstance(last, steps.Deliver)
+
+
+@all_rows(
+    ("body", "model"),
+    [
+        (b'{"model": "gpt-5", "input": []}', "gpt-5"),
+        (b'{"type":"response.create","model":"gpt-5"}', "gpt-5"),
+        (b'{"input": [], "model": "gpt-5"}', ""),
+        (b'{"input": [{"model": "no"}]}', ""),
+        (b"", ""),
+    ],
+)
+def test_a_request_without_a_hint_asks_for_the_model_that_its_body_names_first(body: bytes, model: str) -> None:
+    turn = turn_on("ab")
+    turn.named(lambda: body)
+    assert turn.ask.model == model
+    hinted = turn_on("ab", model="hint")
+    hinted.named(lambda: body)
+    assert hinted.ask.model == "hint"
+
+
+def test_wherever_it_is_named_once_a_model_was_refused() -> None:
+    body = b'{"input": [], "model": "m"}'
+    turn = turn_on("ab")
+    turn.named(lambda: body)
+    assert begun(turn).account.label == "a"
+    refused = model_refused("404")
+    turn.refused(refused.outcome, lambda: body)
+    step = turn.next(refused, NOW)
+    assert isinstance(step, steps.Attempt)
+    assert step.lease.account.label == "b"
+    again = turn_on(turn.pool)
+    again.named(lambda: body)
+    assert begun(again).account.label == "b"
 
 
 def test_when_its_attempts_are_spent_and_others_are_left_the_client_is_to_ask_again() -> None:

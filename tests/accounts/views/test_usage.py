@@ -1,6 +1,7 @@
 """What the ledger shows."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -68,3 +69,10 @@ def test_it_is_told_to_programs() -> None:
     assert told["total"]["refused"] == 4
     assert told["refused_by"] == [{"rule": "tokens", "turns": 4}]
     assert told["total"].keys() <= told["groups"][0].keys()
+
+
+def test_a_rule_is_not_counted_for_what_nobody_asked() -> None:
+    """A refused warm-up is no turn."""
+    refused = UsageCell(group="b", outcome=TurnOutcome.REFUSED, rule="turns", turns=2)
+    cells = [refused, replace(refused, kind=TurnKind.WARM_UP, turns=5)]
+    assert usage_view(cells, UsageQuery(), None, "UTC", LostTurns()).rules == {"turns": 2}

@@ -1,7 +1,10 @@
 """Forms of a token are found wherever they begin, and nothing else is."""
 
 import base64
+import itertools
+import json
 import secrets
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -41,6 +44,49 @@ def test_any_mixture_of_escapes(ways: list[str]) -> None:
 def test_json_with_its_slashes_escaped() -> None:
     found = TokenForms.of(SLASHED).replaced(SLASHED.replace(b"/", b"\\/"))
     assert b"opaque" not in found
+
+
+def in_json(text: str) -> str:
+    return json.dumps(text)[1:-1].replace("/", "\\/").replace("+", "\\u002b").replace(".", "\\u002E")
+
+
+def in_url(text: str) -> str:
+    return "".join(f"%{ord(each):02X}" if not each.isalnum() else each for each in text)
+
+
+@pytest.mark.parametrize("token", [TOKEN, SLASHED])
+@pytest.mark.parametrize("times", list(itertools.product([in_json, in_url], repeat=3)))
+def test_escapes_within_escapes(token: bytes, times: tuple[Callable[[str], str], ...]) -> None:
+    """JSON within JSON, a URL within a URL, one in the other."""
+    text = token.decode()
+    for escaped in times:
+        text = escaped(text)
+        said = f'<"{text}">'.encode()
+        found = TokenForms.of(token).replaced(said)
+        assert (len(found), found[:2], found[-2:]) == (len(said), b'<"', b'">')
+        assert set(found[2:-2].removeprefix(MARK)) == {ord("*")}
+
+
+@pytest.mark.parametrize("token", [TOKEN, SLASHED, TOKEN * 9])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r\n ", "\\n", "\\r\\n", "\\\\n", "%0A", "%250D%250A", "\\u000a"])
+@pytest.mark.parametrize("columns", [40, 64, 76])
+def test_base64_in_lines(token: bytes, end: str, columns: int) -> None:
+    for before in (b"", b"x", b"Bearer "):
+        whole = base64.b64encode(before + token + b"...").decode()
+        lines = end.join(whole[at : at + columns] for at in range(0, len(whole), columns))
+        found = TokenForms.of(token).replaced(f"<{lines}>".encode())
+        assert len(found) == len(lines) + 2
+        assert found[-2:] == f"{lines[-1]}>".encode()
+        assert whole[16:30].encode() not in found.replace(end.encode(), b"")
+        assert whole[-40:-20].encode() not in found.replace(end.encode(), b"")
+
+
+@given(
+    st.lists(st.sampled_from([b"a", b"\\", b"%", b"25", b"5C", b"u00", b"2e", b"/", b"\n", TOKEN[:20]]), max_size=60)
+)
+def test_nothing_that_looks_like_an_escape_is_changed(pieces: list[bytes]) -> None:
+    data = b"".join(pieces)
+    assert TokenForms.of(TOKEN).replaced(data) is data
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,16 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from mitmproxy import http
+from mitmproxy.test import tflow
 
 from accounts.choice.outcomes import Kind, Outcome
+from accounts.choice.selection import Ask
 from accounts.model import Standing
 from accounts.store.store import Store
 from accounts.tokens import send_gap
@@ -19,10 +23,14 @@ from accounts.tokens.endings import Ending
 from accounts.tokens.lifetime import FOR_REQUEST
 from accounts.tokens.renewal_queue import RenewalWait
 from accounts.tokens.schedule import FIRST_ASIDE, LAST_RETRY, SOON
+from accounts.tokens.sent_marks import LAST_CHANCE
 from accounts.turn.events import NotRenewed, Renewed
 from accounts.turn.steps import Renew
+from addons.attempts.protocol import Send, Signal
 from addons.exchange import renewals
+from addons.exchange.pooled import PooledRequest
 from addons.exchange.service import PoolService
+from addons.redaction import flows
 from config.local_time import clock_time
 from tests.builders import HOUR, NOW, Clock, account, credentials, key_of, lease_of, token
 
@@ -78,6 +86,23 @@ def path(tmp_path: Path) -> Path:
         store.put_account(account("a"), credentials("a", expires_at=NOW + LEFT, own=True)).result()
         store.put_account(account("b"), credentials("b", expires_at=NOW + 100 * HOUR, own=True)).result()
     return path
+
+
+@pytest.fixture
+def no_room() -> Callable[[], AbstractContextManager[None]]:
+    """While it lasts no file grows: what a full disk is, for this process."""
+    resource = pytest.importorskip("resource", reason="a limit to the size of files is a POSIX matter")
+
+    @contextmanager
+    def limited() -> Iterator[None]:
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    return limited
 
 
 @pytest.fixture
@@ -187,7 +212,7 @@ async def test_what_we_did_ourselves_is_not_called_signed_out(
     first = await renewed(service, ahead=False)
     assert isinstance(first, NotRenewed)
     assert stored(service) == (Standing.GOOD, "")
-    clock.advance(WAIT)
+    clock.advance(LAST_CHANCE)
     told = await renewed(service, ahead=False)
     assert endpoint.sent == {credentials("a").refresh: 2}
     assert isinstance(told, NotRenewed)
@@ -271,6 +296,36 @@ async def test_an_account_that_cannot_serve_without_is_tried_again_soon(
     assert sum(endpoint.sent.values()) == 9
     endpoint.says(200, b"")
     assert isinstance(await renewed(service), Renewed)
+
+
+async def test_on_a_full_disk_no_token_leaves_the_account_serves_until_its_end_and_it_is_said(
+    clock: Clock,
+    endpoint: Endpoint,
+    service: PoolService,
+    no_room: Callable[[], AbstractContextManager[None]],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """What its token would buy could not be kept, nor even that it was sent."""
+    flow = tflow.tflow(req=http.Request.make("POST", "https://chatgpt.com/backend-api/codex/responses", b"{}"))
+    service.pool.enter(lease_of(service.pool, "b"), NOW)
+    exchange = PooledRequest(service, flow, flows.FlowRedactor(), Ask(thread="t", pin=A))
+    with no_room():
+        assert exchange.start() is Signal.AWAIT
+        await exchange.decide()
+        sent = exchange.decided()
+        clock.advance(LEFT)
+        over = await renewed(service)
+    assert isinstance(sent, Send)
+    assert sent.request.headers["authorization"] == f"Bearer {credentials('a').access}"
+    assert isinstance(over, NotRenewed)
+    assert over.outcome.kind is Kind.REFRESH_FAILED
+    assert not endpoint.sent
+    assert "no new token for a: " in caplog.text
+    assert "that the disk has room" in caplog.text
+    assert stored(service) == (Standing.GOOD, "")
+    clock.advance(SOON)
+    assert isinstance(await renewed(service), Renewed)
+    assert set(endpoint.sent.values()) == {1}
 
 
 async def test_the_pauses_of_the_upkeep_grow_up_to_half_an_hour(

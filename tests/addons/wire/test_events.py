@@ -23,6 +23,7 @@ from addons.wire.events import (
     meaning,
     meaning_of,
     reply_of,
+    with_data,
 )
 from tests.builders import NOW
 from tests.rows import all_rows
@@ -35,6 +36,69 @@ def event(kind: str, **more: Any) -> bytes:
 def fed(*chunks: bytes) -> list[tuple[str, bytes]]:
     events = Events()
     return [found for chunk in chunks for found in events.feed(chunk)]
+
+
+FAILING: list[dict[str, Any]] = [
+    {"type": "response.error", "error": {"code": "rate_limit_exceeded"}},
+    {"type": "Error", "error": {"code": "overloaded"}},
+    {"type": "exception", "message": "x"},
+    {"type": "session.error"},
+    {"type": "rate_limit_error", "message": "x"},
+    {"type": "usage_limit_reached"},
+    {"code": "rate_limit_exceeded"},
+    {"code": 1234, "message": "x"},
+    {"status": 429},
+    {"status_code": "503"},
+    {"status": "failed", "message": "x"},
+]
+
+
+@all_rows("said", FAILING)
+def test_what_is_about_a_failure_is_an_error_whatever_it_is_called(said: dict[str, Any]) -> None:
+    for data in (json.dumps(said).encode(), json.dumps({"a": 1} | said).encode()):
+        assert event_type(data) == "error"
+        assert fed(b"data: " + data + b"\n\n")[0][0] == "error"
+
+
+@all_rows(
+    "said",
+    [
+        {"type": "response.mcp_call.failed"},
+        {"type": "response.code.error_output"},
+        {"type": "x_error_count"},
+        {"status": 200},
+        {"message": "x"},
+        {"code": 1},
+    ],
+)
+def test_and_nothing_else_is(said: dict[str, Any]) -> None:
+    assert event_type(json.dumps(said).encode()) == said.get("type", "")
+
+
+def test_a_name_that_tells_of_a_failure_is_enough() -> None:
+    for name in (b"usage_limit_reached", b"Error", b"response.error"):
+        assert fed(b"event: " + name + b'\ndata: {"x": "y"}\n\n')[0][0] == "error"
+
+
+NOTHING: list[tuple[str, dict[str, Any]]] = [
+    ("response.completed", {"status": "failed"}),
+    ("response.completed", {"error": {"code": "server_error"}}),
+    ("response.done", {"status": "cancelled"}),
+    ("response.cancelled", {"status": "cancelled"}),
+    ("response.incomplete", {"incomplete_details": {"reason": "usage_limit_reached"}}),
+]
+
+
+@all_rows(("kind", "response"), NOTHING)
+def test_an_end_that_tells_of_a_failure_before_any_output_is_one(kind: str, response: dict[str, Any]) -> None:
+    assert meaning_of(kind, event(kind, response=response)) is Meaning.FAILURE
+
+
+@all_rows("reason", ["max_output_tokens", "content_filter", None])
+def test_one_that_does_not_is_an_end(reason: str | None) -> None:
+    said = {"status": "incomplete", "error": None, "incomplete_details": reason and {"reason": reason}}
+    assert meaning_of("response.incomplete", event("response.incomplete", response=said)) is Meaning.ENDING
+    assert meaning_of("response.completed", event("response.completed", response={"id": "x"})) is Meaning.ENDING
 
 
 # --- splitting -------------------------------------------------------------------------------------------------------
@@ -362,3 +426,26 @@ def test_what_the_official_client_waits_on_after_decides_nothing(kind: str) -> N
 def test_an_unknown_event_ends_nothing_and_may_say_something(kind: str) -> None:
     assert ends(kind) == ""
     assert not is_redundant(kind)
+
+
+# --- changing --------------------------------------------------------------------------------------------------------
+
+
+@all_rows(
+    ("chunk", "changed"),
+    [
+        (b'event: a\ndata: {"type":"a"}\n\n', b"event: a\ndata: new\n\n"),
+        (b'data: {"type":"a"}\n\n', b"data: new\n\n"),
+        (b'id: 7\ndata: {"type":\ndata: "a"}\n\n', b"id: 7\ndata: new\n\n"),
+        (b'event: a\r\ndata: {"type":"a"}\r\n\r\n', b"event: a\ndata: new\r\n\r\n"),
+        (
+            b'data: {"type":"b"}\n\ndata: {"type":"a"}\n\ndata: {"type"',
+            b'data: {"type":"b"}\n\ndata: new\n\ndata: {"type"',
+        ),
+        (b'data: {"type":"b","text":"a"}\n\n', b'data: {"type":"b","text":"a"}\n\n'),
+        (b'data: {"type":"a"}', b'data: {"type":"a"}'),
+        (b"", b""),
+    ],
+)
+def test_whole_events_of_one_kind_get_other_data(chunk: bytes, changed: bytes) -> None:
+    assert with_data(chunk, "a", lambda data: b"new") == changed

@@ -115,7 +115,6 @@ def test_what_the_user_saw_stands_beside_what_happened() -> None:
     assert "1 x at its limit; 1 rotation." in result.message
 
 
-@pytest.mark.usefixtures("cold")
 def test_as_json_it_is_one_value() -> None:
     """Nothing is drawn, and the value says what each account answered. The client that was named is not asked for."""
     done = subprocess.run(

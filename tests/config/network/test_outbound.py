@@ -242,3 +242,16 @@ def test_a_certificate_that_mitmproxy_refuses_behind_a_proxy() -> None:
     said = trouble("proxy.test:3128", "Certificate verify failed: self-signed certificate")
     assert said.startswith("Certificate verify failed: self-signed certificate behind the proxy proxy.test:3128; ")
     assert "ssl_verify_upstream_trusted_ca" in said
+
+
+async def test_what_is_sent_without_a_client_takes_the_same_way(upstream: StandIn) -> None:
+    """A client would write the address into its log."""
+    with Corporate({443: upstream.port}, "ann", SECRET) as corporate:
+        waits = {"timeout": httpx.Timeout(5).as_dict()}
+        async with through(corporate, "ann", SECRET).async_transport() as transport:
+            answer = await transport.handle_async_request(httpx.Request("POST", TOKENS, json={}, extensions=waits))
+            await answer.aclose()
+    assert 400 <= answer.status_code < 500
+    assert [(each.target, each.status) for each in corporate.asked] == [("auth.openai.com:443", 200)]
+    (seen,) = upstream.requests
+    assert seen.header("proxy-authorization") is None

@@ -132,6 +132,27 @@ def test_before_output_another_account_takes_a_whole_request_over_in_one_step_wi
     assert b"state-of-a" not in (bytes(step.request.headers) if isinstance(step, Send) else b"")
 
 
+UNUSUAL: list[bytes] = [
+    event("response.error", error={"code": "server_is_overloaded"}),
+    event("Error", error="usage_limit_reached"),
+    event("insufficient_quota", message="no"),
+    b'{"status": "503"}',
+    b'{"code": "server_error", "message": "no"}',
+    event("response.completed", response={"status": "failed", "error": {"code": "server_error"}}),
+    event("response.incomplete", response={"incomplete_details": {"reason": "usage_limit_reached"}}),
+    event("response.cancelled", response={"status": "cancelled"}),
+]
+
+
+@pytest.mark.parametrize("message", UNUSUAL)
+def test_before_output_another_account_takes_over_whatever_the_failure_is_called(
+    turn: PooledSocket, message: bytes
+) -> None:
+    """The client would wait for ever, or take it for an answer with nothing in it."""
+    assert turn.from_server(CREATED) in {None, CREATED}
+    assert asked(step_of(turn, turn.from_server(message))) == "b"
+
+
 @pytest.mark.parametrize(("message", "kind"), BEFORE_OUTPUT)
 def test_before_output_a_request_that_continues_an_unknown_response_makes_the_client_reconnect(
     bound: PooledSocket, message: bytes, kind: Kind

@@ -14,7 +14,7 @@ from accounts.store.store import EVENTS_KEPT, Store
 from accounts.store.trouble_notes import TroubleNote
 from cli.commands.see.status import EVENTS_SHOWN, INDENT, StatusContext, status
 from cli.ui.result import Result
-from config import clock
+from config import access, clock
 from config.proxy_files import ProxyInfo
 from config.settings import Settings
 
@@ -215,6 +215,14 @@ def test_a_proxy_that_serves_from_memory_is_told(store: Store, fill: Fill, home:
     lines = shown(status(store, around(home, from_memory=notes), clock.now()))
     assert lines["Pool file"] == ["process 7 serves from memory: to it, the file is damaged"]
     assert "Pool file" not in shown(status(store, around(home), clock.now()))
+
+
+def test_a_disk_that_is_full_is_told(run: Run, fill: Fill, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill("ann")
+    assert "Disk" not in run("status").out
+    monkeypatch.setattr(access, "LITTLE", 1 << 62)
+    said = " ".join(run("status").out.split())
+    assert "is on a disk that is full. Until there is room no token is renewed" in said
 
 
 def test_looking_makes_no_new_pool_in_the_place_of_one_that_a_proxy_misses(run: Run, home: Path) -> None:

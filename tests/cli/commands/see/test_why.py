@@ -24,10 +24,9 @@ from accounts.model import Account, Affinity, Cooldown, Event, Standing
 from accounts.people.people import Person
 from accounts.policy import stored_pool
 from accounts.store.store import Store
+from accounts.views.choice_words import BEHIND, BY_STRATEGY, WITHOUT
 from cli.app import main
 from cli.commands.see.why import told, why
-from cli.ui.choices import BY_STRATEGY, WITHOUT
-from cli.ui.reasons import BEHIND
 from cli.ui.result import Result
 from config import clock
 from config.local_time import clock_time

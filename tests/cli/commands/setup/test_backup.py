@@ -10,6 +10,7 @@ from accounts.errors import InputNeeded, WouldLoseAccounts
 from accounts.model import Account, Credentials
 from accounts.store.backups import Backups
 from accounts.store.store import Store
+from accounts.tokens.sent_marks import SentMarks
 from cli.commands.setup.backup import create_backup, list_backups, restore_backup
 from cli.ui.asking import NoAsking, SaidYes
 
@@ -112,6 +113,17 @@ def test_restore_tells_the_truth_about_tokens(run: Run, fill: Fill) -> None:
     assert "A refresh token works only once" in ran.out
     assert "codex-rotate backup restore before-restore-" in ran.out
     assert {each["label"] for each in run("list", "--json").json} == {"ann", "bob"}
+
+
+def test_restore_says_whose_tokens_were_used_since(copies: Backups, store: Store, home: Path) -> None:
+    """Also where the pool that knew of it is gone."""
+    account = Account(account_id="ann", user_id="u", label="ann")
+    store.put_account(account, Credentials(access="a1", refresh="r1", refreshed_at=1.0)).result()
+    copies.create("mine", NOON)
+    SentMarks(home / "locks").spend("ann:u", "r1")
+    store.remove_account("ann:u").result()
+    said = restore_backup(copies, "mine", NoAsking(), NOON).message
+    assert "The refresh tokens of ann were used since the backup was made, and are not sent again" in said
 
 
 def test_restore_keeps_newer_tokens_and_counts_them(copies: Backups, store: Store) -> None:

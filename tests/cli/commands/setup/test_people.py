@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 
+from accounts.ledger.records import TokenCount, TurnRecord
+from accounts.ledger.usage_db import UsageDb
+from accounts.model import Event
 from accounts.people.budgets import Period
 from accounts.people.keys import ClientKey
 from accounts.people.people import Person
@@ -160,6 +163,45 @@ def test_what_cannot_be_is_told_and_changes_nothing(run: Run, pool: Path, line: 
     assert (ran.code, ran.out) == (2, "")
     assert words in ran.err.replace("\n", " ")
     assert people(pool) == before
+
+
+def used_by_ann(home: Path, *tokens: int) -> None:
+    db = UsageDb(home / "usage.db")
+    db.write([TurnRecord(when=clock.now() + 1, person="ann", tokens=TokenCount(input=each)) for each in tokens])
+    db.close()
+
+
+def test_what_somebody_has_used_is_shown_beside_each_budget(run: Run, pool: Path) -> None:
+    run("people", "add", "ann", "--tokens", "2k/day", "--turns", "4/month")
+    used_by_ann(pool, 300, 200)
+    shown = run("people", "show", "ann").out.replace("\n", " ")
+    assert "2 turns, 500 tokens." in shown
+    assert "500 of 2k tokens today (25 %); anew" in shown
+    assert "2 of 4 turns this month (50 %); anew" in shown
+    told = run("people", "show", "ann", "--json").json["used"]
+    assert [(each["measure"], each["used"]) for each in told["budgets"]] == [("tokens", 500), ("turns", 2)]
+    assert told["today"] == {"tokens": 500, "turns": 2}
+
+
+def test_a_ledger_that_cannot_be_read_is_said_and_the_rest_is_shown(run: Run, pool: Path) -> None:
+    run("people", "add", "ann", "--tokens", "2k/day")
+    (pool / "usage.db").write_bytes(b"no database" * 100)
+    ran = run("people", "show", "ann", "--json")
+    assert (ran.code, ran.json["name"], ran.json["used"]) == (0, "ann", None)
+    assert "the ledger cannot be read" in ran.err.replace("\n", " ")
+
+
+def test_a_key_that_was_used_in_two_places_is_told(run: Run, pool: Path) -> None:
+    run("people", "add", "ann")
+    run("keys", "add", "--person", "ann", "--label", "laptop")
+    now = clock.now()
+    with Store(pool / "pool.db") as store:
+        for key, when in (("ann-laptop", now - 10**6), ("ann-laptop", now), ("somebody", now)):
+            store.record(Event(at=when, kind="key_shared", detail=f"{key}: 10.0.0.5, 10.0.0.9")).result()
+    ran = run("people", "show", "ann")
+    assert "The key ann-laptop was used from 10.0.0.5 and from 10.0.0.9" in ran.out.replace("\n", " ")
+    (told,) = run("people", "show", "ann", "--json").json["shared_keys"]
+    assert (told["key"], told["places"]) == ("ann-laptop", ["10.0.0.5", "10.0.0.9"])
 
 
 def test_a_thousand_people_are_shown_as_fast_as_one(run: Run, home: Path) -> None:

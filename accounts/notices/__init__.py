@@ -1,0 +1,1 @@
+"""What somebody is told of a pool, and once only: what has happened between two looks. Pure."""
