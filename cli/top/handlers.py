@@ -9,6 +9,7 @@ from accounts.ledger.queries import read_usage
 from accounts.ledger.records import TurnRecord
 from accounts.model import Account
 from accounts.views.choice import ChoiceView, stored_choice
+from accounts.views.timeline import HOURS, timeline
 from cli.top import deeds
 from cli.top.away import away
 from cli.top.keys import MAIN, View
@@ -165,7 +166,9 @@ def _account_page(app: "TopApp", key: str, pen: Pen) -> list[Line]:
     if row is None:
         return pen.paragraph("This account is not in the pool any more.", Role.DIM, 1, 1)
     load = Load(facts.proxies.in_flight[row.account.label], facts.pool.homes.get(key, 0))
-    return account_details.page(row, load, facts.proxies.turns, pen)
+    lanes = timeline(facts.pool.events, pen.now - HOURS * 3600, pen.now, {key: row.account.label}).accounts
+    left = next((lane.rotations for lane in lanes if lane.account == row.account.label), ())
+    return account_details.page(row, load, facts.proxies.turns, left, pen)
 
 
 def _turn_page(app: "TopApp", key: str, pen: Pen) -> list[Line]:
