@@ -1,14 +1,10 @@
 """The screen where people have it: in a terminal, as a program of its own, beside a proxy that runs."""
 
-import fcntl
 import os
-import pty
 import select
 import shutil
 import struct
 import subprocess
-import sys
-import termios
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,8 +18,8 @@ from tests.cli.conftest import Fill
 from tests.cli.serving import ROTATE, environment, serving, turn_in_the_middle, upstream
 from tests.harness import PATIENCE, eventually
 
+fcntl, pty, termios = (pytest.importorskip(name) for name in ("fcntl", "pty", "termios"))
 __all__ = ["upstream"]  # a fixture
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
 
 TMUX = shutil.which("tmux") or ""
 with_tmux = pytest.mark.skipif(not TMUX, reason="tmux is not installed")
