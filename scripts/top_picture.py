@@ -21,9 +21,10 @@ from accounts.choice.quota import MAIN, Window
 from accounts.model import Account, Affinity, Cooldown, Credentials, Standing
 from accounts.store.store import Store
 from accounts.views.live_turns import LiveTurn
-from cli.top.app import Sources, TopApp
+from cli.top.app import TopApp
 from cli.top.facts import ProxyFacts
 from cli.top.screen import ScreenState
+from cli.top.sources import Sources
 from cli.top.watches.pool import PoolWatch
 from cli.top.watches.proxies import ProxyWatch
 from cli.top.watches.usage import UsageWatch

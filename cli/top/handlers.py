@@ -23,6 +23,7 @@ from config import paths
 if TYPE_CHECKING:
     from cli.top.app import TopApp
 
+NOTHING_TO_UNDO: Final = "There is nothing to take back."
 NO_ACCOUNT: Final = "No account is selected."
 
 type Handler = Callable[["TopApp", str], None]
@@ -74,6 +75,13 @@ def _use_number(app: "TopApp", key: str) -> None:
         app.say(f"There is no account {key}.")
     else:
         app.do(deeds.use(account))
+
+
+def _undo(app: "TopApp", _: str) -> None:
+    if app.undos:
+        app.do(app.undos.pop(), undoing=True)
+    else:
+        app.say(NOTHING_TO_UNDO)
 
 
 # --- views -----------------------------------------------------------------------------------------------------------
@@ -256,7 +264,7 @@ HANDLERS: Final[Mapping[str, Handler]] = {
     "reserve": _typed(
         "Percent of each window of {} that is kept.", deeds.reserve, lambda account: str(account.reserve_percent)
     ),
-    "undo": lambda app, _: app.undo(),
+    "undo": _undo,
     "open": _open,
     "why": _why,
     "rotations": _rotations,

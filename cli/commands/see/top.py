@@ -17,8 +17,8 @@ from config import access, clock, paths, proxy_files
 from config.errors import RotateError
 
 if TYPE_CHECKING:
-    from cli.top.app import Sources
     from cli.top.facts import Facts
+    from cli.top.sources import Sources
 
 
 def add_to(app: typer.Typer) -> None:
@@ -98,7 +98,7 @@ def begun(sources: "Sources") -> "Facts":
 
 
 def _sources(store: Store) -> "Sources":
-    from cli.top.app import Sources
+    from cli.top.sources import Sources
     from cli.top.watches.pool import PoolWatch
     from cli.top.watches.proxies import ProxyWatch
     from cli.top.watches.usage import UsageWatch
