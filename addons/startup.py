@@ -132,7 +132,8 @@ class Startup:
             selftest.check(ctx.options)
             dialing.race_addresses(asyncio.get_running_loop())
             descriptors.raise_limit()
-            files.sweep_unfinished(paths.home(), clock.now())
+            for folder in (paths.home(), paths.locks_folder(), paths.codex_auth_file().parent):
+                files.sweep_unfinished(folder, clock.now())
             hook_check.choose_manager(ctx.master, indexed=self.chosen.rotate_hook_index)
             self.service = PoolService(paths.pool_file(), clock.now, settings=settings.load(), steady=clock.monotonic)
             if not self.service.pool.candidates:

@@ -70,6 +70,29 @@ def test_an_account_that_was_refused_a_model_is_not_asked_for_it_again(bench: Be
     assert bench.standing(bench.first) is Standing.GOOD
 
 
+MODEL_WORDS = (
+    FaultKind.UNSUPPORTED_MODEL,
+    FaultKind.MODEL_NOT_FOUND,
+    FaultKind.MODEL_NOT_FOR_ACCOUNT,
+    FaultKind.MODEL_DETAIL,
+)
+
+
+def test_a_model_that_nobody_has_costs_two_attempts_in_whatever_words_and_without_a_hint(
+    bench: Bench, turn: Turn
+) -> None:
+    """The next request goes past those who were refused it, and when all were, nobody is asked."""
+    bench.start_test(seats=4)
+    for account, kind in zip(bench.accounts, MODEL_WORDS, strict=True):
+        bench.fault(account, kind, in_band=True)
+    answers = [turn(thread_id=f"{bench.thread}-{number}") for number in range(3)]
+    assert not any(answer.completed for answer in answers)
+    asked = bench.served_by()
+    assert [each for each in asked if each != "first"] == ["second", "third", "fourth"]
+    assert asked.count("first") in {1, 3}, "a socket that is opened names no model"
+    assert "No account of the pool may use this model" in str(answers[2].error)
+
+
 # --- quota -----------------------------------------------------------------------------------------------------------
 
 
