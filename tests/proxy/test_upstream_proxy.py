@@ -7,7 +7,7 @@ import base64
 import socket
 import ssl
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -74,7 +74,8 @@ def place(
             started(folder, confdir, upstream, setting, CODEX_REFRESH_TOKEN_URL_OVERRIDE="")
         )
         proxy.output.wait_for(LOADED, seconds=START_SECONDS)
-        yield Bench(upstream, proxy, store, own, folder), corporate
+        with closing(Bench(upstream, proxy, store, own, folder)) as bench:
+            yield bench, corporate
 
 
 @pytest.fixture
