@@ -19,11 +19,18 @@ from accounts.store.store import Store
 from config import clock
 from standin import ANY_ACCOUNT, Account, Fault, FaultKind, Pace, SeenRequest, StandIn
 from standin.model.attempts import End
+from tests import in_turn
 from tests.harness import START_SECONDS, Proxy, eventually, options, put
 from tests.proxy.clients import RESPONSES, Headers, http1, turn1
 
 LOADED = re.compile(r"codex-rotate: \d+ accounts from")
 _numbers = itertools.count(1)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What is judged by the same code over HTTP/1.1 and HTTP/2 is asked of one of them, where a module says so."""
+    some = [item for item in items if getattr(getattr(item, "module", None), "ONE_HTTP", False)]
+    in_turn.leave_out(config, items, some, ("h1", "h2", "http1", "http2"))
 
 
 @dataclass

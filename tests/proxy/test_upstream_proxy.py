@@ -21,6 +21,8 @@ from tests.harness import PATIENCE, REDIRECT, START_SECONDS, Proxy, eventually, 
 from tests.proxy.clients import ASK, CHATGPT, RESPONSES, Got, Http2, Socket, http1, secure, tunnel, turn1
 from tests.proxy.conftest import LOADED, Bench
 
+ONE_HTTP = True
+
 USER: Final = "ann"
 PASSWORD: Final = "s3cret pässwörd/@:"
 ENCODED: Final = "s3cret%20p%C3%A4ssw%C3%B6rd%2F%40%3A"
