@@ -14,6 +14,8 @@ from tests.harness import eventually
 from tests.proxy.clients import Got, Http2, Socket, http1, turn1, turn_ws
 from tests.proxy.conftest import Bench
 
+ONE_HTTP = True
+
 type Turn = Callable[..., Got]
 
 HI = {"type": "message", "role": "user", "content": "hi"}
