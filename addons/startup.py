@@ -17,7 +17,7 @@ from accounts.store.no_accounts import no_accounts
 from addons import options
 from addons.attempts import descriptors, selftest
 from addons.attempts.patches import bounded_decoding, bounded_messages, dialing, hook_check
-from addons.exchange.answering.pool_quota import PoolQuota
+from addons.exchange.answering.pool_quota import HeldWindows, PoolQuota
 from addons.exchange.catalogue import CatalogueRequest
 from addons.exchange.patience import Limits
 from addons.exchange.pooled import PooledRequest
@@ -98,6 +98,7 @@ class Startup:
     def __init__(self) -> None:
         self.service: PoolService | None = None
         self.chosen = options.ChosenOptions()
+        self.held = HeldWindows()
         self.settled = asyncio.Event()
         """Set once it is known whether there is a pool."""
 
@@ -183,7 +184,7 @@ class Startup:
         service = self.service
         if service is None or not (virtual or service.settings.show_pool == "pool"):
             return None
-        return PoolQuota(service, ask)
+        return PoolQuota(service, ask, self.held)
 
     def done(self) -> None:
         self.settled.clear()
