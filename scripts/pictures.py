@@ -1,8 +1,9 @@
 # ruff: noqa: INP001 - scripts/ holds programs
-"""Takes the pictures in docs/images anew: ten turns into a capture, mitmweb with that capture, Chromium in front of it.
+"""Takes the pictures in docs/images anew: ten turns into a capture, mitmweb with that capture, Chromium in front of it;
+and the page of a proxy over a made-up pool.
 
-    .venv/bin/python -m pip install playwright
     .venv/bin/python -m scripts.pictures [CAPTURE]
+    .venv/bin/python -m scripts.pictures page
 
 It needs Chromium (`chromium` on the PATH) and a font with emoji, which the markers are. Nothing leaves this machine.
 Look at the pictures before they are committed.
@@ -19,6 +20,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from accounts.views.live_turns import as_json
+from config import clock, page_token
+from tests.browser import world
 from tests.harness import MITMDUMP, ROOT, SCRIPT, Output, plain_environment
 from tests.proxy.ten_turns import take
 
@@ -35,8 +39,21 @@ SOCKET: Final = 5
 """The place of the socket with a tool's call and output."""
 
 
+PAGE: Final = (
+    ("page-390.png", "/", 390, 844, "dark"),
+    ("page-1280.png", "/", 1280, 960, "light"),
+    ("page-2560.png", "/timeline", 2560, 1200, "light"),
+    ("page-usage.png", "/usage", 1280, 900, "dark"),
+    ("page-turns.png", "/turns", 1280, 560, "light"),
+)
+"""The pictures of the page: file, view, width, height and colours."""
+
+
 def main() -> None:
-    """Both pictures, of the capture that is named, or of a new one."""
+    """All pictures; those of mitmweb of the capture that is named, or of a new one."""
+    of_page()
+    if sys.argv[1:] == ["page"]:
+        return
     with tempfile.TemporaryDirectory() as folder:
         given = [Path(each) for each in sys.argv[1:]]
         capture = given[0] if given else take(Path(folder), Path(folder) / "ca")[0]
@@ -47,6 +64,41 @@ def main() -> None:
             keep(page, "mitmweb-flows.png")
             show(page, SOCKET, "WebSocket", "pre:has-text('ended: completed'):has-text('call exec_command')")
             keep(page, "mitmweb-socket.png")
+
+
+def of_page() -> None:
+    """The page over a pool that has something to show."""
+    with tempfile.TemporaryDirectory() as folder, served(Path(folder)) as address, browser(Path(folder)) as page:
+        page.goto(address)
+        for name, view, width, height, scheme in PAGE:
+            page.set_viewport_size({"width": width, "height": height})
+            page.emulate_media(color_scheme=scheme)
+            page.goto(address.partition("?")[0].rstrip("/") + view)
+            if view == "/timeline":
+                page.locator("details.rotation summary").nth(2).click()
+            keep(page, name)
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """A page without a proxy; its address, with what lets one in."""
+    home, turns = folder / "home", folder / "turns.json"
+    world.fill(home, clock.now())
+    turns.write_text(as_json(world.turns(9, clock.now())))
+    env = {**plain_environment(), "HOME": str(folder), "CODEX_ROTATE_HOME": str(home), "TZ": "UTC"}
+    command = [sys.executable, "-m", "tests.browser.page_alone", "0", str(turns)]
+    process = subprocess.Popen(  # noqa: S603
+        command, env=env, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    assert process.stdout is not None
+    output = Output(process.stdout)
+    try:
+        url = output.wait_for(r"the page is at (\S+)", seconds=60)[1]
+        yield f"{url}/?token={page_token.known_token({'CODEX_ROTATE_HOME': str(home)})}"
+    finally:
+        process.terminate()
+        process.wait(10)
+        output.close()
 
 
 @contextmanager
@@ -75,7 +127,7 @@ def mitmweb(capture: Path, folder: Path) -> Iterator[str]:
 @contextmanager
 def browser(folder: Path) -> Iterator[Any]:
     """A page of a browser that knows nothing and asks nobody."""
-    from playwright.sync_api import sync_playwright  # no dependency of ours: only who takes pictures needs it
+    from playwright.sync_api import sync_playwright  # late: only who takes pictures needs it
 
     found = shutil.which("chromium") or shutil.which("chromium-browser")
     if found is None:

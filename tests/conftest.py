@@ -20,7 +20,7 @@ MEMORY = Path("/dev/shm")
 NEEDED = 2 << 30
 LONGEST_ID = 24
 TESTS = Path(__file__).resolve().parent
-SLOWEST_FIRST = ("e2e", "test_commands_in_docs.py", "crashes", "proxy", "cli")
+SLOWEST_FIRST = ("e2e", "test_commands_in_docs.py", "browser", "crashes", "proxy", "cli")
 
 _CONNECTING = frozenset({"socket.connect", "socket.sendto", "socket.sendmsg"})
 

@@ -45,6 +45,7 @@ NOT_EXECUTED: Final = {
     r'"\$\(pipx environment .*': "there is no pipx here; the same program is started by its name",
     r"\. \.venv/bin/activate": "enters the environment this runs in",
     r"codex-rotate login .*": "ends in a browser; tests/cli/commands/accounts/test_login.py plays it",
+    r"codex-rotate open": "opens a browser on a proxy that runs; tests/cli/commands/see/test_open.py",
     r"codex login": "the official client's own",
     r"codex-rotate ca uninstall": "changes this machine's trust stores; tests/certs plays it in made-up ones",
 }

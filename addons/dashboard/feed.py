@@ -5,6 +5,7 @@ read gets nothing more until it has, and is let go of after a while: what waits 
 """
 
 import asyncio
+import itertools
 import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
@@ -22,7 +23,14 @@ ALIVE_SECONDS: Final = 15.0
 """So long there is silence at most: a browser that hears nothing cannot tell whether anybody is there."""
 STUCK_SECONDS: Final = 60.0
 MOST_STREAMS: Final = 200
+MOST_OF_ONE: Final = 3
+"""Streams of one browser. It has six connections to a server in all, and one that waits for a seventh shows nothing;
+whoever has to make room asks now and then instead."""
+POLL: Final = b"event: poll\ndata: 3000\n\n"
+"""Says so, with the milliseconds between two questions."""
 ALIVE: Final = b": alive\n\n"
+GOODBYE_SECONDS: Final = 0.5
+_numbers = itertools.count()
 
 
 class Stream(Protocol):
@@ -36,6 +44,10 @@ class Stream(Protocol):
         """Whether it may still see the view."""
         ...
 
+    def browser(self) -> str:
+        """What tells its browser from others."""
+        ...
+
     def end(self) -> None: ...
 
 
@@ -46,6 +58,7 @@ class Listener:
         self.stream = stream
         self.has: bytes = b""
         """The last view that was sent to it."""
+        self.number = next(_numbers)
         self._sending: asyncio.Future[None] | None = None
         self._since = 0.0
 
@@ -86,11 +99,19 @@ class Feed:
     def join(self, subject: Subject, stream: Stream) -> Listener:
         """From now on it hears of this view, and at once how it is."""
         listener = Listener(stream)
+        self._make_room(stream.browser())
         self._topics.setdefault(subject, set()).add(listener)
         if subject in self._tasks:
             self._tasks.pop(subject).cancel()
         self._tasks[subject] = asyncio_utils.create_task(self._run(subject), name=f"page {subject.view}", keep_ref=True)
         return listener
+
+    def _make_room(self, browser: str) -> None:
+        """For one more stream of this browser: the one that has been there longest asks from now on."""
+        mine = [each for known in self._topics.values() for each in known if each.stream.browser() == browser]
+        for each in sorted(mine, key=lambda one: one.number)[: max(0, len(mine) - MOST_OF_ONE + 1)]:
+            each.offer(POLL, self._clock())
+            asyncio.get_running_loop().call_later(GOODBYE_SECONDS, each.stream.end)
 
     def leave(self, subject: Subject, listener: Listener) -> None:
         known = self._topics.get(subject, set())

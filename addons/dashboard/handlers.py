@@ -256,6 +256,9 @@ class Events(Answer):
     def allowed(self) -> bool:
         return self.who is not None and self.page.access.session(self.who.cookie, clock.now()) is not None
 
+    def browser(self) -> str:
+        return self.who.cookie if self.who is not None else ""
+
     def end(self) -> None:
         self.over.set()
 

@@ -4,6 +4,7 @@
 const AGAIN = 2000;
 let source = null;
 let timer = 0;
+let every = 0;
 
 const read = (html) => new DOMParser().parseFromString(html, "text/html");
 
@@ -66,6 +67,7 @@ function listen() {
   if (source) source.close();
   source = null;
   if (!live || !live.dataset.feed || document.hidden) return;
+  if (every) return poll();
   source = new EventSource(live.dataset.feed);
   source.addEventListener("open", () => tell(""));
   source.addEventListener("part", (news) => {
@@ -74,10 +76,29 @@ function listen() {
     for (const { name, value } of live.attributes) fresh.setAttribute(name, value);
     morph(live, fresh);
   });
+  // A browser has few connections to one server: with many pages open, this one asks instead of listening.
+  source.addEventListener("poll", (news) => {
+    every = Number(news.data);
+    listen();
+  });
   source.addEventListener("error", () => {
     tell("The proxy does not answer. What you see is as it was; this page comes back by itself.");
     if (source && source.readyState === EventSource.CLOSED) timer = setTimeout(retry, AGAIN);
   });
+}
+
+async function poll() {
+  try {
+    const answer = await fetch(location.href);
+    if (answer.status === 401) return location.reload();
+    const fresh = answer.ok && read(await answer.text()).getElementById("live");
+    if (fresh) morph(document.getElementById("live"), fresh);
+    tell("");
+  } catch {
+    tell("The proxy does not answer. What you see is as it was; this page comes back by itself.");
+  }
+  clearTimeout(timer);
+  if (!document.hidden) timer = setTimeout(poll, every);
 }
 
 // The connection was refused for good: the session may be over, or another proxy is there now.

@@ -97,7 +97,7 @@ def _inside(lane: Lane, since: float, until: float) -> list[Html]:
                 tag("title", each.words),
                 x=f"{left:.3f}%",
                 y="22%",
-                width=f"{max(0.2, right - left):.3f}%",
+                width=f"{max(0.35, right - left):.3f}%",
                 height="56%",
                 rx="0.15em",
                 class_=f"fill {each.kind}",
@@ -123,8 +123,9 @@ def _ticks(since: float, until: float) -> list[Html]:
     drawn = []
     for at, name in ticks(since, until):
         place = _place(at, since, until)
-        anchor = "start" if place < 4 else "end" if place > 96 else "middle"
-        drawn.append(tag("text", name, x=f"{place:.3f}%", y="1em", text_anchor=anchor))
+        if not 3 < place < 97:
+            continue  # there is no room for its name
+        drawn.append(tag("text", name, x=f"{place:.3f}%", y="1em", text_anchor="middle"))
     return drawn
 
 
@@ -189,7 +190,7 @@ def _account_lane(each: Prospect, found: Forecast, now: float, until: float) -> 
     for moment, comes in [*turns, (ends, serves)]:
         if moment > at:
             words = f"serves until {clock_time(moment, now)}" if serves else f"out until {clock_time(moment, now)}"
-            spans.append(Span(since=at, until=moment, kind="soft" if serves else "low", words=words))
+            spans.append(Span(since=at, until=moment, kind="soft" if serves else "rest", words=words))
         at, serves = moment, comes
     return Lane(name=each.account.label, said=each.account.label, spans=spans)
 

@@ -19,7 +19,7 @@ OWNER_COLUMNS: Final = {
     "Account": "",
     "First output": "num",
     "Received": "num",
-    "Thread": "wide",
+    "Thread": "",
 }
 
 
@@ -89,7 +89,7 @@ def _row(turn: LiveTurn, seen: TurnsSeen) -> Html:
     return tag(
         "tr",
         [
-            tag("td", value, data_name=name, class_=OWNER_COLUMNS[name] or None)
+            tag("td", tag("div", value), data_name=name, class_=OWNER_COLUMNS[name] or None)
             for name, value in cells.items()
             if name not in left_out
         ],

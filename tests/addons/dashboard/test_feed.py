@@ -7,7 +7,7 @@ import pytest
 
 from addons.dashboard import feed
 from addons.dashboard.contents import Subject
-from addons.dashboard.feed import ALIVE, ALIVE_SECONDS, STUCK_SECONDS, Feed, Listener, event
+from addons.dashboard.feed import ALIVE, ALIVE_SECONDS, MOST_OF_ONE, POLL, STUCK_SECONDS, Feed, Listener, event
 from tests.builders import Clock
 
 TURNS = Subject("turns", "", ())
@@ -19,6 +19,7 @@ class Browser:
 
     reads: bool = True
     may: bool = True
+    name: str = ""
     heard: list[bytes] = field(default_factory=list)
     ended: bool = False
 
@@ -29,6 +30,9 @@ class Browser:
 
     def allowed(self) -> bool:
         return self.may
+
+    def browser(self) -> str:
+        return self.name
 
     def end(self) -> None:
         self.ended = True
@@ -90,7 +94,7 @@ async def test_a_view_is_drawn_once_for_all_who_see_the_same(monkeypatch: pytest
         return said
 
     hub = Feed(draw, Clock())
-    browsers = [Browser() for _ in range(10)]
+    browsers = [Browser(name=str(number)) for number in range(10)]
     listeners = [hub.join(TURNS, each) for each in browsers]
     await asyncio.wait_for(enough.wait(), 10)
     assert {tuple(each.heard) for each in browsers} == {(event("a"),)}
@@ -105,6 +109,25 @@ async def test_a_view_is_drawn_once_for_all_who_see_the_same(monkeypatch: pytest
     before = drawn
     await asyncio.sleep(0.05)
     assert drawn == before  # nobody looks
+
+
+async def test_the_many_pages_of_one_browser_leave_it_connections_for_more() -> None:
+    """A browser has six to a server; a page that waits for a seventh would show nothing."""
+
+    async def draw(_: Subject) -> str:
+        return "a"
+
+    hub, pages = Feed(draw, Clock()), [Browser(name="one") for _ in range(10)]
+    other = Browser(name="other")
+    hub.join(TURNS, other)
+    for each in pages:
+        hub.join(TURNS, each)
+        await asyncio.sleep(0)
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert [POLL in each.heard for each in pages] == [True] * 7 + [False] * MOST_OF_ONE
+    assert POLL not in other.heard
+    hub.close()
 
 
 async def test_a_look_that_fails_is_not_the_last(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,12 +11,24 @@ import httpx
 import pytest
 
 from accounts.errors import UsageError
+from addons.dashboard.binding import PagePortTaken
 from addons.startup import FORCED
 from certs import ca
 from certs.bundles import certificates
-from cli.commands.use.serve import LISTEN, TAKEN, OptionTaken, debug_authority, own_authority, parse_listen, shown_by
+from cli.commands.use.serve import (
+    LISTEN,
+    TAKEN,
+    OptionTaken,
+    check_page,
+    debug_authority,
+    own_authority,
+    parse_listen,
+    parse_page,
+    shown_by,
+)
 from cli.running import processes
-from config import clock, paths
+from config import clock, page_token, paths
+from config.page_address import PageAddress
 from standin import StandIn
 from tests.cli.conftest import Fill, Run
 from tests.cli.serving import ask, free_port, serving, stopped, through, upstream
@@ -64,6 +76,42 @@ def test_an_address_that_others_can_reach_is_refused(listen: str) -> None:
     """Whoever reaches the proxy uses the accounts."""
     with pytest.raises(UsageError, match="others"):
         parse_listen(listen)
+
+
+@all_rows("page", ["8119", "here:1", "127.0.0.1:x"])
+def test_what_is_no_address_for_the_page_is_wrong_usage(page: str) -> None:
+    with pytest.raises(UsageError, match=r"--page needs .* such as 127\.0\.0\.1:8119"):
+        parse_page(page, keyed=True)
+
+
+def test_a_page_for_others_needs_keys_for_them() -> None:
+    with pytest.raises(UsageError, match="can be reached by others"):
+        parse_page("0.0.0.0:8119", keyed=False)
+    assert parse_page("0.0.0.0:8119", keyed=True) == PageAddress(host="0.0.0.0", port=8119)
+    assert parse_page("off", keyed=False) is None
+
+
+def test_a_port_for_the_page_that_was_named_and_is_taken_is_an_error_that_says_who_has_it() -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(PagePortTaken, match="listens there: end it, or name another port"):
+            check_page(PageAddress(host="127.0.0.1", port=port))
+        check_page(PageAddress(host="127.0.0.1", port=port, named=False))
+
+
+def test_it_says_where_its_page_is_and_that_address_lets_in(upstream: StandIn, home: Path) -> None:
+    with serving(home, upstream=upstream) as (_, output, _), httpx.Client(trust_env=False) as client:
+        address = output.wait_for(r"The page is at (http://127\.0\.0\.1:\d+/\?token=\S+)")[1]
+        assert page_token.known_token({"CODEX_ROTATE_HOME": str(home)}) in address
+        answer = client.get(address, follow_redirects=True)
+        assert answer.status_code == 200
+        assert "token" not in str(answer.url)
+
+
+def test_without_a_page_it_says_nothing_of_one(upstream: StandIn, home: Path) -> None:
+    with serving(home, "--page", "off", upstream=upstream) as (_, output, _):
+        output.wait_for("In another terminal")
+        assert "The page" not in output.text()
 
 
 def test_an_empty_pool_is_no_reason_to_start(run: Run) -> None:
@@ -145,14 +193,15 @@ def test_a_renewal_is_told_and_bound_clients_follow_it(now: float) -> None:
 
 
 def test_by_default_a_turn_is_a_line_and_nothing_else_is(upstream: StandIn, home: Path) -> None:
-    """Where it is, how it is used, one line for a turn, and its end; no colours in what is no terminal."""
+    """Where it is, how it is used, where its page is, a line for a turn, and its end; no colours in what is no terminal."""
     with serving(home, upstream=upstream) as (process, output, port):
         assert ask(port, home / "ca" / "trusted.pem") == "Hello from acc-1."
         stopped(process)
-    ready, use, turn, end = output.text().splitlines()
+    ready, use, page, turn, end = output.text().splitlines()
     assert ready[8:] == f" codex-rotate is listening at http://127.0.0.1:{port} with 1 account."
     assert "codex-rotate run codex" in use
-    assert re.fullmatch(r"\d\d:\d\d:\d\d python-httpx  \S+.*  ok  \d+\.\d s  20 in \(10 cached\) 3 out", turn)
+    assert page.startswith("The page is at http://127.0.0.1:")
+    assert re.fullmatch(r"\d\d:\d\d:\d\d python-httpx gpt-5  \S+.*  ok  \d+\.\d s  20 in \(10 cached\) 3 out", turn)
     assert end.startswith("The proxy has stopped.")
     assert "\x1b" not in output.text()
 
@@ -168,7 +217,7 @@ def test_a_client_that_leaves_or_does_not_trust_it_is_no_alarm(upstream: StandIn
                 assert raw.recv(4096)
         output.wait_for("does not trust this proxy")
         stopped(process)
-    _, _, told, _ = output.text().splitlines()
+    _, _, _, told, _ = output.text().splitlines()
     assert "warning: codex-rotate: a client does not trust this proxy for chatgpt.com" in told
     assert "codex-rotate run codex" in told
 
@@ -177,7 +226,7 @@ def test_verbose_is_all_that_mitmproxy_says_too(upstream: StandIn, home: Path) -
     with serving(home, "--verbose", upstream=upstream) as (process, output, port):
         ask(port, home / "ca" / "trusted.pem")
         stopped(process)
-    for words in ("client connect", "POST https://chatgpt.com/backend-api/codex/responses", "python-httpx  "):
+    for words in ("client connect", "POST https://chatgpt.com/backend-api/codex/responses", "python-httpx gpt-5  "):
         assert words in output.text()
 
 
