@@ -193,7 +193,8 @@ def test_a_renewal_is_told_and_bound_clients_follow_it(now: float) -> None:
 
 
 def test_by_default_a_turn_is_a_line_and_nothing_else_is(upstream: StandIn, home: Path) -> None:
-    """Where it is, how it is used, where its page is, a line for a turn, and its end; no colours in what is no terminal."""
+    """Where it is, how it is used, where its page is, a line for a turn, and its end; no colours in what is no
+    terminal."""
     with serving(home, upstream=upstream) as (process, output, port):
         assert ask(port, home / "ca" / "trusted.pem") == "Hello from acc-1."
         stopped(process)
