@@ -15,7 +15,7 @@ LEFT = nice
 # Compiled modules are kept, wherever the environment says not to: every test that starts a program would compile all of it.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup test suite soak floods ten-minutes mixed kill cases week bench lint format lock codex installs newest demo docs reference clean
+.PHONY: setup test suite soak floods ten-minutes mixed kill counted cases week bench lint format lock codex installs newest demo docs reference clean
 
 setup:
 	@scripts/setup $(VENV)
@@ -69,6 +69,10 @@ mixed: setup codex
 # the last event. TURNS=1000 for so many, SEED=… for the same ones again; ARGS="--only …" as a bad turn says it.
 kill: setup codex
 	@$(VENV)/bin/python -m scripts.kill $(if $(TURNS),--turns $(TURNS),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+# The official CLI while accounts die, and whether `usage` has counted every token that upstream has: TURNS=2000, SEED=….
+counted: setup codex
+	@$(VENV)/bin/python -m scripts.counted $(or $(TURNS),100) $(SEED)
 
 # The official CLI over every case of trouble that the stand-in knows, over both transports: what its user saw.
 cases: setup codex

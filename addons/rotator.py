@@ -168,7 +168,7 @@ class Rotator:
         """A request that is the client's own."""
         service, kept = self.startup.service, self.startup.chosen.rotate_capture_limit
         if self.clients.is_virtual(flow.client_conn):
-            told = pool_quota.PoolQuota(self.startup.opened(), self._ask(flow, Route.OWN))
+            told = pool_quota.PoolQuota(self.startup.opened(), self._ask(flow, Route.OWN), self.startup.held)
             answer = Answer(virtual_answers.answer_to(shown.wire(flow.request), told))
             return passthrough.LocalAnswer(flow, shown, answer)
         cookies = service.given.cookies if service else None

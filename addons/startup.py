@@ -17,7 +17,7 @@ from accounts.store.no_accounts import no_accounts
 from addons import options
 from addons.attempts import descriptors, selftest
 from addons.attempts.patches import bounded_decoding, bounded_messages, dialing, hook_check
-from addons.exchange.answering.pool_quota import PoolQuota
+from addons.exchange.answering.pool_quota import HeldWindows, PoolQuota
 from addons.exchange.catalogue import CatalogueRequest
 from addons.exchange.patience import Limits
 from addons.exchange.pooled import PooledRequest
@@ -98,6 +98,7 @@ class Startup:
     def __init__(self) -> None:
         self.service: PoolService | None = None
         self.chosen = options.ChosenOptions()
+        self.held = HeldWindows()
         self.settled = asyncio.Event()
         """Set once it is known whether there is a pool."""
 
@@ -132,7 +133,8 @@ class Startup:
             selftest.check(ctx.options)
             dialing.race_addresses(asyncio.get_running_loop())
             descriptors.raise_limit()
-            files.sweep_unfinished(paths.home(), clock.now())
+            for folder in (paths.home(), paths.locks_folder(), paths.codex_auth_file().parent):
+                files.sweep_unfinished(folder, clock.now())
             hook_check.choose_manager(ctx.master, indexed=self.chosen.rotate_hook_index)
             self.service = PoolService(paths.pool_file(), clock.now, settings=settings.load(), steady=clock.monotonic)
             if not self.service.pool.candidates:
@@ -182,7 +184,7 @@ class Startup:
         service = self.service
         if service is None or not (virtual or service.settings.show_pool == "pool"):
             return None
-        return PoolQuota(service, ask)
+        return PoolQuota(service, ask, self.held)
 
     def done(self) -> None:
         self.settled.clear()

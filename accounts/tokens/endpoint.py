@@ -20,7 +20,8 @@ LONGEST: Final = 900.0
 """Seconds of silence after which one token is sent all the same: the question may be what is not answered. So long no
 token is sent, either, after the answers to two were lost."""
 MOST_PAUSE: Final = 21_600.0
-"""With each further answer that is lost both double, up to this."""
+"""With each further answer that is lost both double, up to this. So long a token waits that would leave for its last
+time."""
 _TROUBLE: Final = frozenset({500, 502, 503, 504})
 """What is answered in front of an endpoint that is away, or by one that is about to break. Others say that it is
 there: it takes no question of this kind."""
@@ -65,12 +66,12 @@ class EndpointDoubt:
             return
         now = self._counted()
         since = now if self._silent_since is None else self._silent_since
-        is_early = self._losses > 1 and now - self._lost_at < self._pause(self._losses - 1)
+        is_early = self._losses > 1 and now - self._lost_at < self._pause(self._losses - 1, last=last)
         if not is_early and self._speaks(url):
             self._silent_since = None
             return
         self._silent_since = since
-        if is_early or now - since < self._pause(max(1, self._losses)):
+        if is_early or now - since < self._pause(max(1, self._losses), last=last):
             raise EndpointSilent
 
     def lost(self) -> None:
@@ -80,5 +81,6 @@ class EndpointDoubt:
     def answered(self) -> None:
         self._losses, self._silent_since = 0, None
 
-    def _pause(self, times: int) -> float:
-        return min(MOST_PAUSE, LONGEST * 2.0 ** min(times - 1, 16))
+    def _pause(self, times: int, *, last: bool) -> float:
+        """A second chance is kept as long as there are others who have one left."""
+        return MOST_PAUSE if last else min(MOST_PAUSE, LONGEST * 2.0 ** min(times - 1, 16))

@@ -4,7 +4,7 @@ A refresh token is single-use. Two processes that send the same one lose the acc
 account's lock file, read the store again, adopt what somebody else won, only then ask, and commit the answer before
 anybody may use it. One that the provider has refused is never sent again, by any process. One whose answer was lost is
 asked for once more, if the pool alone holds it and the account would be lost otherwise: the provider may accept it for
-a while, once another renewal was answered or after half an hour (sent_marks.py). While an answer is missing, nothing
+a while, once another renewal was answered or after five minutes (sent_marks.py). While an answer is missing, nothing
 else is sent to an endpoint that does not speak (endpoint.py). Tokens of
 several accounts leave one after another, with a gap between them (send_gap.py), and their answers
 are waited for at the same time.

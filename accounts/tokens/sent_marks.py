@@ -25,7 +25,7 @@ _AGAIN: Final = "again"
 _LOST: Final = "lost"
 _SPENT: Final = "spent"
 
-LAST_CHANCE: Final = 1800.0
+LAST_CHANCE: Final = 300.0
 """Seconds after which a token whose answer was lost may be sent once more although no other was answered since."""
 MOST_SPENT: Final = 64
 """Digests that are kept of an account's spent tokens, the newest: of years."""

@@ -243,7 +243,8 @@ class TurnState:
             return False
         if is_confirmed(self, now):
             return False
-        if rule.blame is Blame.UPSTREAM and self.pool.storm.on(now) and not self.has_begun(now):
+        stormy = rule.blame is Blame.UPSTREAM and self.pool.storm.on_beside(self.tally.tried, now)
+        if stormy and not self.has_begun(now):
             return False  # asking more accounts would only add to it
         return self.kept(now)
 

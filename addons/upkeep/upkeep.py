@@ -9,6 +9,7 @@ from typing import Final
 from mitmproxy import ctx
 from mitmproxy.utils import asyncio_utils
 
+from accounts.errors import StoreError
 from accounts.store import backups
 from accounts.tokens.clock_jumps import ClockJumps
 from addons.exchange.service import PoolService
@@ -90,6 +91,8 @@ class TokenUpkeep:
         while self.startup.service is not None:
             try:
                 await self._look_after(self.startup.service)
+            except StoreError as e:  # whoever watches the file says what is wrong with it, a moment later perhaps
+                logger.debug("codex-rotate: looking after the accounts waits for the pool's file: %s", e)
             except Exception as e:  # noqa: BLE001 - upkeep that fails once must go on
                 answers.log_defect("looking after the accounts failed", e)
             await asyncio.sleep(EVERY)

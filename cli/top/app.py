@@ -5,13 +5,13 @@ What a key means is in handlers.py. Everything that may take a while is done awa
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, ClassVar, Final
 
 from textual import events
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 
-from accounts.store.store import Store
 from cli.top import handlers, keys
 from cli.top.away import away
 from cli.top.deeds import Deed, Work
@@ -19,20 +19,18 @@ from cli.top.keys import View
 from cli.top.lines import Pen, Role
 from cli.top.palettes import NO_COLOURS, Colours, colours
 from cli.top.screen import Notice, ScreenState, key_line, notice, tabs, title
+from cli.top.sources import News, Sources
 from cli.top.typing_line import TypingLine
-from cli.top.watches.pool import PoolWatch
-from cli.top.watches.proxies import ProxyWatch
-from cli.top.watches.usage import UsageWatch
 from cli.top.widgets import Board
 from config.errors import RotateError
 
 BEAT: Final = 1.0
 """Seconds between two looks."""
 WAITING: Final = "The change waits for another process that writes the pool's file."
+SAID_SECONDS: Final = 20.0
 MOST_SAID: Final = 4
 """Lines of a message."""
 BUSY: Final = "The change before this one is not written yet."
-NOTHING_TO_UNDO: Final = "There is nothing to take back."
 SHOWN_IN: Final[Mapping[View, frozenset[str]]] = {
     View.TURNS: frozenset({"proxies"}),
     View.HISTORY: frozenset({"pool"}),
@@ -44,17 +42,6 @@ SHOWN_IN: Final[Mapping[View, frozenset[str]]] = {
 """What the rows of a view are made of, where that is not everything."""
 FIRST: Final = frozenset({"tab", "shift+tab", "ctrl+c"})
 """Keys that textual would take for something else."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sources:
-    """What the screen learns from and changes. `now` reads the clock."""
-
-    store: Store
-    pool: PoolWatch
-    proxies: ProxyWatch
-    usage: UsageWatch
-    now: Callable[[], float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +74,7 @@ class TopApp(App[bool]):
         self._in_ascii = in_ascii
         self._plain = plain
         self._under_way: set[str] = set()
-        self._undos: list[Work] = []
+        self.undos: list[Work] = []
         self._question: Question | None = None
         super().__init__(ansi_color=True if plain or self.looks().native else None)
         self.animation_level = "none"
@@ -96,7 +83,6 @@ class TopApp(App[bool]):
         yield Board(self.pen, self.looks, self.draw_around)
 
     def on_mount(self) -> None:
-        self.rows.focus()
         self.draw(anew=True)
         self.set_interval(BEAT, self.beat)
         self.beat()
@@ -140,8 +126,8 @@ class TopApp(App[bool]):
         self.rows.surround(lambda shown: [title(state, pen), tabs(state, shown, pen)], [*below, last])
 
     def say(self, text: str, role: Role = Role.TEXT) -> None:
-        """In the last lines, until something else is said."""
-        self.state.notice = Notice(text=text, role=role)
+        """In the last lines, for a while or until something else is said."""
+        self.state.notice = Notice(text=text, role=role, until=self.sources.now() + SAID_SECONDS)
         self.draw_around()
 
     # --- what is learned -----------------------------------------------------------------------------------------
@@ -150,10 +136,10 @@ class TopApp(App[bool]):
         """Look at everything that is not being looked at already, and draw what the clock has changed."""
         if "deed" in self._under_way:
             self.say(WAITING, Role.WARN)
-        self.begin("pool", self._look_at_pool)
-        self.begin("proxies", self._look_at_proxies)
+        self.look("pool", self.sources.pool_news)
+        self.look("proxies", self.sources.proxy_news)
         if self.state.view is View.USAGE:
-            self.begin("usage", self._look_at_usage)
+            self.look("usage", partial(self.sources.usage_news, self.state.by))
         self.draw_around()
 
     def begin(self, name: str, work: Callable[[], Awaitable[None]]) -> bool:
@@ -171,21 +157,11 @@ class TopApp(App[bool]):
         self.run_worker(done(), group=name)
         return True
 
-    async def _look_at_pool(self) -> None:
-        try:
-            self.learn(pool=await away(lambda: self.sources.pool.look(self.sources.now())), trouble="")
-        except RotateError as e:
-            self.learn(trouble=str(e))
+    def look(self, name: str, news: Callable[[], Awaitable[News]]) -> None:
+        async def learned() -> None:
+            self.learn(**await news())
 
-    async def _look_at_proxies(self) -> None:
-        self.learn(proxies=await away(lambda: self.sources.proxies.look(self.sources.now())))
-
-    async def _look_at_usage(self) -> None:
-        by = self.state.by
-        try:
-            self.learn(usage=await away(lambda: self.sources.usage.look(by, self.sources.now())), ledger="")
-        except RotateError as e:
-            self.learn(ledger=str(e))
+        self.begin(name, learned)
 
     def learn(self, **news: Any) -> None:
         """Draw what is new, if anything is."""
@@ -216,6 +192,7 @@ class TopApp(App[bool]):
     def do(self, work: Work, *, undoing: bool = False) -> None:
         """A change, written by somebody who may have to wait for it."""
         if not self.begin("deed", lambda: self._done(work, undoing=undoing)):
+            self.undos += [work] if undoing else []
             self.say(BUSY, Role.WARN)
 
     async def _done(self, work: Work, *, undoing: bool) -> None:
@@ -223,20 +200,14 @@ class TopApp(App[bool]):
             deed = await away(lambda: work(self.sources.store, self.sources.now()))
         except RotateError as e:
             if undoing:
-                self._undos.append(work)
+                self.undos.append(work)
             self.say(str(e), Role.BAD)
             return
         if deed.undo is not None and not undoing:
-            self._undos.append(deed.undo)
+            self.undos.append(deed.undo)
         self.say(_in_words(deed, undone=undoing), Role.WARN if deed.trouble else Role.GOOD)
         self.sources.pool.forget()
-        self.begin("pool", self._look_at_pool)
-
-    def undo(self) -> None:
-        if not self._undos:
-            self.say(NOTHING_TO_UNDO)
-        else:
-            self.do(self._undos.pop(), undoing=True)
+        self.look("pool", self.sources.pool_news)
 
     # --- what somebody types -------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from accounts.ledger.queries import read_usage
 from accounts.ledger.records import TurnRecord
 from accounts.model import Account
 from accounts.views.choice import ChoiceView, stored_choice
+from accounts.views.timeline import HOURS, timeline
 from cli.top import deeds
 from cli.top.away import away
 from cli.top.keys import MAIN, View
@@ -22,6 +23,7 @@ from config import paths
 if TYPE_CHECKING:
     from cli.top.app import TopApp
 
+NOTHING_TO_UNDO: Final = "There is nothing to take back."
 NO_ACCOUNT: Final = "No account is selected."
 
 type Handler = Callable[["TopApp", str], None]
@@ -73,6 +75,13 @@ def _use_number(app: "TopApp", key: str) -> None:
         app.say(f"There is no account {key}.")
     else:
         app.do(deeds.use(account))
+
+
+def _undo(app: "TopApp", _: str) -> None:
+    if app.undos:
+        app.do(app.undos.pop(), undoing=True)
+    else:
+        app.say(NOTHING_TO_UNDO)
 
 
 # --- views -----------------------------------------------------------------------------------------------------------
@@ -165,7 +174,9 @@ def _account_page(app: "TopApp", key: str, pen: Pen) -> list[Line]:
     if row is None:
         return pen.paragraph("This account is not in the pool any more.", Role.DIM, 1, 1)
     load = Load(facts.proxies.in_flight[row.account.label], facts.pool.homes.get(key, 0))
-    return account_details.page(row, load, facts.proxies.turns, pen)
+    lanes = timeline(facts.pool.events, pen.now - HOURS * 3600, pen.now, {key: row.account.label}).accounts
+    left = next((lane.rotations for lane in lanes if lane.account == row.account.label), ())
+    return account_details.page(row, load, facts.proxies.turns, left, pen)
 
 
 def _turn_page(app: "TopApp", key: str, pen: Pen) -> list[Line]:
@@ -253,7 +264,7 @@ HANDLERS: Final[Mapping[str, Handler]] = {
     "reserve": _typed(
         "Percent of each window of {} that is kept.", deeds.reserve, lambda account: str(account.reserve_percent)
     ),
-    "undo": lambda app, _: app.undo(),
+    "undo": _undo,
     "open": _open,
     "why": _why,
     "rotations": _rotations,

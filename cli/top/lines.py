@@ -43,7 +43,7 @@ class Pen:
 
     def fit(self, text: str, room: int, *, right: bool = False) -> str:
         """Exactly so many columns of it; what is cut says so."""
-        shown = bars.in_ascii(text) if self.in_ascii else text
+        shown = self._shown(text)
         wide = cell_len(shown)
         if wide > room:
             end = "~" if self.in_ascii else "…"
@@ -57,7 +57,7 @@ class Pen:
         """One line of exactly the width: what is too much is cut, what is missing is blank."""
         left, line = self.width, list[Cell]()
         for text, role in cells:
-            shown = bars.in_ascii(text) if self.in_ascii else text
+            shown = self._shown(text)
             wide = cell_len(shown)
             if wide > left:
                 shown, wide = self.fit(shown, left), left
@@ -69,20 +69,26 @@ class Pen:
     def spread(self, left: Sequence[Cell], right: Sequence[Cell]) -> Line:
         """Both ends of a line; where there is no room for both, the left one is cut."""
         end = Pen(width=self.width, now=self.now, in_ascii=self.in_ascii)
-        wide = sum(cell_len(bars.in_ascii(each.text) if self.in_ascii else each.text) for each in right)
+        wide = sum(cell_len(self._shown(each.text)) for each in right)
         if wide >= self.width:
             return end.fitted(right)
         begin = Pen(width=self.width - wide, now=self.now, in_ascii=self.in_ascii)
         return (*begin.fitted(left), *end.cells(right))
 
     def cells(self, found: Iterable[Cell]) -> Line:
-        return tuple(Cell(bars.in_ascii(text), role) if self.in_ascii else Cell(text, role) for text, role in found)
+        return tuple(Cell(self._shown(text), role) for text, role in found)
 
     def paragraph(self, text: str, role: Role = Role.TEXT, indent: int = 0, hang: int | None = None) -> list[Line]:
         """As many lines as the text needs; further ones are indented by `hang`."""
-        shown = bars.in_ascii(text) if self.in_ascii else text
+        shown = self._shown(text)
         further = indent if hang is None else hang
         return [self.fitted([Cell(line, role)]) for line in wrapped(" " * indent, shown, self.width, further)]
+
+    def _shown(self, text: str) -> str:
+        """As the terminal can have it: what would move its cursor, or has no place of its own, is a blank."""
+        if not text.isprintable():
+            text = "".join(each if each.isprintable() else " " for each in text)
+        return bars.in_ascii(text) if self.in_ascii else text
 
 
 def apart(columns: Iterable[Cell | Line]) -> list[Cell]:

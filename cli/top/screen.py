@@ -1,6 +1,7 @@
 """What the screen shows, without a terminal: the view, what is searched for, the rows of it, and the lines around them.
 Pure."""
 
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -28,10 +29,11 @@ type Draw = Callable[[Pen], Sequence[Line]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """What is said in the last lines: what was done, or what is wrong."""
+    """What is said in the last lines, until a moment: what was done, or could not be."""
 
     text: str = ""
     role: Role = Role.TEXT
+    until: float = math.inf
 
 
 @dataclass(slots=True, kw_only=True)
@@ -125,7 +127,7 @@ def notice(state: ScreenState, pen: Pen) -> list[Line]:
     wrong = facts.trouble or (facts.ledger if state.view is View.USAGE else "")
     if wrong:
         return pen.paragraph(f"{wrong} What is shown is what was known before.", Role.BAD, 1, 1)
-    if state.notice.text:
+    if state.notice.text and pen.now < state.notice.until:
         return pen.paragraph(state.notice.text, state.notice.role, 1, 1)
     if state.view is View.ACCOUNTS and facts.pool.rows and facts.pool.hints:
         return pen.paragraph(facts.pool.hints[0], Role.WARN, 1, 1)

@@ -5,12 +5,15 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Final
 
+from accounts.choice import quota
 from accounts.choice.explanation import Assessment
+from accounts.choice.quota import window_name
 from accounts.choice.selection import Choice, Exhausted
 from accounts.choice.threads import Placement
 from accounts.states import in_words
 from accounts.views.choice import ChoiceView
 from accounts.views.choice_words import choice_verdict
+from cli.ui.bars import in_percent
 from cli.ui.lines import plain
 
 LONGEST: Final = 1000
@@ -19,6 +22,12 @@ LONGEST: Final = 1000
 def verdict(view: ChoiceView, now: float) -> str:
     """Who it is, or why nobody."""
     return plain(choice_verdict(view, now), LONGEST)
+
+
+def used(each: Assessment, now: float) -> str:
+    """What is used of each window of an account's own limit."""
+    main = [window for window in each.candidate.windows if window.family == quota.MAIN]
+    return ", ".join(f"{window_name(w.minutes)} {in_percent(quota.used(w, now)).strip()}" for w in main)
 
 
 def as_data(view: ChoiceView, now: float) -> dict[str, object]:

@@ -1,11 +1,11 @@
 """Which items an account answers with: those a test has laid ready, or the next part of a turn that has several."""
 
 from collections import defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from standin.model.chains import Chain
-from standin.model.items import Item, Message
+from standin.model.items import Item, Message, WebSearch
 
 type Wire = dict[str, Any]
 type Items = tuple[Item, ...]
@@ -38,8 +38,13 @@ class Script:
             return None
         history = asked.whole
         step = self._steps[min(step_of(history), len(self._steps) - 1)]
-        said = said_last(history)
-        places = [place for place, item in enumerate(step, 1) if isinstance(item, Message) and item.text in said]
+        said, searched = said_last(history), searched_last(history)
+        places = [
+            place
+            for place, item in enumerate(step, 1)
+            if (isinstance(item, Message) and item.text in said)
+            or (isinstance(item, WebSearch) and item.query in searched)
+        ]
         return step[max(places, default=0) :]
 
 
@@ -58,13 +63,20 @@ def step_of(history: Sequence[Wire]) -> int:
 
 def said_last(history: Sequence[Wire]) -> set[str]:
     """The texts of the model since anybody else has put something in."""
-    said: set[str] = set()
+    return {text_of(item) for item in _last(history) if item.get("role") == "assistant"}
+
+
+def searched_last(history: Sequence[Wire]) -> set[str]:
+    """What it has searched the web for since then."""
+    actions = (item.get("action") for item in _last(history) if item.get("type") == "web_search_call")
+    return {str(each.get("query")) for each in actions if isinstance(each, dict)}
+
+
+def _last(history: Sequence[Wire]) -> Iterator[Wire]:
     for item in reversed(history):
         if item.get("role") == "user" or str(item.get("type")).endswith("_output"):
-            break
-        if item.get("role") == "assistant":
-            said.add(text_of(item))
-    return said
+            return
+        yield item
 
 
 def text_of(item: Wire) -> str:

@@ -1,8 +1,9 @@
 """The whole benchmark runs and tells what it found. How fast anything is is not asked here."""
 
+import contextlib
+import io
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -11,8 +12,6 @@ import pytest
 from benchmarks import __main__ as bench
 from benchmarks import report, trials
 from benchmarks.cases import DIRECT, OURS, PLAIN, ROTATING
-from benchmarks.rig import ROOT
-from tests.harness import plain_environment
 
 ALL = {
     "short turns, HTTP/1.1, 1 client": {DIRECT, PLAIN, OURS},
@@ -31,29 +30,20 @@ SOME = ("short turns, HTTP/1.1, 1 client", "streaming, HTTP/2, 16 clients", "thr
 WORKS = ALL if "COLD" in os.environ else {name: ALL[name] for name in SOME}
 
 
-def run(*arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "benchmarks", *arguments],
-        cwd=ROOT,
-        env=plain_environment(),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-
-
 @pytest.fixture(scope="module")
-def found(tmp_path_factory):
+def found(tmp_path_factory, warm_starts):
     """One short run with everything that writes."""
     if sys.platform != "linux":
         pytest.skip("asks the Linux kernel")
     folder: Path = tmp_path_factory.mktemp("bench")
     page = folder / "page.md"
     page.write_text(f"# Page\n\n{report.BEGIN}\n{report.END}\n")
-    done = run("--quick", "--only", *WORKS, "--json", str(folder / "numbers.json"), "--write", str(page))
-    assert done.returncode == 0, done.stderr
-    return folder, done.stdout
+    printed = io.TextIOWrapper(io.BytesIO(), "utf-8")
+    with contextlib.redirect_stdout(printed):
+        code = bench.main(["--quick", "--only", *WORKS, "--json", str(folder / "numbers.json"), "--write", str(page)])
+    assert code == 0
+    printed.seek(0)
+    return folder, printed.read()
 
 
 def test_every_work_has_its_numbers(found):
@@ -78,10 +68,10 @@ def test_the_tables_are_printed_and_written(found):
         assert "<svg" in (folder / picture).read_text()
 
 
-def test_numbers_can_be_read_again(found):
+def test_numbers_can_be_read_again(found, capsys):
     folder, printed = found
-    again = run("--read", str(folder / "numbers.json"))
-    assert again.stdout == printed
+    assert bench.main(["--read", str(folder / "numbers.json")]) == 0
+    assert capsys.readouterr().out == printed
 
 
 def test_unknown_names_are_said_so(capsys):

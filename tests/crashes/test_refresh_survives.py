@@ -18,12 +18,15 @@ import pytest
 
 from accounts.store.store import Store
 from accounts.tokens.endings import Ending
+from accounts.tokens.endpoint import MOST_PAUSE
 from accounts.tokens.oauth import Renewal
-from accounts.tokens.refresh import Refresher
+from accounts.tokens.refresh import REFUSED, Refresher
 from accounts.tokens.sent_marks import SentMarks
 from config import clock
-from standin import StandIn
+from standin import Fault, FaultKind, StandIn
+from standin.faults import TOKEN_PATH
 from tests import warm
+from tests.builders import Clock
 from tests.harness import plain_environment, put
 
 logger = logging.getLogger(__name__)
@@ -127,3 +130,31 @@ def test_after_any_kill_an_account_works_or_its_answer_was_lost_on_the_wire(
     logger.info(
         "%d kills, %d cut off, %d refreshes, %d accounts need a login", CRASHES, cut, len(upstream.refreshes), lost
     )
+
+
+def test_an_endpoint_that_spends_tokens_and_drops_its_answers_for_hours_costs_no_account_where_it_takes_them_again(
+    upstream: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever asks, every five minutes: no token leaves for its last time meanwhile."""
+    pool, keys = pool_of(upstream, tmp_path, 5)
+    monkeypatch.setenv("CODEX_REFRESH_TOKEN_URL_OVERRIDE", upstream.token_url)
+    upstream.grant_grace(10 * 86_400.0)
+    upstream.fault("*", Fault(FaultKind.RESET, path=TOKEN_PATH, after_output=True))
+    now = Clock(clock.now())
+    with Store(pool) as store:
+        stale = store.all_credentials()
+        refresher = Refresher(store, pool.parent / "locks", now, pause=lambda _: None, counted=now)
+
+        def renewed() -> set[str]:
+            return {key for key in keys if refresher.renew_now(key, stale[key], REFUSED).credentials is not None}
+
+        for _ in range(4 * 12):
+            assert renewed() == set()
+            now.advance(300)
+        assert upstream.most_sendings == 1
+        upstream.clear()
+        now.advance(MOST_PAUSE)
+        assert set().union(*(renewed() for _ in range(2))) == set(keys)
+        refresher.close()
+    assert upstream.most_sendings <= 2
+    assert not upstream.reused_refresh_tokens

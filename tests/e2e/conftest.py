@@ -10,6 +10,7 @@ import pytest
 
 from cli.running import proxy_command
 from standin import Account, StandIn
+from tests import in_turn
 from tests.e2e.codex import Codex
 from tests.harness import Proxy, fill, options, write_login
 
@@ -17,10 +18,19 @@ HERE = Path(__file__).resolve().parent
 INSTALLED = HERE / "node_modules" / ".bin" / "codex"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if str(item.path).startswith(f"{HERE}{os.sep}"):  # asked of every test there is
-            item.add_marker(pytest.mark.codex)
+TRANSPORTS = ("auto", "sse")
+"""How the client talks to the Responses API: WebSocket, or server-sent events."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    ours = [item for item in items if str(item.path).startswith(f"{HERE}{os.sep}")]  # asked of every test there is
+    for item in ours:
+        item.add_marker(pytest.mark.codex)
+    in_turn.leave_out(config, items, [item for item in ours if not names_its_transports(item)], TRANSPORTS)
+
+
+def names_its_transports(item: pytest.Item) -> bool:
+    return any("transport" in mark.args[0] for mark in item.iter_markers("parametrize"))
 
 
 @dataclass(frozen=True)
@@ -38,8 +48,10 @@ class Scene:
         return [seen.account_id for seen in self.upstream.requests_to("/backend-api/codex/responses")]
 
 
+BOTH_TRANSPORTS = pytest.mark.parametrize("transport", TRANSPORTS, indirect=True)
+"""For what the transports decide, or the client does otherwise over each."""
 ONE_TRANSPORT = pytest.mark.parametrize(
-    "transport", ["auto", "sse"] if "COLD" in os.environ else ["auto"], indirect=True
+    "transport", TRANSPORTS if "COLD" in os.environ else TRANSPORTS[:1], indirect=True
 )
 """For what happens before there is a transport, or above it; `make newest` tries both."""
 
@@ -65,9 +77,9 @@ def binary(launcher: Path) -> Path:
     return native[0] if len(native) == 1 and "COLD" not in os.environ else launcher
 
 
-@pytest.fixture(params=["auto", "sse"])
+@pytest.fixture(params=TRANSPORTS)
 def transport(request: pytest.FixtureRequest) -> str:
-    """How the client talks to the Responses API: WebSocket, or server-sent events."""
+    """One of them. Without `make newest` the cases of a file take turns (tests/in_turn.py)."""
     return str(request.param)
 
 

@@ -231,9 +231,9 @@ def lost_by(turn: Turn, mark: str, told: Told) -> Iterator[str]:
 
 
 @contextmanager
-def open_table(binary: Path, folder: Path, transport: str) -> Iterator[Table]:
+def open_table(binary: Path, folder: Path, transport: str, *, cold: bool = True) -> Iterator[Table]:
     """Something else than a client keeps the proxy until the end."""
-    with open_desk(binary, folder, transport, seats=1) as desk:
+    with open_desk(binary, folder, transport, seats=1, cold=cold) as desk:
         desk.upstream.strict = True
         hurry = {name: PATIENCE for name in MEANINGS if name == "rotate_head_timeout" or "stall" in name}
         for place in (folder / "rotate" / "ca", folder / "client" / ".mitmproxy"):

@@ -86,10 +86,11 @@ class Screen:
         self.type("\r")
 
     def wait_for(self, words: str, seconds: float = TUI_SECONDS) -> None:
-        """Raises AssertionError when it does not show these words in time. A space may be a move of the cursor."""
+        """Raises AssertionError when it does not show these words in time. A space may be a move of the cursor, and
+        what stands there already is not written again."""
         end = clock.monotonic() + seconds
         bare = words.replace(" ", "")
-        while bare not in self.text.replace(" ", ""):
+        while bare not in self.text.replace(" ", "") and bare not in "".join(shown(self.raw)).replace(" ", ""):
             assert clock.monotonic() < end, f"never showed {words!r}:\n{self.text[-2000:]}"
             self._read(0.2, f"ended without showing {words!r}")
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,10 +10,12 @@ import pytest
 
 from certs import ca
 from config import clock, dotenv
+from tests import warm
 from tests.cli.doctors import Machine, free, machine, private
 from tests.harness import MITMDUMP
 
 ROTATE = str(MITMDUMP.with_name("codex-rotate"))
+PATIENCE = 60.0
 
 
 @pytest.fixture
@@ -28,9 +29,8 @@ def here(binary: Path, tmp_path: Path) -> Iterator[Machine]:
 
 def doctor(here: Machine, *words: str, **more: str) -> tuple[int, dict[str, Any]]:
     """Its exit code, and what is not all right by name."""
-    done = subprocess.run(
-        [ROTATE, "doctor", "--json", *words], env=here.environ | more, capture_output=True, text=True, check=False
-    )
+    command = [ROTATE, "doctor", "--json", *words]
+    done = warm.run(command, env=here.environ | more, capture_output=True, text=True, timeout=PATIENCE)
     told = json.loads(done.stdout)
     assert done.stderr == ""
     found = {each["name"]: each for each in told["findings"] if each["state"] in {"warning", "problem"}}

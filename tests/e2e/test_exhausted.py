@@ -8,10 +8,11 @@ import pytest
 from config import clock
 from standin import Fault, FaultKind
 from tests.e2e.codex import FELL_BACK
-from tests.e2e.conftest import SetUp
+from tests.e2e.conftest import BOTH_TRANSPORTS, SetUp
 from tests.e2e.test_rotation import SAY_HI, unnoticed
 
 
+@BOTH_TRANSPORTS
 def test_a_spent_pool_is_the_client_s_own_usage_limit(set_up: SetUp, transport: str):
     """The time is the one at which the first account is back."""
     scene = set_up()

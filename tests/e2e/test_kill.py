@@ -31,7 +31,8 @@ def outcomes(binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     """Both transports at the same time."""
 
     def play(transport: str) -> list[Outcome]:
-        with open_table(binary, tmp_path_factory.mktemp("kill") / "a desk", transport) as table:
+        folder = tmp_path_factory.mktemp("kill") / "a desk"
+        with open_table(binary, folder, transport, cold=False) as table:
             found = []
             for conversation in talks(transport):
                 table.begin()

@@ -12,7 +12,7 @@ import pytest
 from config import clock
 from standin import Fault, FaultKind
 from tests.e2e.codex import finish
-from tests.e2e.conftest import SetUp
+from tests.e2e.conftest import BOTH_TRANSPORTS, SetUp
 from tests.e2e.desk import ROTATE, Desk, open_desk
 from tests.e2e.terminal import Screen
 from tests.e2e.test_rotation import SAY_HI, asking, said_upstream, unnoticed
@@ -63,6 +63,7 @@ def resumed(desk: Desk) -> list[str]:
     return [ROTATE, "run", "--", *desk.client("resume", "--last", "and again")]
 
 
+@BOTH_TRANSPORTS
 def test_a_proxy_that_is_killed_in_the_middle_of_a_turn_is_replaced(desk: Desk, transport: str) -> None:
     """The client asks again by itself, and gets its answer from the new one at the same address."""
     desk.upstream.fault("acc-1", Fault(FaultKind.STALL, after_output=True), times=1)

@@ -4,7 +4,7 @@ import pytest
 
 from standin import Fault, FaultKind
 from tests.e2e.codex import FELL_BACK, Codex, Ran, finish
-from tests.e2e.conftest import SetUp
+from tests.e2e.conftest import BOTH_TRANSPORTS, SetUp
 
 SAY_HI = "say hi"
 
@@ -22,6 +22,7 @@ def unnoticed(ran: Ran, answer: str, transport: str, prompt: str = SAY_HI) -> bo
     return True
 
 
+@BOTH_TRANSPORTS
 def test_a_healthy_account_serves_every_request(set_up: SetUp, transport: str):
     """The baseline: one account, the client's own identity requests untouched."""
     scene = set_up()
@@ -100,6 +101,7 @@ def test_the_next_turn_of_a_session_goes_on_with_another_account(set_up: SetUp, 
     assert said_upstream(scene.codex, "Hello from acc-1.")
 
 
+@BOTH_TRANSPORTS
 def test_turns_under_way_are_not_disturbed_when_an_account_dies(set_up: SetUp, transport: str):
     """A thread is in the middle of its answer on acc-1 when another one finds acc-1 at its limit."""
     scene = set_up()

@@ -32,8 +32,11 @@ USUAL = re.compile(
 )
 """What the full screen shows beside what was asked and answered."""
 
-BOTH_WAYS = ("run", "serve", "mitmdump", "screen")
-"""One of each kind: they are played over HTTP as well, as `make newest` plays all, where everything starts cold."""
+COLD = ("run", "serve", "mitmdump", "screen")
+"""One of each kind."""
+BOTH_WAYS = ("run", "serve")
+"""A proxy that comes and goes with its client and one that stays: these are played over HTTP as well, as `make newest`
+plays all, where everything starts cold."""
 
 type Which = tuple[str, str]
 """What is played, and over which transport."""
@@ -59,7 +62,7 @@ def conversations(
 
     def play(name: str, transport: str) -> slow.Seen:
         folder = tmp_path_factory.mktemp(name) / "a desk"
-        cold = transport == "auto" and name in BOTH_WAYS
+        cold = transport == "auto" and name in COLD
         with open_desk(launcher if cold else binary, folder, transport, cold=cold) as desk:
             return PLAYS[name](desk, starting)
 

@@ -21,7 +21,7 @@ PLAIN = "Hello from acc-1.\n"
 
 @pytest.fixture
 def desk(binary: Path, transport: str, tmp_path: Path) -> Iterator[Desk]:
-    with open_desk(binary, tmp_path / "a desk", transport) as desk:
+    with open_desk(binary, tmp_path / "a desk", transport, cold=False) as desk:
         yield desk
 
 

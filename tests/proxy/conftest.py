@@ -4,10 +4,13 @@ import itertools
 import json
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from accounts.choice.decision_record import DECISION
@@ -15,11 +18,19 @@ from accounts.model import Affinity, Cooldown, Event, Standing
 from accounts.store.store import Store
 from config import clock
 from standin import ANY_ACCOUNT, Account, Fault, FaultKind, Pace, SeenRequest, StandIn
+from standin.model.attempts import End
+from tests import in_turn
 from tests.harness import START_SECONDS, Proxy, eventually, options, put
 from tests.proxy.clients import RESPONSES, Headers, http1, turn1
 
 LOADED = re.compile(r"codex-rotate: \d+ accounts from")
 _numbers = itertools.count(1)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What is judged by the same code over HTTP/1.1 and HTTP/2 is asked of one of them, where a module says so."""
+    some = [item for item in items if getattr(getattr(item, "module", None), "ONE_HTTP", False)]
+    in_turn.leave_out(config, items, some, ("h1", "h2", "http1", "http2"))
 
 
 @dataclass
@@ -40,6 +51,7 @@ class Bench:
 
     def start_test(self, seats: int = 2) -> None:
         """Accounts of its own for a test; whatever an earlier one still has under way concerns nobody any more."""
+        troubled = self.troubles and not self._ended_well()
         self.upstream.clear()
         self.upstream.release()
         for seat in self.store.accounts():
@@ -49,16 +61,32 @@ class Bench:
         for _ in range(seats):
             self.add()
         self.thread = f"thread-{next(_numbers)}"
-        if self.troubles:
-            self._calm()
+        if troubled:
+            self.calm()
         self.began = len(self.upstream.requests)
 
-    def _calm(self) -> None:
+    def _ended_well(self) -> bool:
+        """Whether the last that upstream was asked in the test before was answered whole: by that the pool forgets."""
+        asked = [seen for seen in self.seen() if seen.path.partition("?")[0] == RESPONSES]
+        last = max((each for seen in asked for each in seen.attempts), key=lambda each: each.number, default=None)
+        return bool(last and asked[-1].attempts) and last.end is End.WHOLE
+
+    def calm(self) -> None:
         """Something goes well: what an earlier test's accounts suffered is no sign of upstream's trouble any more."""
         self.upstream.pace(ANY_ACCOUNT, Pace(late_end=0))  # nobody looks at this turn, and there is one for each test
-        with http1(self.proxy) as client:
-            assert turn1(client, self.headers(thread_id="calm")).completed
+        assert turn1(self.calm_client, self.headers(thread_id="calm")).completed
         self.upstream.pace(ANY_ACCOUNT, Pace())
+        self.began = len(self.upstream.requests)
+
+    @cached_property
+    def calm_client(self) -> httpx.Client:
+        """Its connection stays for all tests: to open one takes longer than a turn."""
+        return http1(self.proxy)
+
+    def close(self) -> None:
+        """Let go of the proxy."""
+        if "calm_client" in vars(self):
+            self.calm_client.close()
 
     def add(self) -> Account:
         """One more account, less preferred than the ones before."""
@@ -154,7 +182,9 @@ def open_bench(folder: Path, confdir: Path, flags: list[str], module: object = N
         put(store, upstream.add_account("acc-0"), folder, 0)
         with Proxy(upstream, home, confdir, flags, scripts, env=env) as proxy:
             proxy.output.wait_for(LOADED, seconds=START_SECONDS)  # it listens first; the tests change the pool at once
-            yield Bench(upstream, proxy, store, own, folder, troubles=getattr(module, "TROUBLES", True))
+            troubles = getattr(module, "TROUBLES", True)
+            with closing(Bench(upstream, proxy, store, own, folder, troubles=troubles)) as bench:
+                yield bench
 
 
 @pytest.fixture(scope="module")

@@ -32,8 +32,16 @@ PARTS: Final = 10 if SOAK else 3
 STATUS: Final = "/proc/{}/status"
 WORD: Final = "all-work-and-no-play-" * 50
 """About 1 KB. The stand-in says one word a message."""
-REQUEST: Final = json.dumps({"model": "gpt-5", "input": [{"role": "user", "content": WORD * 128}]}).encode()
-"""About 128 KB, as a conversation of some length."""
+
+
+def request(kilobytes: int) -> bytes:
+    return json.dumps({"model": "gpt-5", "input": [{"role": "user", "content": WORD * kilobytes}]}).encode()
+
+
+CONVERSATION: Final = request(128)
+"""As of some length."""
+LONG: Final = CONVERSATION if SOAK else request(256)
+"""Fewer turns have to show a leak."""
 
 _WEB: Final = re.compile(r"Web server listening at http://127\.0\.0\.1:(\d+)/")
 _turns = itertools.count(1)
@@ -58,6 +66,8 @@ class Kept1:
     """HTTP/1.1, on a connection that stays. `leaves` names an account whose answers never end: every turn is taken
     there and left in the middle."""
 
+    body = LONG
+
     def __init__(self, bench: Bench, trust: ssl.SSLContext, leaves: str = "") -> None:
         self.bench = bench
         self.trust = trust
@@ -70,7 +80,7 @@ class Kept1:
             self.wire = HTTPSConnection("127.0.0.1", self.port, timeout=PATIENCE, context=self.trust)
             said = b64encode(f"{self.leaves}:".encode()).decode()
             self.wire.set_tunnel(CHATGPT, 443, {"proxy-authorization": f"Basic {said}"} if self.leaves else {})
-        self.wire.request("POST", RESPONSES, REQUEST, headers(self.bench))
+        self.wire.request("POST", RESPONSES, self.body, headers(self.bench))
         answer = self.wire.getresponse()
         if self.leaves:
             assert answer.read(64)
@@ -88,6 +98,8 @@ class Kept1:
 class Fresh1(Kept1):
     """HTTP/1.1, a connection a turn."""
 
+    body = CONVERSATION
+
     def turn(self) -> None:
         super().turn()
         self.close()
@@ -103,7 +115,7 @@ class Kept2:
         self.wire.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def turn(self) -> None:
-        stream = self.wire.ask(headers(self.bench), body=REQUEST)
+        stream = self.wire.ask(headers(self.bench), body=LONG)
         if self.leaves:
             assert self.wire.until(stream, lambda seen: bool(seen.body)).body
             self.wire.cancel(stream)

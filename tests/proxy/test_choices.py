@@ -14,6 +14,8 @@ from tests.harness import eventually
 from tests.proxy.clients import Got, Http2, Socket, http1, turn1, turn_ws
 from tests.proxy.conftest import Bench
 
+ONE_HTTP = True
+
 type Turn = Callable[..., Got]
 
 HI = {"type": "message", "role": "user", "content": "hi"}
@@ -70,6 +72,29 @@ def test_an_account_that_was_refused_a_model_is_not_asked_for_it_again(bench: Be
     assert bench.standing(bench.first) is Standing.GOOD
 
 
+MODEL_WORDS = (
+    FaultKind.UNSUPPORTED_MODEL,
+    FaultKind.MODEL_NOT_FOUND,
+    FaultKind.MODEL_NOT_FOR_ACCOUNT,
+    FaultKind.MODEL_DETAIL,
+)
+
+
+def test_a_model_that_nobody_has_costs_two_attempts_in_whatever_words_and_without_a_hint(
+    bench: Bench, turn: Turn
+) -> None:
+    """The next request goes past those who were refused it, and when all were, nobody is asked."""
+    bench.start_test(seats=4)
+    for account, kind in zip(bench.accounts, MODEL_WORDS, strict=True):
+        bench.fault(account, kind, in_band=True)
+    answers = [turn(thread_id=f"{bench.thread}-{number}") for number in range(3)]
+    assert not any(answer.completed for answer in answers)
+    asked = bench.served_by()
+    assert [each for each in asked if each != "first"] == ["second", "third", "fourth"]
+    assert asked.count("first") in {1, 3}, "a socket that is opened names no model"
+    assert "No account of the pool may use this model" in str(answers[2].error)
+
+
 # --- quota -----------------------------------------------------------------------------------------------------------
 
 
@@ -106,17 +131,17 @@ def test_what_an_owner_keeps_is_not_used_and_the_answer_names_the_rule(bench: Be
 # --- everybody at once -----------------------------------------------------------------------------------------------
 
 
-def test_three_failures_by_upstream_s_fault_are_not_followed_by_a_fourth(shared: Bench) -> None:
-    """The client gets upstream's own words, the fourth account is left alone, and nobody is punished for long."""
+def test_after_three_failures_by_upstream_s_fault_other_requests_are_sent_once(shared: Bench) -> None:
+    """The client gets upstream's own words, and nobody is punished for long."""
     bench = shared
     bench.start_test(seats=5)
     for account in bench.accounts:
         bench.fault(account, FaultKind.OVERLOADED)
     with Http2(bench.proxy) as client:
         assert client.turn(bench.headers()).status == 503
-        assert bench.served_by() == ["first", "second", "third"]
+        assert bench.served_by() == ["first", "second", "third", "fourth"]
         assert client.turn(bench.headers(thread_id="another")).status == 503
-        assert len(bench.served_by()) == 4, "while it lasts, each request is sent once"
+        assert len(bench.served_by()) == 5, "while it lasts, each request is sent once"
         bench.upstream.clear()
         assert client.turn(bench.headers()).completed
 

@@ -15,6 +15,8 @@ from tests.harness import PATIENCE
 from tests.proxy.clients import Got, Http2, Socket, http1, turn1, turn_ws
 from tests.proxy.conftest import Bench
 
+ONE_HTTP = True
+
 VERSIONS = ["http1", "http2", "ws"]
 
 

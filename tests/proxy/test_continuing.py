@@ -10,6 +10,8 @@ from tests.harness import eventually
 from tests.proxy.clients import RESPONSES, Event, Got, Socket, http1, turn1, turn_over
 from tests.proxy.conftest import Bench
 
+ONE_HTTP = True
+
 DEATHS = {
     "limit": (FaultKind.FAILED_EVENT, {"code": "usage_limit_reached"}),
     "overload": (FaultKind.FAILED_EVENT, {"code": "server_is_overloaded"}),

@@ -10,6 +10,12 @@ EDGE = {"_cfuvid", "__cflb", "__cf_bm"}
 """What the stand-in sets. The first account has had an answer before each test."""
 
 
+@pytest.fixture(autouse=True)
+def answered(bench: Bench) -> None:
+    """The first account has answered before, and set its cookies."""
+    bench.calm()
+
+
 def sent(bench: Bench) -> list[tuple[str | None, set[str], tuple[str, ...]]]:
     """Of each model request: who served it, the cookies it came with, and which of them were another account's."""
     asked = [seen for seen in bench.seen() if seen.path == RESPONSES]

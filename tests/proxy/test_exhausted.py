@@ -8,6 +8,8 @@ from standin import Fault, FaultKind
 from tests.proxy.clients import RECONNECT, Got, Http2, Socket, http1, turn1, turn_ws
 from tests.proxy.conftest import Bench
 
+ONE_HTTP = True
+
 
 def turn(bench: Bench, version: str) -> Got:
     if version == "ws":

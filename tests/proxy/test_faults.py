@@ -19,6 +19,8 @@ from tests.proxy.clients import Got, Http2, http1, turn1, turn_ws
 from tests.proxy.closed import CLOSED
 from tests.proxy.conftest import Bench
 
+ONE_HTTP = True
+
 type Turn = Callable[[], Got]
 
 SCRIPTS = [Path(__file__).with_name("closed.py")]

@@ -29,6 +29,12 @@ OF_THE_CLIENT = {
 ODD_BODY = b'{ "model":"gpt-5",\n\t"input" : [ ], "unknown\\u00e9": 1.50,  "z": null }\n'
 
 
+@pytest.fixture(autouse=True)
+def answered(bench: Bench) -> None:
+    """The first account has answered before, and set its cookies."""
+    bench.calm()
+
+
 @pytest.mark.parametrize("version", ["h1", "h2"])
 def test_everything_but_the_credentials_arrives_as_it_was_sent(bench: Bench, version: str):
     sent = {**bench.headers(), **OF_THE_CLIENT, "content-length": str(len(ODD_BODY))}

@@ -43,11 +43,14 @@ def test_what_safety_leans_on_is_in_force_however_the_proxy_was_started(tmp_path
     with StandIn() as upstream:
         own, first = upstream.add_account("acc-own"), upstream.add_account("acc-1")
         fill(home, [first], tmp_path)
-        left = home / ".unfinished-of-a-killed-one"
-        left.touch()
-        os.utime(left, (1, 1))
+        left = [folder / ".unfinished-of-a-killed-one" for folder in (home, home / "locks", tmp_path / "codex")]
+        for each in left:
+            each.parent.mkdir(mode=0o700, exist_ok=True)
+            each.touch()
+            os.utime(each, (1, 1))
         flags = ["-w", str(flows), *options(stickyauth=".*", connection_strategy="eager", upstream_cert=True)]
-        proxy = Proxy(upstream, home, confdir, flags, [script], {"SSLKEYLOGFILE": str(tmp_path / "keys")}, cold=True)
+        env = {"SSLKEYLOGFILE": str(tmp_path / "keys"), "CODEX_HOME": str(tmp_path / "codex")}
+        proxy = Proxy(upstream, home, confdir, flags, [script], env, cold=True)
         with started_carelessly():
             proxy.__enter__()
         try:
@@ -64,5 +67,5 @@ def test_what_safety_leans_on_is_in_force_however_the_proxy_was_started(tmp_path
             said = proxy.stop()
     assert "SSLKEYLOGFILE is set: the keys of every connection are written" in said
     assert "connection_strategy=lazy, stickyauth=None, upstream_cert=False" in said
-    assert not left.exists()
+    assert not [each for each in left if each.exists()]
     assert stat.S_IMODE(flows.stat().st_mode) == 0o600

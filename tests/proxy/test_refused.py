@@ -31,6 +31,8 @@ from tests.proxy.clients import (
 from tests.proxy.conftest import Bench
 from tests.users import OTHER, acting_as, why_not
 
+ONE_HTTP = True
+
 TROUBLES = False
 
 pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not())

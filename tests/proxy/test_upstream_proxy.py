@@ -7,7 +7,7 @@ import base64
 import socket
 import ssl
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +20,8 @@ from tests.corporate import Corporate, Trouble
 from tests.harness import PATIENCE, REDIRECT, START_SECONDS, Proxy, eventually, options, put
 from tests.proxy.clients import ASK, CHATGPT, RESPONSES, Got, Http2, Socket, http1, secure, tunnel, turn1
 from tests.proxy.conftest import LOADED, Bench
+
+ONE_HTTP = True
 
 USER: Final = "ann"
 PASSWORD: Final = "s3cret pässwörd/@:"
@@ -74,7 +76,8 @@ def place(
             started(folder, confdir, upstream, setting, CODEX_REFRESH_TOKEN_URL_OVERRIDE="")
         )
         proxy.output.wait_for(LOADED, seconds=START_SECONDS)
-        yield Bench(upstream, proxy, store, own, folder), corporate
+        with closing(Bench(upstream, proxy, store, own, folder)) as bench:
+            yield bench, corporate
 
 
 @pytest.fixture

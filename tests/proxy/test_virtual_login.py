@@ -12,6 +12,8 @@ from config import clock
 from tests.proxy.clients import Headers, http1, turn_over
 from tests.proxy.conftest import Bench
 
+ONE_HTTP = True
+
 SECRET = new_secret()
 
 

@@ -2,10 +2,12 @@
 those of the account which happens to serve it, or of its own login.
 
 So it neither warns of limits that concern nobody, nor proposes a smaller model, while the pool can serve: the account
-changes, and the client does not notice (docs/codex-wire.md section 12).
+changes, and the client does not notice (docs/codex-wire.md section 8).
 """
 
 import json
+from collections.abc import Callable, Hashable
+from typing import Final
 
 from mitmproxy import http
 
@@ -19,18 +21,46 @@ from addons.exchange.service import PoolService
 from addons.redaction import flows
 from addons.wire import events, messages, rate_limits
 
+type Look = Callable[[], tuple[Window, ...]]
+
+HELD_SECONDS: Final = 0.001
+"""So long for each account of the pool it holds what was found: about a hundred times what it takes to look at one."""
+MOST_HELD: Final = 1_000
+
+
+class HeldWindows:
+    """What was found a moment ago, of one proxy: a large pool is not looked through for each answer."""
+
+    def __init__(self) -> None:
+        self._held: dict[Hashable, tuple[float, tuple[Window, ...]]] = {}
+
+    def found(self, what: Hashable, now: float, accounts: int, look: Look) -> tuple[Window, ...]:
+        """What `look` finds of `what`, in a pool of so many accounts. `now` is of a clock that nobody sets."""
+        held = self._held.get(what)
+        if held is None or now - held[0] >= accounts * HELD_SECONDS:
+            if len(self._held) >= MOST_HELD:
+                self._held.clear()
+            held = self._held[what] = (now, look())
+        return held[1]
+
 
 class PoolQuota:
-    """For one client, who asks so."""
+    """For one client, who asks so. `held` is what is shared with others."""
 
-    def __init__(self, service: PoolService, ask: Ask) -> None:
+    def __init__(self, service: PoolService, ask: Ask, held: HeldWindows | None = None) -> None:
         self.service = service
         self.ask = ask
+        self.held = held or HeldWindows()
 
     def windows(self, family: str) -> tuple[Window, ...]:
         pool, now = self.service.pool, self.service.clock()
         ask = self.service.permitted(self.ask, now)
-        return pool_windows(pool.candidates.values(), pool.policy, now, ask=ask, family=family)
+
+        def look() -> tuple[Window, ...]:
+            return pool_windows(pool.candidates.values(), pool.policy, now, ask=ask, family=family)
+
+        what = (family, pool.policy, ask.pin, ask.only, ask.model)
+        return self.held.found(what, self.service.steady(), len(pool.candidates), look)
 
     def in_head(self, response: http.Response) -> None:
         rate_limits.in_head(response.headers, self.windows)

@@ -1,21 +1,24 @@
 """`top`: the accounts, the turns under way, what happened and what today took, on a screen that stays."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
+from accounts.errors import StoreLost
 from accounts.ledger.queries import Grouping
+from accounts.store import trouble_notes
 from accounts.store.store import Store
 from cli.top import terminal
 from cli.ui.options import AsJson
 from cli.ui.result import Result
-from config import clock, paths
+from config import access, clock, paths, proxy_files
 from config.errors import RotateError
 
 if TYPE_CHECKING:
-    from cli.top.app import Sources
     from cli.top.facts import Facts
+    from cli.top.sources import Sources
 
 
 def add_to(app: typer.Typer) -> None:
@@ -32,9 +35,17 @@ def top_command(*, as_json: AsJson = False) -> Result:
     """
     if not as_json:
         terminal.check()
+    _not_in_its_place(paths.pool_file(), clock.now())
     with Store(paths.pool_file()) as store:
         result = snapshot(store, clock.now()) if as_json else watched(store)
         return replace(result, notes=(*store.repairs, *result.notes))
+
+
+def _not_in_its_place(file: Path, now: float) -> None:
+    """Looking must not make a new file where the one is gone that a proxy still knows. Raises StoreLost."""
+    left = trouble_notes.left(proxy_files.folder(), now)
+    if left and not access.seen(file):
+        raise StoreLost(file, f"is gone, and process {left[0].pid} serves from memory")
 
 
 # --- working ---------------------------------------------------------------------------------------------------------
@@ -87,7 +98,7 @@ def begun(sources: "Sources") -> "Facts":
 
 
 def _sources(store: Store) -> "Sources":
-    from cli.top.app import Sources
+    from cli.top.sources import Sources
     from cli.top.watches.pool import PoolWatch
     from cli.top.watches.proxies import ProxyWatch
     from cli.top.watches.usage import UsageWatch

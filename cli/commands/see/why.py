@@ -20,11 +20,10 @@ from accounts.store.store import EVENTS_KEPT, Store
 from accounts.views.choice import stored_choice
 from accounts.views.choice_words import about_thread, standing_words
 from accounts.views.decisions import decision_data
-from cli.ui.choices import as_data, verdict
+from cli.ui.choices import as_data, used, verdict
 from cli.ui.known_names import complete_person, complete_thread
 from cli.ui.lines import plain, terminal_width, wrapped
 from cli.ui.options import AsJson
-from cli.ui.reasons import used
 from cli.ui.result import Result, Table
 from config import clock, paths
 from config.local_time import clock_time

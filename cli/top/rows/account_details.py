@@ -7,17 +7,19 @@ from accounts.choice.quota import Window
 from accounts.states import in_words
 from accounts.views.account_list import AccountRow, set_by_owner, window_label
 from accounts.views.live_turns import LiveTurn
+from accounts.views.timeline import HOURS, Rotation
 from cli.top.lines import Cell, Line, Pen, Role, apart
 from cli.top.rows.account_parts import ROLES, Load, meter, name_role, number_cell, resets
 from cli.ui.lines import plain
 from cli.ui.states import ago
-from config.local_time import clock_time
+from config.local_time import clock_time, short_time
 
 DETAILED: Final = 3
 """Lines."""
 NUMBER: Final = 5
 BAR: Final = 10
 MOST_TURNS: Final = 20
+MOST_LEFT: Final = 50
 
 
 def detailed_head(pen: Pen) -> Line:
@@ -53,8 +55,8 @@ def _load(load: Load, row: AccountRow, now: float) -> str:
     return ", ".join(filter(None, (turns, homes, used)))
 
 
-def page(row: AccountRow, load: Load, turns: Sequence[LiveTurn], pen: Pen) -> list[Line]:
-    """All of it below each other."""
+def page(row: AccountRow, load: Load, turns: Sequence[LiveTurn], left: Sequence[Rotation], pen: Pen) -> list[Line]:
+    """All of it below each other: with the turns under way on it, and the turns that have `left` it with the reason."""
     account = row.account
     facts = {
         "state": in_words(row.told, pen.now),
@@ -75,6 +77,15 @@ def page(row: AccountRow, load: Load, turns: Sequence[LiveTurn], pen: Pen) -> li
     lines += [pen.fitted([])]
     lines += [pen.fitted([Cell("  "), *_window(each, pen.now)]) for each in row.windows]
     mine = [each for each in turns if each.account == account.label]
-    for each in mine[:MOST_TURNS]:
-        lines.append(pen.fitted([Cell(f"  now: {plain(each.model)} {plain(each.project)} {plain(each.person)}")]))
+    for turn in mine[:MOST_TURNS]:
+        lines.append(pen.fitted([Cell(f"  now: {plain(turn.model)} {plain(turn.project)} {plain(turn.person)}")]))
+    if left:
+        lines += [pen.fitted([]), pen.fitted([Cell(f"  left for another account, {HOURS:.0f} hours", Role.STRONG)])]
+    for each in reversed(left[-MOST_LEFT:]):
+        lines += pen.paragraph(_left(each, pen.now), Role.TEXT, 2, 14)
     return lines
+
+
+def _left(each: Rotation, now: float) -> str:
+    said = f" ({plain(each.said)})" if each.said else ""
+    return f"{short_time(each.at, now):<12}to {plain(each.taken)}: {plain(each.reason)}{said}"

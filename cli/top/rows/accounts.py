@@ -29,7 +29,7 @@ MOST_LABEL: Final = 30
 LEAST_STATE: Final = 12
 USUAL_STATE: Final = 19
 """`resting until 14:05`."""
-ROOMY_STATE: Final = 32
+ROOMY_STATE: Final = 34
 MOST_STATE: Final = 60
 """With the end and the reason; what goes beyond that gets only what nobody else wants."""
 LEAST_BAR: Final = 4

@@ -22,7 +22,7 @@ from config.numbers import short
 
 NOTHING: Final = "Nothing has happened yet. Start a client with `codex-rotate run codex`."
 NO_ROTATION: Final = "No turn went from one account to another. f shows everything."
-AT: Final = 9
+AT: Final = 10
 TOOK: Final = 7
 _OF_ATTEMPTS: Final = frozenset(map(str, Kind))
 
@@ -101,13 +101,13 @@ def _found_by(each: Told, labels: Mapping[str, str]) -> str:
 
 
 def _head(pen: Pen) -> Line:
-    cells = [pen.cell("when", AT, Role.DIM), pen.cell("what", max(4, pen.width - AT - TOOK - 2), Role.DIM)]
+    cells = [pen.cell(" when", AT, Role.DIM), pen.cell("what", max(4, pen.width - AT - TOOK - 2), Role.DIM)]
     return pen.fitted(apart([*cells, pen.cell("took", TOOK, Role.DIM, right=True)]))
 
 
 def _change(event: Event, labels: Mapping[str, str], pen: Pen) -> Line:
     words = " ".join(filter(None, (event.kind.replace("_", " "), plain(labels.get(event.key, "")))))
-    cells = [pen.cell(short_time(event.at, pen.now), AT, Role.DIM), Cell(words, Role.DIM)]
+    cells = [pen.cell(f" {short_time(event.at, pen.now)}", AT, Role.DIM), Cell(words, Role.DIM)]
     return pen.fitted([*apart(cells), Cell(f"  {plain(event.detail)}" if event.detail else "", Role.DIM)])
 
 
@@ -122,10 +122,11 @@ def _request(each: Told, decision: Decision, pen: Pen) -> Line:
         words += [] if served else [Cell(f" {attempt.kind.replace('_', ' ')}", Role.WARN)]
     words += [] if record.attempts else [Cell("nobody was asked", Role.BAD)]
     done = "" if record.done == "delivered" else f"; {plain(record.done)}{_ruled(record.rule)}"
-    words.append(Cell(f"{done}  {plain(record.model)}", Role.DIM))
+    asked = "  ".join(filter(None, (plain(record.person), plain(record.model))))
+    words.append(Cell(f"{done}  {asked}", Role.DIM))
     middle = Pen(width=room, now=pen.now, in_ascii=pen.in_ascii).fitted(words)
     took = pen.cell(f"{record.seconds:.1f} s", TOOK, Role.DIM, right=True)
-    return pen.fitted(apart([pen.cell(short_time(decision.at, pen.now), AT, Role.DIM), middle, took]))
+    return pen.fitted(apart([pen.cell(f" {short_time(decision.at, pen.now)}", AT, Role.DIM), middle, took]))
 
 
 def _attempt(number: int, each: AttemptRow, pen: Pen) -> Line:

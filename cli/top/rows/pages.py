@@ -7,9 +7,8 @@ from accounts.views.choice import ChoiceView
 from accounts.views.choice_words import standing_words
 from cli.top.keys import KEYS, MAIN, Key, View
 from cli.top.lines import Cell, Line, Pen, Role
-from cli.ui.choices import verdict
+from cli.ui.choices import used, verdict
 from cli.ui.lines import plain
-from cli.ui.reasons import used
 
 GROUP_ROOM: Final = 13
 KEYS_ROOM: Final = 9

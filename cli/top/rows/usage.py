@@ -36,7 +36,7 @@ def _shape(view: UsageView, width: int) -> tuple[int, int, int]:
     left = width - sum(room + 1 for _, room in NUMBERS)
     price = PRICE if view.sources is not None and left - PRICE - 1 >= LEAST_NAME else 0
     left -= price + 1 if price else 0
-    wanted = max((len(group_name(view.query.by, each)) for each in view.groups), default=0)
+    wanted = max((1 + len(group_name(view.query.by, each)) for each in view.groups), default=0)
     name = max(LEAST_NAME, min(wanted, MOST_NAME, left))
     drawn = min(MOST_BAR, left - name - 1)
     return name, price, drawn if drawn >= 4 else 0
@@ -44,7 +44,7 @@ def _shape(view: UsageView, width: int) -> tuple[int, int, int]:
 
 def _head(view: UsageView, pen: Pen) -> Line:
     name, price, drawn = _shape(view, pen.width)
-    cells = [pen.cell(str(view.query.by), name, Role.DIM)]
+    cells = [pen.cell(f" {view.query.by}", name, Role.DIM)]
     cells += [pen.cell(text, room, Role.DIM, right=True) for text, room in NUMBERS]
     cells += [pen.cell("API price", price, Role.DIM, right=True)] if price else []
     return pen.fitted(apart([*cells, pen.cell("", drawn)]))
@@ -78,7 +78,7 @@ def _row(view: UsageView, each: UsageSum, named: tuple[str, Role], most: int, pe
         str(each.refused or ""),
     )
     roles = (Role.TEXT, Role.TEXT, Role.DIM, Role.TEXT, Role.WARN, Role.BAD)
-    cells = [pen.cell(text, name, role)]
+    cells = [pen.cell(f" {text}", name, role)]
     for value, (_, room), looks in zip(values, NUMBERS, roles, strict=True):
         cells.append(pen.cell(value, room, looks, right=True))
     cells += [pen.cell(dollars(each), price, Role.DIM, right=True)] if price else []

@@ -2,15 +2,14 @@
 
 import math
 import os
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from accounts.choice.threads import Threads
 from accounts.errors import StoreLost
 from accounts.store.no_accounts import no_accounts
 from accounts.store.store import Store
-from accounts.views.account_list import RECENT_THREADS, AccountRow, stored_rows
+from accounts.views.account_list import AccountRow, stored_rows
+from accounts.views.homes import homes
 from accounts.views.remedies import remedies
 from cli.top.facts import PoolFacts
 
@@ -60,15 +59,6 @@ class PoolWatch:
             events=self._store.events(HISTORY),
             hints=tuple(hints) if rows else (str(no_accounts(self._store.path)),),
         )
-
-
-def homes(store: Store, now: float) -> Counter[str]:
-    """How many of the threads that were used last live on each account."""
-    found = store.affinities(RECENT_THREADS)
-    threads = Threads()
-    threads.load(reversed(found))
-    places = (threads.place(each.thread, now).home for each in found)
-    return Counter(home for home in places if home)
 
 
 def _first_end(rows: Iterable[AccountRow], now: float) -> float:

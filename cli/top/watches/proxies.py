@@ -7,6 +7,7 @@ from cli.running import proxies
 from cli.running.live_turns import live_turns
 from cli.top.facts import ProxyFacts
 from config import proxy_files
+from config.errors import RotateError
 
 ASK_SECONDS = 5.0
 """How often they are asked whether they are still there, as long as none has gone or come."""
@@ -22,7 +23,13 @@ class ProxyWatch:
         self._urls: tuple[str, ...] = ()
 
     def look(self, now: float) -> ProxyFacts:
-        """Nobody is asked where no proxy has left its file. Never raises: one that does not answer is none."""
+        """Nobody is asked where no proxy has left its file. Never raises: one that cannot be asked is none."""
+        try:
+            return self._look(now)
+        except (OSError, RotateError):
+            return ProxyFacts()
+
+    def _look(self, now: float) -> ProxyFacts:
         announced = tuple(each.pid for each in proxy_files.announced(proxy_files.folder(self._environ)))
         if not announced:
             self._announced, self._urls = (), ()

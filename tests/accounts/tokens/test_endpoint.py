@@ -4,7 +4,7 @@ from contextlib import suppress
 
 import pytest
 
-from accounts.tokens.endpoint import LONGEST, EndpointDoubt, EndpointSilent, speaks
+from accounts.tokens.endpoint import LONGEST, MOST_PAUSE, EndpointDoubt, EndpointSilent, speaks
 from standin import StandIn
 from tests.accounts.tokens.talking import hearing, saying
 from tests.builders import Clock
@@ -48,15 +48,35 @@ def test_the_question_is_sent_as_a_token_is_and_bears_none() -> None:
 def test_an_endpoint_that_never_answers_the_question_gets_one_token_in_a_while_and_each_time_later() -> None:
     clock = Clock()
     doubt = EndpointDoubt(lambda _: False, clock)
-    for pause in (LONGEST, LONGEST, 2 * LONGEST, 4 * LONGEST):
+    doubt.lost()
+    for pause in (LONGEST, 2 * LONGEST, 4 * LONGEST):
         for _ in range(4):
             with pytest.raises(EndpointSilent):
-                doubt.check("", last=True)
+                doubt.check("", last=False)
             clock.advance(pause / 4)
-        doubt.check("", last=True)
+        doubt.check("", last=False)
         doubt.lost()
     doubt.answered()
     doubt.check("", last=False)
+
+
+@pytest.mark.parametrize(("answers", "losses"), [(False, 0), (False, 1), (False, 3), (True, 2)])
+def test_a_second_chance_is_kept_for_hours_where_there_may_be_nobody(answers: bool, losses: int) -> None:
+    clock = Clock()
+    doubt = EndpointDoubt(lambda _: answers, clock)
+    for _ in range(losses):
+        doubt.lost()
+    for _ in range(4):
+        with pytest.raises(EndpointSilent):
+            doubt.check("", last=True)
+        clock.advance(MOST_PAUSE / 4)
+    doubt.check("", last=True)
+
+
+def test_where_the_question_is_answered_one_loss_is_no_reason_to() -> None:
+    doubt = EndpointDoubt(lambda _: True, Clock())
+    doubt.lost()
+    doubt.check("", last=True)
 
 
 def test_where_the_question_is_answered_and_tokens_are_not_they_leave_more_and_more_seldom() -> None:

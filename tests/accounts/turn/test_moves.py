@@ -58,12 +58,13 @@ def later(pool: Pool, seconds: float = 0) -> Turn:
 
 
 @all_rows("kind", UPSTREAMS)
-def test_the_third_account_that_fails_by_upstreams_fault_is_the_last_that_is_asked(kind: Kind) -> None:
+def test_the_third_account_that_fails_by_upstreams_fault_is_the_last_that_others_than_its_turn_ask(kind: Kind) -> None:
     journal = ListJournal()
-    pool = pool_of(*"abcde", journal=journal)
-    assert walked(turn_on(pool), kind, kind, kind) == ["a other", "b other", "c words"]
+    pool = pool_of(*"abcdef", journal=journal)
+    assert walked(turn_on(pool), kind, kind, kind, kind) == ["a other", "b other", "c other", "d words"]
     assert rested(pool) == ["a", "b"]
     assert [key for key, _ in journal.of("set_cooldown")] == [A, B]
+    assert walked(later(pool, 1), kind, now=NOW + 1) == ["c words"]
 
 
 def test_upstreams_troubles_count_together_whatever_they_are_and_over_all_requests() -> None:

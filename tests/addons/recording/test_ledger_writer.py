@@ -1,7 +1,7 @@
 """The ledger is written behind the answers, whatever the disk does."""
 
 import logging
-from contextlib import closing
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ from accounts.ledger.usage_db import UsageDb
 from addons.recording import ledger_writer
 from addons.recording.ledger_writer import LedgerWriter
 from tests.builders import DAY, NOW
+from tests.cli.machines import mount
 from tests.harness import eventually
 
 
@@ -72,6 +73,25 @@ def test_what_cannot_be_written_is_tried_again_and_said_once(file: Path, caplog:
     told = [each.getMessage() for each in caplog.records if each.levelno == logging.WARNING]
     assert ["cannot be written" in each for each in told] == [True, False]
     assert "written to the ledger again; 0 are missing" in told[1]
+
+
+def test_on_a_full_disk_turns_go_on_and_are_written_once_there_is_room(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    with ExitStack() as cleaning:
+        mount(disk, cleaning)
+        ledger = writer(disk / "usage.db")
+        with (disk / "filler").open("wb", buffering=0) as filler, suppress(OSError):
+            while filler.write(b"x" * 4096):
+                pass
+        ledger.add(TurnRecord(when=NOW))
+        assert eventually(lambda: "cannot be written" in caplog.text)
+        ledger.add(TurnRecord(when=NOW + 1))
+        (disk / "filler").unlink()
+        assert eventually(lambda: (disk / "usage.db").is_file() and written(disk / "usage.db") == [NOW, NOW + 1])
+        ledger.done()
 
 
 def test_what_is_too_much_is_lost_and_counted(

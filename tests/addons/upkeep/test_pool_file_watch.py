@@ -13,6 +13,7 @@ from accounts.choice.selection import Ask
 from accounts.store import trouble_notes
 from accounts.store.store import Store
 from accounts.tokens import send_gap
+from accounts.tokens.sent_marks import LAST_CHANCE
 from addons.exchange.service import PoolService
 from addons.upkeep.pool_file_watch import PoolFileWatch
 from config import clock as system_clock
@@ -150,6 +151,8 @@ async def test_a_token_whose_answer_is_lost_meanwhile_is_sent_twice_at_most(
 ) -> None:
     move(path)
     await watch.look()
+    clock = Clock()
+    service.renewals._refresher.clock = clock
 
     def cut_off(url: str, body: dict[str, str], leaving: Callable[[], None]) -> tuple[int, bytes]:
         endpoint(url, body, leaving)
@@ -159,6 +162,7 @@ async def test_a_token_whose_answer_is_lost_meanwhile_is_sent_twice_at_most(
     for _ in range(4):
         renewal = await service.renewals.renew_patiently(A, service.pool.tokens[A], "unauthorized_recovery")
         assert renewal.credentials is None
+        clock.advance(LAST_CHANCE)
     assert renewal.ended
     assert len(endpoint.sent) == 2
 

@@ -1,4 +1,4 @@
-"""While the proxy runs somebody sets the clock: what is remembered is judged anew at once."""
+"""While the proxy runs somebody sets the clock, or damages the pool's file."""
 
 import asyncio
 import logging
@@ -14,6 +14,7 @@ from addons.startup import Startup
 from addons.upkeep import upkeep
 from config import clock as system_clock
 from tests.builders import DAY, HOUR, NOW, Clock, account, credentials, key_of
+from tests.harness import eventually
 
 A = key_of("a")
 
@@ -45,6 +46,31 @@ async def test_a_rest_of_a_day_to_come_ends_in_its_own_time_when_the_clock_is_se
         found = service.pool.candidates[A].cooldown
         assert found is not None
         assert found.until == NOW + 5 * HOUR
+    finally:
+        looking.done()
+        service.close()
+
+
+async def test_a_file_that_is_damaged_between_two_looks_at_it_is_no_defect_of_the_accounts_keeper(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever watches the file says it, as soon as he looks."""
+    caplog.set_level(logging.DEBUG)
+    monkeypatch.setattr(upkeep, "FIRST_LOOK", 0.0)
+    monkeypatch.setattr(upkeep, "FILE_EVERY", 600.0)
+    monkeypatch.setenv("CODEX_ROTATE_HOME", str(tmp_path / "home"))
+    path = tmp_path / "home" / "pool.db"
+    with Store(path) as store:
+        store.put_account(account("a"), credentials("a")).result()
+    startup = Startup()
+    startup.service = service = PoolService(path, Clock(NOW))
+    path.write_bytes(b"\xff" * path.stat().st_size)
+    looking = upkeep.TokenUpkeep(startup)
+    looking.running()
+    try:
+        assert await asyncio.to_thread(eventually, lambda: "looking after the accounts" in caplog.text)
+        assert "waits for the pool's file" in caplog.text
+        assert "defect" not in caplog.text
     finally:
         looking.done()
         service.close()

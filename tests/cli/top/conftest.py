@@ -15,8 +15,9 @@ pytest.importorskip("textual")
 
 from textual.pilot import Pilot
 
-from cli.top.app import Sources, TopApp
+from cli.top.app import TopApp
 from cli.top.screen import ScreenState
+from cli.top.sources import Sources
 from cli.top.watches.pool import PoolWatch
 from cli.top.watches.proxies import ProxyWatch
 from cli.top.watches.usage import UsageWatch

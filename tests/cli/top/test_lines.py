@@ -7,7 +7,7 @@ from rich.cells import cell_len
 from cli.top.lines import Cell, Pen, Role, apart, changed_span, text_of
 from tests.builders import NOW
 
-TEXTS = st.text(st.characters(categories=["L", "N", "P", "S", "Zs"]), max_size=30)
+TEXTS = st.text(max_size=30)
 
 
 @given(st.lists(TEXTS, max_size=6), st.integers(1, 60), st.booleans())
@@ -26,6 +26,13 @@ def test_what_is_cut_says_so() -> None:
     assert Pen(width=80, now=NOW).fit("a long name", 6) == "a lon…"
     assert Pen(width=80, now=NOW, in_ascii=True).fit("a → b", 5) == "a ->~"
     assert Pen(width=80, now=NOW).fit("漢字漢字", 4) == "漢 …"
+
+
+def test_nothing_moves_the_terminal() -> None:
+    pen, text = Pen(width=30, now=NOW), "a\x1b[2Jb\rc\u200dd"
+    lines = [pen.fitted([Cell(text)]), pen.spread([Cell(text)], [Cell(text)]), *pen.paragraph(text)]
+    assert all(text_of(line).isprintable() for line in lines)
+    assert pen.fit(text, 20).isprintable()
 
 
 def test_columns_have_a_space_between_them_and_none_inside() -> None:

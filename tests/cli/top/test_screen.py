@@ -29,6 +29,8 @@ def test_what_is_wrong_is_said_first_then_what_was_done_then_what_to_do() -> Non
     assert text_of(notice(state, pen())[0]).strip() == "Do this."
     state.notice = Notice(text="Done.")
     assert text_of(notice(state, pen())[0]).strip() == "Done."
+    state.notice = Notice(text="Done.", until=NOW)
+    assert text_of(notice(state, pen())[0]).strip() == "Do this."
     state.facts = Facts(pool=POOL, trouble="The file is gone.")
     assert text_of(notice(state, pen())[0]).startswith(" The file is gone. What is shown")
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from standin.model import Message, Reasoning, shell_call
+from standin.model import Message, Reasoning, WebSearch, shell_call
 from standin.model.chains import START, Chain
 from standin.model.script import Script, said_last, step_of, text_of
 
@@ -41,6 +41,14 @@ def test_what_was_said_in_this_step_is_not_said_again() -> None:
     script.plays([FIRST, LAST])
     assert script.next("b", asked(USER, said("Looking."))) == FIRST[2:]
     assert script.next("b", asked(USER, CALL, OUTPUT, said("Done."))) == ()
+
+
+def test_what_was_searched_in_this_step_is_not_searched_again() -> None:
+    script = Script()
+    search = WebSearch("weather")
+    script.plays([(Reasoning(), search, *LAST)])
+    assert script.next("b", asked(USER, search.made("").item)) == LAST
+    assert script.next("b", asked(USER, WebSearch("news").made("").item)) == (Reasoning(), search, *LAST)
 
 
 def test_no_steps_are_the_usual_answer() -> None:

@@ -14,7 +14,7 @@ from accounts.choice.selection import Ask
 from accounts.people.keys import ClientKey
 from accounts.people.people import Person
 from accounts.store.store import Store
-from addons.exchange.answering.pool_quota import PoolQuota
+from addons.exchange.answering.pool_quota import MOST_HELD, HeldWindows, PoolQuota
 from addons.exchange.pooled import PooledRequest
 from addons.exchange.service import PoolService
 from addons.redaction import flows
@@ -27,7 +27,12 @@ TOLD = json.dumps({"type": RATE_LIMITS, "rate_limits": SPENT}).encode()
 
 
 @pytest.fixture
-def service(tmp_path: Path) -> Iterator[PoolService]:
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def service(tmp_path: Path, clock: Clock) -> Iterator[PoolService]:
     """Account a is all but spent, b is half. Ann may use a only."""
     path = tmp_path / "rotate" / "pool.db"
     with Store(path) as store:
@@ -39,7 +44,7 @@ def service(tmp_path: Path) -> Iterator[PoolService]:
     def nobody(url: str, body: dict[str, str], leaving: Callable[[], None]) -> tuple[int, bytes]:
         raise AssertionError("asked for new tokens")
 
-    service = PoolService(path, Clock(), nobody)
+    service = PoolService(path, clock, nobody)
     service.pool.observed(key_of("a"), (window(99.5),))
     service.pool.observed(key_of("b"), (window(50),))
     yield service
@@ -59,11 +64,36 @@ def test_whoever_may_use_some_accounts_only_sees_theirs(service: PoolService) ->
     assert told(service, Ask(client="ann-key")) == 99.5
 
 
-def test_it_is_as_it_is_now(service: PoolService) -> None:
+def test_it_is_as_it_is_now(service: PoolService, clock: Clock) -> None:
     quota = PoolQuota(service, Ask())
-    service.pool.observed(key_of("b"), (window(60),))
-    (shown,) = quota.windows(MAIN)
-    assert shown.used_percent == 60
+    for used in (60, 70):
+        service.pool.observed(key_of("b"), (window(used, seen_at=clock.advance(1)),))
+        (shown,) = quota.windows(MAIN)
+        assert shown.used_percent == used
+
+
+def test_a_large_pool_is_looked_through_about_once_a_second() -> None:
+    """A small one each time, nearly; and each question by itself."""
+    looks: list[float] = []
+
+    def ask(held: HeldWindows, accounts: int, what: str = "codex") -> int:
+        looks.clear()
+        for milliseconds in range(0, 3_000, 10):
+            now = milliseconds / 1000
+            held.found(what, now, accounts, lambda now=now: (looks.append(now), ())[1])  # type: ignore[misc]
+        return len(looks)
+
+    held = HeldWindows()
+    assert ask(held, 1_000) == 3
+    assert ask(held, 1_000, "mini") == 3
+    assert ask(HeldWindows(), 2) == 300
+
+
+def test_what_is_held_does_not_grow_without_bounds() -> None:
+    held = HeldWindows()
+    for number in range(3 * MOST_HELD):
+        held.found(number, 0.0, 10, tuple)
+    assert len(held._held) <= MOST_HELD
 
 
 def percent(event: bytes | object) -> float:

@@ -1,5 +1,6 @@
 """`top` as a command; the screen has its own tests in tests/cli/top/."""
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -7,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from accounts.store import trouble_notes
+from accounts.store.trouble_notes import TroubleNote
 from cli.top import terminal
 from cli.top.terminal import NothingShows
 
@@ -44,3 +47,13 @@ def test_without_textual_it_says_how_to_get_it(
     assert ran.err.strip() == f"codex-rotate: {NothingShows()}"
     assert "pip install '.[top]'" in ran.err
     assert run("top", "--json").code == 0
+
+
+def test_looking_makes_no_new_file_where_a_proxy_serves_from_memory(run: Run, home: Path) -> None:
+    proxies = home / "proxies"
+    proxies.mkdir(parents=True)
+    trouble_notes.leave(proxies, TroubleNote(os.getpid(), "is not there any more"))
+    ran = run("top", "--json")
+    assert ran.code == 1
+    assert "serves from memory" in ran.json["error"]
+    assert not (home / "pool.db").exists()

@@ -31,7 +31,7 @@ def lines(*events: Event, detailed: bool = False, only_rotations: bool = False) 
 
 def test_a_request_shows_who_was_asked_and_who_served() -> None:
     (line,) = lines(request(NOW, ("ann", "usage_limit"), ("bob", "ok")))
-    assert "ann usage limit → bob  gpt-5" in line
+    assert "ann usage limit → bob  eve  gpt-5" in line
     assert line.endswith("2.0 s")
 
 
