@@ -163,14 +163,13 @@ def arguments(case: Case, port: int, confdir: Path, ca_file: Path, folder: Path)
 
 async def said(program: Program, log: Path, pattern: str) -> re.Match[str]:
     """What a program says when it can be used. Raises DidNotStart when it does not."""
-    text = ""
     with suppress(TimeoutError):
         async with asyncio.timeout(START_SECONDS):
             while program.poll() is None:
-                text = await asyncio.to_thread(log.read_text, "utf-8", "replace")
-                if found := re.search(pattern, text):
+                if found := re.search(pattern, await asyncio.to_thread(log.read_text, "utf-8", "replace")):
                     return found
                 await asyncio.sleep(LOOK_SECONDS)
+    text = await asyncio.to_thread(log.read_text, "utf-8", "replace")  # its last words, after the last look
     raise DidNotStart(f"never said {pattern!r}: {text[-2000:]}")
 
 

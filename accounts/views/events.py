@@ -14,8 +14,8 @@ from accounts.views.decisions import decision_data
 KINDS: Final = (
     DECISION,
     *("imported", "kept", "renewed", "refreshed", "renewal_ended", "login_ended", "verified", "recovered", "pushed"),
-    *("unsealed", "removed", "logged_out", "restored", "rest_ended", "chosen", "choice_ended"),
-    *("person_added", "person_changed", "person_removed", "paused", "resumed"),
+    *("unsealed", "removed", "logged_out", "restored", "rest_ended", "rest_restored", "chosen", "choice_ended"),
+    *("person_added", "person_changed", "person_removed", "key_shared", "paused", "resumed"),
     *("relabelled", "tags_changed", "priority_changed", "reserve_changed"),
     *(str(kind) for kind in Kind),
 )

@@ -5,6 +5,7 @@ import json
 import pytest
 import zstandard
 
+from tests.harness import eventually
 from tests.proxy.clients import ASK, CHATGPT, MODELS, RESPONSES, Http2, Socket, http1, turn1
 from tests.proxy.conftest import Bench
 
@@ -129,6 +130,7 @@ def test_a_turn_state_goes_back_to_the_account_that_issued_it_and_to_nobody_else
 
     state = turn()
     assert turn(x_codex_turn_state=state) == state
+    assert eventually(lambda: all(seen.closed for seen in bench.seen())), "a socket that is open still would move"
     pause(bench)
     assert turn(x_codex_turn_state=state) != state
     assert [seen.header("x-codex-turn-state") for seen in bench.seen()] == [None, state, None]
