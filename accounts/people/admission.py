@@ -18,7 +18,7 @@ from accounts.people.keys import ClientKey
 from accounts.people.people import Person
 from accounts.people.registry import PeopleRegistry
 from accounts.people.rules import Denial, PersonRule
-from accounts.people.spending import EVERYBODY, Spending
+from accounts.people.spending import EVERYBODY, Spending, share_of
 
 QUEUE_SECONDS: Final = 60.0
 """A turn waits for other people so long at most: its client hears nothing meanwhile, and would give up after 300."""
@@ -161,12 +161,7 @@ class Admission:
 
     def _share(self, person: Person, now: float) -> PoolShare | None:
         level = self._pool_level(now)
-        if level is None:
-            return None
-        mine = self.spending.lately(person.name, level.minutes, now).tokens
-        all_of_it = self.spending.lately(EVERYBODY, level.minutes, now).tokens
-        percent = level.used_percent * min(1.0, mine / all_of_it) if all_of_it else 0.0
-        return PoolShare(percent, level.minutes, level.resets_at)
+        return share_of(person.name, self.spending, level, now) if level is not None else None
 
     def _is_held(self, person: Person, now: float) -> bool:
         """Whether others come before this person now, because the pool is close to its limits."""

@@ -11,7 +11,8 @@ from datetime import tzinfo
 from typing import Final
 
 from accounts.ledger.records import TurnKind, TurnOutcome, TurnRecord
-from accounts.people.budgets import Period, Sums, begin_of
+from accounts.people.budgets import Period, PoolShare, Sums, begin_of
+from accounts.people.fair_share import PoolLevel
 from accounts.people.ports import SpentSource
 
 EVERYBODY: Final = ""
@@ -119,3 +120,11 @@ class Spending:
 
 def _larger(one: Sums, other: Sums) -> Sums:
     return Sums(max(one.tokens, other.tokens), max(one.turns, other.turns))
+
+
+def share_of(name: str, spending: Spending, level: PoolLevel, now: float) -> PoolShare:
+    """Which part of the pool's scarcest window somebody has used."""
+    mine = spending.lately(name, level.minutes, now).tokens
+    all_of_it = spending.lately(EVERYBODY, level.minutes, now).tokens
+    percent = level.used_percent * min(1.0, mine / all_of_it) if all_of_it else 0.0
+    return PoolShare(percent, level.minutes, level.resets_at)
