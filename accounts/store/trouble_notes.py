@@ -5,7 +5,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from config import paths
+from accounts.errors import StoreLost
+from config import access, paths
 from config.files import write_private
 
 BELIEVED_SECONDS: Final = 10.0
@@ -44,6 +45,13 @@ def left(folder: Path, now: float) -> tuple[TroubleNote, ...]:
                 text = file.read_bytes()[:_LONGEST].decode("utf-8", "replace")
                 found.append(TroubleNote(int(file.stem), "".join(filter(str.isprintable, text))))
     return tuple(sorted(found))
+
+
+def refuse_where_lost(file: Path, folder: Path, now: float) -> None:
+    """Looking at the pool's file must not make a new one where it is gone and a proxy still serves what was in it.
+    Raises StoreLost."""
+    if (notes := left(folder, now)) and not access.seen(file):
+        raise StoreLost(file, f"is gone, and process {notes[0].pid} serves from memory")
 
 
 def _file(folder: Path, pid: int) -> Path:

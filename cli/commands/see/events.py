@@ -3,12 +3,11 @@
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
-from accounts.errors import StoreError, StoreLost
+from accounts.errors import StoreError
 from accounts.model import Event
 from accounts.store import trouble_notes
 from accounts.store.event_feed import EventFeed
@@ -19,7 +18,7 @@ from cli.ui.options import AsJson
 from cli.ui.render import say, show_line, show_value
 from cli.ui.result import Result
 from cli.ui.spans import moment_of
-from config import access, clock, paths, proxy_files
+from config import clock, paths, proxy_files
 from config.local_time import clock_time
 from config.time_zone import local_zone
 
@@ -72,7 +71,7 @@ def events_command(
     begins = since or ("" if follow else USUALLY)
     begin = moment_of("--since", begins, now, local_zone()) if begins else 0.0
     query = EventQuery(kinds=checked_kinds(kind or ()), since=begin)
-    _not_in_its_place(paths.pool_file(), now)
+    trouble_notes.refuse_where_lost(paths.pool_file(), proxy_files.folder(), now)
     with Store(paths.pool_file()) as store:
         if not follow:
             return listed(store, query, now)
@@ -80,13 +79,6 @@ def events_command(
         with suppress(KeyboardInterrupt):
             go_on(store, query, earlier=bool(since), as_json=as_json)
         return Result("", None, notes=store.repairs)
-
-
-def _not_in_its_place(file: Path, now: float) -> None:
-    """Looking must not make a new file where the one is gone that a proxy still knows. Raises StoreLost."""
-    left = trouble_notes.left(proxy_files.folder(), now)
-    if left and not access.seen(file):
-        raise StoreLost(file, f"is gone, and process {left[0].pid} serves from memory")
 
 
 # --- working ---------------------------------------------------------------------------------------------------------

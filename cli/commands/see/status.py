@@ -11,7 +11,6 @@ import typer
 
 from accounts.choice.decision_record import DECISION
 from accounts.codex_files.reconcile import switched_off
-from accounts.errors import StoreLost
 from accounts.history import RequestTally
 from accounts.states import OF_A_REQUEST, State, counted, in_words
 from accounts.store import trouble_notes
@@ -80,8 +79,7 @@ def status_command(*, as_json: AsJson = False) -> Result:
         from_memory=trouble_notes.left(proxy_files.folder(), clock.now()),
         full=_full(paths.home()),
     )
-    if context.from_memory and not access.seen(paths.pool_file()):  # looking must not make a new one in its place
-        raise StoreLost(paths.pool_file(), f"is gone, and {_from_memory(context.from_memory[0])}")
+    trouble_notes.refuse_where_lost(paths.pool_file(), proxy_files.folder(), clock.now())
     with Store(paths.pool_file()) as store:
         return replace(status(store, context, clock.now()), notes=store.repairs)
 

@@ -1,19 +1,17 @@
 """`top`: the accounts, the turns under way, what happened and what today took, on a screen that stays."""
 
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
-from accounts.errors import StoreLost
 from accounts.ledger.queries import Grouping
 from accounts.store import trouble_notes
 from accounts.store.store import Store
 from cli.top import terminal
 from cli.ui.options import AsJson
 from cli.ui.result import Result
-from config import access, clock, paths, proxy_files
+from config import clock, paths, proxy_files
 from config.errors import RotateError
 
 if TYPE_CHECKING:
@@ -35,17 +33,10 @@ def top_command(*, as_json: AsJson = False) -> Result:
     """
     if not as_json:
         terminal.check()
-    _not_in_its_place(paths.pool_file(), clock.now())
+    trouble_notes.refuse_where_lost(paths.pool_file(), proxy_files.folder(), clock.now())
     with Store(paths.pool_file()) as store:
         result = snapshot(store, clock.now()) if as_json else watched(store)
         return replace(result, notes=(*store.repairs, *result.notes))
-
-
-def _not_in_its_place(file: Path, now: float) -> None:
-    """Looking must not make a new file where the one is gone that a proxy still knows. Raises StoreLost."""
-    left = trouble_notes.left(proxy_files.folder(), now)
-    if left and not access.seen(file):
-        raise StoreLost(file, f"is gone, and process {left[0].pid} serves from memory")
 
 
 # --- working ---------------------------------------------------------------------------------------------------------
