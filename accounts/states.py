@@ -13,7 +13,7 @@ from accounts.choice.selection import Candidate, Exclusion, Situation, back_at, 
 from accounts.model import Credentials
 from accounts.tokens.endings import in_words as ending_in_words
 from accounts.tokens.lifetime import is_over, serves_until
-from config.local_time import clock_time
+from config.times.local_time import clock_time
 
 
 class State(StrEnum):

@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from accounts.views.live_turns import as_json
-from config import clock, page_token
+from config import clock
+from config.page import token
 from tests.browser import world
 from tests.harness import MITMDUMP, ROOT, SCRIPT, Output, plain_environment
 from tests.proxy.ten_turns import take
@@ -94,7 +95,7 @@ def served(folder: Path) -> Iterator[str]:
     output = Output(process.stdout)
     try:
         url = output.wait_for(r"the page is at (\S+)", seconds=60)[1]
-        yield f"{url}/?token={page_token.known_token({'CODEX_ROTATE_HOME': str(home)})}"
+        yield f"{url}/?token={token.known_token({'CODEX_ROTATE_HOME': str(home)})}"
     finally:
         process.terminate()
         process.wait(10)

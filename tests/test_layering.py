@@ -38,6 +38,7 @@ WITHOUT_A_TEST_FILE = {
     "accounts/people/rules.py": "values without behaviour",
     "accounts/people/ports.py": "an interface",
     "accounts/turn/events.py": "values without behaviour",
+    "accounts/turn/waiting.py": "questions of the table; tests/accounts/turn/test_state.py",
     "accounts/turn/steps.py": "values without behaviour",
     "addons/exchange/reading/answer_reading.py": "a part of a pooled request; tests/addons/exchange/test_pooled.py",
     "addons/exchange/reading/answer_events.py": "a part of a pooled request; tests/addons/exchange/test_pooled.py",

@@ -15,8 +15,8 @@ from accounts.people import fair_share
 from accounts.people.rules import Denial, PersonRule
 from accounts.states import AccountState, State, counted, in_words, tell_all
 from accounts.views.remedies import ending, remedies
-from config.local_time import clock_time
 from config.notify import NoticeKind
+from config.times.local_time import clock_time
 
 SHORT_REST: Final = 60.0
 """Seconds. Where somebody serves again so soon, the pool is not dry."""

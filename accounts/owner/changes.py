@@ -13,7 +13,7 @@ from accounts.owner.names import find_account, find_accounts
 from accounts.owner.only_account import END
 from accounts.policy import stored_candidates
 from accounts.store.store import Store
-from config.local_time import clock_time
+from config.times.local_time import clock_time
 
 MOST_PRIORITY: Final = 1000
 

@@ -8,7 +8,7 @@ from accounts.choice.outcomes import Kind
 from accounts.choice.quota import Window
 from accounts.model import Account, Cooldown, Event
 from accounts.store.store import Store
-from config.local_time import clock_time
+from config.times.local_time import clock_time
 
 FREE_AGAIN: Final = 0.05
 """The share of each window that must be free before a limit counts as over: just below it, answers waver."""

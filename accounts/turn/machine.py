@@ -16,6 +16,7 @@ from accounts.turn import entrance as n
 from accounts.turn import events as e
 from accounts.turn import moves as m
 from accounts.turn import sockets as s
+from accounts.turn import waiting as w
 from accounts.turn.events import Event
 from accounts.turn.moves import Move, MoveResult
 from accounts.turn.state import Phase, TurnState
@@ -54,9 +55,9 @@ TABLE: Final[dict[Phase, Rows]] = {
         (R.CHOSEN,           (T.token_is_due, T.renewal_is_slow, T.somebody_is_ready), m.pass_over,   P.CHOOSING),
         (R.CHOSEN,           (T.token_is_due,),                               m.renew_ahead,          P.RENEWING_FIRST),
         (R.CHOSEN,           (),                                              m.ask,                  P.ASKING),
-        (R.NOBODY,           (T.may_wait_for_all,),                           m.wait_for_all,         P.PAUSED),
+        (R.NOBODY,           (w.may_wait_for_all,),                           m.wait_for_all,         P.PAUSED),
         (R.NOBODY,           (c.is_continuing,),                              m.hand_over,            P.OVER),
-        (R.NOBODY,           (T.all_busy,),                                   m.say_busy,             P.OVER),
+        (R.NOBODY,           (w.all_busy,),                                   m.say_busy,             P.OVER),
         (R.NOBODY,           (T.out_of_service,),                             m.say_nobody_left,      P.OVER),
         (R.NOBODY,           (T.may_be_told,),                                m.deliver_alone,        P.REFUSED),
         (R.NOBODY,           (),                                              m.say_unreachable_alone, P.OVER),
@@ -79,7 +80,7 @@ TABLE: Final[dict[Phase, Rows]] = {
         (Action.REFRESH,     (s.stays,),                                      m.distrust,             P.OVER),
         (Action.REFRESH,     (T.may_renew,),                                  m.renew,                P.RENEWING),
         (Action.REFRESH,     (),                                              m.blame,                P.FAILED),
-        (Action.RETRY_SAME,  (T.may_wait,),                                   m.wait,                 P.PAUSED),
+        (Action.RETRY_SAME,  (w.may_wait,),                                   m.wait,                 P.PAUSED),
         (Action.RETRY_SAME,  (),                                              m.blame,                P.FAILED),
         (Action.RESEND,      (T.may_resend,),                                 m.resend,               P.PAUSED),
         (Action.RESEND,      (),                                              m.blame,                P.FAILED),
@@ -98,7 +99,7 @@ TABLE: Final[dict[Phase, Rows]] = {
     P.PAUSED: (
         (e.Waited,           (s.stays,),                                      m.ask_once_more,        P.ASKING),
         (e.Waited,           (T.anybody,),                                    m.choose,               P.CHOOSING),
-        (e.Waited,           (T.was_signed_out,),                             m.choose,               P.CHOOSING),
+        (e.Waited,           (w.was_signed_out,),                             m.choose,               P.CHOOSING),
         (e.Waited,           (),                                              m.choose_again,         P.CHOOSING),
         (e.AskedAgain,       (),                                              m.ask_once_more,        P.ASKING),
         (e.Left,             (),                                              m.finish,               P.OVER),
@@ -110,10 +111,10 @@ TABLE: Final[dict[Phase, Rows]] = {
     ),
     P.FAILED: (
         (R.SETTLED,          (s.sockets_are_no_use,),                         m.hand_over,            P.OVER),
-        (R.SETTLED,          (s.stays, T.may_wait_for_all, T.others_have_failed), m.wait_for_all,     P.PAUSED),
+        (R.SETTLED,          (s.stays, w.may_wait_for_all, T.others_have_failed), m.wait_for_all,     P.PAUSED),
         (R.SETTLED,          (s.stays, T.may_go_on, T.others_left),           m.hand_over,            P.OVER),
         (R.SETTLED,          (s.stays,),                                      m.give_up,              P.GIVING_UP),
-        (R.SETTLED,          (T.was_signed_out, T.may_calm_down),             m.calm_down,            P.PAUSED),
+        (R.SETTLED,          (w.was_signed_out, w.may_calm_down),             m.calm_down,            P.PAUSED),
         (R.SETTLED,          (T.may_go_on,),                                  m.choose,               P.CHOOSING),
         (R.SETTLED,          (),                                              m.give_up,              P.GIVING_UP),
     ),
@@ -122,8 +123,8 @@ TABLE: Final[dict[Phase, Rows]] = {
         (R.SETTLED,          (T.about_account, T.alarmed),                    m.say_signed_out,       P.OVER),
         (R.SETTLED,          (T.about_account, T.others_left, s.on_socket),   m.hand_over,            P.OVER),
         (R.SETTLED,          (T.about_account, T.others_left),                m.say_others_left,      P.OVER),
-        (R.SETTLED,          (T.may_wait_for_all,),                           m.wait_for_all,         P.PAUSED),
-        (R.SETTLED,          (T.all_busy,),                                   m.say_busy,             P.OVER),
+        (R.SETTLED,          (w.may_wait_for_all,),                           m.wait_for_all,         P.PAUSED),
+        (R.SETTLED,          (w.all_busy,),                                   m.say_busy,             P.OVER),
         (R.SETTLED,          (T.out_of_service,),                             m.say_nobody_left,      P.OVER),
         (R.SETTLED,          (T.may_be_told,),                                m.deliver,              P.REFUSED),
         (R.SETTLED,          (),                                              m.say_unreachable,      P.OVER),

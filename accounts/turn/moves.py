@@ -11,8 +11,8 @@ from typing import Final
 from accounts.choice.outcomes import Kind, Outcome
 from accounts.choice.pool import Lease
 from accounts.choice.selection import Exhausted
-from accounts.turn import events, steps
-from accounts.turn.state import CALM_SECONDS, MOST_INVALIDATED, TurnState
+from accounts.turn import events, steps, waiting
+from accounts.turn.state import MOST_INVALIDATED, TurnState
 from accounts.turn.steps import Reason
 
 SOCKETS_ACCOUNT: Final = "the socket's account"
@@ -126,7 +126,7 @@ def distrust(turn: TurnState, _: events.Event, now: float) -> steps.Step:
 
 def wait(turn: TurnState, _: events.Event, now: float) -> steps.Step:
     """The account only asked for patience."""
-    seconds = turn.pause(now)
+    seconds = waiting.pause(turn, now)
     _give_back(turn, now)
     turn.tally.waited += seconds
     turn.pool.pace(turn.asked, now)
@@ -136,7 +136,7 @@ def wait(turn: TurnState, _: events.Event, now: float) -> steps.Step:
 def wait_for_all(turn: TurnState, _: events.Event, now: float) -> steps.Step:
     """All accounts are asked too often: after a while any of them may serve. The next attempt takes the place of the
     last one."""
-    seconds = turn.round_seconds(now)
+    seconds = waiting.round_seconds(turn, now)
     turn.tally.rounds += 1
     turn.tally.waited_for_all += seconds
     turn.tally.attempts -= 1
@@ -147,7 +147,7 @@ def wait_for_all(turn: TurnState, _: events.Event, now: float) -> steps.Step:
 def calm_down(turn: TurnState, _: events.Event, now: float) -> steps.Step:
     """Several accounts were signed out. One more is asked, but not at once."""
     turn.tally.calmed, turn.tally.invalidated = True, 0
-    return steps.Pause(turn.asked, CALM_SECONDS)
+    return steps.Pause(turn.asked, waiting.CALM_SECONDS)
 
 
 def resend(turn: TurnState, event: events.Event, now: float) -> steps.Step:

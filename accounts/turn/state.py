@@ -23,20 +23,10 @@ CLIENT_SECONDS: Final = 300.0
 """The official client waits so long for the next event of an answer (docs/codex-wire.md section 3)."""
 FIRST_BYTE_SECONDS: Final = CLIENT_SECONDS + 30
 """No further attempt begins when the client has waited this long: for one answer that did not begin, and a bit."""
-PACE_SECONDS: Final = 5.0
-"""So long a request waits in all for accounts that are asked too often; a longer wait means another account."""
-USUAL_PACE: Final = 1.0
-"""When upstream does not say how long."""
 RENEWAL_SECONDS: Final = 3.0
 """A renewal that would take longer is avoided where the request can be asked without it."""
-SHORTEST_PACE: Final = 0.1
-BUSY_SECONDS: Final = 12.0
-"""So long a request waits in all while every account is asked too often."""
-LONGEST_ROUND: Final = 4.0
 MOST_INVALIDATED: Final = 2
 """Two accounts signed out in one request is no coincidence: walking on quickly might sign out the rest of the pool."""
-CALM_SECONDS: Final = 3.0
-"""So long such a request waits before it asks one more account, once."""
 
 
 class Phase(StrEnum):
@@ -192,15 +182,6 @@ class TurnState:
         """Whether so many accounts were signed out that the request must end here."""
         return self.tally.invalidated >= MOST_INVALIDATED
 
-    def may_calm_down(self, now: float) -> bool:
-        """Whether one more account may be asked after a while, though several were signed out."""
-        in_time = self.waited(now) + CALM_SECONDS <= FIRST_BYTE_SECONDS
-        return self.alarmed(now) and not self.tally.calmed and in_time and self.kept(now) and self.others_left(now)
-
-    def was_signed_out(self, _: float) -> bool:
-        """Whether that is what the last attempt came to."""
-        return self.verdict is not None and self.last.kind is Kind.TOKEN_INVALIDATED
-
     def kept(self, _: float) -> bool:
         """Whether the request can be sent once more, whoever sends it: the client, on its next socket, too."""
         return self.bound or self.replayable
@@ -226,12 +207,6 @@ class TurnState:
 
     def may_renew(self, now: float) -> bool:
         return self.replayable and self.asked.key not in self.tally.renewed and not self.spent(now)
-
-    def may_wait(self, now: float) -> bool:
-        """Whether a short wait is worth it: once in a while per account, and not for long."""
-        seconds = self.pause(now)
-        long = self.tally.waited + seconds > PACE_SECONDS or self.waited(now) + seconds > FIRST_BYTE_SECONDS
-        return self.kept(now) and not long and not self.spent(now) and self.pool.may_pace(self.asked, now)
 
     def may_strip(self, now: float) -> bool:
         return self.kept(now) and self.asked.key not in self.tally.stripped
@@ -259,24 +234,6 @@ class TurnState:
     def may_resend(self, now: float) -> bool:
         return self.replayable and self.asked.key not in self.tally.resent and not self.spent(now)
 
-    def all_busy(self, _: float) -> bool:
-        """Whether all that was said for this request is that it comes too often."""
-        return bool(self.log.outcomes) and all(each.kind is Kind.BURST_LIMIT for each in self.log.outcomes)
-
-    def may_wait_for_all(self, now: float) -> bool:
-        """Whether the request may wait until one of the accounts, all of them busy, can serve."""
-        if not (self.kept(now) and self.all_busy(now)):
-            return False
-        seconds = self.round_seconds(now)
-        in_time = self.waited(now) + seconds <= FIRST_BYTE_SECONDS
-        return in_time and self.tally.waited_for_all + seconds <= BUSY_SECONDS
-
-    def round_seconds(self, now: float) -> float:
-        """How long is waited for any account: each time longer, and not less than all of them ask for."""
-        named = [each.until - now for each in self.log.outcomes if each.until is not None]
-        asked_for = min(named) if len(named) == len(self.log.outcomes) else 0.0
-        return max(asked_for, min(LONGEST_ROUND, USUAL_PACE * 2.0**self.tally.rounds))
-
     def others_have_failed(self, now: float) -> bool:
         """Whether everybody else who could serve has just failed this thread."""
         tried = self.tally.tried | self.pool.failures.of(self.ask.thread, now)
@@ -300,7 +257,3 @@ class TurnState:
     def may_be_told(self, _: float) -> bool:
         """Whether there are words of upstream's that the client may see."""
         return isinstance(self.verdict, events.Failed) and self.verdict.words and not self.last.rule.private
-
-    def pause(self, now: float) -> float:
-        """Seconds until the account that asks for patience is to be asked again."""
-        return USUAL_PACE if self.last.until is None else max(self.last.until - now, SHORTEST_PACE)

@@ -12,7 +12,7 @@ from accounts.choice.selection import Choice, Exhausted, Policy, Rank, Strategy
 from accounts.model import Account
 from accounts.states import LOGIN_ENDS, in_words
 from accounts.views.choice import ChoiceView
-from config.local_time import clock_time
+from config.times.local_time import clock_time
 
 BY_STRATEGY: Final[Mapping[Strategy, tuple[str, str]]] = {
     Strategy.BALANCED: (

@@ -10,7 +10,7 @@ from accounts.model import Account
 from accounts.owner.names import listed
 from accounts.policy import stored_pool
 from accounts.store.store import Store
-from config.local_time import clock_time
+from config.times.local_time import clock_time
 
 if TYPE_CHECKING:  # pydantic takes a while to load: whoever has settings has it already
     from config.settings import Settings

@@ -7,7 +7,7 @@ from accounts.model import Account
 from accounts.owner.names import listed, typed
 from accounts.states import AccountState, State
 from accounts.tokens.endings import is_providers
-from config.local_time import clock_time
+from config.times.local_time import clock_time
 
 
 def remedies(accounts: Sequence[tuple[Account, AccountState]], now: float) -> list[str]:

@@ -13,7 +13,7 @@ from typing import Final
 from accounts.model import fingerprint
 from accounts.people.keys import LOCAL
 from accounts.people.registry import PeopleRegistry
-from config.page_token import read_code, signed
+from config.page.token import read_code, signed
 
 SESSION_SECONDS: Final = 7 * 86_400.0
 OWNER: Final = "owner"
@@ -34,7 +34,7 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Doors:
+class PageDoors:
     """The keys of clients, by digest with their names, and who has them."""
 
     keys: Mapping[str, str] = field(default_factory=dict)
@@ -52,7 +52,7 @@ class Doors:
 class PageAccess:
     """`doors` tells the keys as they are now."""
 
-    def __init__(self, token: str, doors: Callable[[], Doors]) -> None:
+    def __init__(self, token: str, doors: Callable[[], PageDoors]) -> None:
         self._token = token
         self._doors = doors
         self._used: dict[str, float] = {}

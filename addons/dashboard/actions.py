@@ -19,7 +19,7 @@ BY: Final = "by the owner, on the page"
 """Who it was, for the history."""
 
 
-class Action(StrEnum):
+class PageAction(StrEnum):
     PAUSE = "pause"
     RESUME = "resume"
     USE = "use"
@@ -40,22 +40,22 @@ class Change:
     undo: Undo | None = None
 
 
-def act(store: Store, action: Action, handle: str, value: str, now: float) -> Change:
+def act(store: Store, action: PageAction, handle: str, value: str, now: float) -> Change:
     """Do it to the account with this handle, with the `value` that a label or a priority needs. Raises UnknownAccount,
     UsageError, LabelTaken, StoreError."""
-    if action is Action.AUTO:
+    if action is PageAction.AUTO:
         return choose_nobody(store, now)
     account = account_of(store, handle)
     match action:
-        case Action.PAUSE | Action.RESUME:
-            return set_enabled(store, account.key, enabled=action is Action.RESUME, now=now)
-        case Action.USE:
+        case PageAction.PAUSE | PageAction.RESUME:
+            return set_enabled(store, account.key, enabled=action is PageAction.RESUME, now=now)
+        case PageAction.USE:
             return choose(store, account.key, now)
-        case Action.CLEAR:
+        case PageAction.CLEAR:
             return clear(store, account, now)
-        case Action.LABEL:
+        case PageAction.LABEL:
             return relabel(store, account.key, checked_label(value.strip()) or "", now)
-        case Action.PRIORITY:
+        case PageAction.PRIORITY:
             return prioritise(store, account.key, changes.read_priority(value.strip()), now)
 
 
@@ -144,7 +144,7 @@ def prioritise(store: Store, key: str, priority: int, now: float) -> Change:
     return Change(f"{account.label} has priority {priority} now.", undo)
 
 
-class Changes:
+class PageChanges:
     """The last changes of this proxy's page, to take them back by."""
 
     def __init__(self) -> None:

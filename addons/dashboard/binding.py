@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from config import proxy_files
 from config.errors import RotateError
-from config.page_address import MOST_TRIED, USUAL, PageAddress
+from config.page.address import MOST_TRIED, USUAL, PageAddress
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ class PagePortTaken(RotateError):
         super().__init__(f"The page cannot be at {address.host}:{address.port} ({why.strerror or why}). {told}")
 
 
-class Bound(NamedTuple):
+class BoundPage(NamedTuple):
     """Where the page is, the socket, and why it is not where it usually is ("": it is)."""
 
     address: PageAddress
@@ -42,7 +42,7 @@ class Bound(NamedTuple):
     aside: str = ""
 
 
-def bind(wanted: PageAddress, environ: Mapping[str, str] = os.environ) -> Bound:
+def bind(wanted: PageAddress, environ: Mapping[str, str] = os.environ) -> BoundPage:
     """A socket that listens there; where nobody has named the port, at the next one that is free. Raises
     PagePortTaken."""
     aside = ""
@@ -55,7 +55,7 @@ def bind(wanted: PageAddress, environ: Mapping[str, str] = os.environ) -> Bound:
                 raise PagePortTaken(address, e, environ) from e
             aside = aside or f"{who_has(port, environ)} has {USUAL}"
             continue
-        return Bound(replace(address, port=listener.getsockname()[1]), listener, aside)
+        return BoundPage(replace(address, port=listener.getsockname()[1]), listener, aside)
     raise PagePortTaken(wanted, OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE)), environ)
 
 

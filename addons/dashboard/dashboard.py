@@ -12,9 +12,10 @@ from addons.dashboard import binding
 from addons.dashboard.health import Health
 from addons.dashboard.metrics import Metrics
 from addons.startup import Startup
-from config import page_token, paths
+from config import paths
 from config.errors import RotateError
-from config.page_address import PageAddress, read_address
+from config.page import token
+from config.page.address import PageAddress, read_address
 
 if TYPE_CHECKING:
     from addons.dashboard.contents import Look
@@ -81,7 +82,7 @@ class Dashboard:
             logger.warning(NEEDS_KEYS, wanted.host)
             return
         try:
-            self._token = page_token.own_token()
+            self._token = token.own_token()
             bound = binding.bind(wanted)
         except (RotateError, OSError) as e:
             logger.warning("codex-rotate: no page: %s", e)

@@ -29,7 +29,7 @@ from addons.dashboard.metric_families import (
 from config import version
 
 if TYPE_CHECKING:
-    from addons.dashboard.metrics import PoolNow, Snapshot
+    from addons.dashboard.metrics import MetricsSnapshot, PoolNow
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 MOST_WINDOWS: Final = 12
@@ -39,7 +39,7 @@ type Samples = Mapping[tuple[str, ...], float]
 """By the values of a family's labels, each once."""
 
 
-def text_of(snapshot: "Snapshot") -> bytes:
+def text_of(snapshot: "MetricsSnapshot") -> bytes:
     """All of it, as CONTENT_TYPE says."""
     from prometheus_client import CollectorRegistry, generate_latest
 
@@ -60,7 +60,7 @@ def _process() -> Any:
 class _Collected:
     """A snapshot as the library asks for it."""
 
-    def __init__(self, snapshot: "Snapshot") -> None:
+    def __init__(self, snapshot: "MetricsSnapshot") -> None:
         self.snapshot = snapshot
 
     def collect(self) -> Iterator[Any]:
@@ -81,7 +81,7 @@ class _Collected:
             yield metric
 
 
-def samples(snapshot: "Snapshot") -> dict[Family, Samples]:
+def samples(snapshot: "MetricsSnapshot") -> dict[Family, Samples]:
     """Of all families but the histogram, with accounts by their names."""
     found: dict[Family, Samples] = {BUILD: {(version.current(),): 1.0}}
     for family in (TURNS, ROTATIONS, TOKENS, COLD, REFRESHES):

@@ -17,7 +17,7 @@ from addons.dashboard.contents import Subject, trouble
 from addons.dashboard.health import answer
 from addons.dashboard.server import PageServer
 from addons.dashboard.views import frame
-from addons.dashboard.views.frame import Frame, Notice
+from addons.dashboard.views.frame import Frame, PageNotice
 from addons.dashboard.views.html import Html
 from config import clock
 from config.errors import RotateError
@@ -55,7 +55,7 @@ ASKED: Final[Mapping[str, tuple[str, ...]]] = {
 LONGEST: Final = 200
 
 
-class Answer(web.RequestHandler):
+class PageHandler(web.RequestHandler):
     """What all answers have in common. Nothing of a request's address is ever logged: a token may be in it."""
 
     def initialize(self, page: PageServer) -> None:
@@ -101,7 +101,7 @@ class Answer(web.RequestHandler):
         return {name: value for name, value in found.items() if value}
 
 
-class Shown(Answer):
+class Shown(PageHandler):
     """An answer that is a page: who shows no session yet is asked who it is."""
 
     def prepare(self) -> None:
@@ -141,7 +141,7 @@ class Shown(Answer):
         self.finish(str(frame.page(held, part)))
 
 
-class View(Shown):
+class ViewHandler(Shown):
     """A view as a whole page."""
 
     async def get(self, name: str = "") -> None:
@@ -168,7 +168,7 @@ class AccountPage(Shown):
         self.show("account", part)
 
 
-class Act(Answer):
+class ChangeHandler(PageHandler):
     """A change."""
 
     async def post(self) -> None:
@@ -179,9 +179,9 @@ class Act(Answer):
         value = self.get_body_argument("value", "")[:LONGEST]
         try:
             change = await self._change(what, about, value)
-            notice = Notice(text=change.said, undo=self.page.changes.kept(change))
+            notice = PageNotice(text=change.said, undo=self.page.changes.kept(change))
         except RotateError as e:
-            notice = Notice(text=str(e), bad=True)
+            notice = PageNotice(text=str(e), bad=True)
         self.page.changed()
         back = own_path(self.request.headers.get("Referer", "/"))
         path, _, query = back.partition("?")
@@ -194,13 +194,13 @@ class Act(Answer):
         if what == "undo":
             undo = self.page.changes.taken(about)
             return await self.page.contents.reader.pool(lambda store: undo(store, now))
-        if what not in set(actions.Action):
+        if what not in set(actions.PageAction):
             raise UsageError(f"There is no change called {what[:20]!r}. Go back and try again.")
-        action = actions.Action(what)
+        action = actions.PageAction(what)
         return await self.page.contents.reader.pool(lambda store: actions.act(store, action, about, value, now))
 
 
-class Enter(Answer):
+class Enter(PageHandler):
     """Somebody says who it is."""
 
     def get(self) -> None:
@@ -216,7 +216,7 @@ class Enter(Answer):
         self.redirect("/", status=303)
 
 
-class Leave(Answer):
+class Leave(PageHandler):
     """The session ends in this browser."""
 
     def post(self) -> None:
@@ -226,7 +226,7 @@ class Leave(Answer):
         self.redirect("/", status=303)
 
 
-class Events(Answer):
+class NewsHandler(PageHandler):
     """News of a view, as long as the browser wants them."""
 
     async def get(self) -> None:
@@ -267,7 +267,7 @@ class Events(Answer):
             self.over.set()
 
 
-class Static(Answer):
+class Static(PageHandler):
     """What the page is made of; the same for everybody."""
 
     def get(self, name: str) -> None:
@@ -278,7 +278,7 @@ class Static(Answer):
         self.finish(self.page.static(FOLDER / name))
 
 
-class Numbers(Answer):
+class Numbers(PageHandler):
     """What is counted, for Prometheus: it shows the token as its own kind of login."""
 
     async def get(self) -> None:
@@ -293,7 +293,7 @@ class Numbers(Answer):
         self.finish(await self.page.contents.reader.aside(lambda: exposition.text_of(snapshot)))
 
 
-class Healthy(Answer):
+class Healthy(PageHandler):
     """Whether it is alive, and ready. Nothing else is said, so nobody has to say who they are."""
 
     def get(self, name: str) -> None:
@@ -322,13 +322,13 @@ def application(page: PageServer) -> web.Application:
     known: Callable[..., Awaitable[None]] | dict[str, Any] = {"page": page}
     names = "|".join(name for name in frame.VIEWS if name != "accounts")
     routes = [
-        (r"/()", View, known),
-        (rf"/({names}|accounts)", View, known),
+        (r"/()", ViewHandler, known),
+        (rf"/({names}|accounts)", ViewHandler, known),
         (r"/account/(account-[0-9a-f]+)", AccountPage, known),
-        (r"/act", Act, known),
+        (r"/act", ChangeHandler, known),
         (r"/enter", Enter, known),
         (r"/leave", Leave, known),
-        (r"/events", Events, known),
+        (r"/events", NewsHandler, known),
         (r"/static/([a-z.]+)", Static, known),
         (r"/metrics", Numbers, known),
         (r"/(healthz|readyz)", Healthy, known),

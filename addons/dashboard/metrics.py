@@ -51,7 +51,7 @@ class PoolNow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
+class MetricsSnapshot:
     """All that there is to say: values that nothing changes any more, for any thread.
 
     `counts` have the key of an account where the labels of their families have its name, and `names` tells that; of
@@ -99,7 +99,7 @@ class Metrics:
         turns waiting takes the snapshot, and has another thread write it."""
         return exposition.text_of(self.snapshot())
 
-    def snapshot(self) -> Snapshot:
+    def snapshot(self) -> MetricsSnapshot:
         """Quick, whatever there is."""
         service, pool = self.startup.service, None
         counts: dict[Family, Mapping[tuple[str, ...], int]] = {
@@ -113,7 +113,7 @@ class Metrics:
                 candidates=dict(service.pool.candidates),
                 tokens=dict(service.pool.tokens),
             )
-        return Snapshot(
+        return MetricsSnapshot(
             counts=counts,
             waits={transport: (each.cumulative(), each.sum) for transport, each in self._waits.items()},
             names=self._names(pool.candidates if pool is not None else {}),

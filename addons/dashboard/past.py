@@ -26,7 +26,7 @@ from addons.dashboard.views.timeline import CHOICES, TimelineSeen
 from addons.dashboard.views.usage import DEFAULT_SPAN, GROUPS, SPANS, UsageSeen
 from config import paths
 from config.settings import Settings
-from config.time_zone import local_zone
+from config.times.time_zone import local_zone
 
 HOUR: Final = 3600.0
 DAY: Final = 86_400.0

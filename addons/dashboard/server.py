@@ -11,17 +11,17 @@ from tornado import httputil, web
 from tornado.httpserver import HTTPServer
 
 from accounts.people.keys import LOCAL, Origin, origin
-from addons.dashboard.access import SESSION_SECONDS, Doors, PageAccess, Session
-from addons.dashboard.actions import Changes
+from addons.dashboard.access import SESSION_SECONDS, PageAccess, PageDoors, Session
+from addons.dashboard.actions import PageChanges
 from addons.dashboard.contents import Contents
 from addons.dashboard.feed import Feed
 from addons.dashboard.health import Health
 from addons.dashboard.metrics import Metrics
-from addons.dashboard.views.frame import Notice
+from addons.dashboard.views.frame import PageNotice
 from config import clock
 from config.network import peer_credentials
 from config.network.hosts import is_loopback
-from config.page_address import PageAddress
+from config.page.address import PageAddress
 
 MOST_NOTICES: Final = 100
 MOST_ASKED: Final = 64 * 1024
@@ -41,16 +41,16 @@ class Notices:
     """Words about what was just done, on their way to the page that shows them."""
 
     def __init__(self) -> None:
-        self._waiting: OrderedDict[str, Notice] = OrderedDict()
+        self._waiting: OrderedDict[str, PageNotice] = OrderedDict()
 
-    def kept(self, notice: Notice) -> str:
+    def kept(self, notice: PageNotice) -> str:
         name = secrets.token_hex(8)
         self._waiting[name] = notice
         while len(self._waiting) > MOST_NOTICES:
             self._waiting.popitem(last=False)
         return name
 
-    def taken(self, name: str) -> Notice | None:
+    def taken(self, name: str) -> PageNotice | None:
         """Once: who loads the page again has read it."""
         return self._waiting.pop(name, None)
 
@@ -63,7 +63,7 @@ class PageServer:
         self.contents = contents
         self.proxy = proxy
         self.access = PageAccess(token, self._doors)
-        self.changes = Changes()
+        self.changes = PageChanges()
         self.notices = Notices()
         self.feed = Feed(contents.shown, clock.monotonic)
         self._static: dict[Path, bytes] = {}
@@ -125,9 +125,9 @@ class PageServer:
             self._static[file] = file.read_bytes()
         return self._static[file]
 
-    def _doors(self) -> Doors:
+    def _doors(self) -> PageDoors:
         clients = self.contents.service.clients
-        return Doors(keys=clients.keys.known, registry=clients.people.registry)
+        return PageDoors(keys=clients.keys.known, registry=clients.people.registry)
 
     def _has_keys(self) -> bool:
         return any(name != LOCAL for name in self.contents.service.clients.keys.known.values())

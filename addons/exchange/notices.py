@@ -10,7 +10,7 @@ from accounts.model import Account, Credentials, Standing
 from accounts.provider.standings import reason_of
 from accounts.tokens import endings
 from accounts.tokens.lifetime import serves_until
-from config.local_time import clock_time
+from config.times.local_time import clock_time
 
 logger = logging.getLogger(__name__)
 

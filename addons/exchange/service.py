@@ -31,7 +31,7 @@ from addons.exchange.renewals import Renewals
 from addons.recording.decisions import DecisionWriter
 from addons.wire import answers
 from config.settings import Settings
-from config.time_zone import local_zone
+from config.times.time_zone import local_zone
 
 logger = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from addons.notify.notice_file import NoticeFile
 from addons.notify.teller import NoticeTeller
 from config import paths
 from config.notify import NotifySettings
-from config.time_zone import local_zone
+from config.times.time_zone import local_zone
 
 CERTIFICATE: Final = "mitmproxy-ca-cert.pem"
 """In mitmproxy's confdir: a copy of what it signs with since it has started."""

@@ -29,7 +29,7 @@ from accounts.turn.machine import Turn
 from addons.redaction import flows
 from addons.redaction.patterns import RESPONSE_HEADERS
 from addons.wire import messages
-from config.local_time import clock_time
+from config.times.local_time import clock_time
 
 PREFIX: Final = "codex_rotate."
 PERSON: Final = f"{PREFIX}person"

@@ -12,7 +12,7 @@ from mitmproxy import http
 
 from accounts.choice.outcomes import Kind
 from addons.recording.annotations import PREFIX
-from config.local_time import clock_time
+from config.times.local_time import clock_time
 
 WIDTH: Final = 62
 """What the console has for a row on a screen of 80 columns."""

@@ -17,7 +17,7 @@ from accounts.tokens.endings import Ending
 from accounts.tokens.lifetime import is_over
 from cli.doctor.finding import Findings, Severity, note, ok, problem, told, warning
 from cli.running.client_login import OWN_LOGIN
-from config.local_time import clock_time
+from config.times.local_time import clock_time
 
 LIST: Final = "`codex-rotate list` shows each account."
 FOR_A_PERSON: Final = frozenset({State.NEEDS_LOGIN, State.CLOSED, State.PAUSED})

@@ -6,7 +6,7 @@ from accounts.logins.adopting import Adopted, ImportOptions, adopt
 from accounts.logins.auth_file import Login
 from accounts.store.store import Store
 from cli.ui.result import Result
-from cli.ui.states import described
+from cli.ui.words.states import described
 
 NEXT_STEP: Final = "codex-rotate run codex"
 

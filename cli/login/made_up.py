@@ -14,7 +14,7 @@ from accounts.people.virtual_login import login_document
 from accounts.store.store import Store
 from cli.running import local_key
 from cli.ui.result import Result
-from config.local_time import clock_time
+from config.times.local_time import clock_time
 
 LABEL: Final = "login"
 SHOWN_ONCE: Final = "That is the login of {name}, shown this once: save it as auth.json in the folder of their client."

@@ -7,7 +7,7 @@ from typing import Any, Final
 from accounts.choice.quota import window_name
 from cli.ui.bars import in_percent
 from cli.ui.lines import wrapped
-from config.local_time import clock_time
+from config.times.local_time import clock_time
 
 HEAD: Final = "codex-rotate report of {made_at}. Accounts are numbers, and no token, key or e-mail is in it."
 UNREAD: Final = "cannot be looked at; see the findings"

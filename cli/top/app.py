@@ -16,7 +16,7 @@ from cli.top import handlers, keys
 from cli.top.away import away
 from cli.top.deeds import Deed, Work
 from cli.top.keys import View
-from cli.top.lines import Pen, Role
+from cli.top.lines import Pen, Tone
 from cli.top.palettes import NO_COLOURS, Colours, colours
 from cli.top.screen import Notice, ScreenState, key_line, notice, tabs, title
 from cli.top.sources import News, Sources
@@ -121,11 +121,11 @@ class TopApp(App[bool]):
         """The lines above and below the rows."""
         state, pen = self.state, self.pen(self.size.width)
         asked = self._question
-        below = pen.paragraph(asked.text, Role.ACCENT, 1, 1) if asked else notice(state, pen)[:MOST_SAID]
+        below = pen.paragraph(asked.text, Tone.ACCENT, 1, 1) if asked else notice(state, pen)[:MOST_SAID]
         last = asked.typing.line(pen) if asked else key_line(state, pen)
         self.rows.surround(lambda shown: [title(state, pen), tabs(state, shown, pen)], [*below, last])
 
-    def say(self, text: str, role: Role = Role.TEXT) -> None:
+    def say(self, text: str, role: Tone = Tone.TEXT) -> None:
         """In the last lines, for a while or until something else is said."""
         self.state.notice = Notice(text=text, role=role, until=self.sources.now() + SAID_SECONDS)
         self.draw_around()
@@ -135,7 +135,7 @@ class TopApp(App[bool]):
     def beat(self) -> None:
         """Look at everything that is not being looked at already, and draw what the clock has changed."""
         if "deed" in self._under_way:
-            self.say(WAITING, Role.WARN)
+            self.say(WAITING, Tone.WARN)
         self.look("pool", self.sources.pool_news)
         self.look("proxies", self.sources.proxy_news)
         if self.state.view is View.USAGE:
@@ -187,13 +187,13 @@ class TopApp(App[bool]):
             try:
                 handlers.HANDLERS[does](self, key)
             except RotateError as e:
-                self.say(str(e), Role.BAD)
+                self.say(str(e), Tone.BAD)
 
     def do(self, work: Work, *, undoing: bool = False) -> None:
         """A change, written by somebody who may have to wait for it."""
         if not self.begin("deed", lambda: self._done(work, undoing=undoing)):
             self.undos += [work] if undoing else []
-            self.say(BUSY, Role.WARN)
+            self.say(BUSY, Tone.WARN)
 
     async def _done(self, work: Work, *, undoing: bool) -> None:
         try:
@@ -201,11 +201,11 @@ class TopApp(App[bool]):
         except RotateError as e:
             if undoing:
                 self.undos.append(work)
-            self.say(str(e), Role.BAD)
+            self.say(str(e), Tone.BAD)
             return
         if deed.undo is not None and not undoing:
             self.undos.append(deed.undo)
-        self.say(_in_words(deed, undone=undoing), Role.WARN if deed.trouble else Role.GOOD)
+        self.say(_in_words(deed, undone=undoing), Tone.WARN if deed.trouble else Tone.GOOD)
         self.sources.pool.forget()
         self.look("pool", self.sources.pool_news)
 
@@ -251,7 +251,7 @@ class TopApp(App[bool]):
         try:
             asked.answer(text)
         except RotateError as e:
-            self.say(str(e), Role.BAD)
+            self.say(str(e), Tone.BAD)
         self.draw_around()
 
 

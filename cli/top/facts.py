@@ -12,7 +12,7 @@ from accounts.views.usage import UsageView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PoolFacts:
+class ShownPool:
     """What the pool's file says. `homes` counts the threads that live on an account, by its key; `events` are newest
     first; `hints` say what to do about accounts that do not serve."""
 
@@ -41,15 +41,15 @@ class ProxyFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class ShownFacts:
     """`usage` is None as long as nobody has asked for it. `trouble` is why the pool cannot be read now, `ledger` why
     the ledger cannot; "" when they can."""
 
-    pool: PoolFacts = PoolFacts()
+    pool: ShownPool = ShownPool()
     proxies: ProxyFacts = ProxyFacts()
     usage: UsageView | None = None
     trouble: str = ""
     ledger: str = ""
 
 
-NOTHING_YET: Final = Facts()
+NOTHING_YET: Final = ShownFacts()

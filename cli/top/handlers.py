@@ -13,9 +13,9 @@ from accounts.views.timeline import HOURS, timeline
 from cli.top import deeds
 from cli.top.away import away
 from cli.top.keys import MAIN, View
-from cli.top.lines import Line, Pen, Role
+from cli.top.lines import Line, Pen, Tone
 from cli.top.rows import account_details, history, options, pages, turns
-from cli.top.rows.account_parts import Load
+from cli.top.rows.account_parts import ShownLoad
 from cli.top.typing_line import TypingLine
 from cli.top.watches.usage import GROUPINGS
 from config import paths
@@ -172,8 +172,8 @@ def _account_page(app: "TopApp", key: str, pen: Pen) -> list[Line]:
     facts = app.state.facts
     row = next((row for row in facts.pool.rows if row.account.key == key), None)
     if row is None:
-        return pen.paragraph("This account is not in the pool any more.", Role.DIM, 1, 1)
-    load = Load(facts.proxies.in_flight[row.account.label], facts.pool.homes.get(key, 0))
+        return pen.paragraph("This account is not in the pool any more.", Tone.DIM, 1, 1)
+    load = ShownLoad(facts.proxies.in_flight[row.account.label], facts.pool.homes.get(key, 0))
     lanes = timeline(facts.pool.events, pen.now - HOURS * 3600, pen.now, {key: row.account.label}).accounts
     left = next((lane.rotations for lane in lanes if lane.account == row.account.label), ())
     return account_details.page(row, load, facts.proxies.turns, left, pen)
@@ -182,16 +182,16 @@ def _account_page(app: "TopApp", key: str, pen: Pen) -> list[Line]:
 def _turn_page(app: "TopApp", key: str, pen: Pen) -> list[Line]:
     turn = next((each for each in app.state.facts.proxies.turns if each.id == key), None)
     if turn is None:
-        return pen.paragraph("This turn is over. The history has what became of it.", Role.DIM, 1, 1)
+        return pen.paragraph("This turn is over. The history has what became of it.", Tone.DIM, 1, 1)
     return turns.page(turn, pen)
 
 
-async def _tell_history(app: "TopApp", each: history.Told) -> None:
+async def _tell_history(app: "TopApp", each: history.ToldEvent) -> None:
     turn = await away(lambda: _in_ledger(each)) if each.decision is not None else None
     _page(app, View.DETAILS, lambda pen: history.page(each, turn, app.state.facts.pool.labels, pen))
 
 
-def _in_ledger(each: history.Told) -> TurnRecord | None:
+def _in_ledger(each: history.ToldEvent) -> TurnRecord | None:
     """What the ledger has of a request; a file that cannot be read has nothing."""
     try:
         return read_usage(paths.usage_file(), lambda reader: reader.turn(each.event.thread, each.event.at))
@@ -215,7 +215,7 @@ async def _tell_choice(app: "TopApp", thread: str) -> None:
     try:
         view = await away(lambda: _choice(app, thread))
     except RotateError as e:
-        app.say(str(e), Role.BAD)
+        app.say(str(e), Tone.BAD)
     else:
         _page(app, View.CHOICE, lambda pen: pages.choice_page(view, pen))
 

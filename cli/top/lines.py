@@ -11,7 +11,7 @@ from cli.ui import bars
 from cli.ui.lines import wrapped
 
 
-class Role(StrEnum):
+class Tone(StrEnum):
     """The part that a text plays; a palette says how that looks."""
 
     TEXT = "text"
@@ -27,7 +27,7 @@ class Role(StrEnum):
 
 class Cell(NamedTuple):
     text: str
-    role: Role = Role.TEXT
+    role: Tone = Tone.TEXT
 
 
 type Line = tuple[Cell, ...]
@@ -50,7 +50,7 @@ class Pen:
             return set_cell_size(shown, room - 1) + end if room > 1 else set_cell_size(shown, max(room, 0))
         return " " * (room - wide) + shown if right else shown + " " * (room - wide)
 
-    def cell(self, text: str, room: int, role: Role = Role.TEXT, *, right: bool = False) -> Cell:
+    def cell(self, text: str, room: int, role: Tone = Tone.TEXT, *, right: bool = False) -> Cell:
         return Cell(self.fit(text, room, right=right), role)
 
     def fitted(self, cells: Iterable[Cell]) -> Line:
@@ -78,7 +78,7 @@ class Pen:
     def cells(self, found: Iterable[Cell]) -> Line:
         return tuple(Cell(self._shown(text), role) for text, role in found)
 
-    def paragraph(self, text: str, role: Role = Role.TEXT, indent: int = 0, hang: int | None = None) -> list[Line]:
+    def paragraph(self, text: str, role: Tone = Tone.TEXT, indent: int = 0, hang: int | None = None) -> list[Line]:
         """As many lines as the text needs; further ones are indented by `hang`."""
         shown = self._shown(text)
         further = indent if hang is None else hang
@@ -115,6 +115,6 @@ def changed_span(old: Line, new: Line) -> tuple[int, int] | None:
     return (differing[0], differing[-1] + 1) if differing else None
 
 
-def _by_column(line: Line) -> list[tuple[str, Role]]:
+def _by_column(line: Line) -> list[tuple[str, Tone]]:
     """What stands in each column; a wide letter stands in both of its."""
     return [(letter, role) for text, role in line for letter in text for _ in range(cell_len(letter))]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from cli.top.lines import Role
+from cli.top.lines import Tone
 
 
 class Palette(StrEnum):
@@ -30,7 +30,7 @@ class Colours:
 
     back: str
     text: str
-    styles: Mapping[Role, str]
+    styles: Mapping[Tone, str]
     cursor: str
     native: bool = False
 
@@ -95,14 +95,14 @@ NO_COLOURS: Final = Colours(
     back=DEFAULT,
     text=DEFAULT,
     styles={
-        Role.TEXT: "",
-        Role.DIM: "",
-        Role.STRONG: "bold",
-        Role.ACCENT: "bold",
-        Role.GOOD: "",
-        Role.WARN: "bold",
-        Role.BAD: "bold underline",
-        Role.CHOSEN: "reverse",
+        Tone.TEXT: "",
+        Tone.DIM: "",
+        Tone.STRONG: "bold",
+        Tone.ACCENT: "bold",
+        Tone.GOOD: "",
+        Tone.WARN: "bold",
+        Tone.BAD: "bold underline",
+        Tone.CHOSEN: "reverse",
     },
     cursor="reverse",
     native=True,
@@ -114,25 +114,25 @@ def colours(palette: Palette, accent: Accent) -> Colours:
     tint = _ACCENTS[palette][accent]
     if palette is Palette.TERMINAL:
         styles = {
-            Role.TEXT: "",
-            Role.DIM: "dim",
-            Role.STRONG: "bold",
-            Role.ACCENT: tint,
-            Role.GOOD: "green",
-            Role.WARN: "yellow",
-            Role.BAD: "red",
-            Role.CHOSEN: f"bold reverse {tint}",
+            Tone.TEXT: "",
+            Tone.DIM: "dim",
+            Tone.STRONG: "bold",
+            Tone.ACCENT: tint,
+            Tone.GOOD: "green",
+            Tone.WARN: "yellow",
+            Tone.BAD: "red",
+            Tone.CHOSEN: f"bold reverse {tint}",
         }
         return Colours(back=DEFAULT, text=DEFAULT, styles=styles, cursor="reverse", native=True)
     own = _OWN[palette]
     styles = {
-        Role.TEXT: own["text"],
-        Role.DIM: own["dim"],
-        Role.STRONG: f"bold {own['text']}",
-        Role.ACCENT: tint,
-        Role.GOOD: own["good"],
-        Role.WARN: own["warn"],
-        Role.BAD: own["bad"],
-        Role.CHOSEN: f"bold {own['back']} on {tint}",
+        Tone.TEXT: own["text"],
+        Tone.DIM: own["dim"],
+        Tone.STRONG: f"bold {own['text']}",
+        Tone.ACCENT: tint,
+        Tone.GOOD: own["good"],
+        Tone.WARN: own["warn"],
+        Tone.BAD: own["bad"],
+        Tone.CHOSEN: f"bold {own['back']} on {tint}",
     }
     return Colours(back=own["back"], text=own["text"], styles=styles, cursor=f"on {own['cursor']}")

@@ -9,14 +9,14 @@ from typing import Final
 
 from accounts.ledger.queries import Grouping
 from accounts.states import counted
-from cli.top.facts import NOTHING_YET, Facts
+from cli.top.facts import NOTHING_YET, ShownFacts
 from cli.top.items import Listing, text
 from cli.top.keys import MAIN, View, hints
-from cli.top.lines import Cell, Line, Pen, Role
+from cli.top.lines import Cell, Line, Pen, Tone
 from cli.top.preferences import Preferences
 from cli.top.rows import accounts, history, options, turns, usage
 from cli.ui.lines import plain
-from config.local_time import clock_time
+from config.times.local_time import clock_time
 
 GAP: Final = "  "
 LESS: Final = ("search", "why", "open", "rotations", "reserve", "tags", "detail", "any", "options")
@@ -32,7 +32,7 @@ class Notice:
     """What is said in the last lines, until a moment: what was done, or could not be."""
 
     text: str = ""
-    role: Role = Role.TEXT
+    role: Tone = Tone.TEXT
     until: float = math.inf
 
 
@@ -41,7 +41,7 @@ class ScreenState:
     """What somebody looks at. `beneath` is the view that a page was opened from, `page` the content of one that is a
     text. `before` are the options as they were before somebody began to change them."""
 
-    facts: Facts = NOTHING_YET
+    facts: ShownFacts = NOTHING_YET
     wanted: Preferences = field(default_factory=Preferences)
     view: View = View.ACCOUNTS
     beneath: View = View.ACCOUNTS
@@ -96,11 +96,11 @@ def title(state: ScreenState, pen: Pen) -> Line:
     states = counted(Counter(row.told.state for row in pool.rows)) if pen.width >= WIDE else ""
     chosen = next((row.account.label for row in pool.rows if row.chosen), "")
     proxy = " ".join(each.removeprefix("http://") for each in proxies.urls)
-    left = [Cell(" codex-rotate", Role.ACCENT), Cell(f"{GAP}{able}", Role.STRONG if serving else Role.BAD)]
-    left += [Cell(f" ({states})", Role.DIM)] if states else []
-    left += [Cell(f"{GAP}everybody uses {plain(chosen)}", Role.WARN)] if chosen else []
-    left += [Cell(f"{GAP}proxy {proxy}" if proxy else f"{GAP}no proxy runs", Role.DIM)]
-    return pen.spread(left, [Cell(f" {clock_time(pen.now, pen.now)} ", Role.DIM)])
+    left = [Cell(" codex-rotate", Tone.ACCENT), Cell(f"{GAP}{able}", Tone.STRONG if serving else Tone.BAD)]
+    left += [Cell(f" ({states})", Tone.DIM)] if states else []
+    left += [Cell(f"{GAP}everybody uses {plain(chosen)}", Tone.WARN)] if chosen else []
+    left += [Cell(f"{GAP}proxy {proxy}" if proxy else f"{GAP}no proxy runs", Tone.DIM)]
+    return pen.spread(left, [Cell(f" {clock_time(pen.now, pen.now)} ", Tone.DIM)])
 
 
 def tabs(state: ScreenState, shown: Sequence[int], pen: Pen) -> Line:
@@ -111,13 +111,13 @@ def tabs(state: ScreenState, shown: Sequence[int], pen: Pen) -> Line:
     for each in MAIN:
         count = f" {counts[each]}" if each in counts else ""
         named = f"[{each}{count}]" if each is state.view else f" {each}{count} "
-        line.append(Cell(named, Role.CHOSEN if each is state.view else Role.DIM))
-    line += [Cell(f"[{state.view}]", Role.CHOSEN)] if state.view not in MAIN else []
-    line += [Cell(f"{GAP}only rotations", Role.WARN)] if state.view is View.HISTORY and state.only_rotations else []
-    line += [Cell(f"{GAP}/{plain(state.search)}", Role.WARN)] if state.search else []
+        line.append(Cell(named, Tone.CHOSEN if each is state.view else Tone.DIM))
+    line += [Cell(f"[{state.view}]", Tone.CHOSEN)] if state.view not in MAIN else []
+    line += [Cell(f"{GAP}only rotations", Tone.WARN)] if state.view is View.HISTORY and state.only_rotations else []
+    line += [Cell(f"{GAP}/{plain(state.search)}", Tone.WARN)] if state.search else []
     first, last, total = shown
     return pen.spread(
-        line, [Cell(f"{first}-{last} of {total} ", Role.DIM)] if total and last - first + 1 < total else []
+        line, [Cell(f"{first}-{last} of {total} ", Tone.DIM)] if total and last - first + 1 < total else []
     )
 
 
@@ -126,11 +126,11 @@ def notice(state: ScreenState, pen: Pen) -> list[Line]:
     facts = state.facts
     wrong = facts.trouble or (facts.ledger if state.view is View.USAGE else "")
     if wrong:
-        return pen.paragraph(f"{wrong} What is shown is what was known before.", Role.BAD, 1, 1)
+        return pen.paragraph(f"{wrong} What is shown is what was known before.", Tone.BAD, 1, 1)
     if state.notice.text and pen.now < state.notice.until:
         return pen.paragraph(state.notice.text, state.notice.role, 1, 1)
     if state.view is View.ACCOUNTS and facts.pool.rows and facts.pool.hints:
-        return pen.paragraph(facts.pool.hints[0], Role.WARN, 1, 1)
+        return pen.paragraph(facts.pool.hints[0], Tone.WARN, 1, 1)
     return [pen.fitted([])]
 
 
@@ -143,7 +143,7 @@ def key_line(state: ScreenState, pen: Pen) -> Line:
         others.remove(max(others, key=lambda each: LESS.index(each[1]) if each[1] in LESS else -1))
     cells = list[Cell]()
     for shown, about in [*others, *last]:
-        cells += [Cell(GAP if cells else " "), Cell(shown, Role.ACCENT), Cell(f" {about}", Role.DIM)]
+        cells += [Cell(GAP if cells else " "), Cell(shown, Tone.ACCENT), Cell(f" {about}", Tone.DIM)]
     return pen.fitted(cells)
 
 

@@ -6,12 +6,12 @@ from accounts.views.account_list import window_label
 from accounts.views.decisions import decision_data
 from accounts.views.live_turns import live_turn_data
 from accounts.views.usage import usage_data
-from cli.top.facts import Facts
-from cli.top.rows.history import Told, told
-from cli.ui.states import described
+from cli.top.facts import ShownFacts
+from cli.top.rows.history import ToldEvent, told
+from cli.ui.words.states import described
 
 
-def data(facts: Facts, now: float) -> dict[str, object]:
+def data(facts: ShownFacts, now: float) -> dict[str, object]:
     """Times are in seconds since the epoch. `history` has requests and changes, the newest first."""
     in_flight, labels = facts.proxies.in_flight, facts.pool.labels
     return {
@@ -34,7 +34,7 @@ def data(facts: Facts, now: float) -> dict[str, object]:
     }
 
 
-def _event(each: Told, labels: dict[str, str]) -> dict[str, object]:
+def _event(each: ToldEvent, labels: dict[str, str]) -> dict[str, object]:
     event = each.event
     return {
         "at": event.at,

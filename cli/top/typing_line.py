@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from cli.top.lines import Cell, Line, Pen, Role
+from cli.top.lines import Cell, Line, Pen, Tone
 
 
 @dataclass(slots=True)
@@ -51,7 +51,7 @@ class TypingLine:
     def line(self, pen: Pen) -> Line:
         """With the place of the next letter marked; what is offered is marked as a whole."""
         if self.offered:
-            return pen.fitted([Cell(" "), Cell(self.text, Role.CHOSEN), Cell(" ")])
+            return pen.fitted([Cell(" "), Cell(self.text, Tone.CHOSEN), Cell(" ")])
         under = self.text[self.at : self.at + 1] or " "
         before = self.text[: self.at][-max(1, pen.width - 3) :]  # the end of what is too long
-        return pen.fitted([Cell(f" {before}"), Cell(under, Role.CHOSEN), Cell(self.text[self.at + 1 :])])
+        return pen.fitted([Cell(f" {before}"), Cell(under, Tone.CHOSEN), Cell(self.text[self.at + 1 :])])

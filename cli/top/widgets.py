@@ -18,15 +18,15 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from cli.top.items import Item, Listing
-from cli.top.lines import Cell, Line, Pen, Role, changed_span
+from cli.top.lines import Cell, Line, Pen, Tone, changed_span
 from cli.top.palettes import Colours
 
 NOTHING: Final = Listing(items=())
 WHEEL: Final = 3
 """Lines that the mouse's wheel moves."""
-SELECTED: Final = Cell("", Role.CHOSEN)
+SELECTED: Final = Cell("", Tone.CHOSEN)
 """At the end of a line that belongs to the selected item: it has no width."""
-MARKED: Final = frozenset({Role.CHOSEN, Role.BAD})
+MARKED: Final = frozenset({Tone.CHOSEN, Tone.BAD})
 """Roles that show on blanks too, somewhere."""
 
 type Look = Callable[[], Colours]
@@ -135,7 +135,7 @@ class Board(Widget, can_focus=True):
             return self.listing.head(pen)
         y -= self._above
         if not items:
-            said = [line for text in self.listing.empty.split("\n") for line in pen.paragraph(text, Role.DIM, 2, 2)]
+            said = [line for text in self.listing.empty.split("\n") for line in pen.paragraph(text, Tone.DIM, 2, 2)]
             return said[y - 1] if 0 < y <= len(said) else pen.fitted([])
         y += self._first_line
         if y >= self._tops[-1]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from accounts.people.keys import ClientKey
 from accounts.views.people import is_expired
 from cli.ui.result import Table
-from config.local_time import clock_time
+from config.times.local_time import clock_time
 
 
 def keys_table(keys: Sequence[ClientKey], now: float) -> Table:

@@ -14,8 +14,9 @@ from addons.dashboard.reading import PageReader
 from addons.dashboard.server import PageServer
 from addons.exchange.service import PoolService
 from cli.doctor.page import findings
-from config import clock, page_token, paths
-from config.page_address import PageAddress
+from config import clock, paths
+from config.page import token
+from config.page.address import PageAddress
 
 
 async def serve(port: int, turns: Path) -> None:
@@ -25,7 +26,7 @@ async def serve(port: int, turns: Path) -> None:
     bound = binding.bind(PageAddress(host="127.0.0.1", port=port))
     service = PoolService(paths.pool_file(), clock.now)
     contents = Contents(service, PageReader(paths.pool_file()), live, findings)
-    PageServer(bound.address, page_token.own_token(), contents, lambda: "127.0.0.1:8118").open(bound.listener)
+    PageServer(bound.address, token.own_token(), contents, lambda: "127.0.0.1:8118").open(bound.listener)
     sys.stdout.write(f"the page is at {bound.address.url}\n")
     sys.stdout.flush()
     await asyncio.Event().wait()

@@ -18,7 +18,8 @@ import pytest
 from accounts.store.store import Store
 from accounts.views.live_turns import as_json
 from addons.dashboard.views.frame import VIEWS, path_of
-from config import clock, page_token
+from config import clock
+from config.page import token
 from tests.browser import world
 from tests.harness import PATIENCE, ROOT, START_SECONDS, Output, eventually, free_port, plain_environment
 
@@ -53,7 +54,7 @@ class Site:
 
     @property
     def token(self) -> str:
-        return page_token.known_token({"CODEX_ROTATE_HOME": str(self.home)})
+        return token.known_token({"CODEX_ROTATE_HOME": str(self.home)})
 
     def start(self) -> None:
         env = {

@@ -17,8 +17,8 @@ from addons.commands import PoolCommands
 from addons.exchange.service import PoolService
 from addons.startup import Startup
 from config import clock
-from config.local_time import clock_time
 from config.settings import Settings
+from config.times.local_time import clock_time
 from standin import StandIn
 from tests.cli.conftest import Fill, Run
 from tests.harness import put

@@ -37,12 +37,14 @@ def desk(binary: Path, transport: str, tmp_path: Path) -> Iterator[Desk]:
 def test_with_a_login_of_ours(desk: Desk) -> None:
     give_login(desk, "ann")
     sees_no_limits(desk)
+    assert set(desk.served_by()) == {"acc-1"}
 
 
 @ONE_TRANSPORT
 def test_with_a_login_of_its_own_where_the_owner_says_so(desk: Desk) -> None:
     desk.rotate("config", "set", "show_pool", "pool")
     sees_no_limits(desk)
+    assert set(desk.served_by()) == {"acc-1"}
     assert desk.upstream.requests_to("/backend-api/wham/usage")
 
 
@@ -51,6 +53,7 @@ def test_without_that_it_proposes_a_smaller_model(desk: Desk) -> None:
     """What the others are about: with the switch preselected."""
     with full_screen(desk) as screen:
         screen.wait_for("Switch to")
+        assert "Switch to" in screen.text
 
 
 def sees_no_limits(desk: Desk) -> None:
@@ -60,7 +63,6 @@ def sees_no_limits(desk: Desk) -> None:
         screen.ask("/quit")
         assert screen.ended() == 0
     assert not [words for words in TROUBLE if words in screen.text]
-    assert set(desk.served_by()) == {"acc-1"}
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from accounts.model import Standing
-from accounts.turn.state import CALM_SECONDS
+from accounts.turn.waiting import CALM_SECONDS
 from config import clock
 from standin import Account, FaultKind
 from standin.accounts import Window

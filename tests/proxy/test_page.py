@@ -11,7 +11,8 @@ import pytest
 
 from accounts.people.keys import new_secret
 from accounts.store.store import Store
-from config import clock, page_token, proxy_files
+from config import clock, proxy_files
+from config.page import token as page_token
 from standin import StandIn
 from tests.harness import PATIENCE, Proxy, eventually, fill, options
 from tests.proxy.clients import http1, turn1

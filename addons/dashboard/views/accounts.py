@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import urlencode
 
 from accounts.forecast import Forecast
@@ -14,7 +14,7 @@ from addons.dashboard.views import charts
 from addons.dashboard.views.frame import chip, empty, facts, hidden, section, table
 from addons.dashboard.views.html import Child, Html, joined, tag
 from addons.dashboard.views.words import ago, look_of, sentence, time_of, windows
-from config.local_time import clock_time
+from config.times.local_time import clock_time
 
 ON_A_PAGE: Final = 100
 COLUMNS: Final = {
@@ -40,6 +40,16 @@ class AccountsSeen:
     outlook: Forecast | None = None
     verdict: str = ""
     trouble: str = ""
+
+
+class InputField(NamedTuple):
+    """What can be written into a form: of which action, what it is called, what stands there now."""
+
+    action: str
+    name: str
+    value: str
+    hint: str = ""
+    kind: str = "text"
 
 
 def accounts_view(seen: AccountsSeen, query: Mapping[str, str]) -> Html:
@@ -213,7 +223,9 @@ def account_view(row: AccountRow, seen: AccountsSeen, history: Sequence[Event], 
             facts(known),
             tag("div", buttons, class_="buttons"),
             section("Used", windows(row.windows, now) or empty("Nothing is known of its windows yet.")),
-            section("Change", _field("label", "Name", account.label, account.handle, csrf), _priority(row, csrf)),
+            section(
+                "Change", _field(InputField("label", "Name", account.label), account.handle, csrf), _priority(row, csrf)
+            ),
             section("What happened here", _history(history, now)),
         ]
     )
@@ -221,19 +233,27 @@ def account_view(row: AccountRow, seen: AccountsSeen, history: Sequence[Event], 
 
 def _priority(row: AccountRow, csrf: str) -> Html:
     hint = "Higher comes first for new threads; 0 is usual."
-    return _field("priority", "Priority", str(row.account.priority), row.account.handle, csrf, hint)
+    field = InputField("priority", "Priority", str(row.account.priority), hint, kind="number")
+    return _field(field, row.account.handle, csrf)
 
 
-def _field(action: str, name: str, value: str, handle: str, csrf: str, hint: str = "") -> Html:  # noqa: PLR0913 - one each
-    kind = "number" if action == "priority" else "text"
-    described = f"{action}-hint" if hint else None
+def _field(field: InputField, handle: str, csrf: str) -> Html:
+    described = f"{field.action}-hint" if field.hint else None
     return tag(
         "form",
         hidden("csrf", csrf),
-        tag("label", name, for_=action),
-        tag("input", type=kind, id=action, name="value", value=value, required=True, aria_describedby=described),
-        tag("button", "Save", name="do", value=f"{action}:{handle}"),
-        tag("span", hint, id=described, class_="faint") if hint else None,
+        tag("label", field.name, for_=field.action),
+        tag(
+            "input",
+            type=field.kind,
+            id=field.action,
+            name="value",
+            value=field.value,
+            required=True,
+            aria_describedby=described,
+        ),
+        tag("button", "Save", name="do", value=f"{field.action}:{handle}"),
+        tag("span", field.hint, id=described, class_="faint") if field.hint else None,
         method="post",
         action="/act",
         class_="field",

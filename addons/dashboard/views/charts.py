@@ -9,8 +9,8 @@ from typing import Final
 from accounts.forecast import Forecast, Outlook, Prospect
 from accounts.states import in_words
 from addons.dashboard.views.html import Child, Html, tag
-from config.local_time import clock_time
 from config.numbers import short
+from config.times.local_time import clock_time
 
 HOUR: Final = 3600.0
 STEPS: Final = tuple(HOUR * each for each in (0.25, 0.5, 1, 2, 3, 6, 12, 24, 48, 168, 336, 720))
@@ -22,7 +22,7 @@ MOST_LANES: Final = 24
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Span:
+class Stretch:
     """A part of a lane, from one moment to another; `kind` is its colour, `words` what it is."""
 
     since: float
@@ -32,7 +32,7 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mark:
+class Spot:
     """Something that happened on a lane. `href` leads to what is known of it."""
 
     at: float
@@ -47,8 +47,8 @@ class Lane:
 
     name: Child
     said: str = ""
-    spans: Sequence[Span] = ()
-    marks: Sequence[Mark] = ()
+    spans: Sequence[Stretch] = ()
+    marks: Sequence[Spot] = ()
     kind: str = ""
 
 
@@ -168,19 +168,19 @@ def _pool_lane(found: Forecast, now: float, until: float) -> Lane:
     spans = []
     if out > now:
         words = "lasts" if found.out_at is None else f"dry at {clock_time(out, now)} at this pace"
-        spans.append(Span(since=now, until=out, kind="good", words=words))
+        spans.append(Stretch(since=now, until=out, kind="good", words=words))
     if out < until:
         ends = f"until {clock_time(back, now)}" if found.back_at is not None else "until somebody does something"
-        spans.append(Span(since=out, until=back, kind="bad", words=f"nobody serves {ends}"))
+        spans.append(Stretch(since=out, until=back, kind="bad", words=f"nobody serves {ends}"))
     if back < until:
-        spans.append(Span(since=back, until=until, kind="good", words=f"back at {clock_time(back, now)}"))
+        spans.append(Stretch(since=back, until=until, kind="good", words=f"back at {clock_time(back, now)}"))
     return Lane(name="The pool", said="The pool", spans=spans, kind="strong")
 
 
 def _account_lane(each: Prospect, found: Forecast, now: float, until: float) -> Lane:
     serves = each.now not in {Outlook.OUT, Outlook.BACK}
     if not serves and each.back_at is None:
-        off = Span(since=now, until=until, kind="off", words=in_words(each.told, now))
+        off = Stretch(since=now, until=until, kind="off", words=in_words(each.told, now))
         return Lane(name=each.account.label, said=each.account.label, spans=[off])
     ends = until if found.out_at is None else min(until, max(now, found.out_at))
     at, spans = now, []
@@ -190,7 +190,7 @@ def _account_lane(each: Prospect, found: Forecast, now: float, until: float) -> 
     for moment, comes in [*turns, (ends, serves)]:
         if moment > at:
             words = f"serves until {clock_time(moment, now)}" if serves else f"out until {clock_time(moment, now)}"
-            spans.append(Span(since=at, until=moment, kind="soft" if serves else "rest", words=words))
+            spans.append(Stretch(since=at, until=moment, kind="soft" if serves else "rest", words=words))
         at, serves = moment, comes
     return Lane(name=each.account.label, said=each.account.label, spans=spans)
 

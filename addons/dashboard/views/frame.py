@@ -23,7 +23,7 @@ LIVE: Final = frozenset({"accounts", "turns", "timeline", "decisions"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Notice:
+class PageNotice:
     """A sentence about what was just done. `undo` takes it back, "" where nothing can."""
 
     text: str
@@ -40,7 +40,7 @@ class Frame:
     csrf: str
     proxy: str
     query: Mapping[str, str]
-    notice: Notice | None = None
+    notice: PageNotice | None = None
 
     @property
     def feed(self) -> str:
@@ -119,7 +119,7 @@ def hidden(name: str, value: str) -> Html:
     return tag("input", type="hidden", name=name, value=value)
 
 
-def notice_box(notice: Notice | None, csrf: str) -> Html:
+def notice_box(notice: PageNotice | None, csrf: str) -> Html:
     """The word about what was just done, with what takes it back."""
     if notice is None:
         return tag("div", id="notice", role="status")

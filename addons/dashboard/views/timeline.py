@@ -6,12 +6,12 @@ from typing import Final
 
 from accounts.views.timeline import AccountTimeline, Rotation, ServingSpan, Timeline
 from addons.dashboard.views import charts
-from addons.dashboard.views.charts import Lane, Mark, Span
+from addons.dashboard.views.charts import Lane, Spot, Stretch
 from addons.dashboard.views.frame import chip, empty, facts, section
 from addons.dashboard.views.html import Child, Html, joined, tag
 from addons.dashboard.views.words import span, time_of
-from config.local_time import clock_time
 from config.numbers import short
+from config.times.local_time import clock_time
 
 CHOICES: Final = (1, 6, 24, 72)
 """Hours that can be chosen."""
@@ -72,14 +72,14 @@ def timeline_view(seen: TimelineSeen, hours: float) -> Html:
 
 def _lane(each: AccountTimeline, seen: TimelineSeen, names: Mapping[int, str]) -> Lane:
     now, handle = seen.told.until, seen.handles.get(each.account)
-    spans = [Span(since=one.began, until=one.ended, kind="good", words=_span_words(one, now)) for one in each.spans]
+    spans = [Stretch(since=one.began, until=one.ended, kind="good", words=_span_words(one, now)) for one in each.spans]
     marks = [
-        Mark(at=one.at, kind=_DECISIONS.get(one.kind, "plain"), words=_mark_words(one.at, one.kind, one.detail, now))
+        Spot(at=one.at, kind=_DECISIONS.get(one.kind, "plain"), words=_mark_words(one.at, one.kind, one.detail, now))
         for one in each.marks
         if one.kind in _DECISIONS
     ]
     marks += [
-        Mark(at=one.at, kind="bad" if one.kind else "low", words=_rotation_words(one, now), href=f"#{names[id(one)]}")
+        Spot(at=one.at, kind="bad" if one.kind else "low", words=_rotation_words(one, now), href=f"#{names[id(one)]}")
         for one in each.rotations[-MOST_MARKS:]
     ]
     name = tag("a", each.account, href=f"/account/{handle}") if handle else each.account

@@ -8,7 +8,7 @@ from accounts.choice.quota import Window
 from accounts.states import AccountState, State
 from accounts.views.account_list import window_label
 from addons.dashboard.views.html import Child, Html, joined, tag
-from config.local_time import clock_time, short_time
+from config.times.local_time import clock_time, short_time
 
 _CODE: Final = re.compile(r"`([^`]+)`")
 LOOKS: Final[Mapping[State, str]] = {

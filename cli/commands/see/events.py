@@ -13,14 +13,14 @@ from accounts.store import trouble_notes
 from accounts.store.event_feed import EventFeed
 from accounts.store.store import EVENTS_KEPT, Store
 from accounts.views.events import KINDS, checked_kinds, event_data, wanted_events
-from cli.ui.event_words import event_line
 from cli.ui.options import AsJson
 from cli.ui.render import say, show_line, show_value
 from cli.ui.result import Result
-from cli.ui.spans import moment_of
+from cli.ui.words.event_words import event_line
+from cli.ui.words.spans import moment_of
 from config import clock, paths, proxy_files
-from config.local_time import clock_time
-from config.time_zone import local_zone
+from config.times.local_time import clock_time
+from config.times.time_zone import local_zone
 
 LOOK_SECONDS: Final = 0.25
 """How often it is looked whether anybody has written: a look at the file and one number of SQLite's."""

@@ -12,7 +12,7 @@ from cli.ui.options import AsJson
 from cli.ui.result import Result, Table
 from config import clock
 from config.errors import RotateError
-from config.local_time import short_time
+from config.times.local_time import short_time
 
 if TYPE_CHECKING:  # mitmproxy: only this command reads captures
     from addons.inspection.explaining import Explained

@@ -17,9 +17,9 @@ from cli.ui.bars import MARK, bar, in_percent
 from cli.ui.lines import plain, terminal_width, wrapped
 from cli.ui.options import AsJson
 from cli.ui.result import Result, Table
-from cli.ui.states import ago, described
+from cli.ui.words.states import ago, described
 from config import clock, paths
-from config.local_time import short_time
+from config.times.local_time import short_time
 
 WIDE_BAR: Final = 8
 NARROW_BAR: Final = 6

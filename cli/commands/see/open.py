@@ -10,8 +10,9 @@ from cli.login.browser import open_page
 from cli.running import proxies
 from cli.ui.options import AsJson
 from cli.ui.result import Result
-from config import clock, page_token
+from config import clock
 from config.errors import RotateError
+from config.page import token as page_token
 from config.proxy_files import ProxyInfo
 
 MINUTES: Final = round(page_token.CODE_SECONDS / 60)

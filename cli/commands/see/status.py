@@ -20,13 +20,13 @@ from accounts.store.trouble_notes import TroubleNote
 from accounts.views.decisions import decision_data
 from accounts.views.remedies import ending, remedies
 from accounts.views.snapshot import Snapshot, take_snapshot
-from cli.ui.event_words import decision_line, event_line
 from cli.ui.lines import plain, terminal_width, wrapped
 from cli.ui.options import AsJson
 from cli.ui.result import Result
+from cli.ui.words.event_words import decision_line, event_line
 from config import access, clock, paths, proxy_files
-from config.local_time import clock_time
 from config.proxy_files import ProxyInfo
+from config.times.local_time import clock_time
 
 if TYPE_CHECKING:
     from cli.running.joined import JoinedState

@@ -15,7 +15,7 @@ from config import clock, paths, proxy_files
 from config.errors import RotateError
 
 if TYPE_CHECKING:
-    from cli.top.facts import Facts
+    from cli.top.facts import ShownFacts
     from cli.top.sources import Sources
 
 
@@ -44,14 +44,14 @@ def top_command(*, as_json: AsJson = False) -> Result:
 
 def snapshot(store: Store, now: float) -> Result:
     """All of it once. Raises UnreadableLedger and NewerLedger."""
-    from cli.top.facts import Facts
+    from cli.top.facts import ShownFacts
     from cli.top.snapshot import data
     from cli.top.watches.pool import PoolWatch
     from cli.top.watches.proxies import ProxyWatch
     from cli.top.watches.usage import UsageWatch
 
     usage = UsageWatch(paths.usage_file()).look(Grouping.ACCOUNT, now)
-    facts = Facts(pool=PoolWatch(store).look(now), proxies=ProxyWatch().look(now), usage=usage)
+    facts = ShownFacts(pool=PoolWatch(store).look(now), proxies=ProxyWatch().look(now), usage=usage)
     return Result("", data(facts, now))
 
 
@@ -78,14 +78,14 @@ def watched(store: Store) -> Result:
     return Result("", exit_code=app.return_code or 0)
 
 
-def begun(sources: "Sources") -> "Facts":
+def begun(sources: "Sources") -> "ShownFacts":
     """What the screen begins with, so that it is drawn once."""
-    from cli.top.facts import Facts
+    from cli.top.facts import ShownFacts
 
     try:
-        return Facts(pool=sources.pool.look(sources.now()))
+        return ShownFacts(pool=sources.pool.look(sources.now()))
     except RotateError as e:
-        return Facts(trouble=str(e))
+        return ShownFacts(trouble=str(e))
 
 
 def _sources(store: Store) -> "Sources":

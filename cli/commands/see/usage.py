@@ -24,12 +24,12 @@ from cli.ui.ledger import dollars, group_name, opened, own_prices, percent
 from cli.ui.lines import plain
 from cli.ui.options import AsJson
 from cli.ui.result import Result, Table
-from cli.ui.spans import moment_of
+from cli.ui.words.spans import moment_of
 from config import clock, paths
 from config.errors import RotateError
-from config.local_time import clock_time
 from config.numbers import short
-from config.time_zone import local_zone
+from config.times.local_time import clock_time
+from config.times.time_zone import local_zone
 
 BAR: Final = 16
 MOST_SHOWN: Final = 60

@@ -26,7 +26,7 @@ from cli.ui.lines import plain, terminal_width, wrapped
 from cli.ui.options import AsJson
 from cli.ui.result import Result, Table
 from config import clock, paths
-from config.local_time import clock_time
+from config.times.local_time import clock_time
 
 if TYPE_CHECKING:
     from config.settings import Settings

@@ -13,7 +13,7 @@ from cli.ui.known_names import complete_backup
 from cli.ui.options import AsJson
 from cli.ui.result import Result, Table
 from config import clock, paths
-from config.local_time import clock_time
+from config.times.local_time import clock_time
 
 NONE_YET = "There are no backups yet. Run `codex-rotate backup create` to make one."
 SINGLE_USE = (

@@ -25,10 +25,10 @@ from cli.ui.result import Result
 from config import clock, join_file, paths
 from config.errors import RotateError
 from config.join_file import Invitation
-from config.local_time import clock_time
 from config.network import peer_credentials
 from config.network.hosts import is_loopback
-from config.time_zone import local_zone
+from config.times.local_time import clock_time
+from config.times.time_zone import local_zone
 
 SHOWN_ONCE: Final = "It is shown this once; the pool keeps only what it is recognised by."
 NOW_OPEN: Final = "No key is left: the user who runs the proxy may use it again without one, and nobody else."

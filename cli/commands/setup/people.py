@@ -22,8 +22,8 @@ from cli.ui.known_names import complete_client_key, complete_person
 from cli.ui.options import AsJson
 from cli.ui.result import Result, Table
 from config import clock, paths
-from config.local_time import clock_time
-from config.time_zone import local_zone
+from config.times.local_time import clock_time
+from config.times.time_zone import local_zone
 
 NOBODY: Final = "There is nobody yet. Add somebody: codex-rotate people add NAME"
 MOST_PRIORITY: Final = 1000

@@ -18,7 +18,7 @@ from cli.ui.known_names import complete_account
 from cli.ui.options import AsJson
 from cli.ui.result import Result
 from config import clock, paths
-from config.local_time import clock_time
+from config.times.local_time import clock_time
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")]
 

@@ -21,7 +21,7 @@ from cli.ui.render import say
 from cli.ui.result import Result
 from config import clock, paths
 from config.network.hosts import is_loopback
-from config.page_address import AUTO, USUAL, PageAddress, read_address
+from config.page.address import AUTO, USUAL, PageAddress, read_address
 
 LISTEN: Final = "127.0.0.1:8118"
 EVERYTHING: Final = ".*"

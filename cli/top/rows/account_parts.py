@@ -9,30 +9,30 @@ from typing import Final, NamedTuple
 from accounts.choice.quota import Window
 from accounts.states import AccountState, State, in_words, named
 from accounts.views.account_list import AccountRow
-from cli.top.lines import Cell, Line, Role
+from cli.top.lines import Cell, Line, Tone
 from cli.ui.bars import MARK, bar, in_percent
-from config.local_time import clock_time, short_time
+from config.times.local_time import clock_time, short_time
 
 PERCENT: Final = 4
 """`100%`."""
 WARNS: Final = 80.0
 ALARMS: Final = 95.0
 """Percent of a window from which on it is drawn so."""
-ROLES: Final[Mapping[State, Role]] = {
-    State.READY: Role.GOOD,
-    State.NEARLY_SPENT: Role.WARN,
-    State.SPENT: Role.WARN,
-    State.RESTING: Role.WARN,
-    State.RESERVED: Role.WARN,
-    State.LOGIN_ENDED: Role.BAD,
-    State.NO_LOGIN: Role.BAD,
-    State.NEEDS_LOGIN: Role.BAD,
-    State.CLOSED: Role.BAD,
+ROLES: Final[Mapping[State, Tone]] = {
+    State.READY: Tone.GOOD,
+    State.NEARLY_SPENT: Tone.WARN,
+    State.SPENT: Tone.WARN,
+    State.RESTING: Tone.WARN,
+    State.RESERVED: Tone.WARN,
+    State.LOGIN_ENDED: Tone.BAD,
+    State.NO_LOGIN: Tone.BAD,
+    State.NEEDS_LOGIN: Tone.BAD,
+    State.CLOSED: Tone.BAD,
 }
 """How states look that are not dim."""
 
 
-class Load(NamedTuple):
+class ShownLoad(NamedTuple):
     """How many turns an account has now, and how many threads live on it."""
 
     busy: int = 0
@@ -48,11 +48,11 @@ def state_in(told: AccountState, room: int, now: float) -> str:
 
 def number_cell(row: AccountRow, room: int) -> Cell:
     mark = MARK if row.active else " "
-    return Cell(f"{mark}{row.number:>{room - 1}}", Role.ACCENT if row.active else Role.DIM)
+    return Cell(f"{mark}{row.number:>{room - 1}}", Tone.ACCENT if row.active else Tone.DIM)
 
 
-def name_role(row: AccountRow) -> Role:
-    return Role.STRONG if row.active else Role.TEXT if row.account.enabled else Role.DIM
+def name_role(row: AccountRow) -> Tone:
+    return Tone.STRONG if row.active else Tone.TEXT if row.account.enabled else Tone.DIM
 
 
 def meter(window: Window, cells: int) -> Line:
@@ -61,7 +61,11 @@ def meter(window: Window, cells: int) -> Line:
     drawn = bar(percent, cells)
     full = drawn.rstrip(drawn[-1]) if 0 < percent < 100 else drawn if percent >= 100 else ""
     number = in_percent(percent).replace(" %", "%").rjust(PERCENT + 1)
-    return Cell(full, role), Cell(drawn[len(full) :], Role.DIM), Cell(number, role if percent >= WARNS else Role.TEXT)
+    return (
+        Cell(full, role),
+        Cell(drawn[len(full) :], Tone.DIM),
+        Cell(number, role if percent >= WARNS else Tone.TEXT),
+    )
 
 
 def resets(window: Window, now: float) -> str:
@@ -70,5 +74,5 @@ def resets(window: Window, now: float) -> str:
     return "" if window.used_percent else "free"
 
 
-def used_role(percent: float) -> Role:
-    return Role.BAD if percent >= ALARMS else Role.WARN if percent >= WARNS else Role.GOOD
+def used_role(percent: float) -> Tone:
+    return Tone.BAD if percent >= ALARMS else Tone.WARN if percent >= WARNS else Tone.GOOD

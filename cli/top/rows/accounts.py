@@ -11,13 +11,13 @@ from typing import Final
 from accounts.choice.quota import MAIN, Window
 from accounts.states import named
 from accounts.views.account_list import AccountRow, window_label
-from cli.top.facts import Facts
+from cli.top.facts import ShownFacts
 from cli.top.items import Item, Listing
-from cli.top.lines import Cell, Line, Pen, Role, apart
+from cli.top.lines import Cell, Line, Pen, Tone, apart
 from cli.top.rows.account_details import DETAILED, detailed_head, in_detail
-from cli.top.rows.account_parts import PERCENT, ROLES, Load, meter, name_role, number_cell, resets, state_in
+from cli.top.rows.account_parts import PERCENT, ROLES, ShownLoad, meter, name_role, number_cell, resets, state_in
 from cli.ui.lines import plain
-from cli.ui.states import ago
+from cli.ui.words.states import ago
 
 SHOWN_WINDOWS: Final = 2
 DAY_MINUTES: Final = 1440
@@ -50,18 +50,18 @@ class Columns:
     used: int = 0
 
 
-def listing(facts: Facts, *, detailed: bool) -> Listing:
+def listing(facts: ShownFacts, *, detailed: bool) -> Listing:
     """The accounts in the order of `list`; in detail all that is known of each, in three lines."""
     rows = facts.pool.rows
     in_flight = facts.proxies.in_flight
-    wanted = Wanted(
+    wanted = WantedRows(
         digits=len(str(len(rows))),
         label=max((len(plain(each.account.label)) for each in rows), default=0),
         windows=_window_labels(rows),
     )
 
     def item(row: AccountRow) -> Item:
-        load = Load(in_flight[row.account.label], facts.pool.homes.get(row.account.key, 0))
+        load = ShownLoad(in_flight[row.account.label], facts.pool.homes.get(row.account.key, 0))
 
         def draw(pen: Pen) -> Sequence[Line]:
             return in_detail(row, load, pen) if detailed else [_compact(row, load, columns(pen.width, wanted), pen)]
@@ -86,7 +86,7 @@ def _texts(row: AccountRow) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class WantedRows:
     """What the columns would need: digits of the numbers, the longest label, the windows that there are."""
 
     digits: int
@@ -101,7 +101,7 @@ def _window_labels(rows: Sequence[AccountRow]) -> tuple[tuple[str, int], ...]:
 
 
 @lru_cache(64)
-def columns(width: int, wanted: Wanted) -> Columns:
+def columns(width: int, wanted: WantedRows) -> Columns:
     """What fits. What is least needed is left out first; room that is left goes to names, states and bars."""
     number = max(2, wanted.digits) + 1
     windows, now, home = wanted.windows, NOW, HOME
@@ -138,7 +138,7 @@ def columns(width: int, wanted: Wanted) -> Columns:
 
 def _head(shape: Columns, pen: Pen) -> Line:
     def cell(text: str, room: int, *, right: bool = False) -> Cell:
-        return pen.cell(text, room, Role.DIM, right=right)
+        return pen.cell(text, room, Tone.DIM, right=right)
 
     windows = [
         cell(f"{label} used{', resets' if reset else ''}", _window_room(shape, reset)) for label, reset in shape.windows
@@ -150,20 +150,20 @@ def _head(shape: Columns, pen: Pen) -> Line:
     return pen.fitted(apart(cells))
 
 
-def _compact(row: AccountRow, load: Load, shape: Columns, pen: Pen) -> Line:
+def _compact(row: AccountRow, load: ShownLoad, shape: Columns, pen: Pen) -> Line:
     used = {window_label(each): each for each in row.windows if each.family == MAIN}
     cells: list[Cell | Line] = [
         number_cell(row, shape.number),
         pen.cell(plain(row.account.label), shape.label, name_role(row)),
-        pen.cell(state_in(row.told, shape.state, pen.now), shape.state, ROLES.get(row.told.state, Role.DIM)),
+        pen.cell(state_in(row.told, shape.state, pen.now), shape.state, ROLES.get(row.told.state, Tone.DIM)),
     ]
     for label, reset in shape.windows:
         cells.append(_window(used.get(label), shape, reset, pen))
-    cells += [pen.cell(str(load.busy or ""), shape.now, Role.ACCENT, right=True)] if shape.now else []
-    cells += [pen.cell(str(load.homes or ""), shape.home, Role.DIM, right=True)] if shape.home else []
+    cells += [pen.cell(str(load.busy or ""), shape.now, Tone.ACCENT, right=True)] if shape.now else []
+    cells += [pen.cell(str(load.homes or ""), shape.home, Tone.DIM, right=True)] if shape.home else []
     if shape.used:
         when = "" if row.last_used is None else ago(row.last_used, pen.now).replace("just now", "now")
-        cells.append(pen.cell(when, shape.used, Role.DIM, right=True))
+        cells.append(pen.cell(when, shape.used, Tone.DIM, right=True))
     return pen.fitted(apart(cells))
 
 
@@ -176,4 +176,4 @@ def _window(window: Window | None, shape: Columns, reset: int, pen: Pen) -> Cell
     if window is None:
         return pen.cell("", _window_room(shape, reset))
     drawn = meter(window, shape.bar)
-    return (*drawn, pen.cell(f" {resets(window, pen.now)}", reset + 1, Role.DIM)) if reset else drawn
+    return (*drawn, pen.cell(f" {resets(window, pen.now)}", reset + 1, Tone.DIM)) if reset else drawn

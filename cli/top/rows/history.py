@@ -13,12 +13,12 @@ from accounts.history import Decision, decisions
 from accounts.ledger.records import TurnRecord
 from accounts.model import Event
 from accounts.views.account_list import SERVED
-from cli.top.facts import Facts
+from cli.top.facts import ShownFacts
 from cli.top.items import Item, Listing
-from cli.top.lines import Cell, Line, Pen, Role, apart
+from cli.top.lines import Cell, Line, Pen, Tone, apart
 from cli.ui.lines import plain
-from config.local_time import clock_time, short_time
 from config.numbers import short
+from config.times.local_time import clock_time, short_time
 
 NOTHING: Final = "Nothing has happened yet. Start a client with `codex-rotate run codex`."
 NO_ROTATION: Final = "No turn went from one account to another. f shows everything."
@@ -27,7 +27,7 @@ TOOK: Final = 7
 _OF_ATTEMPTS: Final = frozenset(map(str, Kind))
 
 
-class Told(NamedTuple):
+class ToldEvent(NamedTuple):
     """Something of the history. `decision` is None for what is no request; `before` is the account that served the
     thread before another one did, "" where that stayed."""
 
@@ -45,19 +45,19 @@ class Told(NamedTuple):
         return self.decision is not None and bool(self.before or len(went(self.decision)) > 1)
 
 
-def told(events: Sequence[Event]) -> list[Told]:
+def told(events: Sequence[Event]) -> list[ToldEvent]:
     """The history as it is shown, the newest first. What one account said to a request stands in its decision."""
-    found, last = list[Told](), dict[str, str]()
+    found, last = list[ToldEvent](), dict[str, str]()
     for event in reversed(events):
         if event.kind == DECISION:
             decision = decisions([event])[0]
             asked = went(decision)
             before = last.get(event.thread, "") if event.thread and asked else ""
-            found.append(Told(event, decision, before if asked and before != asked[0] else ""))
+            found.append(ToldEvent(event, decision, before if asked and before != asked[0] else ""))
             if event.thread and asked:
                 last[event.thread] = asked[-1]
         elif event.kind not in _OF_ATTEMPTS:
-            found.append(Told(event))
+            found.append(ToldEvent(event))
     return found[::-1]
 
 
@@ -67,14 +67,14 @@ def went(decision: Decision) -> list[str]:
     return [*asked[:1], *(after for before, after in pairwise(asked) if before != after)]
 
 
-def listing(facts: Facts, *, detailed: bool, only_rotations: bool) -> Listing:
+def listing(facts: ShownFacts, *, detailed: bool, only_rotations: bool) -> Listing:
     labels = facts.pool.labels
     found = [each for each in told(facts.pool.events) if each.rotated or not only_rotations]
     items = tuple(_item(each, labels, detailed=detailed) for each in found)
     return Listing(items=items, head=_head, empty=NO_ROTATION if only_rotations else NOTHING)
 
 
-def _item(each: Told, labels: Mapping[str, str], *, detailed: bool) -> Item:
+def _item(each: ToldEvent, labels: Mapping[str, str], *, detailed: bool) -> Item:
     attempts = each.decision.record.attempts if each.decision is not None and detailed else ()
 
     def draw(pen: Pen) -> Sequence[Line]:
@@ -85,7 +85,7 @@ def _item(each: Told, labels: Mapping[str, str], *, detailed: bool) -> Item:
     return Item(key=each.key, draw=draw, height=1 + len(attempts), found_by=_found_by(each, labels))
 
 
-def _found_by(each: Told, labels: Mapping[str, str]) -> str:
+def _found_by(each: ToldEvent, labels: Mapping[str, str]) -> str:
     event = each.event
     if each.decision is None:
         return " ".join((event.kind.replace("_", " "), plain(labels.get(event.key, "")), plain(event.detail)))
@@ -101,36 +101,36 @@ def _found_by(each: Told, labels: Mapping[str, str]) -> str:
 
 
 def _head(pen: Pen) -> Line:
-    cells = [pen.cell(" when", AT, Role.DIM), pen.cell("what", max(4, pen.width - AT - TOOK - 2), Role.DIM)]
-    return pen.fitted(apart([*cells, pen.cell("took", TOOK, Role.DIM, right=True)]))
+    cells = [pen.cell(" when", AT, Tone.DIM), pen.cell("what", max(4, pen.width - AT - TOOK - 2), Tone.DIM)]
+    return pen.fitted(apart([*cells, pen.cell("took", TOOK, Tone.DIM, right=True)]))
 
 
 def _change(event: Event, labels: Mapping[str, str], pen: Pen) -> Line:
     words = " ".join(filter(None, (event.kind.replace("_", " "), plain(labels.get(event.key, "")))))
-    cells = [pen.cell(f" {short_time(event.at, pen.now)}", AT, Role.DIM), Cell(words, Role.DIM)]
-    return pen.fitted([*apart(cells), Cell(f"  {plain(event.detail)}" if event.detail else "", Role.DIM)])
+    cells = [pen.cell(f" {short_time(event.at, pen.now)}", AT, Tone.DIM), Cell(words, Tone.DIM)]
+    return pen.fitted([*apart(cells), Cell(f"  {plain(event.detail)}" if event.detail else "", Tone.DIM)])
 
 
-def _request(each: Told, decision: Decision, pen: Pen) -> Line:
+def _request(each: ToldEvent, decision: Decision, pen: Pen) -> Line:
     record = decision.record
     room = max(8, pen.width - AT - TOOK - 2)
-    words: list[Cell] = [Cell(f"{plain(each.before)} → ", Role.WARN)] if each.before else []
+    words: list[Cell] = [Cell(f"{plain(each.before)} → ", Tone.WARN)] if each.before else []
     for number, attempt in enumerate(record.attempts):
         served = attempt.kind in SERVED
-        words += [Cell(" → ", Role.WARN)] if number else []
-        words.append(Cell(plain(attempt.account), Role.ACCENT if served else Role.WARN))
-        words += [] if served else [Cell(f" {attempt.kind.replace('_', ' ')}", Role.WARN)]
-    words += [] if record.attempts else [Cell("nobody was asked", Role.BAD)]
+        words += [Cell(" → ", Tone.WARN)] if number else []
+        words.append(Cell(plain(attempt.account), Tone.ACCENT if served else Tone.WARN))
+        words += [] if served else [Cell(f" {attempt.kind.replace('_', ' ')}", Tone.WARN)]
+    words += [] if record.attempts else [Cell("nobody was asked", Tone.BAD)]
     done = "" if record.done == "delivered" else f"; {plain(record.done)}{_ruled(record.rule)}"
     asked = "  ".join(filter(None, (plain(record.person), plain(record.model))))
-    words.append(Cell(f"{done}  {asked}", Role.DIM))
+    words.append(Cell(f"{done}  {asked}", Tone.DIM))
     middle = Pen(width=room, now=pen.now, in_ascii=pen.in_ascii).fitted(words)
-    took = pen.cell(f"{record.seconds:.1f} s", TOOK, Role.DIM, right=True)
-    return pen.fitted(apart([pen.cell(f" {short_time(decision.at, pen.now)}", AT, Role.DIM), middle, took]))
+    took = pen.cell(f"{record.seconds:.1f} s", TOOK, Tone.DIM, right=True)
+    return pen.fitted(apart([pen.cell(f" {short_time(decision.at, pen.now)}", AT, Tone.DIM), middle, took]))
 
 
 def _attempt(number: int, each: AttemptRow, pen: Pen) -> Line:
-    return pen.fitted([Cell(f"{'':<{AT}}  {_attempt_words(number, each)}", Role.DIM)])
+    return pen.fitted([Cell(f"{'':<{AT}}  {_attempt_words(number, each)}", Tone.DIM)])
 
 
 def _attempt_words(number: int, each: AttemptRow) -> str:
@@ -144,14 +144,14 @@ def _ruled(rule: str) -> str:
     return f" ({plain(rule.replace('_', ' '))})" if rule else ""
 
 
-def page(each: Told, turn: TurnRecord | None, labels: Mapping[str, str], pen: Pen) -> list[Line]:
+def page(each: ToldEvent, turn: TurnRecord | None, labels: Mapping[str, str], pen: Pen) -> list[Line]:
     """A request with each account that was asked, why, what it said, and what that cost, as far as the ledger has it;
     of anything else all its words."""
     event, blank = each.event, pen.fitted([])
     if each.decision is None:
         title = f" {event.kind.replace('_', ' ')} {plain(labels.get(event.key, ''))}"
         facts = {"when": clock_time(event.at, pen.now), "detail": plain(event.detail), "thread": plain(event.thread)}
-        return [pen.fitted([Cell(title, Role.STRONG)]), blank, *_facts(facts, pen)]
+        return [pen.fitted([Cell(title, Tone.STRONG)]), blank, *_facts(facts, pen)]
     record = each.decision.record
     ended = f"{plain(record.done)}{_ruled(record.rule)} after {record.seconds:.1f} s"
     facts = {
@@ -163,9 +163,9 @@ def page(each: Told, turn: TurnRecord | None, labels: Mapping[str, str], pen: Pe
         "before": f"{plain(each.before)} served this thread" if each.before else "",
         **_cost(turn),
     }
-    lines = [pen.fitted([Cell(f" {ended}", Role.STRONG)]), blank, *_facts(facts, pen), blank]
+    lines = [pen.fitted([Cell(f" {ended}", Tone.STRONG)]), blank, *_facts(facts, pen), blank]
     for number, attempt in enumerate(record.attempts, 1):
-        role = Role.GOOD if attempt.kind in SERVED else Role.WARN
+        role = Tone.GOOD if attempt.kind in SERVED else Tone.WARN
         lines += pen.paragraph(_attempt_words(number, attempt), role, 2, 5)
     return lines
 
@@ -183,5 +183,5 @@ def _cost(turn: TurnRecord | None) -> dict[str, str]:
 
 def _facts(facts: Mapping[str, str], pen: Pen) -> list[Line]:
     return [
-        line for name, text in facts.items() if text for line in pen.paragraph(f"{name:<9}{text}", Role.TEXT, 2, 11)
+        line for name, text in facts.items() if text for line in pen.paragraph(f"{name:<9}{text}", Tone.TEXT, 2, 11)
     ]

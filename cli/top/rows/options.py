@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Final
 
 from cli.top.items import Item, Listing
-from cli.top.lines import Cell, Line, Pen, Role
+from cli.top.lines import Cell, Line, Pen, Tone
 from cli.top.palettes import Accent, Palette
 from cli.top.preferences import Preferences
 
@@ -32,11 +32,11 @@ def listing(wanted: Preferences) -> Listing:
 
 
 def _head(pen: Pen) -> Line:
-    return pen.fitted([Cell("  Left and Right change it, Enter keeps it, Escape takes it back", Role.DIM)])
+    return pen.fitted([Cell("  Left and Right change it, Enter keeps it, Escape takes it back", Tone.DIM)])
 
 
 def _choice(name: str, *, is_it: bool) -> Cell:
-    return Cell(f"[{name}]", Role.ACCENT) if is_it else Cell(f" {name} ", Role.DIM)
+    return Cell(f"[{name}]", Tone.ACCENT) if is_it else Cell(f" {name} ", Tone.DIM)
 
 
 def changed(wanted: Preferences, name: str, by: int) -> Preferences:

@@ -6,7 +6,7 @@ from accounts.choice.selection import Strategy
 from accounts.views.choice import ChoiceView
 from accounts.views.choice_words import standing_words
 from cli.top.keys import KEYS, MAIN, Key, View
-from cli.top.lines import Cell, Line, Pen, Role
+from cli.top.lines import Cell, Line, Pen, Tone
 from cli.ui.choices import used, verdict
 from cli.ui.lines import plain
 
@@ -23,7 +23,7 @@ def keys_page(pen: Pen) -> list[Line]:
     for each in sorted((each for each in KEYS if each.about), key=lambda each: list(GROUPS).index(_group(each))):
         shown = "" if heading == _group(each) else _group(each)
         heading = _group(each)
-        cells = [pen.cell(f" {shown}", GROUP_ROOM, Role.STRONG), pen.cell(each.shown, KEYS_ROOM, Role.ACCENT)]
+        cells = [pen.cell(f" {shown}", GROUP_ROOM, Tone.STRONG), pen.cell(each.shown, KEYS_ROOM, Tone.ACCENT)]
         lines.append(pen.fitted([*cells, Cell(each.about)]))
     return lines
 
@@ -36,20 +36,20 @@ def _group(key: Key) -> str:
 
 def choice_page(view: ChoiceView, pen: Pen) -> list[Line]:
     """Whom the next request would get, then every account in that order with the reason for its place."""
-    lines = [*pen.paragraph(verdict(view, pen.now), Role.STRONG, 1, 1), pen.fitted([])]
+    lines = [*pen.paragraph(verdict(view, pen.now), Tone.STRONG, 1, 1), pen.fitted([])]
     before = None
     for number, each in enumerate(view.found.assessments[:MOST_SHOWN], 1):
         reason = plain(standing_words(each, before, view.policy, pen.now))
-        role = Role.DIM if each.barred is not None else Role.GOOD if number == 1 else Role.TEXT
+        role = Tone.DIM if each.barred is not None else Tone.GOOD if number == 1 else Tone.TEXT
         place = str(number) if each.rank else "-"
         score = f", score {each.score:.2f}" if each.rank and view.policy.strategy is Strategy.BALANCED else ""
         head = f"{place:>4}  {plain(each.candidate.account.label)}"
         windows = used(each, pen.now)
-        lines.append(pen.fitted([Cell(head, Role.STRONG), Cell(f"  {windows}{score}" if windows else "", Role.DIM)]))
+        lines.append(pen.fitted([Cell(head, Tone.STRONG), Cell(f"  {windows}{score}" if windows else "", Tone.DIM)]))
         lines += pen.paragraph(reason, role, 6, 6)
         before = each
     if (more := len(view.found.assessments) - MOST_SHOWN) > 0:
-        lines += pen.paragraph(f"{more} more come after these; `codex-rotate why` has all.", Role.DIM, 1, 1)
+        lines += pen.paragraph(f"{more} more come after these; `codex-rotate why` has all.", Tone.DIM, 1, 1)
     if view.serves:
-        lines += [pen.fitted([]), *pen.paragraph(ONLY_STORED, Role.DIM, 1, 1)]
+        lines += [pen.fitted([]), *pen.paragraph(ONLY_STORED, Tone.DIM, 1, 1)]
     return lines

@@ -3,12 +3,12 @@
 from typing import Final
 
 from accounts.views.live_turns import LiveTurn
-from cli.top.facts import Facts
+from cli.top.facts import ShownFacts
 from cli.top.items import Item, Listing
-from cli.top.lines import Cell, Line, Pen, Role, apart
+from cli.top.lines import Cell, Line, Pen, Tone, apart
 from cli.ui.lines import plain
-from config.local_time import clock_time
 from config.numbers import short
+from config.times.local_time import clock_time
 
 SLOW: Final = 20.0
 """Seconds without any output, after which a turn is worth a look."""
@@ -17,7 +17,7 @@ NO_TURNS: Final = "No turn is under way."
 OVER: Final = {"websocket": "WS", "http": "HTTP"}
 
 
-def listing(facts: Facts) -> Listing:
+def listing(facts: ShownFacts) -> Listing:
     """The oldest first: what hangs is on top."""
     turns = sorted(facts.proxies.turns, key=lambda each: each.began)
     empty = NO_TURNS if facts.proxies.urls else NO_PROXY
@@ -40,8 +40,8 @@ def _columns(width: int) -> tuple[int, int, int, int]:
 def _head(pen: Pen) -> Line:
     who, project, model, account = _columns(pen.width)
     named = (("age", 5), ("who", who), ("project", project), ("model", model), ("account", account), ("over", 5))
-    cells = [pen.cell(name, room, Role.DIM, right=name == "age") for name, room in named]
-    cells += [pen.cell(name, room, Role.DIM, right=True) for name, room in (("first", 7), ("bytes", 6), ("rot", 3))]
+    cells = [pen.cell(name, room, Tone.DIM, right=name == "age") for name, room in named]
+    cells += [pen.cell(name, room, Tone.DIM, right=True) for name, room in (("first", 7), ("bytes", 6), ("rot", 3))]
     return pen.fitted(apart(cells))
 
 
@@ -49,15 +49,15 @@ def _row(turn: LiveTurn, pen: Pen) -> Line:
     who, project, model, account = _columns(pen.width)
     waits = turn.first_output is None and pen.now - turn.began >= SLOW
     first = f"{turn.first_output:.1f} s" if turn.first_output is not None else "waits"
-    rotated = Role.WARN if turn.rotations else Role.DIM
+    rotated = Tone.WARN if turn.rotations else Tone.DIM
     cells = [
-        pen.cell(age(pen.now - turn.began), 5, Role.STRONG, right=True),
-        pen.cell(plain(turn.person) or "you", who, Role.TEXT if turn.person else Role.DIM),
+        pen.cell(age(pen.now - turn.began), 5, Tone.STRONG, right=True),
+        pen.cell(plain(turn.person) or "you", who, Tone.TEXT if turn.person else Tone.DIM),
         pen.cell(plain(turn.project), project),
-        pen.cell(plain(turn.model), model, Role.DIM),
-        pen.cell(plain(turn.account) or "nobody yet", account, Role.ACCENT if turn.account else Role.DIM),
-        pen.cell(OVER.get(turn.transport, plain(turn.transport)), 5, Role.DIM),
-        pen.cell(first, 7, Role.WARN if waits else Role.DIM, right=True),
+        pen.cell(plain(turn.model), model, Tone.DIM),
+        pen.cell(plain(turn.account) or "nobody yet", account, Tone.ACCENT if turn.account else Tone.DIM),
+        pen.cell(OVER.get(turn.transport, plain(turn.transport)), 5, Tone.DIM),
+        pen.cell(first, 7, Tone.WARN if waits else Tone.DIM, right=True),
         pen.cell(short(turn.received), 6, right=True),
         pen.cell(str(turn.rotations or ""), 3, rotated, right=True),
     ]
@@ -89,7 +89,10 @@ def page(turn: LiveTurn, pen: Pen) -> list[Line]:
         "received": f"{turn.received:,} bytes",
         "thread": plain(turn.thread),
     }
-    lines = [pen.fitted([Cell(f" {plain(turn.model) or 'A turn'} on {facts['account']}", Role.STRONG)]), pen.fitted([])]
+    lines = [
+        pen.fitted([Cell(f" {plain(turn.model) or 'A turn'} on {facts['account']}", Tone.STRONG)]),
+        pen.fitted([]),
+    ]
     for name, text in facts.items():
-        lines += pen.paragraph(f"{name:<12}{text}", Role.TEXT, 2, 14) if text else []
+        lines += pen.paragraph(f"{name:<12}{text}", Tone.TEXT, 2, 14) if text else []
     return lines

@@ -3,9 +3,9 @@
 from typing import Final
 
 from accounts.views.usage import UsageSum, UsageView
-from cli.top.facts import Facts
+from cli.top.facts import ShownFacts
 from cli.top.items import Item, Listing
-from cli.top.lines import Cell, Line, Pen, Role, apart
+from cli.top.lines import Cell, Line, Pen, Tone, apart
 from cli.ui.bars import bar
 from cli.ui.ledger import dollars, group_name, percent
 from config.numbers import short
@@ -19,7 +19,7 @@ MOST_NAME: Final = 36
 MOST_BAR: Final = 24
 
 
-def listing(facts: Facts) -> Listing:
+def listing(facts: ShownFacts) -> Listing:
     """The groups that took most first, and all of them together at the end."""
     view = facts.usage
     if view is None:
@@ -44,9 +44,9 @@ def _shape(view: UsageView, width: int) -> tuple[int, int, int]:
 
 def _head(view: UsageView, pen: Pen) -> Line:
     name, price, drawn = _shape(view, pen.width)
-    cells = [pen.cell(f" {view.query.by}", name, Role.DIM)]
-    cells += [pen.cell(text, room, Role.DIM, right=True) for text, room in NUMBERS]
-    cells += [pen.cell("API price", price, Role.DIM, right=True)] if price else []
+    cells = [pen.cell(f" {view.query.by}", name, Tone.DIM)]
+    cells += [pen.cell(text, room, Tone.DIM, right=True) for text, room in NUMBERS]
+    cells += [pen.cell("API price", price, Tone.DIM, right=True)] if price else []
     return pen.fitted(apart([*cells, pen.cell("", drawn)]))
 
 
@@ -54,19 +54,19 @@ def _item(view: UsageView, each: UsageSum, most: int) -> Item:
     name = group_name(view.query.by, each)
 
     def draw(pen: Pen) -> list[Line]:
-        return [_row(view, each, (name, Role.TEXT), most, pen)]
+        return [_row(view, each, (name, Tone.TEXT), most, pen)]
 
     return Item(key=each.group or "-", draw=draw, found_by=name)
 
 
 def _total(view: UsageView) -> Item:
     def draw(pen: Pen) -> list[Line]:
-        return [_row(view, view.total, ("together", Role.STRONG), 0, pen)]
+        return [_row(view, view.total, ("together", Tone.STRONG), 0, pen)]
 
     return Item(key="\0together", draw=draw, found_by="together")
 
 
-def _row(view: UsageView, each: UsageSum, named: tuple[str, Role], most: int, pen: Pen) -> Line:
+def _row(view: UsageView, each: UsageSum, named: tuple[str, Tone], most: int, pen: Pen) -> Line:
     name, price, drawn = _shape(view, pen.width)
     text, role = named
     values = (
@@ -77,10 +77,10 @@ def _row(view: UsageView, each: UsageSum, named: tuple[str, Role], most: int, pe
         short(each.cold) if each.cold else "",
         str(each.refused or ""),
     )
-    roles = (Role.TEXT, Role.TEXT, Role.DIM, Role.TEXT, Role.WARN, Role.BAD)
+    roles = (Tone.TEXT, Tone.TEXT, Tone.DIM, Tone.TEXT, Tone.WARN, Tone.BAD)
     cells = [pen.cell(f" {text}", name, role)]
     for value, (_, room), looks in zip(values, NUMBERS, roles, strict=True):
         cells.append(pen.cell(value, room, looks, right=True))
-    cells += [pen.cell(dollars(each), price, Role.DIM, right=True)] if price else []
+    cells += [pen.cell(dollars(each), price, Tone.DIM, right=True)] if price else []
     share = 100 * each.tokens.total / most if most else 0.0
-    return pen.fitted(apart([*cells, Cell(bar(share, drawn) if drawn and most else "", Role.ACCENT)]))
+    return pen.fitted(apart([*cells, Cell(bar(share, drawn) if drawn and most else "", Tone.ACCENT)]))

@@ -11,7 +11,7 @@ from accounts.store.store import Store
 from accounts.views.account_list import AccountRow, stored_rows
 from accounts.views.homes import homes
 from accounts.views.remedies import remedies
-from cli.top.facts import PoolFacts
+from cli.top.facts import ShownPool
 
 HISTORY: Final = 500
 """So many events of the history are shown."""
@@ -29,13 +29,13 @@ class PoolWatch:
         self._environ = environ
         self._until = -math.inf
         self._checked = -math.inf
-        self._last = PoolFacts()
+        self._last = ShownPool()
 
     def forget(self) -> None:
         """We have changed something ourselves."""
         self._until = -math.inf
 
-    def look(self, now: float) -> PoolFacts:
+    def look(self, now: float) -> ShownPool:
         """What the file says; the very same facts as before when nothing is new. Raises StoreError."""
         if not 0 <= now - self._checked < CHECK_SECONDS:
             self._checked = now
@@ -50,10 +50,10 @@ class PoolWatch:
             self._until = min(now + FRESH_SECONDS, _first_end(self._last.rows, now))
         return self._last
 
-    def _read(self, now: float) -> PoolFacts:
+    def _read(self, now: float) -> ShownPool:
         rows = stored_rows(self._store, now, self._environ)
         hints = remedies([(row.account, row.told) for row in rows], now)
-        return PoolFacts(
+        return ShownPool(
             rows=rows,
             homes=homes(self._store, now),
             events=self._store.events(HISTORY),

@@ -10,9 +10,9 @@ from accounts.ledger.prices import PriceList
 from accounts.ledger.queries import Grouping, UsageQuery, by_local_time
 from accounts.views.usage import UsageView, usage_view
 from cli.ui.ledger import opened, own_prices
-from cli.ui.spans import moment_of
+from cli.ui.words.spans import moment_of
 from config.errors import RotateError
-from config.time_zone import local_zone
+from config.times.time_zone import local_zone
 
 GROUPINGS: Final = (Grouping.ACCOUNT, Grouping.PERSON, Grouping.PROJECT, Grouping.MODEL)
 """By what it can be summed up, in the order in which the screen offers it."""

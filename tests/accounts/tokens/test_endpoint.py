@@ -74,9 +74,11 @@ def test_a_second_chance_is_kept_for_hours_where_there_may_be_nobody(answers: bo
 
 
 def test_where_the_question_is_answered_one_loss_is_no_reason_to() -> None:
-    doubt = EndpointDoubt(lambda _: True, Clock())
+    asked: list[str] = []
+    doubt = EndpointDoubt(lambda url: asked.append(url) is None, Clock())
     doubt.lost()
-    doubt.check("", last=True)
+    doubt.check("https://here", last=True)
+    assert asked == ["https://here"]
 
 
 def test_where_the_question_is_answered_and_tokens_are_not_they_leave_more_and_more_seldom() -> None:

@@ -24,7 +24,8 @@ from accounts.turn.carrying import MOST_CONTINUED
 from accounts.turn.log import DecisionLog
 from accounts.turn.machine import TABLE, Illegal, TableRow, Turn, What
 from accounts.turn.moves import MoveResult
-from accounts.turn.state import BUSY_SECONDS, MOST_ATTEMPTS, PACE_SECONDS, Phase
+from accounts.turn.state import MOST_ATTEMPTS, Phase
+from accounts.turn.waiting import BUSY_SECONDS, PACE_SECONDS
 from tests.builders import NOW, credentials, key_of, lease_of, pool_of, rest, turn_on
 from tests.rows import all_rows
 

@@ -9,8 +9,8 @@ from accounts.model import Standing
 from accounts.turn import steps
 from accounts.turn.events import Begin, Failed, NothingStripped, NotRenewed, Renewed, Silent, Stripped, Waited
 from accounts.turn.machine import Turn
-from accounts.turn.state import CALM_SECONDS
 from accounts.turn.steps import Reason
+from accounts.turn.waiting import CALM_SECONDS
 from tests.builders import (
     HOUR,
     NOW,

@@ -9,15 +9,9 @@ from accounts.model import Standing
 from accounts.turn import steps
 from accounts.turn.events import Begin, Ended, Failed, NotRenewed, Renewed, Waited
 from accounts.turn.machine import Turn
-from accounts.turn.state import (
-    CALM_SECONDS,
-    FIRST_BYTE_SECONDS,
-    MOST_ATTEMPTS,
-    MOST_INVALIDATED,
-    PACE_SECONDS,
-    USUAL_PACE,
-)
+from accounts.turn.state import FIRST_BYTE_SECONDS, MOST_ATTEMPTS, MOST_INVALIDATED
 from accounts.turn.steps import Reason
+from accounts.turn.waiting import CALM_SECONDS, PACE_SECONDS, USUAL_PACE
 from tests.builders import (
     HOUR,
     NOW,

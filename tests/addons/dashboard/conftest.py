@@ -19,8 +19,9 @@ from addons.dashboard.views.findings import ShownFinding
 from addons.exchange.service import PoolService
 from addons.startup import Startup
 from config import clock as system
-from config import page_token, paths
-from config.page_address import PageAddress
+from config import paths
+from config.page import token
+from config.page.address import PageAddress
 from tests.addons.dashboard.site import Site
 from tests.builders import HOUR, NOW, WEEK_MINUTES, Clock, account, credentials, key_of
 
@@ -71,7 +72,7 @@ async def site(store: Store) -> AsyncIterator[Site]:
     bound = binding.bind(PageAddress(host="127.0.0.1", port=0))
     found = [ShownFinding(group="Storage", state="warning", what="The disk is nearly full.", remedy="Run `df`.")]
     contents = Contents(service, PageReader(paths.pool_file()), lambda: tuple(live), lambda: found)
-    server = PageServer(bound.address, page_token.own_token(), contents, lambda: "127.0.0.1:8118")
+    server = PageServer(bound.address, token.own_token(), contents, lambda: "127.0.0.1:8118")
     server.machines = Machines(Metrics(opened), Health(opened))
     server.open(bound.listener)
     yield Site(server, store, live)

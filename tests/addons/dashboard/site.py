@@ -10,7 +10,7 @@ from accounts.errors import StoreError
 from accounts.store.store import Store
 from accounts.views.live_turns import LiveTurn
 from addons.dashboard.server import PageServer
-from config import page_token
+from config.page import token
 
 
 @dataclass
@@ -33,7 +33,7 @@ class Site:
     async def owner(self) -> AsyncIterator[httpx.AsyncClient]:
         """The owner, who has shown the token."""
         async with self.client() as client:
-            answer = await client.get("/", params={"token": page_token.own_token()})
+            answer = await client.get("/", params={"token": token.own_token()})
             assert answer.status_code == 303
             yield client
 

@@ -4,21 +4,21 @@ from accounts.model import fingerprint
 from accounts.people.keys import ClientKey
 from accounts.people.people import Person
 from accounts.people.registry import PeopleRegistry
-from addons.dashboard.access import SESSION_SECONDS, Doors, PageAccess, Session
-from config.page_token import CODE_SECONDS, new_code
+from addons.dashboard.access import SESSION_SECONDS, PageAccess, PageDoors, Session
+from config.page.token import CODE_SECONDS, new_code
 from tests.builders import NOW
 
 TOKEN = "a token that nobody can guess"
 
 
-def doors(*keys: tuple[str, str, str], paused: bool = False, ends: float | None = None) -> Doors:
+def doors(*keys: tuple[str, str, str], paused: bool = False, ends: float | None = None) -> PageDoors:
     """Keys: secret, name, and whose it is."""
     known = [
         ClientKey(name=name, digest=fingerprint(secret), person=person, expires_at=ends)
         for secret, name, person in keys
     ]
     people = [Person(name=person, paused=paused) for _, _, person in keys if person]
-    return Doors(keys={each.digest: each.name for each in known}, registry=PeopleRegistry(people, known))
+    return PageDoors(keys={each.digest: each.name for each in known}, registry=PeopleRegistry(people, known))
 
 
 ANN = doors(("secret-ann", "ann-laptop", "ann"), ("secret-ci", "ci", ""), ("secret-local", "local", ""))
@@ -41,7 +41,7 @@ def test_the_owner_shows_the_token_and_people_their_keys() -> None:
 
 
 def test_a_code_lets_in_once_and_not_for_long() -> None:
-    access = PageAccess(TOKEN, Doors)
+    access = PageAccess(TOKEN, PageDoors)
     code = new_code(TOKEN, NOW)
     assert entered(access, code).is_owner
     assert access.entered(code, NOW) is None
@@ -61,11 +61,11 @@ def test_another_user_of_this_machine_is_not_the_owner_whatever_they_have_read()
 
 
 def test_a_session_outlives_the_proxy_and_ends_with_its_time() -> None:
-    cookie = entered(PageAccess(TOKEN, Doors), TOKEN).cookie
-    again = PageAccess(TOKEN, Doors)
+    cookie = entered(PageAccess(TOKEN, PageDoors), TOKEN).cookie
+    again = PageAccess(TOKEN, PageDoors)
     assert again.session(cookie, NOW + SESSION_SECONDS - 1) is not None
     assert again.session(cookie, NOW + SESSION_SECONDS) is None
-    assert PageAccess("another token", Doors).session(cookie, NOW) is None
+    assert PageAccess("another token", PageDoors).session(cookie, NOW) is None
 
 
 def test_a_cookie_that_was_changed_is_nobody_s() -> None:
@@ -89,7 +89,7 @@ def test_a_person_s_session_ends_with_their_key() -> None:
     cookie = entered(access, "secret-ann").cookie
     assert access.session(cookie, NOW) is not None
     for gone in (
-        Doors(),
+        PageDoors(),
         doors(("another secret", "ann-laptop", "ann")),
         doors(("secret-ann", "ann-laptop", "ann"), paused=True),
         doors(("secret-ann", "ann-laptop", "ann"), ends=NOW - 1),
@@ -107,5 +107,5 @@ def test_a_change_needs_what_only_the_session_s_own_page_shows() -> None:
 
 
 def test_no_session_shows_its_cookie_when_it_is_printed() -> None:
-    session = entered(PageAccess(TOKEN, Doors), TOKEN)
+    session = entered(PageAccess(TOKEN, PageDoors), TOKEN)
     assert session.cookie not in repr(session)

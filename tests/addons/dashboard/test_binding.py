@@ -11,7 +11,7 @@ import pytest
 
 from addons.dashboard.binding import PagePortTaken, bind, who_has
 from config import proxy_files
-from config.page_address import PageAddress
+from config.page.address import PageAddress
 from config.proxy_files import ProxyInfo
 
 

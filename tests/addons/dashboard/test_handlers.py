@@ -15,7 +15,8 @@ from accounts.store.store import Store
 from accounts.views.live_turns import LiveTurn
 from addons.dashboard.handlers import own_path
 from addons.dashboard.views.frame import VIEWS, path_of
-from config import clock, page_token
+from config import clock
+from config.page import token as page_token
 from tests.addons.dashboard.site import Site
 from tests.builders import account, credentials
 from tests.rows import all_rows
@@ -319,7 +320,7 @@ async def test_who_looks_hears_of_turns_as_they_go(site: Site) -> None:
         listening = asyncio.ensure_future(events_of(client, "turns", "shop"))
         await events_of(client, "turns", "No turn is under way")
         site.live.append(LiveTurn(id="1", began=clock.now(), project="shop"))
-        await listening
+        assert "shop" in await listening
 
 
 async def test_only_views_that_change_have_news(site: Site) -> None:

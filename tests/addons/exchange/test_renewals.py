@@ -31,7 +31,7 @@ from addons.exchange import renewals
 from addons.exchange.pooled import PooledRequest
 from addons.exchange.service import PoolService
 from addons.redaction import flows
-from config.local_time import clock_time
+from config.times.local_time import clock_time
 from tests.builders import HOUR, NOW, Clock, account, credentials, key_of, lease_of, token
 
 A = key_of("a")

@@ -37,7 +37,7 @@ def test_who_can_serve(seats: tuple[AccountFacts, ...], found: list[object]) -> 
 
 def test_all_resting_says_until_when() -> None:
     seats = (seat("a", State.RESTING, NOW + 7200), seat("b", State.RESTING, NOW + 60))
-    from config.local_time import clock_time
+    from config.times.local_time import clock_time
 
     each, all_of_them = accounts.accounts(PoolFacts(seats=seats), NOW)
     assert all_of_them.what == f"No account can serve before {clock_time(NOW + 60, NOW)}."
@@ -61,7 +61,7 @@ def test_tokens(found: AccountFacts, states: list[object]) -> None:
 
 
 def test_a_login_that_nothing_renews_is_told_with_its_end_and_with_who_ended_it() -> None:
-    from config.local_time import clock_time
+    from config.times.local_time import clock_time
 
     def told(expires_at: float | None, ended: str) -> str:
         return only(accounts.tokens(PoolFacts(seats=(seat(expires_at=expires_at, ended=ended),)), NOW)).what

@@ -14,7 +14,7 @@ from accounts.views.live_turns import LiveTurn
 from cli.top.facts import ProxyFacts
 from cli.top.keys import View
 from cli.top.palettes import Palette
-from config.local_time import clock_time
+from config.times.local_time import clock_time
 from tests.builders import HOUR, NOW, key_of
 from tests.cli.top.conftest import OpenTop
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from cli.top.lines import Cell, Pen, Role, apart, changed_span, text_of
+from cli.top.lines import Cell, Pen, Tone, apart, changed_span, text_of
 from tests.builders import NOW
 
 TEXTS = st.text(max_size=30)
@@ -36,18 +36,18 @@ def test_nothing_moves_the_terminal() -> None:
 
 
 def test_columns_have_a_space_between_them_and_none_inside() -> None:
-    parts = (Cell("bar", Role.GOOD), Cell("9%"))
+    parts = (Cell("bar", Tone.GOOD), Cell("9%"))
     assert text_of(tuple(apart([Cell("a"), parts, Cell("b")]))) == "a bar9% b"
 
 
 def test_a_paragraph_is_broken_at_words_and_hangs() -> None:
-    lines = Pen(width=12, now=NOW).paragraph("one two three four", Role.DIM, 1, 3)
+    lines = Pen(width=12, now=NOW).paragraph("one two three four", Tone.DIM, 1, 3)
     assert [text_of(line).rstrip() for line in lines] == [" one two", "   three", "   four"]
 
 
 def test_only_the_columns_that_differ_are_new() -> None:
-    one = (Cell("work "), Cell("ready", Role.GOOD), Cell("  5"))
-    other = (Cell("work "), Cell("ready", Role.GOOD), Cell(" 15"))
+    one = (Cell("work "), Cell("ready", Tone.GOOD), Cell("  5"))
+    other = (Cell("work "), Cell("ready", Tone.GOOD), Cell(" 15"))
     assert changed_span(one, other) == (11, 12)
     assert changed_span(one, one) is None
     assert changed_span(one, (Cell("work ready"), Cell("  5"))) == (5, 10)

@@ -5,7 +5,7 @@ from itertools import product
 from rich.color import Color
 from rich.style import Style
 
-from cli.top.lines import Role
+from cli.top.lines import Tone
 from cli.top.palettes import NO_COLOURS, Accent, Palette, colours
 from tests.rows import all_rows
 
@@ -29,11 +29,11 @@ def test_everything_stands_out_on_the_screen_and_on_the_selected_row(palette: Pa
     backs = [Color.parse(looks.back), Style.parse(looks.cursor).bgcolor]
     for back in backs:
         assert back is not None
-        for role in set(Role) - {Role.CHOSEN}:
+        for role in set(Tone) - {Tone.CHOSEN}:
             ink = Style.parse(looks.styles[role]).color
             assert ink is not None
             assert contrast(ink, back) >= least, (role, back)
-    chosen = Style.parse(looks.styles[Role.CHOSEN])
+    chosen = Style.parse(looks.styles[Tone.CHOSEN])
     assert chosen.color is not None
     assert chosen.bgcolor is not None
     assert contrast(chosen.color, chosen.bgcolor) >= least
@@ -41,8 +41,8 @@ def test_everything_stands_out_on_the_screen_and_on_the_selected_row(palette: Pa
 
 def test_every_role_looks_like_something_everywhere() -> None:
     for palette, accent in product(Palette, Accent):
-        assert set(colours(palette, accent).styles) == set(Role)
-    assert set(NO_COLOURS.styles) == set(Role)
+        assert set(colours(palette, accent).styles) == set(Tone)
+    assert set(NO_COLOURS.styles) == set(Tone)
 
 
 def test_without_colours_there_is_none() -> None:

@@ -6,7 +6,7 @@ from accounts.model import Event
 from accounts.states import AccountState, State
 from accounts.views.account_list import rows
 from accounts.views.live_turns import LiveTurn
-from cli.top.facts import Facts, PoolFacts, ProxyFacts
+from cli.top.facts import ProxyFacts, ShownFacts, ShownPool
 from cli.top.snapshot import data
 from tests.builders import NOW, candidate, key_of
 
@@ -14,8 +14,8 @@ from tests.builders import NOW, candidate, key_of
 def test_it_says_what_the_screen_shows() -> None:
     found = rows([candidate("ann")], {key_of("ann"): AccountState(State.READY)}, NOW)
     event = Event(at=NOW, kind="paused", key=key_of("ann"))
-    facts = Facts(
-        pool=PoolFacts(rows=found, homes={key_of("ann"): 3}, events=(event,)),
+    facts = ShownFacts(
+        pool=ShownPool(rows=found, homes={key_of("ann"): 3}, events=(event,)),
         proxies=ProxyFacts(urls=("http://127.0.0.1:1",), turns=(LiveTurn(id="1", began=NOW, account="ann"),)),
     )
     told = json.loads(json.dumps(data(facts, NOW)))

@@ -1,6 +1,6 @@
 """A line that somebody types."""
 
-from cli.top.lines import Pen, Role, text_of
+from cli.top.lines import Pen, Tone, text_of
 from cli.top.typing_line import TypingLine
 from tests.builders import NOW
 
@@ -41,5 +41,5 @@ def test_the_mark_is_seen_whatever_the_width() -> None:
     pen = Pen(width=10, now=NOW)
     drawn = typed(TypingLine(), *"abcdefghijklmnop").line(pen)
     assert len(text_of(drawn)) == 10
-    assert [cell.text for cell in drawn if cell.role is Role.CHOSEN] == [" "]
-    assert [cell.text for cell in TypingLine.beginning("old").line(pen) if cell.role is Role.CHOSEN] == ["old"]
+    assert [cell.text for cell in drawn if cell.role is Tone.CHOSEN] == [" "]
+    assert [cell.text for cell in TypingLine.beginning("old").line(pen) if cell.role is Tone.CHOSEN] == ["old"]

@@ -6,13 +6,13 @@ import pytest
 
 from accounts.choice.selection import Candidate, Situation
 from accounts.forecast import forecast
-from addons.dashboard.views.charts import HOUR, Bucket, Lane, Mark, Span, lanes, outlook, stacked, ticks
+from addons.dashboard.views.charts import HOUR, Bucket, Lane, Spot, Stretch, lanes, outlook, stacked, ticks
 from tests.builders import DAY, NOW, account, window
 
 
 def test_a_lane_is_drawn_to_scale() -> None:
-    lane = Lane(name="ann", said="ann", spans=[Span(since=NOW + 25, until=NOW + 75, kind="good", words="serves")],
-                marks=[Mark(at=NOW + 50, kind="bad", words="left", href="#r1")])  # fmt: skip
+    lane = Lane(name="ann", said="ann", spans=[Stretch(since=NOW + 25, until=NOW + 75, kind="good", words="serves")],
+                marks=[Spot(at=NOW + 50, kind="bad", words="left", href="#r1")])  # fmt: skip
     text = lanes([lane], NOW, NOW + 100, label="when")
     assert 'x="25.000%"' in text
     assert 'width="50.000%"' in text
@@ -22,7 +22,7 @@ def test_a_lane_is_drawn_to_scale() -> None:
 
 
 def test_what_lies_outside_is_at_the_edge() -> None:
-    lane = Lane(name="a", said="a", spans=[Span(since=NOW - 99, until=NOW + 999, kind="good", words="")])
+    lane = Lane(name="a", said="a", spans=[Stretch(since=NOW - 99, until=NOW + 999, kind="good", words="")])
     text = lanes([lane], NOW, NOW + 100, label="")
     assert 'x="0.000%"' in text
     assert 'width="100.000%"' in text

@@ -1,10 +1,10 @@
 """What is around every view."""
 
-from addons.dashboard.views.frame import LIVE, VIEWS, Frame, Notice, again, entrance, page, views_for
+from addons.dashboard.views.frame import LIVE, VIEWS, Frame, PageNotice, again, entrance, page, views_for
 from addons.dashboard.views.html import Html
 
 
-def framed(view: str = "accounts", person: str = "", notice: Notice | None = None, **query: str) -> str:
+def framed(view: str = "accounts", person: str = "", notice: PageNotice | None = None, **query: str) -> str:
     held = Frame(view=view, person=person, csrf="a-csrf", proxy="127.0.0.1:8118", query=query, notice=notice)
     return page(held, Html("<p>part</p>"))
 
@@ -25,8 +25,8 @@ def test_people_have_no_way_to_what_is_not_theirs() -> None:
 
 
 def test_what_was_done_can_be_taken_back_where_that_is_possible() -> None:
-    assert 'value="undo:abc"' in framed(notice=Notice(text="done", undo="abc"))
-    bad = framed(notice=Notice(text="It <failed>.", bad=True))
+    assert 'value="undo:abc"' in framed(notice=PageNotice(text="done", undo="abc"))
+    bad = framed(notice=PageNotice(text="It <failed>.", bad=True))
     assert "It &lt;failed&gt;." in bad
     assert "undo" not in bad
 

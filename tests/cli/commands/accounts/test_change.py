@@ -14,7 +14,7 @@ from accounts.owner.changes import read_priority
 from accounts.owner.values import read_percent, read_tags
 from accounts.store.store import Store
 from cli.commands.accounts.change import pause, reserve, resume, retag
-from config.local_time import clock_time
+from config.times.local_time import clock_time
 
 type Run = Callable[..., Any]
 type Fill = Callable[..., tuple[Account, ...]]

@@ -11,7 +11,7 @@ from accounts.model import Cooldown, Standing
 from accounts.provider.checking import AT_ONCE
 from accounts.store.store import Store
 from config import clock
-from config.local_time import clock_time
+from config.times.local_time import clock_time
 from standin import Account, Fault, FaultKind, StandIn, Window
 from tests.harness import put, secrets_of
 

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from cli.commands.see.open import NoPage, open_in_browser
-from config import page_token
+from config.page import token as page_token
 from config.proxy_files import ProxyInfo
 from tests.builders import NOW
 

@@ -29,8 +29,8 @@ from cli.app import main
 from cli.commands.see.why import told, why
 from cli.ui.result import Result
 from config import clock
-from config.local_time import clock_time
 from config.settings import Settings
+from config.times.local_time import clock_time
 from tests.cli.ui.test_render import Terminal
 
 type Run = Callable[..., Any]

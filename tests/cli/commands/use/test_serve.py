@@ -27,8 +27,9 @@ from cli.commands.use.serve import (
     shown_by,
 )
 from cli.running import processes
-from config import clock, page_token, paths
-from config.page_address import PageAddress
+from config import clock, paths
+from config.page import token
+from config.page.address import PageAddress
 from standin import StandIn
 from tests.cli.conftest import Fill, Run
 from tests.cli.serving import ask, free_port, serving, stopped, through, upstream
@@ -102,7 +103,7 @@ def test_a_port_for_the_page_that_was_named_and_is_taken_is_an_error_that_says_w
 def test_it_says_where_its_page_is_and_that_address_lets_in(upstream: StandIn, home: Path) -> None:
     with serving(home, upstream=upstream) as (_, output, _), httpx.Client(trust_env=False) as client:
         address = output.wait_for(r"The page is at (http://127\.0\.0\.1:\d+/\?token=\S+)")[1]
-        assert page_token.known_token({"CODEX_ROTATE_HOME": str(home)}) in address
+        assert token.known_token({"CODEX_ROTATE_HOME": str(home)}) in address
         answer = client.get(address, follow_redirects=True)
         assert answer.status_code == 200
         assert "token" not in str(answer.url)

@@ -9,7 +9,7 @@ import pytest
 from accounts.model import Account, Cooldown, Standing
 from accounts.store.store import Store
 from cli.commands.use.use import choose_account
-from config.local_time import clock_time
+from config.times.local_time import clock_time
 
 type Run = Callable[..., Any]
 type Fill = Callable[..., tuple[Account, ...]]

@@ -2,8 +2,8 @@
 
 from accounts.states import AccountState, State
 from accounts.views.account_list import rows
-from cli.top.facts import Facts, PoolFacts
-from cli.top.lines import Pen, Role, text_of
+from cli.top.facts import ShownFacts, ShownPool
+from cli.top.lines import Pen, Tone, text_of
 from cli.top.rows.accounts import listing
 from tests.builders import HOUR, NOW, WEEK_MINUTES, candidate, key_of, window
 from tests.rows import all_rows
@@ -14,13 +14,13 @@ WINDOWS = (window(40), window(99, minutes=WEEK_MINUTES))
 READY = AccountState(State.READY)
 
 
-def facts(label: str = "ann", state: AccountState = READY) -> Facts:
+def facts(label: str = "ann", state: AccountState = READY) -> ShownFacts:
     seat = candidate("ann", label=label, email="ann@example.com", windows=WINDOWS)
     found = rows([seat], {key_of("ann"): state}, NOW, uses={key_of("ann"): NOW - HOUR})
-    return Facts(pool=PoolFacts(rows=found, homes={key_of("ann"): 12}))
+    return ShownFacts(pool=ShownPool(rows=found, homes={key_of("ann"): 12}))
 
 
-def line(width: int, *, of: Facts | None = None) -> str:
+def line(width: int, *, of: ShownFacts | None = None) -> str:
     (item,) = listing(of or facts(), detailed=False).items
     (drawn,) = item.draw(Pen(width=width, now=NOW))
     return text_of(drawn)
@@ -59,8 +59,8 @@ def test_what_is_nearly_used_up_stands_out() -> None:
     (item,) = listing(facts(), detailed=False).items
     (drawn,) = item.draw(Pen(width=80, now=NOW))
     roles = {cell.text.strip(): cell.role for cell in drawn}
-    assert roles["99%"] is Role.BAD
-    assert roles["40%"] is Role.TEXT
+    assert roles["99%"] is Tone.BAD
+    assert roles["40%"] is Tone.TEXT
 
 
 def test_in_detail_all_that_is_known_is_told_in_three_lines() -> None:

@@ -5,7 +5,7 @@ import json
 from accounts.choice.decision_record import DECISION
 from accounts.ledger.records import TokenCount, TurnRecord
 from accounts.model import Event
-from cli.top.facts import Facts, PoolFacts
+from cli.top.facts import ShownFacts, ShownPool
 from cli.top.lines import Pen, text_of
 from cli.top.rows.history import NO_ROTATION, listing, page, told
 from tests.builders import NOW, key_of
@@ -24,7 +24,7 @@ def request(at: float, *attempts: tuple[str, str], thread: str = "t") -> Event:
 
 def lines(*events: Event, detailed: bool = False, only_rotations: bool = False) -> list[str]:
     """As the store gives events, the newest first."""
-    facts = Facts(pool=PoolFacts(events=events))
+    facts = ShownFacts(pool=ShownPool(events=events))
     items = listing(facts, detailed=detailed, only_rotations=only_rotations).items
     return [text_of(line).rstrip() for each in items for line in each.draw(PEN)]
 
@@ -45,7 +45,7 @@ def test_a_thread_that_was_elsewhere_before_has_rotated() -> None:
 def test_another_thread_is_none_of_its_business() -> None:
     events = [request(NOW, ("bob", "ok"), thread="u"), request(NOW - 9, ("ann", "ok"))]
     assert not any(each.rotated for each in told(events))
-    assert listing(Facts(), detailed=False, only_rotations=True).empty == NO_ROTATION
+    assert listing(ShownFacts(), detailed=False, only_rotations=True).empty == NO_ROTATION
 
 
 def test_changes_are_told_and_single_outcomes_stand_in_their_request_only() -> None:

@@ -1,8 +1,8 @@
 """Turns under way: which come first, and what is remarkable of one."""
 
 from accounts.views.live_turns import LiveTurn
-from cli.top.facts import Facts, ProxyFacts
-from cli.top.lines import Pen, Role, text_of
+from cli.top.facts import ProxyFacts, ShownFacts
+from cli.top.lines import Pen, Tone, text_of
 from cli.top.rows.turns import NO_PROXY, NO_TURNS, age, listing, page
 from tests.builders import NOW
 from tests.rows import all_rows
@@ -10,8 +10,8 @@ from tests.rows import all_rows
 PEN = Pen(width=80, now=NOW)
 
 
-def told(*turns: LiveTurn) -> Facts:
-    return Facts(proxies=ProxyFacts(urls=("http://127.0.0.1:1",), turns=turns))
+def told(*turns: LiveTurn) -> ShownFacts:
+    return ShownFacts(proxies=ProxyFacts(urls=("http://127.0.0.1:1",), turns=turns))
 
 
 def test_the_oldest_is_on_top_and_one_that_waits_long_stands_out() -> None:
@@ -20,15 +20,15 @@ def test_the_oldest_is_on_top_and_one_that_waits_long_stands_out() -> None:
     items = listing(told(new, old)).items
     assert [each.key for each in items] == ["old", "new"]
     (line,) = items[0].draw(PEN)
-    assert {cell.role for cell in line if "waits" in cell.text} == {Role.WARN}
+    assert {cell.role for cell in line if "waits" in cell.text} == {Tone.WARN}
     (line,) = items[1].draw(PEN)
-    assert {cell.role for cell in line if "waits" in cell.text} == {Role.DIM}
+    assert {cell.role for cell in line if "waits" in cell.text} == {Tone.DIM}
     assert "nobody yet" in text_of(line)
 
 
 def test_no_turn_is_something_else_than_no_proxy() -> None:
     assert listing(told()).empty == NO_TURNS
-    assert listing(Facts()).empty == NO_PROXY
+    assert listing(ShownFacts()).empty == NO_PROXY
 
 
 @all_rows(

@@ -3,7 +3,7 @@
 from accounts.ledger.queries import Grouping, UsageCell, UsageQuery
 from accounts.ledger.records import TokenCount, TurnOutcome
 from accounts.views.usage import usage_view
-from cli.top.facts import Facts
+from cli.top.facts import ShownFacts
 from cli.top.lines import Pen, text_of
 from cli.top.rows.usage import READING, listing
 from tests.builders import NOW
@@ -18,7 +18,7 @@ def lines(width: int, *cells: UsageCell) -> list[str]:
     view = usage_view(
         cells, UsageQuery(by=Grouping.PERSON), None, "UTC", usage_view([], UsageQuery(), None, "", _lost()).lost
     )
-    items = listing(Facts(usage=view)).items
+    items = listing(ShownFacts(usage=view)).items
     return [text_of(line) for each in items for line in each.draw(Pen(width=width, now=NOW))]
 
 
@@ -46,8 +46,8 @@ def test_what_was_refused_is_counted() -> None:
 
 
 def test_before_it_is_read_that_is_said() -> None:
-    assert listing(Facts()).empty == READING
-    assert listing(Facts(ledger="It is damaged.")).empty == "It is damaged."
+    assert listing(ShownFacts()).empty == READING
+    assert listing(ShownFacts(ledger="It is damaged.")).empty == "It is damaged."
 
 
 def test_a_narrow_screen_loses_the_bar() -> None:

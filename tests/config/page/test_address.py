@@ -2,7 +2,7 @@
 
 import pytest
 
-from config.page_address import PageAddress, read_address
+from config.page.address import PageAddress, read_address
 from tests.rows import all_rows
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from config.local_time import clock_time, short_time
+from config.times.local_time import clock_time, short_time
 
 NOON = 1_700_049_600.0
 """2023-11-15 12:00 UTC, a Wednesday."""

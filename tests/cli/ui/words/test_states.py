@@ -4,7 +4,7 @@ import pytest
 
 from accounts.model import Account
 from accounts.states import AccountState, State
-from cli.ui.states import ago, described
+from cli.ui.words.states import ago, described
 
 NOON = 1_700_049_600.0
 """2023-11-15 12:00 UTC, a Wednesday."""

@@ -4,8 +4,8 @@ import json
 
 from accounts.choice.decision_record import DECISION
 from accounts.model import Event
-from cli.ui.event_words import event_line
-from config.local_time import clock_time
+from cli.ui.words.event_words import event_line
+from config.times.local_time import clock_time
 from tests.builders import NOW
 
 TIME = clock_time(NOW, NOW)

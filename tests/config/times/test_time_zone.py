@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from config.time_zone import local_zone
+from config.times.time_zone import local_zone
 
 
 def test_tz_goes_before_the_machines_zone(tmp_path: Path) -> None:

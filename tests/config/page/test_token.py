@@ -5,7 +5,7 @@ import stat
 
 import pytest
 
-from config.page_token import CODE_SECONDS, known_token, new_code, own_token, read_code, token_file
+from config.page.token import CODE_SECONDS, known_token, new_code, own_token, read_code, token_file
 from tests.builders import NOW
 
 

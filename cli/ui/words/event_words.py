@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from accounts.history import Decision, decisions
 from accounts.model import Event
 from cli.ui.lines import plain
-from config.local_time import clock_time
+from config.times.local_time import clock_time
 
 
 def event_line(event: Event, labels: Mapping[str, str], now: float) -> str:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.ui.spans import BadMoment, moment_of
+from cli.ui.words.spans import BadMoment, moment_of
 
 NOW = datetime(2026, 11, 30, 10, 30, tzinfo=UTC).timestamp()
 BERLIN = ZoneInfo("Europe/Berlin")
