@@ -33,10 +33,9 @@ class Failure:
     model: str = ""
 
     def is_like(self, outcome: Outcome, model: str) -> bool:
-        """Whether it is the same refusal: in kind and words. That a model is not to be had is said in many words."""
-        if outcome.kind is Kind.UNSUPPORTED_MODEL:
-            return self.outcome.kind is outcome.kind and self.model == model
-        return (self.outcome.kind, self.outcome.detail) == (outcome.kind, outcome.detail)
+        """Whether it is the same refusal: in kind and words, and of the same model if that is what was refused."""
+        same = (self.outcome.kind, self.outcome.detail) == (outcome.kind, outcome.detail)
+        return same and (outcome.kind is not Kind.UNSUPPORTED_MODEL or self.model == model)
 
 
 class RecentFailures:
