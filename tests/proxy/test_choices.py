@@ -13,6 +13,7 @@ from standin.accounts import Window
 from tests.harness import eventually
 from tests.proxy.clients import Got, Http2, Socket, http1, turn1, turn_ws
 from tests.proxy.conftest import Bench
+from tests.rows import all_rows
 
 ONE_HTTP = True
 
@@ -80,14 +81,18 @@ MODEL_WORDS = (
 )
 
 
-def test_a_model_that_nobody_has_costs_two_attempts_in_whatever_words_and_without_a_hint(
-    bench: Bench, turn: Turn
+@all_rows("kind", MODEL_WORDS)
+def test_a_model_that_nobody_has_costs_two_attempts_also_without_a_hint(
+    bench: Bench, turn: Turn, kind: FaultKind
 ) -> None:
     """The next request goes past those who were refused it, and when all were, nobody is asked."""
     bench.start_test(seats=4)
-    for account, kind in zip(bench.accounts, MODEL_WORDS, strict=True):
+    for account in bench.accounts:
         bench.fault(account, kind, in_band=True)
-    answers = [turn(thread_id=f"{bench.thread}-{number}") for number in range(3)]
+    answers = [turn(thread_id=f"{bench.thread}-{number}") for number in range(2)]
+    asked = [*bench.served_by()]
+    assert [each for each in asked if each != "first"] == ["second", "third", "fourth"]
+    answers.append(turn(thread_id=f"{bench.thread}-2"))
     assert not any(answer.completed for answer in answers)
     asked = bench.served_by()
     assert [each for each in asked if each != "first"] == ["second", "third", "fourth"]
