@@ -1,11 +1,11 @@
 """What the bounded history says of the requests that were served. Pure."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
-from accounts.choice.decision_record import DECISION, Record, read_record
+from accounts.choice.decision_record import DECISION, AttemptRow, Record, read_record
 from accounts.model import Event
 
 
@@ -33,19 +33,24 @@ def decisions(events: Iterable[Event]) -> list[Decision]:
     ]
 
 
+def from_where(found: Iterable[Decision]) -> Iterator[tuple[Decision, AttemptRow | None]]:
+    """Each of these, the oldest first, with the last attempt of its thread's request before it: None for a thread that
+    has none, and for what belongs to no thread."""
+    last: dict[str, AttemptRow] = {}
+    for each in found:
+        yield each, last.get(each.thread)
+        if each.thread and each.record.attempts:
+            last[each.thread] = each.record.attempts[-1]
+
+
 def tally(events: Iterable[Event]) -> RequestTally:
     """Of the history as the store gives it, the newest first. An account that was renamed meanwhile is another one."""
     known = list(events)
     found = decisions(known)
-    last: dict[str, str] = {}
     rotations = 0
-    for each in reversed(found):
-        asked = [attempt.account for attempt in each.record.attempts]
-        before = [last[each.thread]] if each.thread in last else []
-        went = [*before, *asked]
+    for each, before in from_where(reversed(found)):
+        went = [attempt.account for attempt in (*((before,) if before else ()), *each.record.attempts)]
         rotations += sum(one != other for one, other in pairwise(went))
-        if each.thread and asked:
-            last[each.thread] = asked[-1]
     return RequestTally(requests=len(found), rotations=rotations, since=known[-1].at if known else None)
 
 

@@ -57,6 +57,19 @@ def folder(environ: Mapping[str, str] = os.environ) -> Path:
     return paths.home(environ) / "proxies"
 
 
+def runs(pid: int) -> bool | None:
+    """Whether there is such a process; None on Windows, where a signal 0 would end it."""
+    if os.name != "posix":
+        return None
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):  # there is one, and it is somebody else's
+        return True
+    return True
+
+
 def as_json(presence: ProxyInfo) -> str:
     return json.dumps({"product": PRODUCT, **asdict(presence)})
 

@@ -6,7 +6,7 @@ and said to be: no price is ever guessed from a similar name.
 
 import re
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
 from accounts.ledger.records import TokenCount
 from config.provider import PROVIDER
@@ -58,6 +58,11 @@ class PriceList:
 
     def __init__(self, own: Mapping[str, ModelPrice] | None = None) -> None:
         self._own = dict(own or {})
+
+    @classmethod
+    def with_own(cls, told: Mapping[str, tuple[float, float, float]]) -> Self:
+        """With the prices of the settings before it: input, cached input and output, by model."""
+        return cls({model: ModelPrice(*each) for model, each in told.items()})
 
     def of(self, model: str) -> ModelPrice | None:
         """None for a model whose price nobody has told."""

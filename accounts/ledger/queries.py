@@ -221,6 +221,16 @@ def read_usage[T](path: Path, ask: Callable[[UsageReader], T]) -> T:
         return ask(reader)
 
 
+def turns_of(path: Path, ends: Iterable[tuple[str, float]]) -> list[TurnRecord | None]:
+    """The turns of these threads that ended then (epoch seconds); None for what is not there. A file that cannot be
+    read has nothing."""
+    known = list(ends)
+    try:
+        return read_usage(path, lambda reader: [reader.turn(thread, at) for thread, at in known])
+    except (sqlite3.Error, OSError):
+        return [None] * len(known)
+
+
 def by_local_time(cells: Iterable[UsageCell], by: Grouping, zone: tzinfo) -> list[UsageCell]:
     """Cells by day or hour with the name of the day or the hour in this zone as their group; others as they are."""
     if by not in {Grouping.DAY, Grouping.HOUR}:

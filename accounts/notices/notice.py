@@ -47,46 +47,25 @@ def signature(secret: bytes, timestamp: str, body: bytes) -> str:
     return "v1=" + hmac.new(secret, timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
 
 
-SAMPLES: Final[Mapping[NoticeKind, Condition]] = {
-    each.name.kind: each
-    for each in (
-        Condition(
-            name=ConditionName(NoticeKind.LOGIN_NEEDED, "test"),
-            text="A test: this is how an account that needs a login is told.",
-            account="example",
-        ),
-        Condition(
-            name=ConditionName(NoticeKind.LOGIN_ENDS, "test"),
-            text="A test: this is how a login that ends soon is told.",
-            account="example",
-        ),
-        Condition(
-            name=ConditionName(NoticeKind.CERTIFICATE_ENDS, "test"),
-            text="A test: this is how a certificate that ends soon is told.",
-        ),
-        Condition(
-            name=ConditionName(NoticeKind.POOL_DRY, "test"),
-            text="A test: this is how it is told that nobody serves.",
-        ),
-        Condition(
-            name=ConditionName(NoticeKind.POOL_BACK, "test"),
-            text="A test: this is how it is told that somebody serves again.",
-        ),
-        Condition(
-            name=ConditionName(NoticeKind.POOL_LEFT, "test"),
-            text="A test: this is how it is told that little is left of the pool.",
-            percent=20,
-        ),
-        Condition(
-            name=ConditionName(NoticeKind.OVER_BUDGET, "test"),
-            text="A test: this is how a person is told who has used up a budget.",
-            person="example",
-        ),
-    )
+_SAMPLES: Final[Mapping[NoticeKind, str]] = {
+    NoticeKind.LOGIN_NEEDED: "how an account that needs a login is told.",
+    NoticeKind.LOGIN_ENDS: "how a login that ends soon is told.",
+    NoticeKind.CERTIFICATE_ENDS: "how a certificate that ends soon is told.",
+    NoticeKind.POOL_DRY: "how it is told that nobody serves.",
+    NoticeKind.POOL_BACK: "how it is told that somebody serves again.",
+    NoticeKind.POOL_LEFT: "how it is told that little is left of the pool.",
+    NoticeKind.OVER_BUDGET: "how a person is told who has used up a budget.",
 }
-"""One of each kind."""
+_ABOUT_ACCOUNTS: Final = frozenset({NoticeKind.LOGIN_NEEDED, NoticeKind.LOGIN_ENDS})
 
 
 def sample(kind: NoticeKind, now: float) -> Occurrence:
     """What `notify test` sends."""
-    return Occurrence(condition=SAMPLES[kind], since=now)
+    condition = Condition(
+        name=ConditionName(kind, "test"),
+        text=f"A test: this is {_SAMPLES[kind]}",
+        account="example" if kind in _ABOUT_ACCOUNTS else "",
+        person="example" if kind is NoticeKind.OVER_BUDGET else "",
+        percent=20 if kind is NoticeKind.POOL_LEFT else None,
+    )
+    return Occurrence(condition=condition, since=now)

@@ -7,6 +7,7 @@ from accounts.choice import quota
 from accounts.choice.outcomes import Kind
 from accounts.choice.quota import Window
 from accounts.model import Account, Cooldown, Event
+from accounts.owner.changes import signed
 from accounts.store.store import Store
 from config.times.local_time import clock_time
 
@@ -63,6 +64,6 @@ def restore_rest(store: Store, account: Account, rest: Cooldown, now: float, *, 
     if rest.until <= now:
         return False
     store.set_cooldown(account.key, rest).result()
-    detail = ", ".join(filter(None, (f"until {clock_time(rest.until, now)}", by)))
+    detail = signed(f"until {clock_time(rest.until, now)}", by)
     store.record(Event(at=now, kind="rest_restored", key=account.key, detail=detail))
     return True

@@ -12,13 +12,13 @@ from weakref import WeakSet
 
 from accounts.choice.selection import Ask
 from accounts.people import fair_share
-from accounts.people.budgets import Period, PoolShare, Sums, Used, judge, moment
+from accounts.people.budgets import Used, judge, moment
 from accounts.people.fair_share import Claim, PoolLevel
 from accounts.people.keys import ClientKey
 from accounts.people.people import Person
 from accounts.people.registry import PeopleRegistry
 from accounts.people.rules import Denial, PersonRule
-from accounts.people.spending import EVERYBODY, Spending, share_of
+from accounts.people.spending import EVERYBODY, Spending, used_by
 
 QUEUE_SECONDS: Final = 60.0
 """A turn waits for other people so long at most: its client hears nothing meanwhile, and would give up after 300."""
@@ -102,11 +102,8 @@ class Admission:
 
     def used(self, person: Person, now: float) -> Used:
         """What they have used of their budgets, the turns that are under way included."""
-        budgets, sums = person.budgets, dict[Period, Sums]()
-        for limit in budgets.limits:
-            spent = self.spending.sums(person.name, limit.period, now, added_at=person.added_at)
-            sums[limit.period] = Sums(spent.tokens, spent.turns + len(self._under_way[person.name]))
-        return Used(sums=sums, share=self._share(person, now) if budgets.share else None)
+        level = self._pool_level(now) if person.budgets.share else None
+        return used_by(person, self.spending, level, now, under_way=len(self._under_way[person.name]))
 
     def permit(self, key: str, now: float) -> Permit:
         """Of a turn that begins, for a client with this key."""
@@ -158,10 +155,6 @@ class Admission:
         if not person.budgets.limits and not person.budgets.share:
             return None
         return judge(person, self.used(person, now), now, self.spending.zone)
-
-    def _share(self, person: Person, now: float) -> PoolShare | None:
-        level = self._pool_level(now)
-        return share_of(person.name, self.spending, level, now) if level is not None else None
 
     def _is_held(self, person: Person, now: float) -> bool:
         """Whether others come before this person now, because the pool is close to its limits."""

@@ -11,8 +11,9 @@ from datetime import tzinfo
 from typing import Final
 
 from accounts.ledger.records import TurnKind, TurnOutcome, TurnRecord
-from accounts.people.budgets import Period, PoolShare, Sums, begin_of
+from accounts.people.budgets import Period, PoolShare, Sums, Used, begin_of
 from accounts.people.fair_share import PoolLevel
+from accounts.people.people import Person
 from accounts.people.ports import SpentSource
 
 EVERYBODY: Final = ""
@@ -120,6 +121,17 @@ class Spending:
 
 def _larger(one: Sums, other: Sums) -> Sums:
     return Sums(max(one.tokens, other.tokens), max(one.turns, other.turns))
+
+
+def used_by(person: Person, spending: Spending, level: PoolLevel | None, now: float, *, under_way: int = 0) -> Used:
+    """What somebody has used of their budgets, with so many turns that are under way. `level` is how the pool is
+    doing, None where nobody knows."""
+    sums = dict[Period, Sums]()
+    for limit in person.budgets.limits:
+        spent = spending.sums(person.name, limit.period, now, added_at=person.added_at)
+        sums[limit.period] = Sums(spent.tokens, spent.turns + under_way)
+    wanted = level if person.budgets.share else None
+    return Used(sums=sums, share=share_of(person.name, spending, wanted, now) if wanted is not None else None)
 
 
 def share_of(name: str, spending: Spending, level: PoolLevel, now: float) -> PoolShare:

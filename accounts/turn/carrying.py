@@ -5,6 +5,7 @@ from typing import Final
 from accounts.choice.outcomes import Action
 from accounts.continuing.carry import Carry
 from accounts.turn import events
+from accounts.turn.going_on import may_go_on
 from accounts.turn.sockets import stays
 from accounts.turn.state import TurnState
 
@@ -33,7 +34,7 @@ def may_complete(turn: TurnState, now: float) -> bool:
 
 def may_continue(turn: TurnState, now: float) -> bool:
     """Whether another account may be asked for what is missing of the answer."""
-    return _has_died(turn, Carry.CONTINUE, now) and turn.may_go_on(now)
+    return _has_died(turn, Carry.CONTINUE, now) and may_go_on(turn, now)
 
 
 def _has_died(turn: TurnState, carry: Carry, now: float) -> bool:

@@ -14,6 +14,7 @@ from accounts.choice.outcomes import Action
 from accounts.turn import carrying as c
 from accounts.turn import entrance as n
 from accounts.turn import events as e
+from accounts.turn import going_on as g
 from accounts.turn import moves as m
 from accounts.turn import sockets as s
 from accounts.turn import waiting as w
@@ -112,10 +113,10 @@ TABLE: Final[dict[Phase, Rows]] = {
     P.FAILED: (
         (R.SETTLED,          (s.sockets_are_no_use,),                         m.hand_over,            P.OVER),
         (R.SETTLED,          (s.stays, w.may_wait_for_all, T.others_have_failed), m.wait_for_all,     P.PAUSED),
-        (R.SETTLED,          (s.stays, T.may_go_on, T.others_left),           m.hand_over,            P.OVER),
+        (R.SETTLED,          (s.stays, g.may_go_on, T.others_left),           m.hand_over,            P.OVER),
         (R.SETTLED,          (s.stays,),                                      m.give_up,              P.GIVING_UP),
         (R.SETTLED,          (w.was_signed_out, w.may_calm_down),             m.calm_down,            P.PAUSED),
-        (R.SETTLED,          (T.may_go_on,),                                  m.choose,               P.CHOOSING),
+        (R.SETTLED,          (g.may_go_on,),                                  m.choose,               P.CHOOSING),
         (R.SETTLED,          (),                                              m.give_up,              P.GIVING_UP),
     ),
     P.GIVING_UP: (

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Final
 
 from accounts.choice.decision_record import Done
-from accounts.choice.outcomes import Action, Blame, Kind, Outcome
+from accounts.choice.outcomes import Action, Kind, Outcome
 from accounts.choice.pool import Lease, Pool
 from accounts.choice.selection import Ask, Exhausted
 from accounts.model import Event
@@ -14,7 +14,6 @@ from accounts.people.admission import Permit
 from accounts.requests.identity import first_model_in, model_in
 from accounts.tokens.lifetime import is_fresh
 from accounts.turn import events
-from accounts.turn.confirming import is_confirmed
 from accounts.turn.log import DecisionLog
 
 MOST_ATTEMPTS: Final = 4
@@ -210,22 +209,6 @@ class TurnState:
 
     def may_strip(self, now: float) -> bool:
         return self.kept(now) and self.asked.key not in self.tally.stripped
-
-    def may_go_on(self, now: float) -> bool:
-        """Whether another account may be asked after this failure."""
-        rule = self.last.rule
-        if rule.action in {Action.DELIVER, Action.UNSEAL} or self.spent(now):
-            return False
-        if is_confirmed(self, now):
-            return False
-        stormy = rule.blame is Blame.UPSTREAM and self.pool.storm.on_beside(self.tally.tried, now)
-        if stormy and not self.has_begun(now):
-            return False  # asking more accounts would only add to it
-        return self.kept(now)
-
-    def has_begun(self, _: float) -> bool:
-        """Whether the client has got a part of the answer: left alone with that, it asks again at once."""
-        return self.phase is Phase.DELIVERING or self.tally.continued > 0
 
     def is_alone(self, now: float) -> bool:
         """Whether the answer's end is its account's own affair, and another one can serve."""

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from accounts.choice.decision_record import DECISION, AttemptRow, Done
 from accounts.choice.outcomes import Kind
-from accounts.history import Decision, decisions
+from accounts.history import Decision, decisions, from_where
 from accounts.ledger.records import TurnRecord
 from accounts.model import Event
 from accounts.turn.moves import CONTINUES
@@ -158,15 +158,12 @@ def _parts(decision: Decision) -> Iterator[_Part]:
 
 def _rotations(told: Iterable[Decision], colds: Mapping[tuple[str, float], int]) -> Iterator[Rotation]:
     """Of these, the oldest first. What a change has cost in tokens is said of the last one of a turn."""
-    last: dict[str, AttemptRow] = {}
-    for decision in told:
-        before, found = last.get(decision.thread) if decision.thread else None, list[Rotation]()
+    for decision, earlier in from_where(told):
+        before, found = earlier, list[Rotation]()
         for part in _parts(decision):
             if before is not None and before.account != part.row.account:
                 found.append(_rotation(decision, before, part))
             before = part.row
-        if before is not None and decision.thread:
-            last[decision.thread] = before
         cold = colds.get((decision.thread, decision.at))
         for number, each in enumerate(found, 1):
             yield each if cold is None else replace(each, cold=cold if number == len(found) else 0)

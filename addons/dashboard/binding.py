@@ -5,7 +5,7 @@ import logging
 import os
 import socket
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -63,9 +63,9 @@ def who_has(port: int, environ: Mapping[str, str] = os.environ) -> str:
     """Who listens at this port, as the beginning of a sentence: a proxy of ours by its file, else a process of this
     user as far as the system tells."""
     for told in proxy_files.announced(proxy_files.folder(environ)):
-        if told.page and urlsplit(told.page).port == port and _runs(told.pid):
+        if told.page and urlsplit(told.page).port == port and proxy_files.runs(told.pid) is not False:
             return f"The page of another proxy of this pool (process {told.pid}, {told.url})"
-        if urlsplit(told.url).port == port and _runs(told.pid):
+        if urlsplit(told.url).port == port and proxy_files.runs(told.pid) is not False:
             return f"A proxy of this pool (process {told.pid})"
     inodes = {inode for table in _TABLES for inode in _listening_at(table, port)}
     for process in Path("/proc").glob("[0-9]*") if inodes else ():
@@ -79,29 +79,15 @@ def who_has(port: int, environ: Mapping[str, str] = os.environ) -> str:
 
 def _listening(address: PageAddress) -> socket.socket:
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    try:
+    with ExitStack() as failing:
+        listener = failing.enter_context(socket.socket(family, socket.SOCK_STREAM))
         if os.name == "posix":
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # one whose last user has just left is free
         listener.bind((address.host, address.port))
         listener.listen(64)
         listener.setblocking(False)
-    except BaseException:
-        listener.close()
-        raise
+        failing.pop_all()
     return listener
-
-
-def _runs(pid: int) -> bool:
-    if os.name != "posix":
-        return True
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _listening_at(table: Path, port: int) -> Iterator[str]:

@@ -11,6 +11,7 @@ from tornado import web
 from tornado.iostream import StreamClosedError
 
 from accounts.errors import StoreError, UsageError
+from accounts.owner.reversible import Change
 from addons.dashboard import actions, exposition
 from addons.dashboard.access import Session
 from addons.dashboard.contents import Subject, trouble
@@ -179,7 +180,7 @@ class ChangeHandler(PageHandler):
         value = self.get_body_argument("value", "")[:LONGEST]
         try:
             change = await self._change(what, about, value)
-            notice = PageNotice(text=change.said, undo=self.page.changes.kept(change))
+            notice = PageNotice(text=change.words, undo=self.page.changes.kept(change))
         except RotateError as e:
             notice = PageNotice(text=str(e), bad=True)
         self.page.changed()
@@ -188,7 +189,7 @@ class ChangeHandler(PageHandler):
         asked = [(name, value) for name, value in parse_qsl(query) if name != "done"]
         self.redirect(f"{path}?{urlencode([*asked, ('done', self.page.notices.kept(notice))])}", status=303)
 
-    async def _change(self, what: str, about: str, value: str) -> actions.Change:
+    async def _change(self, what: str, about: str, value: str) -> Change:
         """Raises RotateError."""
         now = clock.now()
         if what == "undo":

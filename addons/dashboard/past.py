@@ -8,10 +8,9 @@ from typing import Final
 
 from accounts.choice.decision_record import DECISION
 from accounts.errors import NoAccounts
-from accounts.history import Decision
 from accounts.history import decisions as decided
-from accounts.ledger.prices import ModelPrice, PriceList
-from accounts.ledger.queries import Grouping, UsageQuery, UsageReader, read_usage
+from accounts.ledger.prices import PriceList
+from accounts.ledger.queries import Grouping, UsageQuery, UsageReader, read_usage, turns_of
 from accounts.ledger.records import TurnRecord
 from accounts.store.store import EVENTS_KEPT, Store
 from accounts.views.choice import stored_choice
@@ -73,7 +72,7 @@ def decisions(store: Store, settings: Settings, query: Mapping[str, str], person
         except NoAccounts:
             choice = None
     seen = DecisionsSeen(
-        found=list(zip(shown, _in_ledger(shown), strict=True)),
+        found=list(zip(shown, turns_of(paths.usage_file(), ((each.thread, each.at) for each in shown)), strict=True)),
         count=len(mine) if person else len(events),
         page=max(1, page),
         now=now,
@@ -82,13 +81,6 @@ def decisions(store: Store, settings: Settings, query: Mapping[str, str], person
         choice=choice,
     )
     return decisions_html.decisions_view(seen)
-
-
-def _in_ledger(found: Sequence[Decision]) -> list[TurnRecord | None]:
-    try:
-        return read_usage(paths.usage_file(), lambda reader: [reader.turn(each.thread, each.at) for each in found])
-    except (sqlite3.Error, OSError):
-        return [None] * len(found)
 
 
 def usage(settings: Settings, query: Mapping[str, str], person: str, now: float) -> Html:
@@ -122,8 +114,7 @@ def usage(settings: Settings, query: Mapping[str, str], person: str, now: float)
 
 
 def _prices(settings: Settings) -> PriceList | None:
-    own = {model: ModelPrice(*told) for model, told in settings.prices.items()}
-    return PriceList(own) if settings.show_prices else None
+    return PriceList.with_own(settings.prices) if settings.show_prices else None
 
 
 def _buckets(

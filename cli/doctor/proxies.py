@@ -1,6 +1,5 @@
 """`doctor`: the proxies of ours that run, what dead ones left behind, and who has the usual port."""
 
-import os
 import socket
 import ssl
 from collections.abc import Mapping
@@ -104,15 +103,7 @@ def gone(told: ProxyInfo) -> bool:
         listened = answers(proxy_at(told.url))
     except BadProxyAddress:
         listened = False
-    if not listened or os.name != "posix":  # elsewhere a signal 0 is not a question
-        return not listened
-    try:
-        os.kill(told.pid, 0)
-    except ProcessLookupError:
-        return True
-    except (OSError, OverflowError):
-        return False
-    return False
+    return not listened or proxy_files.runs(told.pid) is False
 
 
 def signs(told: ProxyInfo, key: str) -> Signs:

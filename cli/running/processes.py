@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+from config import proxy_files
 from config.errors import RotateError
 from config.paths import PRIVATE_FILE
 
@@ -126,15 +127,7 @@ def ask_to_end(number: int) -> None:
 
 def runs(number: int) -> bool:
     """Whether there is such a process. On Windows nobody asks: a signal 0 would end it."""
-    if os.name != "posix":
-        return False
-    try:
-        os.kill(number, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    return bool(proxy_files.runs(number))
 
 
 def child(argv: Sequence[str], env: Mapping[str, str]) -> int:

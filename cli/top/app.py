@@ -12,9 +12,9 @@ from textual import events
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 
+from accounts.owner.reversible import Change, Work
 from cli.top import handlers, keys
 from cli.top.away import away
-from cli.top.deeds import Deed, Work
 from cli.top.keys import View
 from cli.top.lines import Pen, Tone
 from cli.top.palettes import NO_COLOURS, Colours, colours
@@ -134,7 +134,7 @@ class TopApp(App[bool]):
 
     def beat(self) -> None:
         """Look at everything that is not being looked at already, and draw what the clock has changed."""
-        if "deed" in self._under_way:
+        if "change" in self._under_way:
             self.say(WAITING, Tone.WARN)
         self.look("pool", self.sources.pool_news)
         self.look("proxies", self.sources.proxy_news)
@@ -191,21 +191,21 @@ class TopApp(App[bool]):
 
     def do(self, work: Work, *, undoing: bool = False) -> None:
         """A change, written by somebody who may have to wait for it."""
-        if not self.begin("deed", lambda: self._done(work, undoing=undoing)):
+        if not self.begin("change", lambda: self._done(work, undoing=undoing)):
             self.undos += [work] if undoing else []
             self.say(BUSY, Tone.WARN)
 
     async def _done(self, work: Work, *, undoing: bool) -> None:
         try:
-            deed = await away(lambda: work(self.sources.store, self.sources.now()))
+            change = await away(lambda: work(self.sources.store, self.sources.now()))
         except RotateError as e:
             if undoing:
                 self.undos.append(work)
             self.say(str(e), Tone.BAD)
             return
-        if deed.undo is not None and not undoing:
-            self.undos.append(deed.undo)
-        self.say(_in_words(deed, undone=undoing), Tone.WARN if deed.trouble else Tone.GOOD)
+        if change.undo is not None and not undoing:
+            self.undos.append(change.undo)
+        self.say(_in_words(change, undone=undoing), Tone.WARN if change.trouble else Tone.GOOD)
         self.sources.pool.forget()
         self.look("pool", self.sources.pool_news)
 
@@ -255,6 +255,6 @@ class TopApp(App[bool]):
         self.draw_around()
 
 
-def _in_words(deed: Deed, *, undone: bool) -> str:
-    way_back = " z takes it back." if deed.undo is not None and not undone else ""
-    return " ".join(filter(None, (deed.said + way_back, deed.trouble)))
+def _in_words(change: Change, *, undone: bool) -> str:
+    way_back = " z takes it back." if change.undo is not None and not undone else ""
+    return " ".join(filter(None, (change.said + way_back, change.trouble)))

@@ -1,16 +1,14 @@
 """What each action of the table of keys does."""
 
-import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from accounts.ledger.queries import read_usage
-from accounts.ledger.records import TurnRecord
+from accounts.ledger.queries import turns_of
 from accounts.model import Account
+from accounts.owner import reversible
 from accounts.views.choice import ChoiceView, stored_choice
 from accounts.views.timeline import HOURS, timeline
-from cli.top import deeds
 from cli.top.away import away
 from cli.top.keys import MAIN, View
 from cli.top.lines import Line, Pen, Tone
@@ -41,7 +39,7 @@ def _selected(app: "TopApp") -> Account | None:
     return account
 
 
-def _with_account(work: Callable[[Account], deeds.Work]) -> Handler:
+def _with_account(work: Callable[[Account], reversible.Work]) -> Handler:
     def handle(app: "TopApp", _: str) -> None:
         account = _selected(app)
         if account is not None:
@@ -50,7 +48,7 @@ def _with_account(work: Callable[[Account], deeds.Work]) -> Handler:
     return handle
 
 
-def _typed(about: str, work: Callable[[Account, str], deeds.Work], begin: Callable[[Account], str]) -> Handler:
+def _typed(about: str, work: Callable[[Account, str], reversible.Work], begin: Callable[[Account], str]) -> Handler:
     def handle(app: "TopApp", _: str) -> None:
         from cli.top.app import Question
 
@@ -74,7 +72,7 @@ def _use_number(app: "TopApp", key: str) -> None:
     if account is None:
         app.say(f"There is no account {key}.")
     else:
-        app.do(deeds.use(account))
+        app.do(reversible.use(account))
 
 
 def _undo(app: "TopApp", _: str) -> None:
@@ -187,16 +185,9 @@ def _turn_page(app: "TopApp", key: str, pen: Pen) -> list[Line]:
 
 
 async def _tell_history(app: "TopApp", each: history.ToldEvent) -> None:
-    turn = await away(lambda: _in_ledger(each)) if each.decision is not None else None
+    ends = [(each.event.thread, each.event.at)] if each.decision is not None else []
+    turn = next(iter(await away(lambda: turns_of(paths.usage_file(), ends))), None)
     _page(app, View.DETAILS, lambda pen: history.page(each, turn, app.state.facts.pool.labels, pen))
-
-
-def _in_ledger(each: history.ToldEvent) -> TurnRecord | None:
-    """What the ledger has of a request; a file that cannot be read has nothing."""
-    try:
-        return read_usage(paths.usage_file(), lambda reader: reader.turn(each.event.thread, each.event.at))
-    except (sqlite3.Error, OSError):
-        return None
 
 
 def _why(app: "TopApp", _: str) -> None:
@@ -253,16 +244,16 @@ def _keep(app: "TopApp", _: str) -> None:
 
 HANDLERS: Final[Mapping[str, Handler]] = {
     "use_number": _use_number,
-    "use_any": lambda app, _: app.do(deeds.use_any),
-    "use": _with_account(deeds.use),
-    "pause": _with_account(deeds.pause_or_resume),
-    "clear": _with_account(deeds.clear),
-    "label": _typed("Another name for {}.", deeds.relabel, lambda account: account.label),
-    "tag": _typed("Tags of {}: +team adds one, -team takes it away.", deeds.retag, lambda _: "+"),
-    "raise": _with_account(lambda account: deeds.prioritise(account, 1)),
-    "lower": _with_account(lambda account: deeds.prioritise(account, -1)),
+    "use_any": lambda app, _: app.do(reversible.use_any()),
+    "use": _with_account(reversible.use),
+    "pause": _with_account(reversible.pause_or_resume),
+    "clear": _with_account(reversible.clear),
+    "label": _typed("Another name for {}.", reversible.relabel, lambda account: account.label),
+    "tag": _typed("Tags of {}: +team adds one, -team takes it away.", reversible.retag, lambda _: "+"),
+    "raise": _with_account(lambda account: reversible.raise_priority(account, 1)),
+    "lower": _with_account(lambda account: reversible.raise_priority(account, -1)),
     "reserve": _typed(
-        "Percent of each window of {} that is kept.", deeds.reserve, lambda account: str(account.reserve_percent)
+        "Percent of each window of {} that is kept.", reversible.reserve, lambda account: str(account.reserve_percent)
     ),
     "undo": _undo,
     "open": _open,

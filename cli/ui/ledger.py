@@ -6,7 +6,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
-from accounts.ledger.prices import ModelPrice, PriceList
+from accounts.ledger.prices import PriceList
 from accounts.ledger.queries import Grouping, UsageReader
 from accounts.ledger.usage_db import UsageTooNew
 from accounts.people.keys import LOCAL
@@ -54,8 +54,7 @@ def own_prices() -> PriceList | None:
     from config import settings  # late: pydantic
 
     in_force = settings.load()
-    own = {model: ModelPrice(*told) for model, told in in_force.prices.items()}
-    return PriceList(own) if in_force.show_prices else None
+    return PriceList.with_own(in_force.prices) if in_force.show_prices else None
 
 
 def group_name(by: Grouping, each: UsageSum) -> str:

@@ -1,9 +1,7 @@
 """`why`: whom the proxy would choose now and what it did choose, with everything that decided."""
 
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -11,7 +9,7 @@ import typer
 from accounts.choice.explanation import Explanation
 from accounts.choice.selection import Policy, Strategy
 from accounts.history import Decision, decisions
-from accounts.ledger.queries import read_usage
+from accounts.ledger.queries import turns_of
 from accounts.ledger.records import TurnRecord
 from accounts.owner.people import find_person
 from accounts.people.keys import LOCAL
@@ -72,7 +70,7 @@ def why_command(
         with Store(paths.pool_file()) as store:
             found = decisions(store.events(EVENTS_KEPT))
             mine = [each for each in found if not thread or each.thread == thread]
-            turns = in_ledger(paths.usage_file(), mine[:last])
+            turns = turns_of(paths.usage_file(), ((each.thread, each.at) for each in mine[:last]))
             return replace(told(mine[:last], clock.now(), terminal_width(), turns), notes=store.repairs)
     from config import settings  # late: pydantic
 
@@ -128,14 +126,6 @@ def _table(found: Explanation, policy: Policy, now: float) -> Table:
 
 
 # --- working: what was -----------------------------------------------------------------------------------------------
-
-
-def in_ledger(file: Path, found: Sequence[Decision]) -> list[TurnRecord | None]:
-    """What the ledger has of each of these; a file that cannot be read has nothing."""
-    try:
-        return read_usage(file, lambda reader: [reader.turn(each.thread, each.at) for each in found])
-    except (sqlite3.Error, OSError):
-        return [None] * len(found)
 
 
 def told(found: Sequence[Decision], now: float, width: int, turns: Sequence[TurnRecord | None] = ()) -> Result:

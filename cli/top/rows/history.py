@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from accounts.choice.decision_record import DECISION, AttemptRow
 from accounts.choice.outcomes import Kind
-from accounts.history import Decision, decisions
+from accounts.history import Decision, decisions, from_where
 from accounts.ledger.records import TurnRecord
 from accounts.model import Event
 from accounts.views.account_list import SERVED
@@ -47,15 +47,13 @@ class ToldEvent(NamedTuple):
 
 def told(events: Sequence[Event]) -> list[ToldEvent]:
     """The history as it is shown, the newest first. What one account said to a request stands in its decision."""
-    found, last = list[ToldEvent](), dict[str, str]()
+    found = list[ToldEvent]()
+    told = from_where(reversed(decisions(events)))
     for event in reversed(events):
         if event.kind == DECISION:
-            decision = decisions([event])[0]
-            asked = went(decision)
-            before = last.get(event.thread, "") if event.thread and asked else ""
-            found.append(ToldEvent(event, decision, before if asked and before != asked[0] else ""))
-            if event.thread and asked:
-                last[event.thread] = asked[-1]
+            decision, before = next(told)
+            moved = before is not None and decision.record.attempts[:1] and before.account != went(decision)[0]
+            found.append(ToldEvent(event, decision, before.account if before is not None and moved else ""))
         elif event.kind not in _OF_ATTEMPTS:
             found.append(ToldEvent(event))
     return found[::-1]

@@ -3,9 +3,9 @@
 import pytest
 
 from accounts.errors import UnknownAccount, UsageError
-from accounts.model import Cooldown
+from accounts.owner.reversible import Change
 from accounts.store.store import Store
-from addons.dashboard.actions import MOST_UNDONE, Change, PageAction, PageChanges, act
+from addons.dashboard.actions import BY, MOST_UNDONE, PageAction, PageChanges, act
 from tests.builders import NOW, account
 
 ANN = account("ann")
@@ -28,37 +28,34 @@ def test_an_account_that_is_gone_is_unknown(store: Store) -> None:
         act(store, PageAction.PAUSE, account("zoe").handle, "", NOW)
 
 
-def test_a_choice_goes_back_to_the_one_before(store: Store) -> None:
-    act(store, PageAction.USE, ANN.handle, "", NOW)
-    undo = act(store, PageAction.USE, account("bob").handle, "", NOW).undo
-    assert undo is not None
-    undo(store, NOW)
-    assert store.chosen_account() == ANN.key
-    undo = act(store, PageAction.AUTO, "", "", NOW).undo
-    assert undo is not None
-    store.remove_account(ANN.key).result()
-    undo(store, NOW)
-    assert store.chosen_account() == ""
-
-
-def test_a_rest_that_would_be_over_by_now_does_not_come_back(store: Store) -> None:
-    store.set_cooldown(ANN.key, Cooldown(until=NOW + 60, reason="usage_limit", since=NOW)).result()
-    undo = act(store, PageAction.CLEAR, ANN.handle, "", NOW).undo
-    assert undo is not None
-    assert undo(store, NOW + 61).said == "The rest of ann would be over by now."
-    assert store.cooldowns() == {}
+def test_a_change_of_the_page_is_signed_and_so_is_its_way_back(store: Store) -> None:
+    for action, value in (
+        (PageAction.PAUSE, ""),
+        (PageAction.USE, ""),
+        (PageAction.LABEL, "zoe"),
+        (PageAction.PRIORITY, "5"),
+    ):
+        undo = act(store, action, ANN.handle, value, NOW).undo
+        assert undo is not None
+        undo(store, NOW)
+    store.choose_account("").result()  # what was recorded before is written by now
+    told = store.events(10)
+    assert len(told) == 8
+    assert all(BY in each.detail for each in told)
 
 
 def test_that_nobody_is_left_is_said(store: Store) -> None:
     act(store, PageAction.PAUSE, ANN.handle, "", NOW)
-    assert "No account is left" in act(store, PageAction.PAUSE, account("bob").handle, "", NOW).said
+    assert "No account is left" in act(store, PageAction.PAUSE, account("bob").handle, "", NOW).words
 
 
 def test_a_change_is_taken_back_once_and_only_the_last_ones_are_kept() -> None:
     changes = PageChanges()
-    first, *_ = [changes.kept(Change("done", lambda *_: Change("undone"))) for _ in range(MOST_UNDONE + 1)]
-    last = changes.kept(Change("done", lambda *_: Change("undone")))
-    assert changes.kept(Change("nothing to take back")) == ""
+    first, *_ = [
+        changes.kept(Change(said="done", undo=lambda *_: Change(said="undone"))) for _ in range(MOST_UNDONE + 1)
+    ]
+    last = changes.kept(Change(said="done", undo=lambda *_: Change(said="undone")))
+    assert changes.kept(Change(said="nothing to take back")) == ""
     changes.taken(last)
     for gone in (first, last, ""):
         with pytest.raises(UsageError, match="cannot be taken back any more"):

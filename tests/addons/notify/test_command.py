@@ -54,11 +54,11 @@ async def test_its_words_are_cut_and_cannot_change_the_terminal() -> None:
 
 async def test_one_that_goes_on_for_too_long_is_ended_with_what_it_has_started(tmp_path: Path) -> None:
     code = (
-        "import os, pathlib, subprocess, sys, time\n"
-        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
+        "import os, pathlib, signal, subprocess, sys\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import signal; signal.pause()'])\n"
         "file = pathlib.Path(sys.argv[1]); file.with_suffix('.new').write_text(str(child.pid))\n"
         "file.with_suffix('.new').rename(file)\n"
-        "time.sleep(60)"
+        "signal.pause()"
     )
     reached, said = await run_command(python(code, str(tmp_path / "child")), b"", seconds=2.0)
     assert (reached, said) == (False, "it did not end within 2 s and was ended")
@@ -68,7 +68,8 @@ async def test_one_that_goes_on_for_too_long_is_ended_with_what_it_has_started(t
 
 async def test_what_it_leaves_behind_keeps_nobody_waiting() -> None:
     """As a script does that plays a sound."""
-    code = "import subprocess, sys; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(3)']); print('ok')"
+    waits = "import signal; signal.alarm(3); signal.pause()"
+    code = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {waits!r}]); print('ok')"
     assert await run_command(python(code), b"", seconds=20) == (True, "it ended with 0, it said: ok")
 
 
