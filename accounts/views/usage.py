@@ -8,8 +8,17 @@ from typing import Any, Final
 from accounts.ledger.prices import PriceList, PriceSource
 from accounts.ledger.queries import Grouping, LostTurns, UsageCell, UsageQuery
 from accounts.ledger.records import NO_TOKENS, TokenCount, TurnKind, TurnOutcome
+from accounts.people.keys import LOCAL
 
 NONE_LOST: Final = LostTurns()
+NAMELESS: Final[Mapping[Grouping, str]] = {
+    Grouping.PERSON: "the owner",
+    Grouping.ACCOUNT: "no account",
+    Grouping.PROJECT: "no project",
+    Grouping.MODEL: "no model named",
+    Grouping.THREAD: "no thread, or older",
+}
+"""What a group without a name is called."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,3 +165,9 @@ def sum_data(each: UsageSum) -> dict[str, Any]:
         "cost": None if each.cost is None else round(each.cost, 6),
         "tokens_without_a_price": [{"model": model, "tokens": count} for model, count in each.unpriced.items()],
     }
+
+
+def group_name(by: Grouping, group: str, shown: str = "") -> str:
+    """A group as a person reads it."""
+    nameless = not group or (by is Grouping.PERSON and group == LOCAL)
+    return NAMELESS.get(by, "?") if nameless else shown or group

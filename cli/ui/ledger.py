@@ -4,24 +4,14 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Final
 
 from accounts.ledger.prices import PriceList
 from accounts.ledger.queries import Grouping, UsageReader
 from accounts.ledger.usage_db import UsageTooNew
-from accounts.people.keys import LOCAL
+from accounts.views import usage
 from accounts.views.usage import UsageSum
 from cli.ui.lines import plain
 from config.errors import RotateError
-
-NAMELESS: Final = {
-    Grouping.PERSON: "the owner",
-    Grouping.ACCOUNT: "no account",
-    Grouping.PROJECT: "no project",
-    Grouping.MODEL: "no model named",
-    Grouping.THREAD: "no thread, or older",
-}
-"""What a group without a name is called."""
 
 
 class UnreadableLedger(RotateError):
@@ -58,9 +48,8 @@ def own_prices() -> PriceList | None:
 
 
 def group_name(by: Grouping, each: UsageSum) -> str:
-    """A group as a person reads it."""
-    nameless = not each.group or (by is Grouping.PERSON and each.group == LOCAL)
-    return NAMELESS.get(by, "?") if nameless else plain(each.shown or each.group)
+    """A group as a terminal shows it."""
+    return plain(usage.group_name(by, each.group, each.shown))
 
 
 def percent(each: UsageSum) -> str:

@@ -6,8 +6,7 @@ from typing import Final
 from urllib.parse import urlencode
 
 from accounts.ledger.queries import Grouping
-from accounts.people.keys import LOCAL
-from accounts.views.usage import UsageSum, UsageView
+from accounts.views.usage import UsageSum, UsageView, group_name
 from addons.dashboard.views import charts
 from addons.dashboard.views.charts import Bucket
 from addons.dashboard.views.frame import empty, facts, section, table
@@ -22,12 +21,6 @@ MOST_GROUPS: Final = 30
 MOST_COLOURS: Final = 7
 """So many groups have a part of their own in the bars; the rest is one together."""
 OTHERS: Final = "all others"
-NAMELESS: Final[Mapping[Grouping, str]] = {
-    Grouping.PERSON: "the owner",
-    Grouping.ACCOUNT: "no account",
-    Grouping.PROJECT: "no project",
-    Grouping.MODEL: "no model named",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,16 +87,10 @@ def _cached(each: UsageSum) -> str:
     return "" if each.cached_percent is None else f", {round(each.cached_percent)} % cached"
 
 
-def named(by: Grouping, group: str, shown: str = "") -> str:
-    """A group as a person reads it."""
-    nameless = not group or (by is Grouping.PERSON and group == LOCAL)
-    return NAMELESS.get(by, "?") if nameless else shown or group
-
-
 def _over_time(seen: UsageSeen) -> Html:
     view = seen.views[seen.by]
     first = [each.group for each in view.groups[:MOST_COLOURS]]
-    names = {each.group: named(seen.by, each.group, each.shown) for each in view.groups[:MOST_COLOURS]}
+    names = {each.group: group_name(seen.by, each.group, each.shown) for each in view.groups[:MOST_COLOURS]}
     more = len(view.groups) > len(first)
     buckets = []
     for name, told in seen.over_time:
@@ -121,7 +108,7 @@ def _table(view: UsageView, by: Grouping) -> Html:
     rows: list[Child] = []
     for each in view.groups[:MOST_GROUPS]:
         cells = (
-            tag("th", named(by, each.group, each.shown), scope="row"),
+            tag("th", group_name(by, each.group, each.shown), scope="row"),
             tag("td", f"{each.turns:,}", class_="num"),
             tag("td", f"{'≥ ' if each.floors else ''}{short(each.tokens.total)}", class_="num"),
             tag("td", share(100 * each.tokens.total / most), class_="barred"),

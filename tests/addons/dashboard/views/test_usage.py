@@ -2,9 +2,9 @@
 
 from accounts.ledger.queries import Grouping, UsageCell, UsageQuery
 from accounts.ledger.records import TokenCount
-from accounts.views.usage import NONE_LOST, UsageView, usage_view
+from accounts.views.usage import NONE_LOST, UsageView, group_name, usage_view
 from addons.dashboard.views import usage
-from addons.dashboard.views.usage import MOST_COLOURS, OTHERS, UsageSeen, named
+from addons.dashboard.views.usage import MOST_COLOURS, OTHERS, UsageSeen
 
 
 def view(by: Grouping, *groups: str) -> UsageView:
@@ -22,9 +22,9 @@ def test_a_time_without_turns() -> None:
 
 
 def test_the_owner_is_named_so() -> None:
-    assert named(Grouping.PERSON, "") == named(Grouping.PERSON, "local") == "the owner"
-    assert named(Grouping.ACCOUNT, "acct:user", "work") == "work"
-    assert named(Grouping.PROJECT, "") == "no project"
+    assert group_name(Grouping.PERSON, "") == group_name(Grouping.PERSON, "local") == "the owner"
+    assert group_name(Grouping.ACCOUNT, "acct:user", "work") == "work"
+    assert group_name(Grouping.PROJECT, "") == "no project"
 
 
 def test_of_many_groups_the_small_ones_are_one() -> None:
