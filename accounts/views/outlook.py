@@ -54,5 +54,5 @@ def _empty(out_at: float, back_at: float | None, now: float, who: str) -> str:
 
 def _uncounted(unknown: Sequence[Account], *, asked: bool) -> str:
     names = listed([each.label for each in unknown])
-    why = "the provider names no limit" if asked else "add --live to ask"
+    why = "the provider names no limit" if asked else "`codex-rotate forecast --live` asks the provider"
     return f"What {names} {'has' if len(unknown) == 1 else 'have'} left is not known and not counted: {why}."

@@ -238,10 +238,10 @@ def test_accounts_are_paused_chosen_and_woken_and_each_is_taken_back(site: Site,
         do(page, "home", "Everybody uses it", "everybody uses home")
         assert store.chosen_account() == world.seat(1).key
         page.wait_for_selector("button:has-text('Let the pool choose')")
-        undo(page, "the pool chooses again")
+        undo(page, "the pool chooses for each thread again")
         assert store.chosen_account() == ""
 
-        do(page, "team-b", "End its rest", "The rest of team-b has ended")
+        do(page, "team-b", "End its rest", "The rest of team-b is over")
         assert store.cooldowns() == {}
         undo(page, "team-b rests again")
         assert list(store.cooldowns()) == [world.seat(3).key]
@@ -253,14 +253,14 @@ def test_an_account_gets_another_name_and_priority_and_both_are_taken_back(site:
     with site.looking(f"/account/{WORK.handle}") as page:
         page.fill("#label", "office")
         page.click("form:has(#label) button")
-        page.wait_for_selector("#notice:has-text('work is called office now')")
+        page.wait_for_selector("#notice:has-text('work is now called office')")
         assert account(store, WORK.key).label == "office"
-        undo(page, "office is called work now")
+        undo(page, "office is now called work")
 
         page.fill("#priority", "9")
         page.click("form:has(#priority) button")
-        page.wait_for_selector("#notice:has-text('work has priority 9 now')")
-        undo(page, "work has priority 0 now")
+        page.wait_for_selector("#notice:has-text('work has priority 9:')")
+        undo(page, "work has priority 0:")
         assert (account(store, WORK.key).label, account(store, WORK.key).priority) == ("work", 0)
 
         page.fill("#label", "home")

@@ -137,6 +137,7 @@ def test_an_address_that_another_program_has_by_then_is_given_up(world: World) -
         if not asked(other):  # it was still quick enough to hold on, and asks what that is
             asked(other)
             asked(other)
+        assert eventually(lambda: noticed(process.pid))  # a client that ends before that has lost nothing
         code, _, err = world.ended(process, "")
     assert code == 1
     assert f"killed by signal 9, and another program has its address {told.url} now" in err
