@@ -77,8 +77,8 @@ def test_what_is_not_known_is_said(store: Store, fill: Fill) -> None:
     know(store, fill, ann=(), bob=(window(80, HALF),))
     result = told(store)
     assert result.table.rows[0][1:] == ("not known yet", "ready", "unknown", "unknown")
-    assert result.message.startswith("What ann has left is not known and not counted: `codex-rotate forecast --live` asks the provider. At this pace ")
-    assert "all others are out" in result.message
+    assert result.message.startswith("What ann has left is not known and not counted: `codex-rotate forecast --live` ")
+    assert " asks the provider. At this pace all others are out" in result.message
     asked = foretell(store, Settings(), ForecastOptions(live=True), NOW)
     assert "the provider names no limit" in asked.message
 
