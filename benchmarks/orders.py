@@ -22,13 +22,15 @@ REST_SECONDS: Final = 2
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
     """One answer: so many pieces of text of `size` bytes, all at once or `gap` seconds apart. The first `fails`
-    attempts for a thread get a 429, on a WebSocket inside of it. With `hold` the answer begins, and never ends."""
+    attempts for a thread get a 429, on a WebSocket inside of it. With `hold` the answer begins, and never ends.
+    With `closes` the connection ends with it."""
 
     events: int = 8
     size: int = 16
     gap: float = 0.0
     fails: int = 0
     hold: bool = False
+    closes: bool = False
 
     def header(self) -> str:
         return json.dumps(asdict(self), separators=(",", ":"))

@@ -125,6 +125,10 @@ class Http1:
             else:
                 self.writer.write(http1_answer(order))
             await self.writer.drain()
+            if order.closes:  # without a word before: mitmproxy would end the client's connection as well
+                self.writer.close()
+                await self.writer.wait_closed()
+                return
 
     async def _slowly(self, order: Order) -> None:
         first, pieces, last = _parts(order)

@@ -13,7 +13,7 @@ from typing import Final
 import zstandard
 
 from benchmarks import measure
-from benchmarks.cases import DIRECT, EVERY, FEW, ROTATING, SHORT
+from benchmarks.cases import EVERY, FEW, OURS, PLAIN, ROTATING, SHORT
 from benchmarks.load import ASK, CLIENTS, PATIENCE, Client, Target, Turn
 from benchmarks.orders import Order
 from benchmarks.stats import percentile
@@ -71,6 +71,7 @@ WORKS: Final = (
     Work(name="WebSocket turns, 1 socket", client=SOCKET, turns=150, cases=SHORT),
     Work(name="WebSocket turns, 64 sockets", client=SOCKET, clients=64, turns=256, cases=SHORT),
     _short(SOCKET, 1, 24, fresh=True),
+    Work(name="new connections upstream", turns=24, order=Order(closes=True), cases=(PLAIN, OURS)),
     _rotation("no rotation", 0),
     _rotation("one rotation", 1),
     _rotation("three rotations", 3),
@@ -79,8 +80,8 @@ WORKS: Final = (
     _rotation("three rotations beneath a WebSocket", 3, SOCKET),
 )
 NO_ROTATION, ONE_ROTATION, THREE_ROTATIONS, NO_MOVE, ONE_MOVE, THREE_MOVES = (work.name for work in WORKS[-6:])
-FRESH_DIRECT, FRESH_SOCKET = ((_short(client, 1, 0, fresh=True).name, DIRECT) for client in (HTTP1, SOCKET))
-"""The works and the case that show what a round trip to upstream on a new connection takes."""
+KEPT, NEW = _short(HTTP1, 1, 0, fresh=False).name, "new connections upstream"
+"""The same turns with and without a connection to upstream that is there already."""
 
 
 def compared(metric: str) -> tuple[Work, ...]:

@@ -9,7 +9,9 @@ from addons.wire.events import Meaning, meaning_of
 from benchmarks.orders import Order, events_of, order_of, refusal
 
 
-@pytest.mark.parametrize("order", [Order(), Order(events=100, gap=0.02, size=3), Order(fails=3), Order(hold=True)])
+@pytest.mark.parametrize(
+    "order", [Order(), Order(events=100, gap=0.02, size=3), Order(fails=3), Order(hold=True), Order(closes=True)]
+)
 def test_an_order_survives_its_header(order):
     assert order_of(order.header()) == order
 

@@ -69,6 +69,13 @@ async def test_an_answer_that_is_held_begins_and_does_not_end(target):
     client.close()
 
 
+async def test_a_connection_can_end_with_its_answer(target):
+    client = await CLIENTS["HTTP/1.1"].open(target, "thread", Order())
+    assert (await client.turn(Order(closes=True))).ended
+    assert await client.reader.read() == b""
+    client.close()
+
+
 def test_threads_that_want_no_refusal_are_not_counted():
     refusals = Refusals()
     assert [refusals.due(Order(), "a"), refusals.due(Order(fails=1), "a")] == [False, True]

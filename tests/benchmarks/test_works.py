@@ -2,9 +2,9 @@
 
 import pytest
 
-from benchmarks.cases import CASES, DIRECT
+from benchmarks.cases import CASES, DIRECT, PLAIN
 from benchmarks.load import CLIENTS, Turn
-from benchmarks.works import FRESH_DIRECT, WORKS, body_of, numbers, quickly
+from benchmarks.works import KEPT, NEW, WORKS, body_of, numbers, quickly
 
 
 def test_names_are_unique():
@@ -19,11 +19,10 @@ def test_a_row_can_be_done(work):
     assert not (work.order.gap and work.client == "WebSocket"), "a socket answers at once"
 
 
-def test_the_round_trip_of_a_rotation_is_measured():
-    name, case = FRESH_DIRECT
-    [work] = [work for work in WORKS if work.name == name]
-    assert case == DIRECT
-    assert DIRECT in work.cases
+def test_what_a_connection_takes_without_us_is_measured():
+    works = {work.name: work for work in WORKS}
+    assert {DIRECT, PLAIN} <= set(works[KEPT].cases)
+    assert PLAIN in works[NEW].cases
 
 
 @pytest.mark.parametrize("size", [70_000, 5_000_000])
