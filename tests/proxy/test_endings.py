@@ -130,3 +130,15 @@ def test_an_upstream_that_breaks_off_after_its_last_event_has_served(bench: Benc
     (decision,) = bench.decisions()
     assert (decision["done"], kinds(decision)) == ("delivered", [Kind.OK])
     assert bench.unpunished()
+
+
+def test_what_upstream_complains_of_after_its_last_event_is_no_answer_to_the_next_request(bench: Bench) -> None:
+    """On a socket the client would take it for that. It goes no further, and the next turn begins elsewhere."""
+    bench.fault(bench.first, FaultKind.ERROR_EVENT, before=99, code="usage_limit_reached")
+    with Socket(bench.proxy, bench.headers()) as client:
+        first = client.turn()
+        assert eventually(lambda: bench.cooldown(bench.first))
+        second = client.turn()
+    assert (first.text, second.text) == (bench.first.answer, bench.second.answer)
+    assert [each["type"] for each in (*first.events, *second.events) if "error" in each["type"]] == []
+    assert [len(seen.messages) for seen in bench.seen()] == [1, 1]

@@ -88,8 +88,7 @@ class PooledSocket:
         if not turns.is_open:
             return HELD  # of a socket that is left
         if turn is None:
-            told = self._told(said)
-            return None if told is said else told
+            return self._unasked(said, now)
         content, self.unhelped = turns.traffic.hears(said, self.service.steady()), False
         if turn.phase not in {Phase.ASKING, Phase.DELIVERING}:
             return HELD  # more of what has just failed
@@ -113,6 +112,15 @@ class PooledSocket:
                 outcome = classify_failure(wire_events.reply_of(content), now, after_output=delivering)
                 return self._instead(turns.failed(outcome, words=True, content=content))
         return None if content is said else content
+
+    def _unasked(self, said: bytes, now: float) -> bytes | Held | None:
+        """Between two turns: the client would take a failure for the answer to what it asks next."""
+        kind = wire_events.event_type(said)
+        if wire_events.meaning(kind) is Meaning.FAILURE:
+            self.turns.fail_unasked(classify_failure(wire_events.reply_of(said), now, after_output=False))
+            return HELD
+        told = self._told(said)
+        return None if told is said else told
 
     def _told(self, content: bytes) -> bytes:
         """The message as the client gets it, if it tells limits."""

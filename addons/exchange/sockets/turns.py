@@ -103,6 +103,12 @@ class SocketTurns:
         self._turn.refused(outcome, self.readied)
         return self.tell(events.Failed(outcome, words=words), content)
 
+    def fail_unasked(self, outcome: Outcome) -> None:
+        """Upstream has failed while nobody asks for anything: the next turn needs another socket."""
+        self.is_open = False
+        self.service.failed(self.lease.account, outcome)
+        self.service.pool.report(self.lease, outcome, self.service.clock())
+
     def may_fail_unheard(self) -> bool:
         """Whether the client need not hear of it if upstream fails now without a word."""
         if self.turn is None:

@@ -14,7 +14,7 @@ from accounts.turn.state import CLIENT_SECONDS
 from addons.attempts.protocol import Say, Send, Signal
 from addons.exchange.patience import UPGRADE_SECONDS
 from addons.exchange.service import PoolService
-from addons.exchange.sockets.pooled_socket import PooledSocket
+from addons.exchange.sockets.pooled_socket import HELD, PooledSocket
 from addons.exchange.sockets.turns import MOST_BYTES
 from addons.wire import events
 from addons.wire.answers import RECONNECT
@@ -75,14 +75,13 @@ def test_other_messages_of_the_client_begin_nothing(socket: PooledSocket, messag
     assert not socket.active
 
 
-@pytest.mark.parametrize("message", [DELTA, COMPLETED, LIMIT, CREATED, b"not json"])
+@pytest.mark.parametrize("message", [DELTA, COMPLETED, CREATED, event("codex.rate_limits")])
 def test_between_two_turns_messages_are_not_even_decoded(
     socket: PooledSocket, message: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def looked(data: bytes) -> str:
-        raise AssertionError("an idle message was looked at")
+        raise AssertionError("an idle message was decoded")
 
-    monkeypatch.setattr(events, "event_type", looked)
     monkeypatch.setattr(events, "decoded", looked)
     assert socket.from_server(message) is None
     assert socket.service.pool.can_serve(A, Ask(), NOW)
@@ -230,10 +229,31 @@ def test_output_counts_for_its_own_turn_only(turn: PooledSocket) -> None:
     assert asked(step_of(turn, turn.from_server(LIMIT))) == "b"
 
 
-def test_what_comes_after_the_client_was_told_to_reconnect_passes(bound: PooledSocket) -> None:
+def test_the_same_failure_again_after_the_client_was_told_to_reconnect_goes_no_further(bound: PooledSocket) -> None:
     assert bound.from_server(LIMIT) == RECONNECT
-    assert bound.from_server(LIMIT) is None
-    assert bound.from_server(COMPLETED) is None
+    assert bound.from_server(LIMIT) is HELD
+    assert bound.from_server(COMPLETED) is HELD, "of a socket that is left"
+
+
+@pytest.mark.parametrize(
+    ("message", "following"),
+    [
+        (LIMIT, "b"),
+        (failed("usage_limit_reached"), "b"),
+        (refused(401, "token_invalidated"), "b"),
+        (refused(500), "b"),
+        (refused(400, "websocket_connection_limit_reached"), "a"),
+    ],
+)
+def test_a_failure_between_two_turns_is_no_answer_to_the_next_one(
+    turn: PooledSocket, message: bytes, following: str
+) -> None:
+    """The client would take it for that. The account takes the consequences, and the next turn another socket."""
+    assert turn.from_server(COMPLETED) is None
+    assert turn.from_server(message) is HELD
+    assert turn.take() is None
+    assert turn.service.pool.in_flight(A) == 0
+    assert asked(step_of(turn, turn.from_client(CREATE))) == following
 
 
 @pytest.mark.parametrize("status", [200, 302, 600])
