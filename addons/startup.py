@@ -38,10 +38,12 @@ FORCED: Final = {
     "stickyauth": None,
     "stickycookie": None,
     "validate_inbound_headers": True,
+    "websocket": True,
 }
 """What mitmproxy must be set to. Eager connections and copied certificates break a name-constrained CA and open
 connections that no account owns; proxy_debug prints what goes over the wire, managed tokens included. The sticky
-ones give one client's login to another, and with us the mark that stands in its place."""
+ones give one client's login to another, and with us the mark that stands in its place. Without websocket what is said
+in one passes as it is, unread."""
 
 HELD: Final[Mapping[str, tuple[object, str]]] = {
     "connection_strategy": ("lazy", "others open connections that no account owns"),
@@ -50,6 +52,7 @@ HELD: Final[Mapping[str, tuple[object, str]]] = {
     "validate_inbound_headers": (True, "a request that two servers read in two ways could carry an account's token"),
     "ssl_insecure": (False, "tokens of accounts would go to servers that nobody has verified"),
     "rotate_allow_insecure": (False, "tokens of accounts would go to servers that nobody has verified"),
+    "websocket": (True, "what is said in a WebSocket would pass unread, tokens of accounts included"),
     "stickyauth": (None, "it gives one client's login to another"),
     "stickycookie": (None, "it gives one client's cookies to another"),
 }

@@ -12,6 +12,7 @@ from typing import Final, Self
 
 from mitmproxy import http
 from mitmproxy.proxy.layers import http as h
+from wsproto.handshake import WEBSOCKET_VERSION
 
 from addons.attempts.coded_echoes import CodedWatch, Seen
 from addons.attempts.protocol import Send
@@ -22,6 +23,7 @@ from config import decoding
 SHORTEST: Final = 16
 """What is shorter than any token would be found by chance."""
 BROKEN: Final = "upstream repeated the credentials of the request"
+UNASKED: Final = "upstream switched to a protocol that was not asked for"
 UNREADABLE: Final = "upstream's answer is in a coding that cannot be read to its end"
 MOST_HELD: Final = 256 * 1024
 """Bytes of a body in a coding that are held until it is whole."""
@@ -43,14 +45,16 @@ class Way(enum.Enum):
     CODED = enum.auto()
     """The same with its head, which may have to say otherwise."""
     OVER = enum.auto()
-    """Not any more: the token was in what cannot be changed, and its answer counts as one that broke."""
+    """Not any more: the token was, or may be, in what cannot be changed, and its answer counts as one that broke."""
 
 
 class EchoFilter:
     """Of one attempt: takes the events of its answer, gives those that may go on."""
 
-    def __init__(self, token: bytes) -> None:
+    def __init__(self, token: bytes, *, to_socket: bool = False) -> None:
+        """`to_socket`: the request asks for a WebSocket."""
         self._forms = TokenForms.of(token)
+        self._to_socket = to_socket
         self._way = Way.CHUNKS
         self._left = b""
         self._held: list[AnswerEvent] = []
@@ -65,7 +69,8 @@ class EchoFilter:
         if len(token) < SHORTEST:
             return None
         SENT.add(token)
-        return cls(token)
+        version = sent.request.headers.get("sec-websocket-version", "")
+        return cls(token, to_socket=messages.is_upgrade(sent.request) and version.encode() == WEBSOCKET_VERSION)
 
     def passing(self, event: AnswerEvent) -> Sequence[AnswerEvent]:
         """What goes on of this now, and of what came before; nothing for the time being, or more than one."""
@@ -91,6 +96,8 @@ class EchoFilter:
 
     def _head(self, event: h.ResponseHeaders) -> Sequence[AnswerEvent]:
         response = event.response
+        if response.status_code == 101 and not self._is_socket(response):  # mitmproxy would pass on whatever comes
+            return self._broken(event.stream_id, UNASKED)
         self._fields(response.headers)
         response.data.reason = self._forms.replaced(response.data.reason)
         plain = not decoding.is_known(response.headers.get("content-encoding", ""))
@@ -125,12 +132,18 @@ class EchoFilter:
         """What may be the beginning of the token stays for the next chunk; where the token is, the answer breaks."""
         seen = watch.look(event.data)
         if seen in {Seen.TOKEN, Seen.UNREADABLE}:
-            self._way, self._held = Way.OVER, []
-            why = BROKEN if seen is Seen.TOKEN else UNREADABLE
-            return (h.ResponseProtocolError(event.stream_id, why, h.ErrorCode.GENERIC_SERVER_ERROR),)
+            return self._broken(event.stream_id, BROKEN if seen is Seen.TOKEN else UNREADABLE)
         event.data = self._forms.replaced(event.data)
         self._held.append(event)
         return () if seen is Seen.BEGINNING else self._released(whole=False)
+
+    def _is_socket(self, response: http.Response) -> bool:
+        """Whether what follows is a WebSocket, whose messages are looked through."""
+        return self._to_socket and response.headers.get("upgrade", "").lower() == "websocket"
+
+    def _broken(self, stream_id: int, why: str) -> Sequence[AnswerEvent]:
+        self._way, self._held = Way.OVER, []
+        return (h.ResponseProtocolError(stream_id, why, h.ErrorCode.GENERIC_SERVER_ERROR),)
 
     def _too_long(self) -> Sequence[AnswerEvent]:
         """What is held of a document goes on, and the rest of it as it comes."""

@@ -58,6 +58,7 @@ def test_a_value_that_an_option_cannot_have_is_said() -> None:
         {"validate_inbound_headers": False},
         {"ssl_insecure": True},
         {"rotate_allow_insecure": True},
+        {"websocket": False},
         {"stickyauth": ".*"},
         {"stickycookie": ".*"},
         {"allow_hosts": []},

@@ -298,6 +298,37 @@ def test_only_an_accounts_own_token_is_looked_for(key: str, said: bytes, is_one:
     assert (EchoFilter.of(Send(request, key=key)) is not None) is is_one
 
 
+ASKS_FOR_SOCKET = {"upgrade": "websocket", "sec-websocket-version": "13"}
+
+
+@pytest.mark.parametrize(
+    ("method", "asked_for", "given", "passes"),
+    [
+        ("GET", ASKS_FOR_SOCKET, "websocket", True),
+        ("GET", ASKS_FOR_SOCKET, "other", False),
+        ("GET", ASKS_FOR_SOCKET, "", False),
+        ("GET", {"upgrade": "websocket"}, "websocket", False),
+        ("GET", ASKS_FOR_SOCKET | {"sec-websocket-version": "8"}, "websocket", False),
+        ("POST", ASKS_FOR_SOCKET, "websocket", False),
+        ("POST", {"upgrade": "h2c"}, "h2c", False),
+        ("POST", {}, "websocket", False),
+    ],
+)
+def test_upstream_switches_to_nothing_but_a_websocket_that_was_asked_for(
+    method: str, asked_for: dict[str, str], given: str, passes: bool
+) -> None:
+    """What follows any other switch would pass as it is, with a token in it or not."""
+    request = http.Request.make(method, "https://x/", b"", {"authorization": f"Bearer {TOKEN.decode()}", **asked_for})
+    filtering = EchoFilter.of(Send(request, key="a"))
+    assert filtering is not None
+    said = head(101, **({"upgrade": given} if given else {}))
+    (first, *_) = passed(filtering, said)
+    assert (first is said) is passes
+    if not passes:
+        assert isinstance(first, h.ResponseProtocolError)
+        assert passed(filtering, h.ResponseData(1, TOKEN), h.ResponseEndOfMessage(1)) == []
+
+
 @pytest.mark.parametrize("coding", ["", "gzip"])
 def test_the_client_never_gets_the_token_of_the_attempt(options: Options, coding: str) -> None:
     """Over the wire: the second account answers with its own token everywhere."""
