@@ -85,6 +85,8 @@ FORMS = {
     "json in part": TOKEN.decode().replace(".", "\\u002e"),
     "url": "".join(f"%{each:02x}" for each in TOKEN),
     "url in part": TOKEN.decode().replace(".", "%2E").replace("-", "%2d"),
+    "page": "".join(f"&#{each};" for each in TOKEN),
+    "script": "".join(f"\\x{each:02x}" for each in TOKEN),
     "base64": base64.b64encode(b"Bearer " + TOKEN + b", sorry").decode(),
     "base64 for urls": base64.urlsafe_b64encode(b"x" + TOKEN).decode(),
 }
