@@ -38,10 +38,12 @@ FORCED: Final = {
     "stickyauth": None,
     "stickycookie": None,
     "validate_inbound_headers": True,
+    "websocket": True,
 }
 """What mitmproxy must be set to. Eager connections and copied certificates break a name-constrained CA and open
 connections that no account owns; proxy_debug prints what goes over the wire, managed tokens included. The sticky
-ones give one client's login to another, and with us the mark that stands in its place."""
+ones give one client's login to another, and with us the mark that stands in its place. Without websocket what is said
+in one passes as it is, unread."""
 
 HELD: Final[Mapping[str, tuple[object, str]]] = {
     "connection_strategy": ("lazy", "others open connections that no account owns"),
@@ -50,6 +52,9 @@ HELD: Final[Mapping[str, tuple[object, str]]] = {
     "validate_inbound_headers": (True, "a request that two servers read in two ways could carry an account's token"),
     "ssl_insecure": (False, "tokens of accounts would go to servers that nobody has verified"),
     "rotate_allow_insecure": (False, "tokens of accounts would go to servers that nobody has verified"),
+    "websocket": (True, "what is said in a WebSocket would pass unread, tokens of accounts included"),
+    "stickyauth": (None, "it gives one client's login to another"),
+    "stickycookie": (None, "it gives one client's cookies to another"),
 }
 """What no change may take away while the proxy runs, and why. What the insecure ones are at the start, they may stay.
 """
@@ -59,7 +64,7 @@ def broken_promise(changed: set[str], now: Options) -> str:
     """What is wrong with a change of options while the proxy runs; "" for nothing."""
     for name, (value, why) in HELD.items():
         if name in changed and name in now and getattr(now, name) != value:
-            return f"{name} stays {str(value).lower()} while codex-rotate runs: {why}."
+            return f"{name} stays {'unset' if value is None else str(value).lower()} while codex-rotate runs: {why}."
     if changed & {"allow_hosts", "ignore_hosts"} and not now.allow_hosts and not now.ignore_hosts:
         return (
             f"allow_hosts cannot be empty while codex-rotate runs: every host would be opened. Its own is {INTERCEPT}."
@@ -111,6 +116,8 @@ class Startup:
         wrong = options.wrong_choice(ctx.options)
         if wrong and self.settled.is_set() and updated & options.CHOICES.keys():
             raise exceptions.OptionsError(wrong)
+        if self.settled.is_set() and updated >= set(ctx.options.keys()):  # `options.reset`, which nobody can refuse
+            self._force_options()
         if self.settled.is_set() and (broken := broken_promise(updated, ctx.options)):
             raise exceptions.OptionsError(f"codex-rotate: {broken}")
         self.chosen = options.ChosenOptions.of(ctx.options, ctx.master.addons)

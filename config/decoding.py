@@ -24,6 +24,9 @@ RATIO: Final = 100
 MOST_CODINGS: Final = 3
 SLICE: Final = 256
 """Bytes that are given to a library at once, so that it makes no more than that of them before it is looked at."""
+MOST_PARTS: Final = 1000
+"""Members of gzip, or frames of zstd, that a body may have whatever its size, and more only if each has SLICE bytes,
+with those that it becomes: to begin one takes microseconds, and an empty one has eight bytes."""
 _WINDOW: Final = 8 << 20
 """Bytes that a zstd frame may look back (RFC 9659): its memory is taken before there is any output."""
 
@@ -35,10 +38,17 @@ class CannotDecode(Exception):
 
 
 class TooLarge(CannotDecode):
-    """It would become more than it may."""
+    """It would become more than it may, or take too long."""
 
     def __init__(self) -> None:
         super().__init__("too large")
+
+
+class CutShort(CannotDecode):
+    """Sound as far as it goes."""
+
+    def __init__(self) -> None:
+        super().__init__("cut short")
 
 
 def allowed(size: int, most: int) -> int:
@@ -73,7 +83,7 @@ def whole(body: bytes, coding: str, most: int) -> bytes:
         return body
     plain = b"".join(_through(steps, body, allowed(len(body), most)))
     if not all(step.finished for step in steps):
-        raise CannotDecode("cut short")
+        raise CutShort
     return plain
 
 
@@ -83,10 +93,27 @@ def beginning(body: bytes, coding: str, most: int) -> bytes:
     found, steps = bytearray(), _steps(coding)
     if not steps:
         return body[:most]
-    with suppress(CannotDecode):
-        for piece in _through(steps, body, allowed(len(body), most)):
-            found += piece
+    room, at = allowed(len(body), most), 0
+    try:
+        for at in range(0, len(body), SLICE):
+            for piece in _through(steps, body[at : at + SLICE], room - len(found)):
+                found += piece
+    except TooLarge:
+        pass
+    except CannotDecode:  # of the slice with the damage a library gives nothing: it is read byte by byte
+        found, steps = bytearray(), _steps(coding)
+        with suppress(CannotDecode):
+            for slice_ in (body[:at], *(body[place : place + 1] for place in range(at, len(body)))):
+                for piece in _through(steps, slice_, room - len(found)):
+                    found += piece
     return bytes(found)
+
+
+def is_known(coding: str) -> bool:
+    """Whether a `content-encoding` names codings, and none but those that are known here: whoever reads the body may
+    take them off, be they more than we do."""
+    names = _names(coding)
+    return bool(names) and set(names) <= _CODINGS.keys()
 
 
 class _Step(Protocol):
@@ -99,8 +126,12 @@ class _Step(Protocol):
         """What this becomes; of more than `room` bytes not much more than that."""
 
 
+def _names(coding: str) -> list[str]:
+    return [name for each in coding.split(",") if (name := each.strip().lower()) not in {"", "identity", "none"}]
+
+
 def _steps(coding: str) -> list[_Step]:
-    names = [name for each in coding.split(",") if (name := each.strip().lower()) not in {"", "identity", "none"}]
+    names = _names(coding)
     if len(names) > MOST_CODINGS or not set(names) <= _CODINGS.keys():
         raise CannotDecode("in a coding that is not known")
     return [_CODINGS[name]() for name in reversed(names)]
@@ -123,6 +154,22 @@ def _through(steps: Sequence[_Step], chunk: bytes, room: int) -> Iterator[bytes]
             yield from _through(steps[1:], plain, room)
 
 
+class _Parts:
+    """Counts members or frames of a body. Raises TooLarge for more than it may have."""
+
+    def __init__(self) -> None:
+        self._bytes = self._begun = 0
+
+    def passed(self, size: int) -> None:
+        """So many bytes have come, or have become of them."""
+        self._bytes += size
+
+    def begin(self) -> None:
+        self._begun += 1
+        if self._begun > max(MOST_PARTS, self._bytes // SLICE):
+            raise TooLarge
+
+
 class _Inflate:
     """gzip and deflate. `window_bits` are zlib's; with None deflate has the header of zlib, as it should, or none, as
     some servers do."""
@@ -130,6 +177,7 @@ class _Inflate:
     def __init__(self, window_bits: int | None) -> None:
         self.window_bits = window_bits
         self.inflate = zlib.decompressobj(window_bits) if window_bits is not None else None
+        self.parts = _Parts()
 
     @property
     def finished(self) -> bool:
@@ -139,11 +187,14 @@ class _Inflate:
         if self.window_bits is None:
             self.window_bits = zlib.MAX_WBITS if chunk[0] & 0x0F == 8 else -zlib.MAX_WBITS
         plain = b""
+        self.parts.passed(len(chunk))
         while chunk and len(plain) <= room:
             if self.inflate is None or self.inflate.eof:  # the next member
+                self.parts.begin()
                 self.inflate = zlib.decompressobj(self.window_bits)
             plain += self.inflate.decompress(chunk, room + 1 - len(plain))
             chunk = self.inflate.unconsumed_tail or self.inflate.unused_data
+        self.parts.passed(len(plain))
         return plain
 
 
@@ -163,6 +214,7 @@ class _Brotli:
 class _Zstd:
     def __init__(self) -> None:
         self.frame = self._next()
+        self.parts = _Parts()
 
     @staticmethod
     def _next() -> Any:
@@ -175,11 +227,14 @@ class _Zstd:
     def feed(self, chunk: bytes, room: int) -> bytes:
         """A slice can become no more than a block of 128 KB for each four bytes of it."""
         plain = b""
+        self.parts.passed(len(chunk))
         while chunk and len(plain) <= room:
             if self.frame.eof:
+                self.parts.begin()
                 self.frame = self._next()
             plain += self.frame.decompress(chunk)
             chunk = self.frame.unused_data if self.frame.eof else b""
+        self.parts.passed(len(plain))
         return plain
 
 

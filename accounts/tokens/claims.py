@@ -100,10 +100,11 @@ def _at(payload: Mapping[str, Any], path: tuple[str, ...]) -> object:
 
 
 def _seconds(value: object) -> float | None:
+    """A moment in epoch seconds. Zero and what is before it is none: no token was ever made to end then."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:
         seconds = float(value)
     except OverflowError:
         return None
-    return seconds if math.isfinite(seconds) else None
+    return seconds if math.isfinite(seconds) and seconds > 0 else None

@@ -21,6 +21,9 @@ DEAD: Final = frozenset(
 """Errors of the token endpoint that end a refresh token (docs/codex-wire.md section 4). Every other one is about the
 request, the configuration or the moment."""
 
+OF_THE_MOMENT: Final = frozenset({"temporarily_unavailable", "server_error", "rate_limit_exceeded", "slow_down"})
+"""What the endpoint says of itself. Whatever it was told of others, and tells in passing, ends nothing then."""
+
 
 class Ending(StrEnum):
     """What ended a refresh token without a word of the provider's."""

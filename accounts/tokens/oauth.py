@@ -13,7 +13,7 @@ from accounts.choice.outcomes import WORD, Reply
 from accounts.model import Credentials
 from accounts.provider.error_places import described
 from accounts.tokens.claims import names_another, read_claims
-from accounts.tokens.endings import DEAD, Ending
+from accounts.tokens.endings import DEAD, OF_THE_MOMENT, Ending
 from accounts.tokens.lifetime import ends_at
 from config.provider import PROVIDER
 
@@ -77,14 +77,15 @@ def read_renewal(status: int, body: bytes, old: Credentials, now: float, key: st
 
 
 def _dead_word(payload: object) -> str:
-    """The word that ends a refresh token, wherever an answer that brings none says it; "" for none."""
+    """The word that ends a refresh token, wherever an answer that brings none says it; "" for none, or if the endpoint
+    speaks of its own trouble before that."""
     if isinstance(payload, dict) and _text(payload, "access_token"):
         return ""
 
     def words(error: Mapping[str, object]) -> frozenset[str]:
-        return Reply(status=0, error=error).words() & DEAD
+        return Reply(status=0, error=error).words() & (DEAD | OF_THE_MOMENT)
 
-    return min(words(described(payload, lambda error: bool(words(error)))), default="")
+    return min(words(described(payload, lambda error: bool(words(error)))) & DEAD, default="")
 
 
 def fits(token: str) -> bool:

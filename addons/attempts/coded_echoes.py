@@ -17,10 +17,12 @@ class Seen(enum.Enum):
     BEGINNING = enum.auto()
     """Its end may be the beginning of the token."""
     TOKEN = enum.auto()
+    UNREADABLE = enum.auto()
+    """Nobody can say what else is in it: another reader may have more patience with what is damaged, or too large."""
 
 
 class CodedWatch:
-    """Of one body. What cannot be decoded says nothing to its client either."""
+    """Of one body."""
 
     def __init__(self, forms: TokenForms, coding: str) -> None:
         self._forms = forms
@@ -32,12 +34,12 @@ class CodedWatch:
 
     def look(self, chunk: bytes) -> Seen:
         if self._feed is None:
-            return Seen.NOTHING
+            return Seen.UNREADABLE
         try:
             plain = self._before + self._feed(chunk)
         except decoding.CannotDecode:
             self._feed = None
-            return Seen.NOTHING
+            return Seen.UNREADABLE
         if self._forms.replaced(plain) is not plain:
             return Seen.TOKEN
         self._before = plain[-_LONGER * len(self._forms.token) :]

@@ -12,6 +12,7 @@ from typing import Final, Self
 
 from mitmproxy import http
 from mitmproxy.proxy.layers import http as h
+from wsproto.handshake import WEBSOCKET_VERSION
 
 from addons.attempts.coded_echoes import CodedWatch, Seen
 from addons.attempts.protocol import Send
@@ -22,6 +23,8 @@ from config import decoding
 SHORTEST: Final = 16
 """What is shorter than any token would be found by chance."""
 BROKEN: Final = "upstream repeated the credentials of the request"
+UNASKED: Final = "upstream switched to a protocol that was not asked for"
+UNREADABLE: Final = "upstream's answer is in a coding that cannot be read to its end"
 MOST_HELD: Final = 256 * 1024
 """Bytes of a body in a coding that are held until it is whole."""
 
@@ -42,14 +45,16 @@ class Way(enum.Enum):
     CODED = enum.auto()
     """The same with its head, which may have to say otherwise."""
     OVER = enum.auto()
-    """Not any more: the token was in what cannot be changed, and its answer counts as one that broke."""
+    """Not any more: the token was, or may be, in what cannot be changed, and its answer counts as one that broke."""
 
 
 class EchoFilter:
     """Of one attempt: takes the events of its answer, gives those that may go on."""
 
-    def __init__(self, token: bytes) -> None:
+    def __init__(self, token: bytes, *, to_socket: bool = False) -> None:
+        """`to_socket`: the request asks for a WebSocket."""
         self._forms = TokenForms.of(token)
+        self._to_socket = to_socket
         self._way = Way.CHUNKS
         self._left = b""
         self._held: list[AnswerEvent] = []
@@ -64,7 +69,8 @@ class EchoFilter:
         if len(token) < SHORTEST:
             return None
         SENT.add(token)
-        return cls(token)
+        version = sent.request.headers.get("sec-websocket-version", "")
+        return cls(token, to_socket=messages.is_upgrade(sent.request) and version.encode() == WEBSOCKET_VERSION)
 
     def passing(self, event: AnswerEvent) -> Sequence[AnswerEvent]:
         """What goes on of this now, and of what came before; nothing for the time being, or more than one."""
@@ -90,9 +96,11 @@ class EchoFilter:
 
     def _head(self, event: h.ResponseHeaders) -> Sequence[AnswerEvent]:
         response = event.response
+        if response.status_code == 101 and not self._is_socket(response):  # mitmproxy would pass on whatever comes
+            return self._broken(event.stream_id, UNASKED)
         self._fields(response.headers)
         response.data.reason = self._forms.replaced(response.data.reason)
-        plain = response.headers.get("content-encoding", "identity").strip().lower() in {"", "identity"}
+        plain = not decoding.is_known(response.headers.get("content-encoding", ""))
         document = response.status_code >= 300 or "json" in response.headers.get("content-type", "").lower()
         if plain:
             self._way = Way.WHOLE if document and _is_short(response) else Way.TEXT
@@ -123,12 +131,19 @@ class EchoFilter:
     def _coded(self, watch: CodedWatch, event: h.ResponseData) -> Sequence[AnswerEvent]:
         """What may be the beginning of the token stays for the next chunk; where the token is, the answer breaks."""
         seen = watch.look(event.data)
-        if seen is Seen.TOKEN:
-            self._way, self._held = Way.OVER, []
-            return (h.ResponseProtocolError(event.stream_id, BROKEN, h.ErrorCode.GENERIC_SERVER_ERROR),)
+        if seen in {Seen.TOKEN, Seen.UNREADABLE}:
+            return self._broken(event.stream_id, BROKEN if seen is Seen.TOKEN else UNREADABLE)
         event.data = self._forms.replaced(event.data)
         self._held.append(event)
         return () if seen is Seen.BEGINNING else self._released(whole=False)
+
+    def _is_socket(self, response: http.Response) -> bool:
+        """Whether what follows is a WebSocket, whose messages are looked through."""
+        return self._to_socket and response.headers.get("upgrade", "").lower() == "websocket"
+
+    def _broken(self, stream_id: int, why: str) -> Sequence[AnswerEvent]:
+        self._way, self._held = Way.OVER, []
+        return (h.ResponseProtocolError(stream_id, why, h.ErrorCode.GENERIC_SERVER_ERROR),)
 
     def _too_long(self) -> Sequence[AnswerEvent]:
         """What is held of a document goes on, and the rest of it as it comes."""
@@ -143,7 +158,8 @@ class EchoFilter:
         return (h.ResponseData(stream_id, left),) if left else ()
 
     def _released(self, *, whole: bool) -> Sequence[AnswerEvent]:
-        """All that was held, without its coding if the token is in it."""
+        """All that was held; without its coding if the token is in it, or if it cannot be read to its end: another
+        reader might manage that."""
         held, self._held = self._held, []
         if self._way is Way.WHOLE:
             return self._as_text(held)
@@ -152,19 +168,17 @@ class EchoFilter:
             return held
         headers = head.response.headers
         body = b"".join(each.data for each in held if isinstance(each, h.ResponseData))
-        try:
-            plain = decoding.whole(body, headers["content-encoding"], decoding.MOST_REFUSAL)
-        except decoding.CannotDecode:
+        if not body:
             return held
+        plain, sound = _plain(body, headers["content-encoding"])
         found = self._forms.replaced(plain)
-        if found is plain:
+        if found is plain and sound:
             return held
-        plain = found
         del headers["content-encoding"]
         if "content-length" in headers:
-            headers["content-length"] = str(len(plain))
+            headers["content-length"] = str(len(found))
         trailers = [each for each in held if isinstance(each, h.ResponseTrailers)]
-        return [head, h.ResponseData(head.stream_id, plain), *trailers]
+        return [head, h.ResponseData(head.stream_id, found), *trailers]
 
     def _as_text(self, held: Sequence[AnswerEvent]) -> Sequence[AnswerEvent]:
         """What was held of a document that has no coding; what follows of it, if anything, goes as it comes."""
@@ -183,6 +197,20 @@ class EchoFilter:
 
     def _text(self, said: str) -> str:
         return self._forms.replaced(said.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
+
+
+def _plain(body: bytes, coding: str) -> tuple[bytes, bool]:
+    """What can be read of a body, and whether that is all that anybody can read of it."""
+    try:
+        return decoding.whole(body, coding, decoding.MOST_SHOWN), True
+    except decoding.CutShort:
+        sound = True
+    except decoding.CannotDecode:
+        sound = False
+    try:
+        return decoding.beginning(body, coding, decoding.MOST_SHOWN), sound
+    except decoding.CannotDecode:
+        return b"", False
 
 
 _HOLDING: Final = frozenset({Way.WHOLE, Way.CODED})

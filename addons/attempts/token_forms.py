@@ -1,5 +1,5 @@
-"""A token in the forms in which a server may repeat it: as it is, escaped as JSON or as a URL has it, also several
-times over, and in base64, also in lines."""
+"""A token in the forms in which a server may repeat it: as it is, escaped as JSON, a script, a URL or a page has it, in
+UTF-16 or UTF-32, also several times over, and in base64, also in lines."""
 
 import base64
 import bisect
@@ -13,11 +13,23 @@ from addons.redaction.flows import MARK
 _PERCENT: Final = rb"%(?:25){0,3}"
 _BACKSLASH: Final = rb"(?:\\|%(?:25){0,3}5[Cc]){1,8}"
 """JSON within JSON has two, and four when that is within JSON again."""
-_ESCAPED: Final = _BACKSLASH + rb"(?:u00([0-9A-Fa-f]{2})|/|%(?:25){0,3}2[Ff])|" + _PERCENT + rb"([0-9A-Fa-f]{2})"
+_AMPERSAND: Final = rb"(?:&|" + _BACKSLASH + rb"u0026|" + _PERCENT + rb"26)(?:amp;){0,3}"
+_ESCAPED: Final = (
+    _AMPERSAND
+    + rb"#(?:[xX]0*([0-9A-Fa-f]{2})|0*([0-9]{2,3}));|"
+    + _BACKSLASH
+    + rb"(?:(?:u00|x)([0-9A-Fa-f]{2})|/|%(?:25){0,3}2[Ff])|"
+    + _PERCENT
+    + rb"([0-9A-Fa-f]{2})"
+)
+_DECIMAL: Final = 2
+"""The group of it that is no hexadecimal number."""
 _ESCAPE: Final = re.compile(_ESCAPED)
 _LINE_END: Final = rb"[\r\n\t ]+|" + _BACKSLASH + rb"(?:[rnt]|u000[9ADad])|" + _PERCENT + rb"0[9ADad]"
 _IN_LINES: Final = re.compile(_LINE_END + rb"|" + _ESCAPED)
 """What is between the lines of base64, which says nothing, and what is escaped in it."""
+_WIDE: Final = re.compile(rb"\0+")
+"""What UTF-16 and UTF-32 put between characters."""
 _JWT: Final = re.compile(rb"eyJ[\w-]{8,}\.[\w-]+\.[\w-]+")
 _MOST_SENT: Final = 4096
 _BEGINNING: Final = 16
@@ -54,6 +66,8 @@ class TokenForms:
         for form, first, second in self._coded:
             if first in data or (len(second) == _BEGINNING and second in data):
                 data = _without(form, data.replace(form, _mark(len(form))) if form in data else data, _IN_LINES)
+        if b"\0" in data:
+            data = _without(self.token, data, _WIDE)
         return _without(self.token, data, _ESCAPE) if _has_escapes(data) else data
 
     def beginning_at_the_end(self, data: bytes) -> int:
@@ -118,13 +132,16 @@ def _without(form: bytes, data: bytes, written: re.Pattern[bytes]) -> bytes:
 
 def _has_escapes(data: bytes) -> bool:
     """One sign is found much quicker than two, and mostly is not there."""
-    return b"%" in data or (b"\\" in data and (b"\\u00" in data or b"\\/" in data))
+    if b"%" in data or b"&#" in data or b"amp;#" in data:
+        return True
+    return b"\\" in data and (b"\\u00" in data or b"\\/" in data or b"\\x" in data)
 
 
 def _meaning(found: re.Match[bytes]) -> bytes:
-    if code := found[1] or found[2]:
-        return bytes.fromhex(code.decode())
-    return b"/" if found[0].endswith((b"/", b"2F", b"2f")) else b""
+    if found.lastindex is None:
+        return b"/" if found[0].endswith((b"/", b"2F", b"2f")) else b""
+    code = int(found[found.lastindex], 10 if found.lastindex == _DECIMAL else 16)
+    return bytes([code]) if code < 256 else found[0]
 
 
 def _mark(length: int) -> bytes:

@@ -12,9 +12,11 @@ import pytest
 import zstandard
 
 from config import decoding
-from config.decoding import FREE, MOST, MOST_REQUEST, RATIO, CannotDecode, TooLarge, decoder
+from config.decoding import FREE, MOST, MOST_PARTS, MOST_REQUEST, RATIO, CannotDecode, TooLarge, decoder
 from tests.rows import all_rows
 
+SKIPPED = bytes.fromhex("502a4d1800000000")
+"""An empty frame of zstd that is to be skipped."""
 EVENTS = [b'event: response.created\ndata: {"n": %d}\n\n' % n for n in range(20)]
 
 
@@ -177,9 +179,32 @@ def test_a_plain_body_is_the_same_object_and_a_beginning_is_cut() -> None:
     assert decoding.beginning(body, "", 2) == b"as"
 
 
+@all_rows(("coding", "part"), [("gzip", gzip.compress(b"")), ("zstd", zstandard.compress(b"")), ("zstd", SKIPPED)])
+def test_a_body_of_nothing_but_beginnings_is_refused(coding: str, part: bytes) -> None:
+    """A megabyte of them took four seconds, for which nobody else was served."""
+    assert decoding.whole(part * MOST_PARTS, coding, MOST) == b""
+    with pytest.raises(TooLarge):
+        decoding.whole(part * 5_000, coding, MOST)
+
+
+@all_rows(("coding", "code"), [("gzip", gzip.compress), ("zstd", zstandard.compress)])
+def test_each_event_of_a_long_stream_may_be_a_part(coding: str, code: Callable[[bytes], bytes]) -> None:
+    event, feed = b"data: " + bytes(range(256)) + b"\n\n", decoder(coding)
+    assert [feed(code(event)) for _ in range(3 * MOST_PARTS)] == [event] * (3 * MOST_PARTS)
+
+
+def test_the_beginning_goes_up_to_the_damage() -> None:
+    """Readers that take an answer in small pieces have it up to there, too."""
+    packed = gzip.compress(b"as far as here")
+    assert decoding.beginning(packed[:-8] + bytes(8), "gzip", MOST) == b"as far as here"
+    assert decoding.beginning(packed + b"garbage", "gzip", MOST) == b"as far as here"
+
+
 def test_codings_upon_codings_are_not_known() -> None:
     with pytest.raises(CannotDecode, match="not known"):
         decoder(", ".join(["gzip"] * 4))
+    assert decoding.is_known("gzip, gzip, x-gzip, br")
+    assert not any(map(decoding.is_known, ["", "identity", "gzip, lzma", "utf-8"]))
 
 
 def test_a_frame_that_wants_much_memory_is_not_read() -> None:

@@ -77,9 +77,9 @@ def test_odd_shapes_count_as_absent(odd: object) -> None:
     assert read_claims(token) == Claims()
 
 
-@pytest.mark.parametrize("exp", [True, "5", None, float("inf"), float("nan"), 10**400, [5]])
+@pytest.mark.parametrize("exp", [True, "5", None, float("inf"), float("nan"), 10**400, [5], 0, -5, -1e300])
 def test_an_expiry_that_is_no_time(make_token: MakeToken, exp: object) -> None:
-    """Only a finite number is an expiry."""
+    """Only a finite number after the epoch is an expiry. In the pool 0 says that a token was refused."""
     claims = read_claims(make_token({}, exp=exp))
     assert claims is not None
     assert claims.expires_at is None

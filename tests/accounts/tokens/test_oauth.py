@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from accounts.model import Credentials
 from accounts.tokens.endings import DEAD, Ending
+from accounts.tokens.lifetime import wants_renewal
 from accounts.tokens.oauth import CLIENT_ID, LONGEST_TOKEN, Renewal, read_renewal, refresh_body, token_url
 from config.provider import PROVIDER
 from tests.builders import HOUR, NOW, credentials, key_of, planted, token
@@ -194,6 +195,14 @@ def test_a_login_whose_tokens_named_nobody_is_known_by_its_account(key: str, ano
     assert (read_renewal(200, body, OLD, NOW, key).ended == Ending.OTHER_ACCOUNT) == another
 
 
+@all_rows("exp", [0, -1, -1e300, 1, 1e300, 10**400, "soon", True])
+def test_no_end_that_a_new_token_names_has_it_renewed_with_each_request(exp: object) -> None:
+    renewed = read(200, {"access_token": token(exp=exp)}).credentials
+    assert renewed is not None
+    assert not wants_renewal(renewed, NOW)
+    assert not wants_renewal(renewed, NOW + 1)
+
+
 # --- refusals --------------------------------------------------------------------------------------------------------
 
 
@@ -240,6 +249,9 @@ def test_a_word_of_the_provider_ends_a_refresh_token_for_good(status: int, paylo
         (503, b"", "503 without JSON"),
         (302, b"", "302 without JSON"),
         (204, b"", "204 without JSON"),
+        (400, {"error": "temporarily_unavailable", "data": {"cause": "invalid_grant"}}, "400 temporarily_unavailable"),
+        (400, {"error": {"code": "server_error", "inner_error": {"code": "token_revoked"}}}, "400 server_error"),
+        (429, {"error": {"code": "rate_limit_exceeded"}, "data": ["invalid_grant"]}, "429 rate_limit_exceeded"),
         (500, {"error": {"code": 7}}, "500 without a code"),
         (500, {"error": ["x"]}, "500 without a code"),
         (500, ["x"], "500 without a code"),

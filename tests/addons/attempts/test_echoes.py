@@ -35,10 +35,10 @@ ECHO = json.dumps({"error": {"message": f"bad token {TOKEN.decode()}, sorry"}}).
 
 
 def head(status: int = 400, **fields: str) -> h.ResponseHeaders:
-    response = http.Response.make(status, b"", {name.replace("_", "-"): value for name, value in fields.items()})
+    response = http.Response.make(status, b"")
     del response.headers["content-length"]  # which is that of no body
-    if "content_length" in fields:
-        response.headers["content-length"] = fields["content_length"]
+    for name, value in fields.items():
+        response.headers[name.replace("_", "-")] = value
     return h.ResponseHeaders(1, response, False)
 
 
@@ -85,6 +85,8 @@ FORMS = {
     "json in part": TOKEN.decode().replace(".", "\\u002e"),
     "url": "".join(f"%{each:02x}" for each in TOKEN),
     "url in part": TOKEN.decode().replace(".", "%2E").replace("-", "%2d"),
+    "page": "".join(f"&#{each};" for each in TOKEN),
+    "script": "".join(f"\\x{each:02x}" for each in TOKEN),
     "base64": base64.b64encode(b"Bearer " + TOKEN + b", sorry").decode(),
     "base64 for urls": base64.urlsafe_b64encode(b"x" + TOKEN).decode(),
 }
@@ -142,10 +144,58 @@ def test_a_body_with_a_coding_and_without_the_token_passes_as_it_came(damaged: b
 
 def test_a_large_body_with_a_coding_is_not_kept_back() -> None:
     filtering = EchoFilter(TOKEN)
-    large = h.ResponseData(1, bytes(MOST_HELD + 1))
+    packed = gzip.compress(secrets.token_bytes(MOST_HELD + 1))
     assert passed(filtering, head(content_encoding="gzip")) == []
-    assert len(passed(filtering, large)) == 2
-    assert len(passed(filtering, h.ResponseData(1, b"more"))) == 1
+    assert len(passed(filtering, h.ResponseData(1, packed[:-9]))) == 2
+    assert len(passed(filtering, h.ResponseData(1, packed[-9:]))) == 1
+
+
+def raw_deflate(data: bytes) -> bytes:
+    """Looks like zlib's header at first sight: a block that is stored as it is, and bits that nobody looks at."""
+    return b"\x08" + len(data).to_bytes(2, "little") + (0xFFFF - len(data)).to_bytes(2, "little") + data + b"\x03\x00"
+
+
+def far_looking(data: bytes) -> bytes:
+    """A frame of zstd with a window that we do not take, and that others do."""
+    how = zstandard.ZstdCompressionParameters(window_log=27, write_content_size=False)
+    packer = zstandard.ZstdCompressor(compression_params=how).compressobj()
+    return bytes(packer.compress(data) + packer.flush())
+
+
+ODD: dict[str, tuple[str, bytes]] = {
+    "garbage behind it": ("gzip", gzip.compress(ECHO) + b"\0" * 40),
+    "a wrong sum": ("gzip", gzip.compress(ECHO)[:-8] + bytes(8)),
+    "cut short": ("gzip", gzip.compress(ECHO)[:-8]),
+    "what swells before it": ("gzip", gzip.compress(bytes(64 << 20) + ECHO)),
+    "many members": ("gzip", gzip.compress(b"") * 5_000 + gzip.compress(ECHO)),
+    "four codings": ("gzip, gzip, gzip, gzip", gzip.compress(gzip.compress(gzip.compress(gzip.compress(ECHO))))),
+    "a window of 128 MB": ("zstd", far_looking(ECHO)),
+    "bare deflate": ("deflate", raw_deflate(ECHO)),
+    "a coding that nobody knows": ("lzma", ECHO),
+}
+
+
+@pytest.mark.parametrize("odd", ODD)
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_token_passes_in_no_coding_that_another_reader_would_have_more_patience_with(odd: str, stream: bool) -> None:
+    """A document goes on as far as it can be read, and in no coding; a stream breaks off."""
+    coding, packed = ODD[odd]
+    said = head(200 if stream else 400, content_encoding=coding, content_type="text/event-stream" if stream else "")
+    if not stream:
+        said.response.headers["content-length"] = str(len(packed))
+    found = passed(EchoFilter(TOKEN), said, h.ResponseData(1, packed), h.ResponseEndOfMessage(1))
+    assert TOKEN not in body(found)
+    assert packed not in body(found)
+    breaks = stream and odd != "a coding that nobody knows"
+    assert isinstance(found[-1], h.ResponseProtocolError if breaks else h.ResponseEndOfMessage)
+    if not stream:
+        assert int(said.response.headers["content-length"]) == len(body(found))
+
+
+def test_a_token_that_is_cut_in_two_is_found_in_a_coding_that_nobody_knows() -> None:
+    said = head(200, content_encoding="lzma", content_type="text/event-stream")
+    events = [h.ResponseData(1, b"data: " + TOKEN[:9]), h.ResponseData(1, TOKEN[9:] + b"\n\n")]
+    assert TOKEN not in body(passed(EchoFilter(TOKEN), said, *events, h.ResponseEndOfMessage(1)))
 
 
 def test_a_body_with_a_coding_that_breaks_off_is_handed_on_with_its_error() -> None:
@@ -248,6 +298,37 @@ def test_a_document_that_is_longer_than_it_said_is_looked_through_as_it_comes() 
 def test_only_an_accounts_own_token_is_looked_for(key: str, said: bytes, is_one: bool) -> None:
     request = http.Request.make("POST", "https://x/", b"", {"authorization": f"Bearer {said.decode()}"})
     assert (EchoFilter.of(Send(request, key=key)) is not None) is is_one
+
+
+ASKS_FOR_SOCKET = {"upgrade": "websocket", "sec-websocket-version": "13"}
+
+
+@pytest.mark.parametrize(
+    ("method", "asked_for", "given", "passes"),
+    [
+        ("GET", ASKS_FOR_SOCKET, "websocket", True),
+        ("GET", ASKS_FOR_SOCKET, "other", False),
+        ("GET", ASKS_FOR_SOCKET, "", False),
+        ("GET", {"upgrade": "websocket"}, "websocket", False),
+        ("GET", ASKS_FOR_SOCKET | {"sec-websocket-version": "8"}, "websocket", False),
+        ("POST", ASKS_FOR_SOCKET, "websocket", False),
+        ("POST", {"upgrade": "h2c"}, "h2c", False),
+        ("POST", {}, "websocket", False),
+    ],
+)
+def test_upstream_switches_to_nothing_but_a_websocket_that_was_asked_for(
+    method: str, asked_for: dict[str, str], given: str, passes: bool
+) -> None:
+    """What follows any other switch would pass as it is, with a token in it or not."""
+    request = http.Request.make(method, "https://x/", b"", {"authorization": f"Bearer {TOKEN.decode()}", **asked_for})
+    filtering = EchoFilter.of(Send(request, key="a"))
+    assert filtering is not None
+    said = head(101, **({"upgrade": given} if given else {}))
+    (first, *_) = passed(filtering, said)
+    assert (first is said) is passes
+    if not passes:
+        assert isinstance(first, h.ResponseProtocolError)
+        assert passed(filtering, h.ResponseData(1, TOKEN), h.ResponseEndOfMessage(1)) == []
 
 
 @pytest.mark.parametrize("coding", ["", "gzip"])

@@ -29,12 +29,23 @@ def test_base64_of_a_text_with_the_token_in_it(before: bytes, after: bytes, toke
         assert found != text
 
 
-@given(st.lists(st.sampled_from(["", "u", "U", "%", "%u"]), min_size=len(SLASHED), max_size=len(SLASHED)))
-def test_any_mixture_of_escapes(ways: list[str]) -> None:
-    text = b"".join(
-        {"": b"%c" % c, "u": b"\\u%04x" % c, "U": b"\\u%04X" % c, "%": b"%%%02x" % c, "%u": b"%%%02X" % c}[way]
-        for way, c in zip(ways, SLASHED, strict=True)
-    )
+WAYS = (
+    b"%c",
+    b"\\u%04x",
+    b"\\u%04X",
+    b"%%%02x",
+    b"%%%02X",
+    b"\\x%02x",
+    b"&#%d;",
+    b"&#x%x;",
+    b"&#X%04X;",
+    b"&amp;#%03d;",
+)
+
+
+@given(st.lists(st.sampled_from(WAYS), min_size=len(SLASHED), max_size=len(SLASHED)))
+def test_any_mixture_of_escapes(ways: list[bytes]) -> None:
+    text = b"".join(way % char for way, char in zip(ways, SLASHED, strict=True))
     found = TokenForms.of(SLASHED).replaced(b"<" + text + b">")
     assert (len(found), found[:1], found[-1:]) == (len(text) + 2, b"<", b">")
     assert b"opaque" not in found
@@ -44,6 +55,15 @@ def test_any_mixture_of_escapes(ways: list[str]) -> None:
 def test_json_with_its_slashes_escaped() -> None:
     found = TokenForms.of(SLASHED).replaced(SLASHED.replace(b"/", b"\\/"))
     assert b"opaque" not in found
+
+
+@pytest.mark.parametrize("coding", ["utf-16", "utf-16-be", "utf-32"])
+def test_two_and_four_bytes_a_character(coding: str) -> None:
+    said = f'{{"error": "{TOKEN.decode()}"}}'.encode(coding)
+    found = TokenForms.of(TOKEN).replaced(said)
+    assert len(found) == len(said)
+    assert TOKEN[20:40] not in found.replace(b"\0", b"")
+    assert found.replace(b"\0", b"").endswith(b'"}')
 
 
 def in_json(text: str) -> str:
@@ -82,7 +102,10 @@ def test_base64_in_lines(token: bytes, end: str, columns: int) -> None:
 
 
 @given(
-    st.lists(st.sampled_from([b"a", b"\\", b"%", b"25", b"5C", b"u00", b"2e", b"/", b"\n", TOKEN[:20]]), max_size=60)
+    st.lists(
+        st.sampled_from([b"a", b"\\", b"%", b"25", b"5C", b"u00", b"2e", b"/", b"\n", b"&#46;", b"\0", TOKEN[:20]]),
+        max_size=60,
+    )
 )
 def test_nothing_that_looks_like_an_escape_is_changed(pieces: list[bytes]) -> None:
     data = b"".join(pieces)
