@@ -46,15 +46,15 @@ ones give one client's login to another, and with us the mark that stands in its
 in one passes as it is, unread."""
 
 HELD: Final[Mapping[str, tuple[object, str]]] = {
-    "connection_strategy": ("lazy", "others open connections that no account owns"),
-    "upstream_cert": (False, "the CA cannot vouch for certificates that are copied"),
-    "proxy_debug": (False, "it prints what goes over the wire, tokens of accounts included"),
+    "connection_strategy": ("lazy", "connections that no account owns would be opened"),
+    "upstream_cert": (False, "certificates would be copied that the CA cannot vouch for"),
+    "proxy_debug": (False, "what goes over the wire would be printed, tokens of accounts included"),
     "validate_inbound_headers": (True, "a request that two servers read in two ways could carry an account's token"),
     "ssl_insecure": (False, "tokens of accounts would go to servers that nobody has verified"),
     "rotate_allow_insecure": (False, "tokens of accounts would go to servers that nobody has verified"),
     "websocket": (True, "what is said in a WebSocket would pass unread, tokens of accounts included"),
-    "stickyauth": (None, "it gives one client's login to another"),
-    "stickycookie": (None, "it gives one client's cookies to another"),
+    "stickyauth": (None, "one client would get the login of another"),
+    "stickycookie": (None, "one client would get the cookies of another"),
 }
 """What no change may take away while the proxy runs, and why. What the insecure ones are at the start, they may stay.
 """

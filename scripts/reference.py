@@ -204,7 +204,13 @@ class Options:
 
 def options() -> str:
     from addons.chain import addons
+    from addons.startup import FORCED, HELD
 
+    held = [
+        (f"`{name}`", f"`{FORCED[name]}`".lower().replace("none", "unset"), why)
+        for name, (_, why) in HELD.items()
+        if name in FORCED
+    ]
     told = Options()
     for each in addons:
         load = getattr(each, "load", None)
@@ -215,8 +221,8 @@ def options() -> str:
         "The addon adds these to mitmproxy's own; `mitmdump --options` lists all. They are given with "
         "`--set name=value` or in mitmproxy's `config.yaml`.",
         table(("option", "values", "default", "meaning"), sorted(told.rows)),
-        "It sets `connection_strategy` to `lazy`, `upstream_cert` and `proxy_debug` to `false`: other values would "
-        "open connections that no account owns, or print tokens.",
+        "These options of mitmproxy are set by the addon, and held while it runs:",
+        table(("option", "value", "with another one"), held),
     )
 
 
