@@ -207,7 +207,7 @@ def options() -> str:
     from addons.startup import FORCED, HELD
 
     held = [
-        (f"`{name}`", f"`{FORCED[name]}`".lower().replace("none", "unset"), why)
+        (f"`{name}`", "unset" if FORCED[name] is None else f"`{FORCED[name]}`".lower(), why)
         for name, (_, why) in HELD.items()
         if name in FORCED
     ]
