@@ -185,7 +185,7 @@ def _menu(row: AccountRow) -> Html:
     choose = ("auto", "Let the pool choose") if row.chosen else ("use", "Everybody uses it")
     offered = [pause, choose, *([("clear", "End its rest")] if resting else [])]
     items = [do(action, handle, words, f"{words}: {label}") for action, words in offered]
-    more = tag("a", "Name, tags, history, more", href=f"/account/{handle}")
+    more = tag("a", "Name, tags, history", href=f"/account/{handle}")
     summary = tag("summary", "Change", aria_label=f"Change {label}")
     return tag("details", summary, tag("div", items, more, class_="menu"), class_="dropdown")
 
