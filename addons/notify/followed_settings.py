@@ -37,9 +37,9 @@ class FollowedSettings:
         return found
 
     def _stamped(self) -> tuple[int, ...]:
-        """Another one after each change; empty for no file, and for one that nobody lets us look at."""
+        """Another one after each change, also of who may read it; empty for no file, or one kept from us."""
         try:
             found = self._file.stat()
         except OSError:
             return ()
-        return found.st_mtime_ns, found.st_size, found.st_ino
+        return found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino
