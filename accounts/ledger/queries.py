@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from enum import StrEnum
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from accounts.ledger.records import NO_TOKENS, TokenCount, Transport, TurnKind, TurnOutcome, TurnRecord
 from accounts.ledger.usage_db import HOUR, TURN, open_to_read
@@ -278,10 +278,11 @@ def _record(row: Iterable[object]) -> TurnRecord:
     told = dict(zip(TURN, row, strict=True))
     numbers = {name: int(str(told[name])) for name in ("input", "cached", "output", "reasoning")}
     first = told["first_output"]
-    texts = ("person", "client_key", "account", "account_key", "project", "thread", "parent", "root", "model", "tier")
+    names = ("person", "client_key", "account", "account_key", "project", "thread", "parent", "root", "model", "tier")
+    texts: dict[str, Any] = {name: str(told[name]) for name in (*names, "rule")}
     return TurnRecord(
         when=float(str(told["at"])),
-        **{name: str(told[name]) for name in (*texts, "rule")},
+        **texts,
         transport=Transport(str(told["transport"])),
         kind=TurnKind(str(told["kind"])),
         outcome=TurnOutcome(str(told["outcome"])),

@@ -74,6 +74,8 @@ class TokenCount:
 
 
 NO_TOKENS: Final = TokenCount()
+MOVED: Final = "moved"
+"""Why another account was taken where nothing had happened to the one before: the pool chose anew."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +86,8 @@ class TurnRecord:
     key (Account.key) of the account that served, or was asked last. `parent` is the thread whose sub-agent asks, `root`
     the thread at the top of that chain: the turn's own if there is no parent. `tier` is the service tier asked for.
     `rule` names the rule of the pool that refused the turn. `attempts` counts accounts that were asked, also the same
-    one twice, `rotations` how often another account than before was taken. `first_output` (None: there was none) and
+    one twice, `rotations` how often another account than before was taken, and `reasons` why, each time: what had
+    happened to the one before, or MOVED; the ledger does not keep them. `first_output` (None: there was none) and
     `duration` are in seconds since the turn began. `cold` counts the input tokens that were not cached because the
     account was another one than that of the thread's last turn.
     """
@@ -106,6 +109,7 @@ class TurnRecord:
     rule: str = ""
     attempts: int = 0
     rotations: int = 0
+    reasons: tuple[str, ...] = ()
     first_output: float | None = None
     duration: float = 0.0
     tokens: TokenCount = NO_TOKENS

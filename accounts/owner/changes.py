@@ -11,6 +11,7 @@ from accounts.errors import UsageError
 from accounts.model import Account, Event
 from accounts.owner.names import find_account, find_accounts
 from accounts.owner.only_account import END
+from accounts.owner.values import TagEdit
 from accounts.policy import stored_candidates
 from accounts.store.store import Store
 from config.times.local_time import clock_time
@@ -58,18 +59,18 @@ def relabel(store: Store, wanted: str, label: str, now: float, *, by: str = "") 
     return OwnerChange(account, changed)
 
 
-def retag(store: Store, wanted: str, added: Sequence[str], removed: Sequence[str], now: float) -> TagChange:
+def retag(store: Store, wanted: str, edit: TagEdit, now: float, *, by: str = "") -> TagChange:
     """Add and take away tags. Case does not tell two tags apart."""
     account = find_account(store.accounts(), wanted)
-    gone = {tag.casefold() for tag in removed}
+    gone = {tag.casefold() for tag in edit.removed}
     kept = {tag.casefold(): tag for tag in account.tags if tag.casefold() not in gone}
-    new = {tag.casefold(): tag for tag in added if tag.casefold() not in kept}
+    new = {tag.casefold(): tag for tag in edit.added if tag.casefold() not in kept}
     tags = (*kept.values(), *new.values())
     changed = tags != account.tags
     if changed:
         store.update_account(account.key, tags=tags).result()
         less = [f"-{tag}" for tag in account.tags if tag not in tags]
-        detail = " ".join([*(f"+{tag}" for tag in new.values()), *less])
+        detail = signed(" ".join([*(f"+{tag}" for tag in new.values()), *less]), by)
         store.record(Event(at=now, kind="tags_changed", key=account.key, detail=detail))
     return TagChange(account, changed, tags)
 
@@ -96,14 +97,14 @@ def prioritise(store: Store, wanted: str, priority: int, now: float, *, by: str 
     return OwnerChange(account, changed)
 
 
-def reserve(store: Store, wanted: str, percent: int, now: float) -> OwnerChange:
+def reserve(store: Store, wanted: str, percent: int, now: float, *, by: str = "") -> OwnerChange:
     """Keep a part of each quota window of an account for its owner."""
     account = find_account(store.accounts(), wanted)
     before = account.reserve_percent
     changed = before != percent
     if changed:
         store.update_account(account.key, reserve_percent=percent).result()
-        detail = f"{before} % to {percent} %"
+        detail = signed(f"{before} % to {percent} %", by)
         store.record(Event(at=now, kind="reserve_changed", key=account.key, detail=detail))
     return OwnerChange(account, changed)
 

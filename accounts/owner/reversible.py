@@ -9,7 +9,7 @@ from accounts.errors import UsageError
 from accounts.model import Account
 from accounts.owner import changes, only_account, rests
 from accounts.owner.names import checked_label
-from accounts.owner.values import read_percent, read_tags
+from accounts.owner.values import TagEdit, read_percent, read_tags
 from accounts.policy import stored_candidates
 from accounts.store.store import Store
 
@@ -122,20 +122,32 @@ def relabel(account: Account, typed: str, *, by: str = "") -> Work:
     return work
 
 
-def retag(account: Account, typed: str) -> Work:
+def retag(account: Account, typed: str, *, by: str = "") -> Work:
     """`+team -old`: tags that come and go. Raises UsageError."""
-    added, removed = read_tags(typed.split(), ())
-    if not added and not removed:
+    edit = read_tags(typed.split(), ())
+    if not any(edit):
         raise UsageError("No tag is named. Say +team to add one, -team to take it away.")
+    return _retag(account, edit, by)
 
+
+def set_tags(account: Account, typed: str, *, by: str = "") -> Work:
+    """`team, work`: these and no others, "" for none. Raises UsageError."""
+    wanted, unwanted = read_tags(typed.replace(",", " ").split(), ())
+    if unwanted:
+        raise UsageError("Name the tags that it is to have: the others go.")
+    kept = {tag.casefold() for tag in wanted}
+    return _retag(account, TagEdit(wanted, tuple(tag for tag in account.tags if tag.casefold() not in kept)), by)
+
+
+def _retag(account: Account, edit: TagEdit, by: str) -> Work:
     def work(store: Store, now: float) -> Change:
-        before, changed, tags = changes.retag(store, account.key, added, removed, now)
+        before, changed, tags = changes.retag(store, account.key, edit, now, by=by)
         has = f"has the tags {', '.join(tags)}" if tags else "has no tags"
         if not changed:
             return Change(said=f"{before.label} {has} already.")
-        new = [f"-{tag}" for tag in tags if tag not in before.tags]
-        gone = [f"+{tag}" for tag in before.tags if tag not in tags]
-        return Change(said=f"{before.label} {has}.", undo=retag(account, " ".join([*new, *gone])))
+        new = tuple(tag for tag in tags if tag not in before.tags)
+        gone = tuple(tag for tag in before.tags if tag not in tags)
+        return Change(said=f"{before.label} {has}.", undo=_retag(account, TagEdit(gone, new), by))
 
     return work
 
@@ -159,19 +171,20 @@ def prioritise(account: Account, typed: str, *, by: str = "") -> Work:
     return work
 
 
-def reserve(account: Account, typed: str) -> Work:
+def reserve(account: Account, typed: str, *, by: str = "") -> Work:
     """Keep so many percent of each window for the owner. Raises UsageError."""
     wanted = read_percent(typed)
 
     def work(store: Store, now: float) -> Change:
-        before, changed = changes.reserve(store, account.key, wanted, now)
+        before, changed = changes.reserve(store, account.key, wanted, now, by=by)
         said = (
             f"{wanted} % of each window of {before.label} are kept" if wanted else f"Nothing of {before.label} is kept"
         )
         if not changed:
             return Change(said=f"{said} already.")
         trouble = _hindrance(store, account, now) if wanted else ""
-        return Change(said=f"{said}.", trouble=trouble, undo=reserve(account, str(before.reserve_percent)))
+        undo = reserve(account, str(before.reserve_percent), by=by)
+        return Change(said=f"{said}.", trouble=trouble, undo=undo)
 
     return work
 

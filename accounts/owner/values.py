@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from accounts.errors import UsageError
 
@@ -10,7 +10,14 @@ LONGEST_TAG: Final = 30
 _PERCENT: Final = re.compile(r"(\d{1,3})\s*%?", re.ASCII)
 
 
-def read_tags(changes: Sequence[str], removed: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+class TagEdit(NamedTuple):
+    """Tags that come, and those that go."""
+
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+
+
+def read_tags(changes: Sequence[str], removed: Sequence[str]) -> TagEdit:
     """Which tags to add and which to take away: `+x` or `x`, and `-x`. Raises UsageError."""
     for word in changes:
         if word.startswith("--"):
@@ -19,7 +26,7 @@ def read_tags(changes: Sequence[str], removed: Sequence[str]) -> tuple[tuple[str
     less = tuple(_checked_tag(word) for word in (*(w[1:] for w in changes if w.startswith("-")), *removed))
     if both := {tag.casefold() for tag in more} & {tag.casefold() for tag in less}:
         raise UsageError(f"{', '.join(sorted(both))}: to be added and taken away at once. Say one of them.")
-    return more, less
+    return TagEdit(more, less)
 
 
 def _checked_tag(tag: str) -> str:

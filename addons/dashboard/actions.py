@@ -26,6 +26,8 @@ class PageAction(StrEnum):
     CLEAR = "clear"
     LABEL = "label"
     PRIORITY = "priority"
+    TAGS = "tags"
+    RESERVE = "reserve"
 
 
 WORKS: Final[Mapping[PageAction, Callable[[Account, str], Work]]] = {
@@ -35,8 +37,10 @@ WORKS: Final[Mapping[PageAction, Callable[[Account, str], Work]]] = {
     PageAction.CLEAR: lambda account, _: reversible.clear(account, by=BY),
     PageAction.LABEL: lambda account, value: reversible.relabel(account, value, by=BY),
     PageAction.PRIORITY: lambda account, value: reversible.prioritise(account, value, by=BY),
+    PageAction.TAGS: lambda account, value: reversible.set_tags(account, value, by=BY),
+    PageAction.RESERVE: lambda account, value: reversible.reserve(account, value, by=BY),
 }
-"""What is done to an account, with the value that a label or a priority needs."""
+"""What is done to an account, with the value that was typed, where one is needed."""
 
 
 def act(store: Store, action: PageAction, handle: str, value: str, now: float) -> Change:

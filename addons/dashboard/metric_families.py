@@ -36,8 +36,9 @@ FIRST_OUTPUT: Final = Family(
 ROTATIONS: Final = Family(
     "rotations_total",
     "counter",
-    ("account",),
-    "How often another account than before was taken, by the account that served in the end.",
+    ("account", "reason"),
+    "How often another account than before was taken, by the account that served in the end, and what had happened to "
+    "the one before.",
 )
 TOKENS: Final = Family(
     "tokens_total",

@@ -81,7 +81,8 @@ class Metrics:
     def add(self, record: TurnRecord) -> None:
         """A turn is over."""
         key, tokens = record.account_key or self._key_of(record.account), record.tokens
-        self._counts[ROTATIONS][key,] += record.rotations
+        for reason in record.reasons:
+            self._counts[ROTATIONS][key, reason] += 1
         self._counts[COLD][key,] += record.cold
         of_tokens = self._counts[TOKENS]
         of_tokens[key, "input"] += max(0, tokens.input - tokens.cached)

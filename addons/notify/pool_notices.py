@@ -1,6 +1,7 @@
 """Looks at the pool for what somebody is to be told. It is on the proxy's loop, as the pool is, and only takes along
 what is there: the teller's thread judges it."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -21,16 +22,23 @@ CERTIFICATE: Final = "mitmproxy-ca-cert.pem"
 
 
 class PoolNotices:
-    """One per proxy of which somebody wants to be told."""
+    """One per proxy. It begins with the first look for which somebody wants to be told."""
 
-    def __init__(self, settings: NotifySettings, service: PoolService, confdir: Path) -> None:
+    def __init__(self, service: PoolService, confdir: Callable[[], Path]) -> None:
         self.service = service
-        self.certificate_ends = end_of_certificate(confdir / CERTIFICATE)
-        self.teller = NoticeTeller(settings, NoticeFile(paths.notices_file()), service.clock, local_zone)
+        self.confdir = confdir
+        self.certificate_ends: float | None = None
+        self.teller: NoticeTeller | None = None
 
-    def look(self) -> None:
-        """Have the teller look at the pool as it is now."""
+    def look(self, wanted: NotifySettings | None) -> None:
+        """Have the teller look at the pool as it is now, if somebody is to be told."""
+        if wanted is None:
+            return
         service = self.service
+        if self.teller is None:
+            self.certificate_ends = end_of_certificate(self.confdir() / CERTIFICATE)
+            self.teller = NoticeTeller(wanted, NoticeFile(paths.notices_file()), service.clock, local_zone)
+        self.teller.wanted = wanted
         service.sync()
         now, pool = service.clock(), service.pool
         people = service.people.registry.people.values()
@@ -48,7 +56,8 @@ class PoolNotices:
 
     def close(self) -> None:
         """The proxy ends."""
-        self.teller.close()
+        if self.teller is not None:
+            self.teller.close()
 
 
 def end_of_certificate(file: Path) -> float | None:

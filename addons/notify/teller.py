@@ -35,6 +35,9 @@ class NoticeTeller:
         self, settings: NotifySettings, file: NoticeFile, clock: Callable[[], float], zone: Callable[[], tzinfo]
     ) -> None:
         self.settings = settings
+        """Of what is being told now."""
+        self.wanted = settings
+        """Those that hold from the next look on. Anybody may set it."""
         self.file = file
         self.clock = clock
         self.zone = zone
@@ -74,7 +77,7 @@ class NoticeTeller:
 
     def tell(self, look: PoolLook) -> None:
         """Note what has happened since the last look of anybody, and tell what is due."""
-        now = self.clock()
+        self.settings, now = self.wanted, self.clock()
         found = conditions(look, self.settings.pool_left, now)
         try:
             mine, dropped = self.file.change(lambda known: self._take(known, found, now))

@@ -13,10 +13,11 @@ from accounts.choice.decision_record import Done, Record
 from accounts.choice.outcomes import Kind
 from accounts.ledger.families import AccountsOfThreads, ThreadFamilies
 from accounts.ledger.projects import project_of
-from accounts.ledger.records import NO_TOKENS, TokenCount, Transport, TurnKind, TurnOutcome, TurnRecord
+from accounts.ledger.records import MOVED, NO_TOKENS, TokenCount, Transport, TurnKind, TurnOutcome, TurnRecord
 from accounts.requests import identity
 from accounts.turn.steps import Reason
 from addons.inspection.answer import Tokens, tokens_of
+from addons.recording.annotations import FINE
 from addons.recording.ended_turn import EndedTurn
 from addons.recording.turn_line import Told, has_failed, purpose_of, tokens_in
 from addons.wire import messages
@@ -36,6 +37,8 @@ OUTCOMES: Final[Mapping[str, TurnOutcome]] = {
 """What became of a turn, for its client. One that upstream's refusal was delivered to has failed."""
 _ANSWERED: Final = frozenset({TurnOutcome.SERVED, TurnOutcome.CONTINUED, TurnOutcome.CUT_SHORT})
 _KINDS: Final[Mapping[str, TurnKind]] = {str(each): each for each in TurnKind}
+_WORDS: Final = frozenset(map(str, Kind))
+OTHER: Final = "other"
 _MODEL: Final = re.compile(r'"model"\s*:\s*"([^"\\]{1,100})"')
 _TIER: Final = re.compile(rb'"service_tier"\s*:\s*"(\w{1,40})"')
 
@@ -85,6 +88,7 @@ class TurnRecords:
         if outcome in _ANSWERED:
             self._accounts.served(told.thread, last)
         moved = bool(before) and before != last and outcome in _ANSWERED
+        reasons = _reasons(before, told)
         first = log.answered_at if log is not None else None
         return TurnRecord(
             when=ended.record.at,
@@ -103,7 +107,8 @@ class TurnRecords:
             outcome=outcome,
             rule=(asking.rule or refused) if outcome is TurnOutcome.REFUSED else "",
             attempts=len(accounts),
-            rotations=sum(one != other for one, other in pairwise([*([before] if before else []), *accounts])),
+            rotations=len(reasons),
+            reasons=reasons,
             first_output=max(0.0, first - told.began) if first is not None else None,
             duration=max(0.0, told.seconds),
             tokens=tokens,
@@ -127,6 +132,17 @@ def count_of(tokens: Tokens) -> TokenCount:
     return TokenCount(
         input=tokens.given or 0, cached=tokens.cached or 0, output=tokens.made or 0, reasoning=tokens.reasoning or 0
     )
+
+
+def _reasons(before: str, told: Told) -> tuple[str, ...]:
+    """Why each other account than before was taken, `before` being that of the thread's last turn ("": none)."""
+    went = [*([(before, MOVED)] if before else []), *((account, _reason(kind)) for account, _, kind in told.asked)]
+    return tuple(why for (one, why), (other, _) in pairwise(went) if one != other)
+
+
+def _reason(kind: str) -> str:
+    """Nothing but words that there are: metrics have a series for each."""
+    return MOVED if kind in FINE else kind if kind in _WORDS else OTHER
 
 
 def _outcome(told: Told) -> TurnOutcome:

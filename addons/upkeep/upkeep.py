@@ -13,11 +13,12 @@ from accounts.errors import StoreError
 from accounts.store import backups
 from accounts.tokens.clock_jumps import ClockJumps
 from addons.exchange.service import PoolService
+from addons.notify.followed_settings import FollowedSettings
 from addons.notify.pool_notices import PoolNotices
 from addons.startup import Startup
 from addons.upkeep.pool_file_watch import PoolFileWatch
 from addons.wire import answers
-from config import clock, paths
+from config import clock, paths, settings
 
 logger = logging.getLogger(__name__)
 
@@ -44,9 +45,10 @@ class TokenUpkeep:
                 asyncio_utils.create_task(self._keep(), name="keeper", keep_ref=True),
                 asyncio_utils.create_task(self._watch(watch), name="pool file watch", keep_ref=True),
             ]
-            if (wanted := self.startup.service.settings.notify) is not None:
-                notices = PoolNotices(wanted, self.startup.service, Path(ctx.options.confdir).expanduser())
-                self.tasks.append(asyncio_utils.create_task(self._tell(notices), name="notices", keep_ref=True))
+            notices = PoolNotices(self.startup.service, lambda: Path(ctx.options.confdir).expanduser())
+            known = self.startup.service.settings.notify
+            followed = FollowedSettings(known, paths.config_file(), lambda: settings.load().notify)
+            self.tasks.append(asyncio_utils.create_task(self._tell(notices, followed), name="notices", keep_ref=True))
 
     def done(self) -> None:
         for task in self.tasks:
@@ -66,12 +68,12 @@ class TokenUpkeep:
         finally:
             watch.close()
 
-    async def _tell(self, notices: PoolNotices) -> None:
+    async def _tell(self, notices: PoolNotices, followed: FollowedSettings) -> None:
         try:
             while self.startup.service is not None:
                 await asyncio.sleep(NOTICES_EVERY)
                 try:
-                    notices.look()
+                    notices.look(await asyncio.to_thread(followed.look))
                 except Exception as e:  # noqa: BLE001 - one look that fails must not be the last
                     answers.log_defect("looking for what somebody is to be told failed", e)
         finally:

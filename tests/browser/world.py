@@ -4,7 +4,7 @@ import itertools
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from accounts.choice.decision_record import DECISION
 from accounts.choice.quota import MAIN, Window
@@ -73,6 +73,37 @@ def fill(home: Path, now: float, count: int = len(NAMES)) -> None:
     ledger = UsageDb(home / "usage.db")
     ledger.write([each for each, _ in turns])
     ledger.close()
+
+
+class PoolState(NamedTuple):
+    """What a test may change of a pool."""
+
+    accounts: tuple[Account, ...]
+    cooldowns: dict[str, Cooldown]
+    chosen: str
+    people: tuple[str, ...]
+
+
+def state_of(store: Store) -> PoolState:
+    people = tuple(each.name for each in store.people.all())
+    return PoolState(tuple(store.accounts()), dict(store.cooldowns()), store.chosen_account(), people)
+
+
+def put_right(store: Store, before: PoolState) -> None:
+    """Have the pool as it was, whatever has become of it."""
+    now = state_of(store)
+    if now == before:
+        return
+    for each in before.accounts:
+        kept = ("label", "enabled", "priority", "tags", "reserve_percent")
+        store.update_account(each.key, **{name: getattr(each, name) for name in kept})
+    for key in now.cooldowns:
+        store.clear_cooldown(key)
+    for key, rest in before.cooldowns.items():
+        store.set_cooldown(key, rest)
+    for name in set(now.people) - set(before.people):
+        store.people.remove(name)
+    store.choose_account(before.chosen).result()
 
 
 def thread(number: int) -> str:

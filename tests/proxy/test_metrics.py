@@ -45,7 +45,7 @@ def test_turns_are_counted_with_their_rotations_over_each_transport(bench: Bench
     assert becomes(lambda: counted(bench, "codex_rotate_turns_total", account=second, transport="websocket"), 1)
     assert eventually(lambda: counted(bench, "codex_rotate_turns_total", account=second, transport="http") > 0)
     assert counted(bench, "codex_rotate_turns_total", account=second, outcome="failed") == 0
-    assert counted(bench, "codex_rotate_rotations_total", account=second) == 1
+    assert counted(bench, "codex_rotate_rotations_total", account=second, reason="usage_limit") == 1
     assert counted(bench, "codex_rotate_cold_tokens_total", account=second) > 0
     assert counted(bench, "codex_rotate_first_output_seconds_count", transport="websocket") >= 2
 

@@ -125,6 +125,22 @@ def test_a_webhook_that_hangs_holds_neither_a_turn_nor_the_end_of_the_proxy(scen
     assert "defect" not in said
 
 
+def test_a_running_proxy_follows_what_the_file_says_and_no_mistake_in_it(scene: Scene) -> None:
+    with Webhook() as hook, scene.proxy() as proxy:
+        proxy.output.wait_for("2 accounts from")
+        scene.settings(hook)
+        proxy.output.wait_for(r"\[notify\] has changed")
+        scene.loses("ann")
+        hook.wait_for(1)
+        (scene.home / "config.toml").write_text("[notify]\nwebhook = 1\n")
+        proxy.output.wait_for(r"goes on to hold: .*config\.toml: notify: `webhook` must be an address")
+        scene.rests("bob", 3600)
+        hook.wait_for(2)
+        said = proxy.stop()
+    assert hook.events == ["login_needed", "pool_dry"]
+    assert said.count("goes on to hold") == 1
+
+
 def test_a_table_with_a_mistake_keeps_the_proxy_from_starting_and_says_where(scene: Scene) -> None:
     (scene.home / "config.toml").write_text(f'[notify]\nwebhook = "http://hooks.example/x"\nsecret = "{SECRET}"\n')
     with scene.proxy() as proxy:

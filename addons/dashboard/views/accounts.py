@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 from urllib.parse import urlencode
 
 from accounts.forecast import Forecast
-from accounts.model import Event
+from accounts.model import Account, Event
 from accounts.states import State, in_words
 from accounts.views.account_list import AccountRow, set_by_owner
 from accounts.views.remedies import remedies
@@ -43,13 +43,16 @@ class AccountsSeen:
 
 
 class InputField(NamedTuple):
-    """What can be written into a form: of which action, what it is called, what stands there now."""
+    """What can be written into a form: of which action, what it is called, what stands there now. `kind` is that of
+    HTML; `most` bounds a number."""
 
     action: str
     name: str
     value: str
     hint: str = ""
     kind: str = "text"
+    required: bool = True
+    most: int | None = None
 
 
 def accounts_view(seen: AccountsSeen, query: Mapping[str, str]) -> Html:
@@ -182,7 +185,7 @@ def _menu(row: AccountRow) -> Html:
     choose = ("auto", "Let the pool choose") if row.chosen else ("use", "Everybody uses it")
     offered = [pause, choose, *([("clear", "End its rest")] if resting else [])]
     items = [do(action, handle, words, f"{words}: {label}") for action, words in offered]
-    more = tag("a", "Name, priority, history", href=f"/account/{handle}")
+    more = tag("a", "Name, tags, history", href=f"/account/{handle}")
     summary = tag("summary", "Change", aria_label=f"Change {label}")
     return tag("details", summary, tag("div", items, more, class_="menu"), class_="dropdown")
 
@@ -223,18 +226,33 @@ def account_view(row: AccountRow, seen: AccountsSeen, history: Sequence[Event], 
             facts(known),
             tag("div", buttons, class_="buttons"),
             section("Used", windows(row.windows, now) or empty("Nothing is known of its windows yet.")),
-            section(
-                "Change", _field(InputField("label", "Name", account.label), account.handle, csrf), _priority(row, csrf)
-            ),
+            section("Change", [_field(each, account.handle, csrf) for each in _fields(account)]),
             section("What happened here", _history(history, now)),
         ]
     )
 
 
-def _priority(row: AccountRow, csrf: str) -> Html:
-    hint = "Higher comes first for new threads; 0 is usual."
-    field = InputField("priority", "Priority", str(row.account.priority), hint, kind="number")
-    return _field(field, row.account.handle, csrf)
+def _fields(account: Account) -> tuple[InputField, ...]:
+    """What its owner may write for an account."""
+    return (
+        InputField("label", "Name", account.label),
+        InputField("tags", "Tags", " ".join(account.tags), "Words of your own, with spaces between.", required=False),
+        InputField(
+            "priority",
+            "Priority",
+            str(account.priority),
+            "Higher comes first for new threads; 0 is usual.",
+            kind="number",
+        ),
+        InputField(
+            "reserve",
+            "Reserve",
+            str(account.reserve_percent),
+            "So many percent of each window are kept for you; 0 for none.",
+            kind="number",
+            most=100,
+        ),
+    )
 
 
 def _field(field: InputField, handle: str, csrf: str) -> Html:
@@ -249,7 +267,9 @@ def _field(field: InputField, handle: str, csrf: str) -> Html:
             id=field.action,
             name="value",
             value=field.value,
-            required=True,
+            required=field.required,
+            min=0 if field.most is not None else None,
+            max=field.most,
             aria_describedby=described,
         ),
         tag("button", "Save", name="do", value=f"{field.action}:{handle}"),

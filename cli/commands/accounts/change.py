@@ -14,7 +14,7 @@ from accounts.model import Account
 from accounts.owner import changes
 from accounts.owner.names import checked_label, listed, named, typed
 from accounts.owner.only_account import hindrance, settings_pin
-from accounts.owner.values import read_percent, read_tags
+from accounts.owner.values import TagEdit, read_percent, read_tags
 from accounts.policy import stored_candidates
 from accounts.store.store import Store
 from cli.ui.known_names import AccountName, complete_account, complete_change, complete_tag
@@ -168,7 +168,7 @@ def relabel(store: Store, wanted: str, label: str, pin: str, now: float) -> Resu
 
 def retag(store: Store, wanted: str, added: Sequence[str], removed: Sequence[str], now: float) -> Result:
     """Add and take away tags; without either, show those there are."""
-    account, changed, tags = changes.retag(store, wanted, added, removed, now)
+    account, changed, tags = changes.retag(store, wanted, TagEdit(tuple(added), tuple(removed)), now)
     has = f"has the tags {', '.join(tags)}" if tags else "has no tags"
     return Result(f"{named(account)} {has}. See all: codex-rotate list", _one(account, changed) | {"tags": list(tags)})
 

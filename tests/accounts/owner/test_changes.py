@@ -7,6 +7,7 @@ import pytest
 from accounts.errors import LabelTaken, UnknownAccount
 from accounts.model import Account, Cooldown
 from accounts.owner import changes
+from accounts.owner.values import TagEdit
 from accounts.store.store import Store
 from tests.builders import NOW, key_of
 
@@ -43,9 +44,9 @@ def test_another_label(store: Store, history: History) -> None:
 
 def test_tags_come_and_go(store: Store, history: History) -> None:
     """Case does not tell two apart."""
-    assert changes.retag(store, "ann", ["Home", "x"], [], NOW).tags == ("Home", "x")
-    assert changes.retag(store, "ann", ["home"], [], NOW).changed is False
-    assert changes.retag(store, "ann", ["y"], ["HOME"], NOW).tags == stored(store, "ann").tags == ("x", "y")
+    assert changes.retag(store, "ann", TagEdit(("Home", "x")), NOW).tags == ("Home", "x")
+    assert changes.retag(store, "ann", TagEdit(("home",)), NOW).changed is False
+    assert changes.retag(store, "ann", TagEdit(("y",), ("HOME",)), NOW).tags == stored(store, "ann").tags == ("x", "y")
     assert history()[-1] == ("tags_changed", "+y -Home")
 
 

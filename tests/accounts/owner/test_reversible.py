@@ -1,6 +1,9 @@
 """What is done to an account, what is said of it, and the way back. tests/cli/top/test_app.py presses the keys."""
 
+import pytest
+
 from accounts.choice.quota import MAIN, Window
+from accounts.errors import UsageError
 from accounts.model import Cooldown
 from accounts.owner import reversible
 from accounts.store.store import Store
@@ -66,3 +69,16 @@ def test_tags_that_came_go_and_those_that_went_come_back(store: Store) -> None:
     assert undo is not None
     undo(store, NOW)
     assert sorted(store.accounts()[0].tags) == ["one", "two"]
+
+
+def test_tags_that_are_written_as_a_list_are_all_there_are(store: Store) -> None:
+    reversible.set_tags(store.accounts()[0], "one, two")(store, NOW)
+    deed = reversible.set_tags(store.accounts()[0], "three ONE")(store, NOW)
+    assert deed.said == "ann has the tags one, three."
+    assert deed.undo is not None
+    deed.undo(store, NOW)
+    assert sorted(store.accounts()[0].tags) == ["one", "two"]
+    assert reversible.set_tags(store.accounts()[0], "Two One")(store, NOW).undo is None, "case does not tell them apart"
+    assert reversible.set_tags(store.accounts()[0], "")(store, NOW).said == "ann has no tags."
+    with pytest.raises(UsageError, match="the others go"):
+        reversible.set_tags(store.accounts()[0], "one -two")

@@ -17,6 +17,8 @@ def test_saying_what_is_so_already_leaves_nothing_to_take_back(store: Store) -> 
         (PageAction.CLEAR, ""),
         (PageAction.LABEL, "ann"),
         (PageAction.PRIORITY, "0"),
+        (PageAction.TAGS, ""),
+        (PageAction.RESERVE, "0"),
     ):
         assert act(store, action, ANN.handle, value, NOW).undo is None
     assert act(store, PageAction.AUTO, "", "", NOW).undo is None
@@ -34,13 +36,15 @@ def test_a_change_of_the_page_is_signed_and_so_is_its_way_back(store: Store) -> 
         (PageAction.USE, ""),
         (PageAction.LABEL, "zoe"),
         (PageAction.PRIORITY, "5"),
+        (PageAction.TAGS, "team spare"),
+        (PageAction.RESERVE, "20"),
     ):
         undo = act(store, action, ANN.handle, value, NOW).undo
         assert undo is not None
         undo(store, NOW)
     store.choose_account("").result()  # what was recorded before is written by now
-    told = store.events(10)
-    assert len(told) == 8
+    told = store.events(20)
+    assert len(told) == 12
     assert all(BY in each.detail for each in told)
 
 

@@ -202,22 +202,25 @@ async def test_each_change_is_done_said_written_down_and_taken_back(site: Site, 
     now = clock.now()
     store.set_cooldown(account("ann").key, Cooldown(until=now + 600, reason="usage_limit", since=now)).result()
 
-    def state() -> tuple[object, ...]:
+    def state() -> dict[str, object]:
         ann = next(each for each in store.accounts() if each.key == account("ann").key)
-        return ann.enabled, store.chosen_account(), bool(store.cooldowns()), ann.label, ann.priority
+        told = {"enabled": ann.enabled, "chosen": store.chosen_account(), "rests": bool(store.cooldowns())}
+        return told | {"label": ann.label, "priority": ann.priority, "tags": ann.tags, "kept": ann.reserve_percent}
 
     before = state()
     steps = {
-        f"pause:{HANDLE}": ("", (False, *before[1:]), "paused"),
-        f"use:{HANDLE}": ("", (True, account("ann").key, *before[2:]), "chosen"),
-        f"clear:{HANDLE}": ("", (*before[:2], False, *before[3:]), "rest_ended"),
-        f"label:{HANDLE}": ("office", (*before[:3], "office", before[4]), "relabelled"),
-        f"priority:{HANDLE}": ("7", (*before[:4], 7), "priority_changed"),
+        f"pause:{HANDLE}": ("", {"enabled": False}, "paused"),
+        f"use:{HANDLE}": ("", {"chosen": account("ann").key}, "chosen"),
+        f"clear:{HANDLE}": ("", {"rests": False}, "rest_ended"),
+        f"label:{HANDLE}": ("office", {"label": "office"}, "relabelled"),
+        f"priority:{HANDLE}": ("7", {"priority": 7}, "priority_changed"),
+        f"tags:{HANDLE}": ("team spare", {"tags": ("team", "spare")}, "tags_changed"),
+        f"reserve:{HANDLE}": ("20", {"kept": 20}, "reserve_changed"),
     }
     async with site.owner() as client:
         for do, (value, expected, kind) in steps.items():
             text = await change(client, do, value)
-            assert state() == expected
+            assert state() == before | expected
             written = store.events(1)[0]
             assert written.kind == kind
             assert "by the owner, on the page" in written.detail
@@ -233,6 +236,8 @@ async def test_what_cannot_be_done_says_why_and_changes_nothing(site: Site, stor
             (f"label:{HANDLE}", "bob", "bob"),
             (f"label:{HANDLE}", "  ", "A label needs"),
             (f"priority:{HANDLE}", "many", "A priority is a whole number"),
+            (f"tags:{HANDLE}", "team -spare", "the others go"),
+            (f"reserve:{HANDLE}", "120", "What is kept is a whole number"),
             (f"burn:{HANDLE}", "", "There is no change called"),
             ("undo:gone", "", "cannot be taken back any more"),
         ):

@@ -35,6 +35,7 @@ SERVED = TurnRecord(
     thread="thread-nobody-may-see",
     model="model-nobody-may-see",
     rotations=1,
+    reasons=("usage_limit",),
     first_output=0.7,
     tokens=TokenCount(input=100, cached=60, output=20, reasoning=5),
     cold=40,
@@ -74,7 +75,13 @@ def test_ended_turns_are_counted_by_account_outcome_and_transport(metrics: Metri
         ("a", "cut_short", "websocket"): 1,
         ("", "refused", "http"): 1,
     }
-    assert series(metrics, "codex_rotate_rotations_total") == {("a",): 3, ("",): 1}
+    assert series(metrics, "codex_rotate_rotations_total") == {("a", "usage_limit"): 3, ("", "usage_limit"): 1}
+
+
+def test_each_rotation_has_its_reason(metrics: Metrics) -> None:
+    metrics.add(replace(SERVED, rotations=3, reasons=("moved", "stalled", "stalled")))
+    metrics.add(replace(SERVED, rotations=0, reasons=()))
+    assert series(metrics, "codex_rotate_rotations_total") == {("a", "moved"): 1, ("a", "stalled"): 2}
 
 
 def test_tokens_add_up_to_what_turns_have_taken(metrics: Metrics) -> None:
@@ -137,7 +144,7 @@ async def test_another_thread_writes_what_was_so_at_one_moment(metrics: Metrics)
     snapshot = metrics.snapshot()
     metrics.add(SERVED)
     said = await asyncio.to_thread(text_of, snapshot)
-    assert 'codex_rotate_rotations_total{account="a"} 1.0' in said.decode()
+    assert 'codex_rotate_rotations_total{account="a",reason="usage_limit"} 1.0' in said.decode()
 
 
 # --- labels ----------------------------------------------------------------------------------------------------------
@@ -153,7 +160,7 @@ def test_what_is_not_in_the_pool_has_one_name(metrics: Metrics) -> None:
 
 def test_an_account_whose_key_is_not_told_is_known_by_its_label(metrics: Metrics) -> None:
     metrics.add(replace(SERVED, account_key=""))
-    assert series(metrics, "codex_rotate_rotations_total") == {("a",): 1}
+    assert series(metrics, "codex_rotate_rotations_total") == {("a", "usage_limit"): 1}
 
 
 def test_what_goes_by_one_name_is_one_series(startup: Startup, metrics: Metrics) -> None:
@@ -169,14 +176,14 @@ def test_a_name_that_is_an_address_is_not_told(startup: Startup, metrics: Metric
     startup.opened().store.update_account(key_of("b"), label="bob@example.com").result()
     startup.opened().reload()
     metrics.add(replace(SERVED, account="bob@example.com", account_key=key_of("b")))
-    assert series(metrics, "codex_rotate_rotations_total") == {("seat-2",): 1}
+    assert series(metrics, "codex_rotate_rotations_total") == {("seat-2", "usage_limit"): 1}
 
 
 def test_anonymous_accounts_keep_their_numbers(startup: Startup) -> None:
     startup.chosen = ChosenOptions(rotate_metrics_anonymous=True)
     metrics = Metrics(startup, lambda: [turn(1, account="b")])
     metrics.add(SERVED)
-    assert series(metrics, "codex_rotate_rotations_total") == {("seat-1",): 1}
+    assert series(metrics, "codex_rotate_rotations_total") == {("seat-1", "usage_limit"): 1}
     assert series(metrics, "codex_rotate_turns_in_flight") == {("seat-1",): 0, ("seat-2",): 1}
     startup.opened().store.remove_account(key_of("a")).result()
     startup.opened().store.put_account(account("c"), credentials("c")).result()
@@ -189,7 +196,7 @@ def test_a_label_may_hold_anything(startup: Startup, metrics: Metrics) -> None:
     startup.opened().store.update_account(key_of("a"), label=wild).result()
     startup.opened().reload()
     metrics.add(SERVED)
-    assert series(metrics, "codex_rotate_rotations_total") == {(wild,): 1}
+    assert series(metrics, "codex_rotate_rotations_total") == {(wild, "usage_limit"): 1}
 
 
 def test_nothing_secret_and_nothing_of_a_conversation_is_in_it(startup: Startup) -> None:

@@ -17,7 +17,7 @@ from accounts.notices.conditions import PoolLook
 from accounts.notices.occurrences import BACKOFF, DRY_SECONDS
 from addons.notify.notice_file import NoticeFile
 from addons.notify.teller import NoticeTeller
-from config.notify import NotifySettings, QuietHours
+from config.notify import NoticeKind, NotifySettings, QuietHours
 from tests.builders import HOUR, Clock, candidate, credentials, key_of, planted, rest, window
 from tests.webhooks import SECRET, Webhook
 
@@ -61,6 +61,14 @@ def test_it_is_told_once_also_after_a_restart(hook: Webhook, clock: Clock, tmp_p
     one.tell(LOST)
     clock.advance(3600)
     teller(hook, clock, tmp_path).tell(LOST)
+    assert hook.events == ["login_needed"]
+
+
+def test_what_is_wanted_meanwhile_holds_from_the_next_look_on(hook: Webhook, clock: Clock, tmp_path: Path) -> None:
+    one = teller(hook, clock, tmp_path, events=frozenset({NoticeKind.POOL_DRY}))
+    one.tell(WELL)
+    one.wanted = replace(one.wanted, events=frozenset(NoticeKind))
+    one.tell(LOST)
     assert hook.events == ["login_needed"]
 
 

@@ -11,13 +11,13 @@ from accounts.choice.decision_record import DECISION, Done, Record
 from accounts.choice.outcomes import Kind, Outcome
 from accounts.choice.pool import Lease
 from accounts.continuing.delivered import DeliveredAnswer
-from accounts.ledger.records import NO_TOKENS, TokenCount, Transport, TurnKind, TurnOutcome
+from accounts.ledger.records import MOVED, NO_TOKENS, TokenCount, Transport, TurnKind, TurnOutcome
 from accounts.model import Event
 from accounts.turn.log import DecisionLog
 from accounts.turn.steps import Reason
 from addons.recording.ended_turn import EndedTurn
 from addons.recording.turn_line import Told
-from addons.recording.turn_records import OUTCOMES, Asking, TurnRecords, count_of, spent
+from addons.recording.turn_records import OTHER, OUTCOMES, Asking, TurnRecords, count_of, spent
 from tests.builders import NOW, account, credentials, key_of
 
 HTTP = Asking(person="", key="ann", rule="", metadata="", parent="", upgrade=False)
@@ -101,6 +101,19 @@ def test_a_switch_costs_what_was_not_cached() -> None:
     other = records.of(told(LIMIT, ("b", 200, Kind.OK)), ended(), HTTP, USED)
     after = records.of(told(("b", 200, Kind.OK)), ended(), HTTP, USED)
     assert [each and (each.rotations, each.cold) for each in (same, other, after)] == [(0, 0), (1, 40), (0, 0)]
+
+
+def test_each_rotation_has_a_reason_of_a_closed_set() -> None:
+    records = TurnRecords()
+    records.of(told(OK), ended(), HTTP, USED)
+    steps = (("b", 429, Kind.USAGE_LIMIT), ("b", 429, Kind.BURST_LIMIT), ("c", 0, "of_another_version"))
+    first = records.of(told(*steps, OK), ended(), HTTP, USED)
+    again = records.of(told(("b", 200, Kind.UPGRADED), OK), ended(), HTTP, USED)
+    assert first is not None
+    assert again is not None
+    assert first.reasons == (MOVED, Kind.BURST_LIMIT, OTHER)
+    assert again.reasons == (MOVED, MOVED), "nothing had happened to b"
+    assert (first.rotations, again.rotations) == (3, 2)
 
 
 def test_where_nobody_answered_nothing_was_switched() -> None:

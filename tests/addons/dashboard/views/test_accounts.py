@@ -71,8 +71,12 @@ def test_one_account_with_its_history_and_its_forms() -> None:
     history = [
         Event(at=NOW, kind="priority_changed", key=account("ann").key, detail="0 to 7, by the owner, on the page")
     ]
-    text = account_view(row("ann", priority=7), seen(row("ann")), history, "a-csrf")
+    ann = row("ann", priority=7, tags=("team", "spare"), reserve_percent=20)
+    text = account_view(ann, seen(ann), history, "a-csrf")
     assert "priority changed" in text
     assert "0 to 7, by the owner, on the page" in text
-    assert text.count('value="a-csrf"') == 2
-    assert 'id="priority" name="value" value="7"' in text
+    assert text.count('value="a-csrf"') == 4
+    for name, value in {"label": "ann", "priority": "7", "tags": "team spare", "reserve": "20"}.items():
+        assert f'id="{name}" name="value" value="{value}"' in text
+        assert f'<label for="{name}">' in text
+    assert 'id="tags" name="value" value="team spare" required' not in text, "none is fine"
