@@ -164,6 +164,12 @@ def run(argv: Sequence[object], *, timeout: float, check: bool = False, **more: 
     return done
 
 
+def make_ready() -> None:
+    """Start the warm process, if this system has it. What is forked from here shares it."""
+    if sys.platform == "linux" and "COLD" not in os.environ:
+        _server()
+
+
 def put_programs(folder: Path) -> None:
     """Our programs for a shell whose PATH begins with that folder. They run in the warm process's session, so a
     terminal is none of theirs; what is started as a user's with COLD=1 is so here, too."""
