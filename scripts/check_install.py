@@ -73,9 +73,13 @@ def main(words: Sequence[str]) -> int:
     """Try these ways of installing, or all."""
     shutil.rmtree(WORK, ignore_errors=True)
     WORK.mkdir(parents=True)
-    names = words or tuple(INSTALLS)
+    return check(words or tuple(INSTALLS))
+
+
+def check(names: Sequence[str], wheel: Path | None = None) -> int:
+    """Try these ways of installing this wheel, or one that is built for it. The exit code; what is wrong is told."""
     try:
-        wheel = build(WORK / "wheel")
+        wheel = wheel or build(WORK / "wheel")
         tell(f"the wheel brings {', '.join(sorted(brought(wheel)))}")
         with ThreadPoolExecutor(len(names)) as threads:
             waiting = [threads.submit(install_and_try, name, wheel) for name in names]
