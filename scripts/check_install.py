@@ -73,9 +73,13 @@ def main(words: Sequence[str]) -> int:
     """Try these ways of installing, or all."""
     shutil.rmtree(WORK, ignore_errors=True)
     WORK.mkdir(parents=True)
-    names = words or tuple(INSTALLS)
+    return check(words or tuple(INSTALLS))
+
+
+def check(names: Sequence[str], wheel: Path | None = None) -> int:
+    """Try these ways of installing this wheel, or one that is built for it. The exit code; what is wrong is told."""
     try:
-        wheel = build(WORK / "wheel")
+        wheel = wheel or build(WORK / "wheel")
         tell(f"the wheel brings {', '.join(sorted(brought(wheel)))}")
         with ThreadPoolExecutor(len(names)) as threads:
             waiting = [threads.submit(install_and_try, name, wheel) for name in names]
@@ -140,7 +144,7 @@ def brought(wheel: Path) -> set[str]:
 def newest(folder: Path, wheel: Path) -> Installed:
     """As docs/how-to/installing.md says it."""
     tools = {"UV_TOOL_DIR": str(folder / "tools"), "UV_TOOL_BIN_DIR": str(folder / "bin")}
-    words = ("--quiet", "--compile-bytecode", "--with-executables-from", "mitmproxy")
+    words = ("--quiet", "--with-executables-from", "mitmproxy")
     uv("tool", "install", *words, "--python", python(), str(wheel), env=tools)
     return Installed(folder / "bin", folder / "tools" / "codex-rotate")
 
@@ -149,7 +153,7 @@ def lowest(folder: Path, wheel: Path) -> Installed:
     """With the oldest Python that is here: releases that old know no newer one."""
     place = str(folder / "environment")
     uv("venv", "--quiet", "--python", python("3.12", "3.13"), place)
-    into = ("pip", "install", "--quiet", "--compile-bytecode", "--python", place)
+    into = ("pip", "install", "--quiet", "--python", place)
     uv(*into, "--resolution", "lowest-direct", "--requirements", "pyproject.toml")
     uv(*into, "--no-deps", str(wheel))
     return Installed(Path(place, "bin"), Path(place))

@@ -8,6 +8,7 @@ needs any more, stops the writing.
 import ast
 import functools
 import json
+import re
 import sys
 import typing
 from collections.abc import Iterable, Iterator, Sequence
@@ -261,15 +262,10 @@ def events() -> str:
 
 def event_kinds() -> set[str]:
     """The kinds that the code writes into the history by a name of their own, read from its source."""
-    trees = [ast.parse(path.read_text("utf-8")) for name in CODE for path in (ROOT / name).rglob("*.py")]
-    named = {
-        target.id: node.value.value
-        for tree in trees
-        for node in tree.body
-        if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Constant)
-        for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
-        if isinstance(target, ast.Name)
-    }
+    files = [path.read_text("utf-8") for name in CODE for path in (ROOT / name).rglob("*.py")]
+    trees = [ast.parse(text) for text in files if "Event(" in text]
+    constants = re.compile(r"^(\w+)(?:: [\w.\[\]]+)? = \"([^\"\\]*)\"$", re.MULTILINE)
+    named = dict(pair for text in files for pair in constants.findall(text))
     found = {"kept", "renewed", "imported", "restored"}
     """`kept` and its like pass through a variable in accounts/logins/adopting.py, `restored` through SQL."""
     for tree in trees:
@@ -279,7 +275,7 @@ def event_kinds() -> set[str]:
                 found |= {
                     part.value for part in kinds if isinstance(part, ast.Constant) and isinstance(part.value, str)
                 }
-                found |= {str(named[part.id]) for part in kinds if isinstance(part, ast.Name) and part.id in named}
+                found |= {named[part.id] for part in kinds if isinstance(part, ast.Name) and part.id in named}
     return found
 
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import certifi
 import hypothesis
 import pytest
 
@@ -92,8 +93,9 @@ def few_roots(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, few_roots: Path) -> Path:
-    """No test reads or writes the real home, or trusts what this machine does."""
+    """No test reads or writes the real home, or trusts what this machine does, or what a library of roots says."""
     monkeypatch.setenv("SSL_CERT_FILE", str(few_roots))
+    monkeypatch.setattr(certifi, "where", lambda: str(few_roots))
     for name in ("HOME", "USERPROFILE", "CODEX_HOME"):
         monkeypatch.setenv(name, str(tmp_path))
     for name in ("CODEX_CLI_AUTH_PATH", "CODEX_CLI_ACCOUNTS_PATH", "CODEX_REFRESH_TOKEN_URL_OVERRIDE"):

@@ -26,6 +26,16 @@ def nothing_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def wheel(tmp_path: Path) -> Path:
+    """One that nobody comes to install: what it needs is not to be had."""
+    path = tmp_path / "codex_rotate-0.1.0-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("codex_rotate/__init__.py", "")
+        archive.writestr("codex_rotate-0.1.0.dist-info/RECORD", "")
+    return path
+
+
+@pytest.fixture
 def empty_registry() -> Iterator[str]:
     """One that answers and has nothing."""
 
@@ -44,31 +54,27 @@ def empty_registry() -> Iterator[str]:
 
 @pytest.mark.parametrize(("ci", "code"), [("", 0), ("true", 1)])
 def test_without_a_registry_nothing_is_tried_which_only_ci_takes_amiss(
-    ci: str, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ci: str, code: int, wheel: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("CI", ci)
     monkeypatch.setenv("UV_DEFAULT_INDEX", f"http://127.0.0.1:{free_port()}/simple")
-    assert check_install.main(["lowest"]) == code
+    assert check_install.check(["lowest"], wheel) == code
     assert "skipped, no package registry answers" in capsys.readouterr().out
 
 
 def test_a_registry_that_lacks_a_package_is_a_failure(
-    empty_registry: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    empty_registry: str, wheel: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What pyproject.toml asks for is not to be had: that is ours to mend."""
     monkeypatch.setenv("UV_DEFAULT_INDEX", empty_registry)
-    assert check_install.main(["lowest"]) == 1
+    assert check_install.check(["lowest"], wheel) == 1
     said = capsys.readouterr().out
     assert "FAILED" in said
     assert "uv pip install" in said
 
 
 @pytest.mark.parametrize("more", ["cli/__init__.py", "config.py", "codex_rotate_tools/__init__.py"])
-def test_a_wheel_that_brings_more_than_its_package_is_refused(more: str, tmp_path: Path) -> None:
-    wheel = tmp_path / "codex_rotate-0.1.0-py3-none-any.whl"
-    with zipfile.ZipFile(wheel, "w") as archive:
-        archive.writestr("codex_rotate/__init__.py", "")
-        archive.writestr("codex_rotate-0.1.0.dist-info/RECORD", "")
+def test_a_wheel_that_brings_more_than_its_package_is_refused(more: str, wheel: Path) -> None:
     assert check_install.brought(wheel) == {"codex_rotate", "codex_rotate-0.1.0.dist-info"}
     with zipfile.ZipFile(wheel, "a") as archive:
         archive.writestr(more, "")

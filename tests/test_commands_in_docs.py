@@ -5,6 +5,7 @@ way to the internet. Lines that cannot be executed are in a table with the reaso
 the parser all the same.
 """
 
+import functools
 import json
 import os
 import re
@@ -73,6 +74,11 @@ def lines_of(page: Path) -> list[str]:
     return found
 
 
+def at_any_port(line: str) -> str:
+    """A line that serves, without its address."""
+    return re.sub(" --listen [^ ]+", "", line)
+
+
 def excused(line: str) -> bool:
     return any(re.fullmatch(pattern, line) for pattern in NOT_EXECUTED)
 
@@ -126,11 +132,11 @@ class World:
         assert code == 0, f"ended with {code}:\n{log.read_text()}"
 
     def serve(self, line: str, port: int) -> Background:
-        """A line that serves, at this port instead of its own."""
+        """A line that serves, at this port."""
         listen = (
             f"--listen-host 127.0.0.1 --listen-port {port}" if line.startswith("mitm") else f"--listen 127.0.0.1:{port}"
         )
-        moved = f"cd {shlex.quote(str(self.folder))} && exec {re.sub('--listen [^ ]+', '', line)} {listen}"
+        moved = f"cd {shlex.quote(str(self.folder))} && exec {line} {listen}"
         return Background(["bash", "-c", moved], self.env)
 
 
@@ -184,25 +190,44 @@ def write_multi_auth(folder: Path, login: dict[str, Any]) -> None:
     (folder / "openai-codex-accounts.json").write_text(json.dumps(document))
 
 
-WITH_COMMANDS: Final = [page for page in PAGES if lines_of(page)]
+WITH_COMMANDS: Final = [
+    page for page in PAGES if any(not excused(line) and not SERVES.fullmatch(line) for line in lines_of(page))
+]
+SERVED: Final = [line for page in PAGES for line in lines_of(page) if SERVES.fullmatch(line)]
+LEAVES: Final = re.compile(r" -w | --intercept-all\b")
+"""In a line that serves: there is a file afterwards that a later line of its page reads."""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the lines are for a POSIX shell")
+def test_the_lines_that_serve_do_so(world: World) -> None:
+    """Each way of it that some page shows, whatever its address."""
+    for line in sorted({at_any_port(line) for line in SERVED if not LEAVES.search(line)}):
+        with world.serve(line, free_port()) as proxy:
+            assert proxy.wait_for(("listening at",)), line
+    assert left_by(world) == []
 
 
 @pytest.mark.skipif(os.name != "posix", reason="the lines are for a POSIX shell")
 @pytest.mark.parametrize("page", WITH_COMMANDS, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_the_command_lines_of_a_page_work(page: Path, world: World) -> None:
-    """In the order in which a reader runs them. Those that serve are started before, one by one."""
+    """In the order in which a reader runs them. Of those that serve only what leaves something, before the others."""
     lines = lines_of(page)
-    for line in filter(SERVES.fullmatch, lines):
-        with world.serve(line, free_port()) as proxy:
-            assert proxy.wait_for(("listening at",))
+    for line in lines:
+        if SERVES.fullmatch(line) and LEAVES.search(line):
+            with world.serve(at_any_port(line), free_port()) as proxy:
+                assert proxy.wait_for(("listening at",))
     with ExitStack() as stack:
         if any(line.startswith(("codex-rotate bind", "codex-rotate join")) for line in lines):
             words = [str(BIN / "codex-rotate"), "serve", "--listen", f"127.0.0.1:{world.port}"]
             stack.enter_context(Background(words, world.env)).wait_for(("listening at",))
         world.run(lines)
+    assert left_by(world) == []
+
+
+def left_by(world: World) -> list[Path]:
+    """What is still there of a temporary kind."""
     own = f"codex-rotate-{os.geteuid()}-"  # where a proxy that still runs answers the owner's commands
-    left = [each for each in Path(world.env["TMPDIR"]).iterdir() if not each.name.startswith(own)]
-    assert not left, "nothing is left behind"
+    return [each for each in Path(world.env["TMPDIR"]).iterdir() if not each.name.startswith(own)]
 
 
 def test_the_commands_are_found() -> None:
@@ -241,6 +266,11 @@ def mistakes(words: Sequence[str], command: Any) -> list[str]:
     return wrong
 
 
+@functools.cache
+def whole_program() -> Any:
+    return typer.main.get_command(build())
+
+
 def mentioned(page: Path) -> Iterator[str]:
     """What is said of `codex-rotate` in code, in fences and in the middle of a sentence."""
     text = page.read_text("utf-8")
@@ -252,7 +282,7 @@ def mentioned(page: Path) -> Iterator[str]:
 @all_rows("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_every_command_that_is_mentioned_exists(page: Path) -> None:
     """With the options that are said, in sentences and tables too."""
-    group = typer.main.get_command(build())
+    group = whole_program()
     wrong = [
         f"codex-rotate {words}: {found}"
         for words in mentioned(page)
@@ -275,4 +305,4 @@ def test_every_command_that_is_mentioned_exists(page: Path) -> None:
     ],
 )
 def test_the_check_of_mentions_knows_the_parser(words: str, wrong: list[str]) -> None:
-    assert mistakes(words.split(), typer.main.get_command(build())) == wrong
+    assert mistakes(words.split(), whole_program()) == wrong

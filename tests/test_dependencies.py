@@ -64,27 +64,47 @@ def modules(path: Path) -> frozenset[str]:
     return frozenset(name.partition(".")[0] for name in found)
 
 
-def foreign(names: Iterable[str]) -> dict[str, set[str]]:
-    """Modules of others that the files of these folders, or these files, import: each with who does."""
-    found: dict[str, set[str]] = {}
+_IMPORTING: Final = re.compile(r"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import\b|import[ \t]+(\w[\w., \t]*))", re.MULTILINE)
+
+
+def looked_for(text: str) -> set[str]:
+    """At least the modules that `modules` finds in a file of that text. A parser takes its time, so it is asked where
+    something depends on it."""
+    found = {name for one, several in _IMPORTING.findall(text) for name in (one or several).split(",")}
+    return {name.split()[0].partition(".")[0] for name in found if name.strip()}
+
+
+@functools.cache
+def suspected(*names: str) -> dict[str, list[Path]]:
+    """Modules of others, each with the files of these folders, or those of these files, that may import it."""
+    found: dict[str, list[Path]] = {}
     for name in names:
         place = ROOT / name
         for path in [place] if place.is_file() else sorted(place.rglob("*.py")):
             if "node_modules" not in path.parts:
-                for module in modules(path) - OWN - set(sys.stdlib_module_names):
-                    found.setdefault(module, set()).add(path.relative_to(ROOT).as_posix())
+                for module in looked_for(path.read_text("utf-8")) - OWN - set(sys.stdlib_module_names):
+                    found.setdefault(module, []).append(path)
     return found
+
+
+def foreign(names: Iterable[str]) -> dict[str, str]:
+    """Modules of others that the files of these folders, or these files, import: each with one that does."""
+    return {
+        module: who.relative_to(ROOT).as_posix()
+        for module, paths in suspected(*names).items()
+        if (who := next((path for path in paths if module in modules(path)), None))
+    }
 
 
 bringing = functools.cache(packages_distributions)
 
 
-def undeclared(imported: dict[str, set[str]], distributions: set[str]) -> list[str]:
+def undeclared(imported: dict[str, str], distributions: set[str]) -> list[str]:
     """Modules that none of the distributions brings, each with a file that imports it."""
     brought = bringing()
     return [
-        f"{module} ({min(files)})"
-        for module, files in sorted(imported.items())
+        f"{module} ({file})"
+        for module, file in sorted(imported.items())
         if not {canonical(name) for name in brought.get(module, ())} & distributions
     ]
 
@@ -99,7 +119,7 @@ DEV: Final = declared(PROJECT["project"]["optional-dependencies"]["dev"])
 
 
 def test_what_the_product_imports_is_declared() -> None:
-    assert undeclared({m: files for m, files in foreign(SHIPPED).items() if m not in ON_REQUEST}, NEEDED) == []
+    assert undeclared({m: file for m, file in foreign(SHIPPED).items() if m not in ON_REQUEST}, NEEDED) == []
 
 
 def test_what_it_imports_on_request_is_in_an_extra() -> None:
@@ -109,7 +129,7 @@ def test_what_it_imports_on_request_is_in_an_extra() -> None:
 
 
 def test_what_only_a_clone_imports_is_in_the_extra() -> None:
-    imported = {module: files for module, files in foreign(BESIDE).items() if module not in NOT_DECLARED}
+    imported = {module: file for module, file in foreign(BESIDE).items() if module not in NOT_DECLARED}
     assert undeclared(imported, NEEDED | DEV) == []
 
 
@@ -125,7 +145,7 @@ def test_nothing_is_declared_twice() -> None:
 def test_the_exceptions_are_exceptions() -> None:
     """What is declared by now, or not imported any more, leaves the list."""
     assert NOT_DECLARED.keys() <= foreign(BESIDE).keys()
-    assert undeclared({name: {""} for name in NOT_DECLARED}, NEEDED | DEV) == [f"{name} ()" for name in NOT_DECLARED]
+    assert undeclared(dict.fromkeys(NOT_DECLARED, ""), NEEDED | DEV) == [f"{name} ()" for name in NOT_DECLARED]
 
 
 def test_what_the_wheel_names_is_there() -> None:
@@ -146,3 +166,4 @@ def test_imports_are_found_wherever_they_stand(tmp_path: Path, text: str, found:
     file = tmp_path / "some.py"
     file.write_text(text)
     assert modules(file) == found
+    assert looked_for(text) == found

@@ -23,10 +23,10 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build(tmp_path_factory.mktemp("wheel"), "standard")
 
 
-@pytest.fixture
-def site(wheel: Path, tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def site(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where it is installed, beside packages of somebody else."""
-    place = tmp_path / "site"
+    place = tmp_path_factory.mktemp("installed") / "site"
     for name in ("accounts", "addons", "certs", "cli", "config", "standin"):
         (place / name).mkdir(parents=True)
         (place / name / "__init__.py").write_text("raise RuntimeError('somebody else's')\n")
@@ -92,6 +92,6 @@ def test_an_upgrade_from_folders_beside_each_other_leaves_the_package(site: Path
     left = site / "__pycache__"
     left.mkdir()
     (left / f"codex_rotate.{sys.implementation.cache_tag}.pyc").write_bytes(b"old")
-    shutil.rmtree(site / "accounts")
+    shutil.rmtree(site / "accounts")  # nothing comes after this test
     (site / "accounts" / "__pycache__").mkdir(parents=True)
     assert python(site, tmp_path, "-c", START, "list", "--json") == "[]"

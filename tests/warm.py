@@ -62,30 +62,38 @@ _in_own_session = False
 
 _ASKING: Final = """\
 #!{python} -IS
-import json, os, signal, socket, struct, sys
-server = socket.socket(socket.AF_UNIX)
+import os, sys
+import _signal, _socket, _struct
+from _json import encode_basestring_ascii as text
+server = _socket.socket(_socket.AF_UNIX)
 server.connect("\\0{address}")
-ours, theirs = socket.socketpair()
-ignored = [each for each in {inherited} if signal.getsignal(signal.Signals[each]) is signal.SIG_IGN]
-env = dict(os.environ)
-asked = dict(argv=[{program}, *sys.argv[1:]], env=env, cwd=os.getcwd(), session=False, ignored=ignored, restrict={none})
+ours, theirs = _socket.socketpair()
+ignored = [each for each in {inherited} if _signal.getsignal(getattr(_signal, each)) == _signal.SIG_IGN]
+asked = "".join([
+    '{{"argv": [', ", ".join(map(text, [{program}, *sys.argv[1:]])),
+    '], "env": {{', ", ".join(text(name) + ": " + text(value) for name, value in os.environ.items()),
+    '}}, "ignored": [', ", ".join(map(text, ignored)),
+    '], "cwd": ', text(os.getcwd()), ', "restrict": ', text({none}), ', "session": false}}',
+])
 request = os.memfd_create("request")
-os.write(request, json.dumps(asked).encode())
-socket.send_fds(server, [b"+"], [theirs.fileno(), request, 0, 1, 2])
+os.write(request, asked.encode())
+handles = _struct.pack("5i", theirs.fileno(), request, 0, 1, 2)
+server.sendmsg([b"+"], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, handles)])
 theirs.close()
-pid, = struct.unpack("i", ours.recv(4))
+pid, = _struct.unpack("i", ours.recv(4))
 for each in {inherited}:
     if each not in ignored:
-        signal.signal(signal.Signals[each], lambda number, _: os.kill(pid, number))
+        _signal.signal(getattr(_signal, each), lambda number, _: os.kill(pid, number))
 for each in 0, 1, 2:
     os.close(each)
-code, = struct.unpack("i", ours.recv(4))
+code, = _struct.unpack("i", ours.recv(4))
 if code < 0:
-    signal.signal(-code, signal.SIG_DFL)
+    _signal.signal(-code, _signal.SIG_DFL)
     os.kill(os.getpid(), -code)
 os._exit(code)
 """
-"""Asks the warm process for one of our programs, in its own place: it passes signals on, and ends as that does."""
+"""Asks the warm process for one of our programs, in its own place: it passes signals on, and ends as that does. The
+modules are those in C: what is made of them in Python takes longer to import than most commands do."""
 
 
 type Done = subprocess.CompletedProcess[Any]
@@ -162,6 +170,12 @@ def run(argv: Sequence[object], *, timeout: float, check: bool = False, **more: 
     if check:
         done.check_returncode()
     return done
+
+
+def make_ready() -> None:
+    """Start the warm process, if this system has it. What is forked from here shares it."""
+    if sys.platform == "linux" and "COLD" not in os.environ:
+        _server()
 
 
 def put_programs(folder: Path) -> None:

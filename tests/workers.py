@@ -22,8 +22,12 @@ from typing import Any, BinaryIO, Final, NoReturn
 
 import pytest
 
+from tests import warm
+
 SIZE: Final = 4
 """Bytes of a number: a file's in the queue, a message's length before it."""
+FEW: Final = 1000
+"""Of no more tests than these none may need the warm process. Of more some do, and all workers share it."""
 
 type _Told = tuple[str, dict[str, Any]]
 """A hook of pytest, and what it is called with."""
@@ -67,6 +71,8 @@ class _Worker:
 
 def _run_together(session: pytest.Session, files: Sequence[list[pytest.Item]], count: int) -> None:
     session.config._tmp_path_factory.getbasetemp()  # type: ignore[attr-defined]  # one folder for all
+    if len(session.items) > FEW:
+        warm.make_ready()
     reporter: Any = session.config.pluginmanager.get_plugin("terminalreporter")
     reporter.showfspath = False
     reporter.flush()

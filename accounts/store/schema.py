@@ -188,7 +188,7 @@ def found_version(path: Path, known: int) -> int:
 
 
 def _build(path: Path, migrations: tuple[str, ...]) -> None:
-    """Create the file, or bring an older one forward, alone among all processes."""
+    """Create the file at once, or bring an older one forward step by step, alone among all processes."""
     from filelock import FileLock, Timeout
 
     try:
@@ -197,8 +197,11 @@ def _build(path: Path, migrations: tuple[str, ...]) -> None:
                 raise StoreCorrupt(path, "it is empty, and there are backups of what was in it")
             claim_private(path, new=False)
             found = found_version(path, len(migrations))
+            if not found:
+                _migrate(path, len(migrations), "".join(migrations), worth_a_copy=False)
+                return
             for number, script in enumerate(migrations[found:], start=found + 1):
-                _migrate(path, number, script, worth_a_copy=found > 0)
+                _migrate(path, number, script, worth_a_copy=True)
     except Timeout as e:
         raise StoreUnusable(path, "another process has been changing its shape for too long") from e
 

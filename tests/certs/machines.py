@@ -1,5 +1,6 @@
 """Machines for the tests of trust stores: made-up ones with a recorded runner, and a real one that nobody else sees."""
 
+import ctypes
 import os
 import shutil
 import subprocess
@@ -88,8 +89,16 @@ MIIBszCCAVmgAwIBAgIUJQpOexYqgGUuAGr3DVOGXyQiSWEwCgYIKoZIzj0EAwIw
 # --- a real one ------------------------------------------------------------------------------------------------------
 
 SYSTEM_ROOTS: Final = Path("/etc/ssl/certs/ca-certificates.crt")
-_COVERED: Final = ("/etc/ssl", "/usr/local/share/ca-certificates", "/etc/ca-certificates/update.d")
-_COVER: Final = 'for real in "$1" "$2" "$3"; do mount --bind "$0$real" "$real" || exit 99; done; shift 3; exec "$@"'
+CHOSEN_ROOTS: Final = Path("/etc/ca-certificates.conf")
+ROOTS_KEPT: Final = 3
+"""Of the system's own: its command takes its time over each, and there are 150."""
+_COVERED: Final = ("/etc/ssl", "/usr/local/share/ca-certificates", "/etc/ca-certificates/update.d", str(CHOSEN_ROOTS))
+_COVER: Final = (
+    'for real in "$1" "$2" "$3" "$4"; do mount --bind "$0$real" "$real" || exit 99; done; shift 4; exec "$@"'
+)
+_BIND: Final = 0x1000
+_PRIVATE_TO_THE_LAST: Final = 0x44000
+"""Flags of Linux for `mount`."""
 
 
 def why_not() -> str:
@@ -108,21 +117,29 @@ def why_not() -> str:
 class PrivateRoots:
     """The system's trust store as only the programs see it that are run here: copies, in a mount namespace.
 
-    They stay from one program to the next. The real files are never touched, whatever goes wrong.
+    They stay from one program to the next, and hold a few of the system's roots. The real files are never touched,
+    whatever goes wrong.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        for real in _COVERED:
-            copy = folder / real.lstrip("/")
-            if real.endswith("update.d") or not Path(real).is_dir():  # what else the system tells of new roots
-                copy.mkdir(parents=True)
+        for real in _COVERED[:2]:
+            if Path(real).is_dir():
+                shutil.copytree(real, self._copy(real), symlinks=True, ignore=_roots_of_the_system)
             else:
-                shutil.copytree(real, copy, symlinks=True)
+                self._copy(real).mkdir(parents=True)
+        self._copy(_COVERED[2]).mkdir(parents=True)  # what else the system tells of new roots
+        chosen = [line for line in CHOSEN_ROOTS.read_text("utf-8").splitlines() if line and line[0] not in "#!"]
+        self._copy(CHOSEN_ROOTS).write_text("\n".join([*chosen[:ROOTS_KEPT], ""]))
+        made = self.run("update-ca-certificates", env=os.environ, cwd=folder)
+        assert made.returncode == 0, made.stderr
+
+    def _copy(self, real: str | Path) -> Path:
+        return self.folder / str(real).lstrip("/")
 
     @property
     def roots(self) -> bytes:
-        return (self.folder / str(SYSTEM_ROOTS).lstrip("/")).read_bytes()
+        return self._copy(SYSTEM_ROOTS).read_bytes()
 
     @property
     def inside(self) -> tuple[str, ...]:
@@ -136,10 +153,27 @@ class PrivateRoots:
         )
 
 
+def _roots_of_the_system(folder: str, names: list[str]) -> list[str]:
+    if folder != str(SYSTEM_ROOTS.parent):
+        return []
+    return [name for name in names if Path(folder, name).is_symlink() or name == SYSTEM_ROOTS.name]
+
+
+def enter(folder: Path) -> None:
+    """Go where this folder's copies cover the real files, as `PrivateRoots.inside` does, for a process that is ours."""
+    os.unshare(os.CLONE_NEWNS)
+    mount = ctypes.CDLL(None, use_errno=True).mount
+    places = [(b"none", b"/", _PRIVATE_TO_THE_LAST)]  # or the system would have the copies too
+    places += [(os.fsencode(f"{folder}{real}"), os.fsencode(real), _BIND) for real in _COVERED]
+    for source, target, flags in places:
+        if mount(source, target, None, ctypes.c_ulong(flags), None) != 0:
+            raise OSError(ctypes.get_errno(), f"mount {target.decode()}")
+
+
 def real_files() -> dict[str, tuple[int, int, str]]:
     """What the tests must leave alone, file by file: inode, time of change, where a link leads."""
     found = {}
-    for top in (Path("/etc/ssl"), Path("/usr/local/share/ca-certificates")):
+    for top in (Path("/etc/ssl"), Path("/usr/local/share/ca-certificates"), CHOSEN_ROOTS):
         for path in (top, *top.rglob("*")):
             info = path.lstat()
             found[str(path)] = (info.st_ino, info.st_mtime_ns, str(path.readlink()) if path.is_symlink() else "")

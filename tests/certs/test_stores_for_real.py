@@ -1,5 +1,6 @@
 """A real Debian or Ubuntu: its own commands in a mount namespace, and what real programs believe afterwards."""
 
+import functools
 import os
 import socket
 import ssl
@@ -20,8 +21,9 @@ from cli.commands.setup.trust import install
 from cli.running.trust_stores import chosen, this_machine
 from cli.ui.asking import SaidYes
 from config import clock
+from tests import warm
 from tests.certs.conftest import authority, pem, serving, sign
-from tests.certs.machines import PrivateRoots, real_files, why_not
+from tests.certs.machines import PATIENCE, PrivateRoots, enter, real_files, why_not
 
 pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not())
 
@@ -76,12 +78,17 @@ class Scene:
     def __init__(self, roots: PrivateRoots, home: Path, tmp_path: Path) -> None:
         self.roots, self.home, self.tmp_path = roots, home, tmp_path
         self.env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "CODEX_ROTATE_HOME": str(home)}
+        self.env |= {name: value for name, value in os.environ.items() if name.startswith(("LANG", "LC_", "PYTHON"))}
 
     def run(self, *argv: str | Path) -> subprocess.CompletedProcess[str]:
         return self.roots.run(*argv, env=self.env, cwd=ROOT)
 
-    def command(self, *words: str) -> subprocess.CompletedProcess[str]:
-        return self.run(sys.executable, "-c", "import codex_rotate; codex_rotate.main()", "ca", *words)
+    def command(self, *words: str) -> warm.Done:
+        argv = [sys.executable, "-c", "import codex_rotate; codex_rotate.main()", "ca", *words]
+        inside = functools.partial(enter, self.roots.folder)
+        return warm.run(
+            argv, env=self.env, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, preexec_fn=inside
+        )
 
     def leaf(self, host: str) -> tuple[ssl.SSLContext, Path]:
         now = float(int(clock.now()))

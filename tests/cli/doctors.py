@@ -50,13 +50,14 @@ def fake_codex(
     folder.mkdir(parents=True, exist_ok=True)
     said = {"version": version, "features": features, "doctor": doctor}
     helps = "--network-only" if doctor else "an older client"
-    source = f"""#!{sys.executable}
-import json, os, sys
+    source = f"""#!{sys.executable} -IS
+import os, sys
 said = {said!r}
 words = sys.argv[1:]
 if words == ["doctor", "--help"]:
     print({helps!r})
 elif words[0] == "doctor":
+    import json
     open({str(folder / "seen.json")!r}, "w").write(json.dumps(dict(os.environ)))
     print(said["doctor"])
 else:

@@ -24,16 +24,6 @@ def turn(finished: Finished | None, *steps: tuple[str, int]) -> DemoTurn:
     return DemoTurn(transport="HTTP", number=1, steps=said, finished=finished, seconds=1.0)
 
 
-def test_without_the_official_cli_the_built_in_client_plays_three_turns_at_once(tmp_path: Path) -> None:
-    """Over each transport a spent and a revoked account are passed over, and every turn is answered."""
-    turns = play.play(tmp_path, play.TRANSPORTS, "", None)
-    assert [one.finished for one in turns] == [Finished(0, ANSWER, "")] * 6
-    assert [(one.transport, one.steps[-1].status) for one in turns] == [("WebSocket", 101)] * 3 + [("HTTP", 200)] * 3
-    for transport in play.TRANSPORTS:
-        steps = {str(step) for one in turns if one.transport == transport for step in one.steps}
-        assert {"spent 429 at its limit", "revoked 401 signed out"} <= steps
-
-
 def test_a_proxy_that_is_not_there_is_told_with_the_built_in_clients_words(tmp_path: Path) -> None:
     """As with the official one: an exit code and what it said, and no end of the demo by a traceback."""
     login = {"tokens": {"access_token": "t", "account_id": "a"}}
@@ -115,8 +105,9 @@ def test_what_the_user_saw_stands_beside_what_happened() -> None:
     assert "1 x at its limit; 1 rotation." in result.message
 
 
-def test_as_json_it_is_one_value() -> None:
-    """Nothing is drawn, and the value says what each account answered. The client that was named is not asked for."""
+def test_the_built_in_client_plays_three_turns_at_once_over_each_transport() -> None:
+    """A spent and a revoked account are passed over, and every turn is answered. As JSON it is one value and nothing is
+    drawn. The client that was named is not asked for."""
     done = subprocess.run(
         [CODEX_ROTATE, "demo", "--built-in-client", "--json"],
         env={**plain_environment(), "CODEX_BIN": "/nowhere"},
@@ -129,7 +120,14 @@ def test_as_json_it_is_one_value() -> None:
     told = json.loads(done.stdout)
     assert told["client"] == "built-in"
     assert told["rotations"] >= 4
-    assert {one["exit_code"] for one in told["turns"]} == {0}
+    turns = told["turns"]
+    assert [(one["exit_code"], one["answer"]) for one in turns] == [(0, ANSWER)] * 6
+    assert [one["transport"] for one in turns] == ["WebSocket"] * 3 + ["HTTP"] * 3
+    assert {one["upstream"][-1].split()[1] for one in turns[:3]} == {"101"}
+    assert {one["upstream"][-1].split()[1] for one in turns[3:]} == {"200"}
+    for transport in play.TRANSPORTS:
+        steps = {step for one in turns if one["transport"] == transport for step in one["upstream"]}
+        assert {"spent 429 at its limit", "revoked 401 signed out"} <= steps
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals are posix")

@@ -11,6 +11,7 @@ from cli.demo.scene import PROMPTS, Act, DemoStep, DemoTurn, Door, told
 from cli.running.processes import Finished
 from standin import SeenRequest, StandIn
 
+pytestmark = pytest.mark.usefixtures("warm_starts")
 UPGRADE = SeenRequest(
     method="GET",
     host="chatgpt.com",

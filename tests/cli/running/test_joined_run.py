@@ -54,10 +54,11 @@ def run(environ: dict[str, str], *words: str) -> subprocess.CompletedProcess[str
     return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
 
 
-@pytest.mark.usefixtures("cold")
-def test_the_client_is_led_there(environ: dict[str, str], proxy: Proxy) -> None:
+def test_the_client_is_led_there(environ: dict[str, str], proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
     """For one account as well; its exit code is ours, and nothing is left in this user's home."""
-    done = run(environ, "--account", "my work", "--", sys.executable, "-c", SHOW)
+    with monkeypatch.context() as started_as_by_a_user:
+        started_as_by_a_user.setenv("COLD", "1")
+        done = run(environ, "--account", "my work", "--", sys.executable, "-c", SHOW)
     led = json.loads(done.stdout)
     key = (joined.current(environ) or pytest.fail("nothing is joined")).key
     assert led["HTTPS_PROXY"] == f"http://my%20work:{key}@127.0.0.1:{proxy.port}"

@@ -51,9 +51,9 @@ def test_a_place_that_cannot_be_is_said_as_what_it_is(host: str, port: int, word
 
 
 @pytest.mark.usefixtures("cold")
-@pytest.mark.parametrize("tool", ["mitmdump", "mitmweb"])
-def test_what_it_starts_is_mitmproxys_own_tool_from_any_folder(tool: str, tmp_path: Path) -> None:
-    """Also where a file of the folder is called like one of our packages."""
+def test_what_it_starts_is_mitmproxys_own_tool_from_any_folder(tmp_path: Path) -> None:
+    """Also where a file of the folder is called like one of our packages. The other tool is started so elsewhere:
+    tests/cli/commands/use/test_serve_ends.py."""
     (tmp_path / "addons.py").write_text("raise SystemExit('the wrong addons')")
-    done = processes.run([*start(tool), "--version"], os.environ, tmp_path, 60)
+    done = processes.run([*start("mitmweb"), "--version"], os.environ, tmp_path, 60)
     assert (done.code, done.out[:10]) == (0, "Mitmproxy:"), done.err

@@ -4,11 +4,10 @@ import ssl
 from collections.abc import Callable
 from typing import Any
 
-import pytest
-
 from standin import Account, StandIn
 from standin.faults import Action, Phase
 from standin.faults.cases import BESIDE, CASES
+from tests.rows import all_rows
 from tests.standin.clients import RESPONSES, Http2Client, SocketClient, credentials, sse_events
 
 ASKED = b'{"input": []}'
@@ -21,9 +20,10 @@ def over(phase: Phase) -> list[str]:
     return [name for name, fault in CASES.items() if fault.strikes(RESPONSES, phase, size=1) and name not in WAITING]
 
 
-@pytest.mark.parametrize("name", over(Phase.REQUEST))
+@all_rows("name", over(Phase.REQUEST))
 def test_over_http_2(upstream: StandIn, account: Account, h2_client: Callable[[], Http2Client], name: str) -> None:
     """Once it is what the name says, then the account is well again."""
+    upstream.clear()  # of the case before, if it has found nobody
     upstream.fault("acc-1", CASES[name], times=1)
     client = h2_client()
     answers = []
@@ -39,9 +39,10 @@ def test_over_http_2(upstream: StandIn, account: Account, h2_client: Callable[[]
     assert whole or not (first.status == 200 and "response.completed" in first.body.decode("utf-8", "replace"))
 
 
-@pytest.mark.parametrize("name", sorted({*over(Phase.UPGRADE), *over(Phase.ACCEPTED), *over(Phase.MESSAGE)}))
+@all_rows("name", sorted({*over(Phase.UPGRADE), *over(Phase.ACCEPTED), *over(Phase.MESSAGE)}))
 def test_over_a_socket(upstream: StandIn, account: Account, connect: Callable[..., ssl.SSLSocket], name: str) -> None:
     """The socket is refused, closed, or says an error; another one is well."""
+    upstream.clear()
     upstream.fault("acc-1", CASES[name], times=1)
     first = SocketClient(connect(), account)
     heard: list[dict[str, Any]] = _turn(first) if first.headers else []
