@@ -23,10 +23,10 @@ setup:
 # ARGS="tests/cli -k login" runs a part. Most tests wait for another process, so there are more workers than cores, all
 # forked when the tests have been found (tests/workers.py); files come in the order of tests/conftest.py. What measures
 # memory or somebody's patience comes last, alone. Beside the tests runs, with what they leave, what else there is to check.
-test: setup codex
-	$(MAKE) -j 3 suite lint installs
+test:
+	$(MAKE) -j 4 suite lint installs
 
-suite: setup docs
+suite: setup docs codex
 	$(VENV)/bin/python -m pytest -p tests.workers --workers $(WORKERS) $(ARGS)
 
 lint: setup
