@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -19,6 +20,7 @@ MOST_SECONDS: Final = 60.0
 FELL_BACK: Final = "failed to connect to Responses WebSocket stage=Unknown"
 """What the client logs for every 426 on an upgrade, also when OpenAI itself sends it."""
 
+_making: Final = threading.Lock()
 NO_THREAD: Final = "01a00000-0000-7000-8000-000000000000"
 NOBODY: Final = "http://127.0.0.1:9"
 
@@ -107,7 +109,9 @@ def settle_in(binary: Path, home: Path) -> None:
     """Put there what the client makes when it starts for the first time, its databases above all: that takes as long as
     all else it does for a turn. What is there already stays. With COLD=1 every client makes its own."""
     if "COLD" not in os.environ:
-        shutil.copytree(_first_home(binary), home, dirs_exist_ok=True)
+        with _making:
+            made = _first_home(binary)
+        shutil.copytree(made, home, dirs_exist_ok=True)
 
 
 @functools.cache

@@ -210,7 +210,7 @@ def full_screen(desk: Desk, starting: Semaphore) -> Seen:
     moments = []
     with ExitStack() as stack:
         with starting:
-            screen = Screen([ROTATE, "run", "--", str(desk.binary)], desk.environ, desk.folder / "work")
+            screen = Screen([desk.rotate_program, "run", "--", str(desk.binary)], desk.environ, desk.folder / "work")
             stack.callback(screen.close)
             screen.wait_for("Ask Codex to do anything")
         screen.watch(TYPED_AFTER)

@@ -1,8 +1,8 @@
 """Turns as slow as the world's, with pauses, behind each proxy that a user can start: nobody notices anything.
 
-All conversations run at the same time; each test looks at one of them. What comes with `run`, in lines and on a full
-screen, and mitmproxy's own program start as a user's do, over WebSockets; all others, and those over HTTP, from the
-warm process (tests/warm.py).
+All conversations run at the same time; each test looks at one of them. What comes with `run` and mitmproxy's own
+program start as a user's do, over WebSockets; all others, and what is played over HTTP, from the warm process
+(tests/warm.py).
 """
 
 import os
@@ -33,7 +33,7 @@ USUAL = re.compile(
 )
 """What the full screen shows beside what was asked and answered."""
 
-COLD = ("run", "mitmdump", "screen")
+COLD = ("run", "mitmdump")
 OVER = {"run": TRANSPORTS, "serve": ("sse",), "mitmweb": ("sse",)}
 """What comes and goes with its client is played over both transports, of those that stay some over HTTP. `make newest`
 plays all over both, where everything starts cold."""
