@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Final, Self
@@ -128,7 +129,7 @@ class Proxy:
     ) -> None:
         self.stop()
 
-    @property
+    @cached_property
     def port(self) -> int:
         """Where it listens; waits until it does."""
         return int(self.output.wait_for(_LISTENING, seconds=START_SECONDS)[1])

@@ -56,6 +56,7 @@ CONTROL: Final = 3
 _NUMBER: Final = struct.Struct("i")
 _SIGNATURE: Final = inspect.signature(subprocess.Popen._execute_child)  # type: ignore[attr-defined]
 _COLD: Final = subprocess.Popen
+_starting: Final = threading.Lock()
 _in_own_session = False
 """What this process starts is in the same session, which the warm process's children are not."""
 
@@ -204,6 +205,8 @@ def _program(argv: Sequence[str]) -> Callable[[], object] | None:
         return _rotate
     if argv[0] == str(BIN / "mitmdump"):
         return _mitmdump
+    if argv[0] == str(BIN / "mitmweb"):
+        return _mitmweb
     if argv[:2] == [sys.executable, "-c"] and ("import codex_rotate" in argv[2] or argv[2] == PLAIN):
         return functools.partial(exec, argv[2], {"__name__": "__main__"})
     if argv[0] == sys.executable and Path(*argv[1:2]).is_relative_to(TESTS):
@@ -221,6 +224,12 @@ def _mitmdump() -> None:
     from mitmproxy.tools.main import mitmdump
 
     mitmdump()
+
+
+def _mitmweb() -> None:
+    from mitmproxy.tools.main import mitmweb
+
+    mitmweb()
 
 
 def _forkable(argv: Sequence[str], env: Mapping[str, str]) -> bool:
@@ -250,8 +259,13 @@ class _Server:
         return ours
 
 
-@functools.cache
 def _server() -> _Server:
+    with _starting:  # tests that start things side by side would have one each
+        return _only_server()
+
+
+@functools.cache
+def _only_server() -> _Server:
     ours, theirs = socket.socketpair()
     address = f"codex-rotate-tests-{secrets.token_hex(8)}"  # without a file
     with theirs, socket.socket(socket.AF_UNIX) as asked:

@@ -1,9 +1,14 @@
 """Runs the official Codex CLI behind the proxy, as a user would."""
 
+import atexit
+import functools
 import os
 import re
+import shutil
 import signal
 import subprocess
+import tempfile
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -14,6 +19,10 @@ from tests.harness import Proxy, plain_environment
 MOST_SECONDS: Final = 60.0
 FELL_BACK: Final = "failed to connect to Responses WebSocket stage=Unknown"
 """What the client logs for every 426 on an upgrade, also when OpenAI itself sends it."""
+
+_making: Final = threading.Lock()
+NO_THREAD: Final = "01a00000-0000-7000-8000-000000000000"
+NOBODY: Final = "http://127.0.0.1:9"
 
 _RULE: Final = "--------"
 _USUAL: Final = re.compile(
@@ -94,6 +103,30 @@ class Codex:
             "NO_PROXY": "localhost,127.0.0.1,::1",
             "CODEX_REFRESH_TOKEN_URL_OVERRIDE": self.proxy.upstream.token_url,
         }
+
+
+def settle_in(binary: Path, home: Path) -> None:
+    """Put there what the client makes when it starts for the first time, its databases above all: that takes as long as
+    all else it does for a turn. What is there already stays. With COLD=1 every client makes its own."""
+    if "COLD" not in os.environ:
+        with _making:
+            made = _first_home(binary)
+        shutil.copytree(made, home, dirs_exist_ok=True)
+
+
+@functools.cache
+def _first_home(binary: Path) -> Path:
+    """Of a client that was asked for a thread which does not exist, and so has asked nobody."""
+    home = Path(tempfile.mkdtemp(prefix="client-", dir=os.environ.get("PYTEST_DEBUG_TEMPROOT")))
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
+    flags = [part for setting in QUIET for part in ("-c", setting)]
+    done = subprocess.run(
+        [str(binary), "exec", "resume", NO_THREAD, "--skip-git-repo-check", *flags, "nothing"],
+        env={**plain_environment(), "HOME": str(home), "CODEX_HOME": str(home), "HTTPS_PROXY": NOBODY},
+        cwd=home, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=MOST_SECONDS, check=False,
+    )  # fmt: skip
+    assert NO_THREAD in done.stderr, done.stderr
+    return home
 
 
 def finish(process: subprocess.Popen[str], seconds: float = MOST_SECONDS) -> Ran:

@@ -11,7 +11,7 @@ import pytest
 from cli.running import proxy_command
 from standin import Account, StandIn
 from tests import in_turn
-from tests.e2e.codex import Codex
+from tests.e2e.codex import Codex, settle_in
 from tests.harness import Proxy, fill, options, write_login
 
 HERE = Path(__file__).resolve().parent
@@ -95,6 +95,7 @@ def set_up(binary: Path, transport: str, tmp_path: Path, confdir: Path) -> Itera
             work = tmp_path / "work"
             for folder in (client_home, work):
                 folder.mkdir()
+            settle_in(binary, client_home)
             write_login(home, client_home / "auth.json")
             fill(tmp_path / "rotate", accounts, tmp_path)
             flags = options(rotate_transport=transport, **settings)

@@ -15,7 +15,7 @@ from config import proxy_files
 from standin import Account, StandIn
 from tests import warm
 from tests.corporate import Corporate
-from tests.e2e.codex import Ran, finish
+from tests.e2e.codex import Ran, finish, settle_in
 from tests.harness import MITMDUMP, eventually, fill, plain_environment, write_login
 
 ROTATE: Final = os.environ.get("ROTATE_BIN") or str(MITMDUMP.with_name("codex-rotate"))
@@ -108,6 +108,7 @@ def open_desk(binary: Path, folder: Path, transport: str, *, seats: int = 2, col
             (folder / name).mkdir(parents=True)
         if not cold:
             warm.put_programs(folder / "programs")
+            settle_in(binary, folder / "client")
         write_login(upstream.add_account("acc-home", expires_in=3600), folder / "client" / "auth.json")
         fill(folder / "rotate", accounts, folder)
         (folder / "rotate" / "config.toml").write_text(f'upstream_proxy = "{company.url("ann", "right")}"\n')

@@ -190,7 +190,7 @@ def in_lines(way: str, desk: Desk, starting: Semaphore) -> Seen:
         with starting:
             led = stack.enter_context(WAYS[way](desk))
             client = asked(desk, led, FIRST)
-            assert eventually(desk.turns, START_SECONDS), "the first turn never came"
+            assert desk.upstream.wait_for(desk.turns, START_SECONDS), "the first turn never came"
         moments.append(pids(desk))
         first = finish(client, TURN_SECONDS)
         moments.append(pids(desk))
@@ -210,7 +210,7 @@ def full_screen(desk: Desk, starting: Semaphore) -> Seen:
     moments = []
     with ExitStack() as stack:
         with starting:
-            screen = Screen([ROTATE, "run", "--", str(desk.binary)], desk.environ, desk.folder / "work")
+            screen = Screen([desk.rotate_program, "run", "--", str(desk.binary)], desk.environ, desk.folder / "work")
             stack.callback(screen.close)
             screen.wait_for("Ask Codex to do anything")
         screen.watch(TYPED_AFTER)

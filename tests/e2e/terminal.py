@@ -17,6 +17,7 @@ from config import clock
 TUI_SECONDS: Final = 60.0
 ANSWERS: Final = {b"\x1b[6n": b"\x1b[1;1R", b"\x1b[c": b"\x1b[?1;2c"}
 """What a full-screen program asks its terminal, and what a plain one answers."""
+MOMENT: Final = 0.1
 ROWS: Final = 40
 COLUMNS: Final = 120
 LEAD: Final = f"""
@@ -121,14 +122,21 @@ class Screen:
             os.close(self.controller)
 
     def _read(self, seconds: float, otherwise: str) -> None:
-        """What comes in this time, answered as a terminal does."""
-        if not select.select([self.controller], [], [], seconds)[0]:
-            return
-        try:
-            news = os.read(self.controller, 65536)
-        except OSError:
-            raise AssertionError(f"{otherwise}:\n{self.text[-2000:]}") from None
-        self.raw += news
-        for question, answer in ANSWERS.items():
-            for _ in range(news.count(question)):
-                os.write(self.controller, answer)
+        """What comes in this time and in a moment after, answered as a terminal does: to look at it all anew for each
+        few bytes takes longer than all else here."""
+        end: float | None = None
+        left = seconds
+        while select.select([self.controller], [], [], max(0.0, left))[0]:
+            try:
+                news = os.read(self.controller, 65536)
+            except OSError:
+                if end is not None:
+                    return  # what came before is looked at first
+                raise AssertionError(f"{otherwise}:\n{self.text[-2000:]}") from None
+            self.raw += news
+            for question, answer in ANSWERS.items():
+                for _ in range(news.count(question)):
+                    os.write(self.controller, answer)
+            end = clock.monotonic() + MOMENT if end is None else end
+            if (left := end - clock.monotonic()) <= 0:
+                return

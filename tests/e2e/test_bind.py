@@ -81,22 +81,22 @@ def test_a_bound_client_goes_on_after_a_renewal(set_up: SetUp, transport: str, c
     assert file.read_bytes() == block
 
 
-@ONE_TRANSPORT
-@pytest.mark.parametrize(
-    "before",
-    [
-        pytest.param(b"# don't\r\nexport A='b c'\r\nB=x # \"\r\nC=", id="CRLF, remarks, no last line end"),
-        pytest.param(b"\xef\xbb\xbfnot a setting\n\xff\nD='\n'\n", id="lines that the client cannot read"),
-    ],
+BEFORE = (
+    b"# don't\r\nexport A='b c'\r\nB=x # \"\r\nC=",  # CRLF, remarks, no last line end
+    b"\xef\xbb\xbfnot a setting\n\xff\nD='\n'\n",  # lines that the client cannot read
 )
-def test_what_stands_before_the_block_does_not_hide_it(set_up: SetUp, tmp_path: Path, before: bytes):
+
+
+@ONE_TRANSPORT
+def test_what_stands_before_the_block_does_not_hide_it(set_up: SetUp, tmp_path: Path):
     """The client's own reader finds the block, with a path full of characters that mean something to it."""
     scene = set_up()
-    file = bound(scene, tmp_path / "a folder", before, bundle='it\'s $HOME "ü" \\ #.pem')
-    assert unled(scene).run(SAY_HI).out == "Hello from acc-1.\n"
-    unbind(file)
-    assert file.read_bytes() == before
-    assert [each.name for each in file.parent.glob(".env*")] == [".env"]
+    for before in BEFORE:
+        file = bound(scene, tmp_path / "a folder", before, bundle='it\'s $HOME "ü" \\ #.pem')
+        assert unled(scene).run(SAY_HI).out == "Hello from acc-1.\n"
+        unbind(file)
+        assert file.read_bytes() == before
+        assert [each.name for each in file.parent.glob(".env*")] == [".env"]
 
 
 @ONE_TRANSPORT
@@ -111,14 +111,14 @@ def test_the_block_wins_over_what_the_client_is_started_with(set_up: SetUp, tmp_
 
 
 @pytest.mark.parametrize("transport", ["auto"])
-@pytest.mark.parametrize("before", [b"A=don't\n", b"A=1  # don't\n"])
-def test_an_open_quote_hides_the_block(set_up: SetUp, tmp_path: Path, before: bytes):
+def test_an_open_quote_hides_the_block(set_up: SetUp, tmp_path: Path):
     """Why `bind` refuses such a file: the client took the way its environment names, not that of the block."""
     scene = set_up()
-    assert dotenv.open_quote(before) == 1
-    hidden = dotenv.bind(before, durable_environment(DEAD_PROXY, tmp_path / "none.pem", ""))
-    (scene.codex.home / ".env").write_bytes(hidden)
-    assert scene.codex.run(SAY_HI).out == "Hello from acc-1.\n"
+    for before in (b"A=don't\n", b"A=1  # don't\n"):
+        assert dotenv.open_quote(before) == 1
+        hidden = dotenv.bind(before, durable_environment(DEAD_PROXY, tmp_path / "none.pem", ""))
+        (scene.codex.home / ".env").write_bytes(hidden)
+        assert scene.codex.run(SAY_HI).out == "Hello from acc-1.\n", before
 
 
 @pytest.mark.parametrize("transport", ["auto"])

@@ -70,16 +70,14 @@ def test_a_thread_returns_to_its_account_when_that_is_back(set_up: SetUp, transp
 
 
 @pytest.mark.parametrize("in_band", [False, True])
-def test_an_account_that_is_asked_too_often_answers_a_moment_later(set_up: SetUp, transport: str, in_band: bool):
+def test_an_account_that_is_asked_too_often_answers_a_moment_later_and_is_left_if_it_stays_busy(
+    set_up: SetUp, transport: str, in_band: bool
+):
     """No switch for a second's patience."""
     scene = set_up()
-    scene.upstream.fault("acc-1", Fault(FaultKind.BURST_LIMIT, retry_after=1, in_band=in_band), times=1)
+    busy = Fault(FaultKind.BURST_LIMIT, retry_after=1, in_band=in_band)
+    scene.upstream.fault("acc-1", busy, times=1)
     assert unnoticed(scene.codex.run(SAY_HI), "Hello from acc-1.", transport)
     assert set(scene.served_by()) == {"acc-1"}
-
-
-@pytest.mark.parametrize("in_band", [False, True])
-def test_an_account_that_stays_busy_is_left(set_up: SetUp, transport: str, in_band: bool):
-    scene = set_up()
-    scene.upstream.fault("acc-1", Fault(FaultKind.BURST_LIMIT, retry_after=1, in_band=in_band))
+    scene.upstream.fault("acc-1", busy)
     assert unnoticed(scene.codex.run(SAY_HI), "Hello from acc-2.", transport)

@@ -3,6 +3,7 @@
 `make kill` plays as many of these as somebody wants.
 """
 
+import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,8 +16,8 @@ from tests.e2e.kill_plan import EXEC, JSON, MODES, Choice, Turn
 from tests.e2e.kill_turns import Outcome, open_table
 
 SEED: Final = "in the small"
-TALKS: Final = 3
-"""Conversations over each transport: some half a minute in all."""
+TALKS: Final = 3 if "COLD" in os.environ else 2
+"""Conversations over each transport."""
 QUICK: Final = tuple(mode for mode in MODES if mode != "silence")
 """What is silent takes as long as the proxy is patient."""
 

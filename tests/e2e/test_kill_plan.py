@@ -14,7 +14,7 @@ from tests.e2e.kill_plan import MODES, MOST_DEATHS, PLOTS, Choice, Death, Turn, 
 @cache
 def drawn() -> list[Turn]:
     """Late: every process that looks for tests would draw them."""
-    return [turn for number in range(300) for turn in Choice().conversation(f"seed {number}")]
+    return [turn for number in range(150) for turn in Choice().conversation(f"seed {number}")]
 
 
 def test_a_seed_draws_the_same_again() -> None:

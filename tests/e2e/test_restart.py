@@ -117,7 +117,7 @@ def test_without_a_login_of_the_client_nothing_is_started(desk: Desk) -> None:
 def test_the_full_screen_client_lives_through_the_death_of_its_proxy(desk: Desk) -> None:
     """Its screen stays as it is: what there is to say is said when it has ended."""
     desk.trust_folder()
-    screen = Screen([ROTATE, "run", "--", str(desk.binary)], desk.environ, desk.folder / "work")
+    screen = Screen([desk.rotate_program, "run", "--", str(desk.binary)], desk.environ, desk.folder / "work")
     try:
         screen.wait_for("Ask Codex to do anything")
         screen.ask("Say hello.")

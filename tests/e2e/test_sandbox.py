@@ -25,7 +25,7 @@ RECIPE = "A sandbox or a CI job without any token"
 
 @pytest.fixture
 def desk(binary: Path, transport: str, tmp_path: Path) -> Iterator[Desk]:
-    with open_desk(binary, tmp_path / "a desk", transport) as desk:
+    with open_desk(binary, tmp_path / "a desk", transport, cold=False) as desk:
         desk.rotate("label", "acc-2", "work")
         yield desk
 

@@ -23,7 +23,7 @@ TROUBLE = ("<1%", "less than", "Approaching rate limits", "Switch to", "usage li
 @pytest.fixture
 def desk(binary: Path, transport: str, tmp_path: Path) -> Iterator[Desk]:
     """The account that serves is all but spent, as is the client's own login; another one is not."""
-    with open_desk(binary, tmp_path / "a desk", transport) as desk:
+    with open_desk(binary, tmp_path / "a desk", transport, cold=False) as desk:
         own = desk.upstream.add_account("acc-own", expires_in=3600)
         write_login(own, desk.folder / "client" / "auth.json")
         for account in (desk.accounts[0], own):

@@ -1,7 +1,8 @@
 """Turns as slow as the world's, with pauses, behind each proxy that a user can start: nobody notices anything.
 
-All conversations run at the same time; each test looks at one of them. One of each kind of proxy starts as a user's
-does, over WebSockets; all others, and those over HTTP, from the warm process (tests/warm.py).
+All conversations run at the same time; each test looks at one of them. What comes with `run` and mitmproxy's own
+program start as a user's do, over WebSockets; all others, and what is played over HTTP, from the warm process
+(tests/warm.py).
 """
 
 import os
@@ -32,11 +33,10 @@ USUAL = re.compile(
 )
 """What the full screen shows beside what was asked and answered."""
 
-COLD = ("run", "serve", "mitmdump", "screen")
-"""One of each kind."""
-BOTH_WAYS = ("run", "serve")
-"""A proxy that comes and goes with its client and one that stays: these are played over HTTP as well, as `make newest`
-plays all, where everything starts cold."""
+COLD = ("run", "mitmdump")
+OVER = {"run": TRANSPORTS, "serve": ("sse",), "mitmweb": ("sse",)}
+"""What comes and goes with its client is played over both transports, of those that stay some over HTTP. `make newest`
+plays all over both, where everything starts cold."""
 
 type Which = tuple[str, str]
 """What is played, and over which transport."""
@@ -46,8 +46,8 @@ PLAYS: Mapping[str, Play] = {way: partial(slow.in_lines, way) for way in slow.WA
 
 def of(*names: str) -> pytest.MarkDecorator:
     """Those of these conversations that are played, over each of their transports."""
-    ways = [("auto", *(["sse"] if name in BOTH_WAYS or "COLD" in os.environ else [])) for name in names]
-    pairs = [(name, how) for name, hows in zip(names, ways, strict=True) for how in hows]
+    ways = {name: TRANSPORTS if "COLD" in os.environ else OVER.get(name, ("auto",)) for name in names}
+    pairs = [(name, how) for name, hows in ways.items() for how in hows]
     return pytest.mark.parametrize(("seen", "transport"), pairs, indirect=True)
 
 

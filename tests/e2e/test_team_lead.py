@@ -9,11 +9,13 @@ from typing import Final
 
 import pytest
 
-from tests.e2e.codex import Ran, finish
+from tests import warm
+from tests.e2e.codex import Ran, finish, settle_in
 from tests.e2e.conftest import ONE_TRANSPORT
 from tests.e2e.desk import ROTATE, Desk, open_desk
 from tests.e2e.test_team import HEADING, PAGE
 from tests.e2e.test_virtual_login import serving
+from tests.harness import eventually
 
 SECTION: Final = "A team lead's first ten minutes"
 FENCE: Final = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -24,7 +26,7 @@ _NUMBER: Final = re.compile(r"\d[\d.,:]*[kM]?%?")
 
 @pytest.fixture
 def desk(binary: Path, transport: str, tmp_path: Path) -> Iterator[Desk]:
-    with open_desk(binary, tmp_path / "a desk", transport) as desk:
+    with open_desk(binary, tmp_path / "a desk", transport, cold=False) as desk:
         for label, name in (("acc-1", "work"), ("acc-2", "spare")):
             desk.rotate("label", label, name)
         yield desk
@@ -41,7 +43,7 @@ def shown() -> list[tuple[str, str]]:
 def says(desk: Desk, line: str) -> str:
     """All that a command of the lead's prints."""
     words = shlex.split(line)
-    done = subprocess.run(
+    done = warm.run(
         [ROTATE, *words[1:]], env=desk.environ | {"COLUMNS": "100"}, cwd=desk.folder / "work", stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=60,
     )  # fmt: skip
@@ -58,7 +60,8 @@ def alike(text: str) -> list[str]:
 def works(desk: Desk, told: dict[str, str], name: str) -> Ran:
     """Somebody of the team asks something, with the official client and the login that they were given."""
     home = desk.folder / f"client of {name}"
-    home.mkdir(exist_ok=True)
+    if not home.exists():
+        settle_in(desk.binary, home)
     (home / "auth.json").write_bytes((desk.folder / "work" / LOGINS[name]).read_bytes())
     environ = told | {"HOME": str(home), "CODEX_HOME": str(home)}
     return finish(desk.start(desk.client("say hi"), environ))
@@ -72,6 +75,8 @@ def test_the_page_shows_what_the_commands_say(desk: Desk) -> None:
         said = [says(desk, line) for line, _ in lines[:turn]]
         ran = [works(desk, told, name) for name in ("dora", "dora", "emil", "emil", "emil")]
         assert [each.code for each in ran] == [0, 0, 0, 0, 1]
+        asked, expected = lines[turn]
+        eventually(lambda: alike(says(desk, asked)) == alike(expected))  # a turn is written down a moment later
         said += [says(desk, line) for line, _ in lines[turn:]]
     for (line, expected), words in zip(lines, said, strict=True):
         assert alike(words) == alike(expected), line

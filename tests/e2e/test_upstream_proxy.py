@@ -8,7 +8,7 @@ import pytest
 
 from standin import Fault, FaultKind, StandIn
 from tests.corporate import Corporate
-from tests.e2e.codex import Codex
+from tests.e2e.codex import Codex, settle_in
 from tests.e2e.conftest import Scene
 from tests.e2e.test_rotation import SAY_HI, unnoticed
 from tests.harness import fill, options, write_login
@@ -28,6 +28,7 @@ def place(binary: Path, transport: str, tmp_path: Path, confdir: Path) -> Iterat
         client_home, work = tmp_path / "client", tmp_path / "work"
         for folder in (client_home, work):
             folder.mkdir()
+        settle_in(binary, client_home)
         write_login(home, client_home / "auth.json")
         fill(tmp_path / "rotate", accounts, tmp_path)
         setting = f'upstream_proxy = "{corporate.url("ann", "right")}"\n'

@@ -1,6 +1,7 @@
 """The official client with a login that is worth nothing but at this proxy: it needs no account of its own."""
 
 import json
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from accounts.people.virtual_login import LASTS, NO_REFRESH, PREFIX, login_docum
 from accounts.store.store import Store
 from config import clock
 from standin import Fault, FaultKind
+from tests import warm
 from tests.e2e.codex import Ran, finish
 from tests.e2e.desk import ROTATE, Desk, open_desk
 from tests.harness import PATIENCE, eventually, free_port
@@ -29,7 +31,11 @@ def desk(binary: Path, transport: str, tmp_path: Path) -> Iterator[Desk]:
 def serving(desk: Desk) -> Iterator[dict[str, str]]:
     """A proxy of the pool, and what a client has to be told of it: no key, and no token endpoint but the real one."""
     port = free_port()
-    process = desk.start([ROTATE, "serve", "--listen", f"127.0.0.1:{port}"])
+    # in this session, as what it starts has to be in its own: the warm process can have it there then, too
+    process = (subprocess.Popen if desk.cold else warm.Popen)(
+        [ROTATE, "serve", "--listen", f"127.0.0.1:{port}"], env=desk.environ, cwd=desk.folder / "work",
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
     try:
         assert eventually(desk.proxies, PATIENCE)
         trusted = desk.folder / "rotate" / "ca" / "trusted.pem"

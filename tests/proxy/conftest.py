@@ -63,7 +63,7 @@ class Bench:
         self.thread = f"thread-{next(_numbers)}"
         if troubled:
             self.calm()
-        self.began = len(self.upstream.requests)
+        self.begin()
 
     def _ended_well(self) -> bool:
         """Whether the last that upstream was asked in the test before was answered whole: by that the pool forgets."""
@@ -76,7 +76,7 @@ class Bench:
         self.upstream.pace(ANY_ACCOUNT, Pace(late_end=0))  # nobody looks at this turn, and there is one for each test
         assert turn1(self.calm_client, self.headers(thread_id="calm")).completed
         self.upstream.pace(ANY_ACCOUNT, Pace())
-        self.began = len(self.upstream.requests)
+        self.begin()
 
     @cached_property
     def calm_client(self) -> httpx.Client:
@@ -119,9 +119,15 @@ class Bench:
 
     # what upstream saw
 
+    def begin(self) -> None:
+        """What upstream has seen until now concerns nobody any more."""
+        with self.upstream._state.changed:
+            self.began = len(self.upstream._state.records)
+
     def seen(self) -> tuple[SeenRequest, ...]:
-        """The requests of this test."""
-        return self.upstream.requests[self.began :]
+        """The requests of this test. All of a module, as the stand-in tells them, would be copied for each look."""
+        with self.upstream._state.changed:
+            return tuple(record.snapshot() for record in self.upstream._state.records[self.began :])
 
     def served_by(self, path: str = RESPONSES) -> list[str | None]:
         """Whose token each model request of this test bore, by the account's place in it: "first", "second", "own"."""

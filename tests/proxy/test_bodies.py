@@ -14,7 +14,8 @@ from tests.harness import options
 from tests.proxy.clients import RESPONSES, Got, Http2, got, http1, turn1
 from tests.proxy.conftest import Bench, open_bench
 
-SIZE: Final = 20_000_000
+SIZE: Final = 9_000_000
+"""More than any window or buffer on the way."""
 NOISE: Final = base64.b64encode(random.Random(20).randbytes(SIZE * 3 // 4)).decode()
 PLAIN: Final = json.dumps({"model": "gpt-5", "input": [{"type": "message", "content": NOISE}]}).encode()
 ZSTD: Final = zstandard.compress(PLAIN, level=1)
@@ -44,8 +45,7 @@ def send(bench: Bench, version: str, body: bytes, **more: str) -> Got:
         return client.turn(headers, body)
 
 
-@pytest.mark.parametrize("encoding", ["plain", "zstd"])
-@pytest.mark.parametrize("version", ["h1", "h2"])
+@pytest.mark.parametrize(("version", "encoding"), [("h1", "plain"), ("h2", "zstd")])
 def test_a_large_body_is_sent_again_in_full(bench: Bench, version: str, encoding: str):
     bench.fault(bench.first, FaultKind.USAGE_LIMIT, resets_in=3600)
     body, more = (ZSTD, {"content_encoding": "zstd"}) if encoding == "zstd" else (PLAIN, {})

@@ -38,7 +38,7 @@ def key(bench: Bench) -> Iterator[str]:
     bench.store.put_client_key("ann", secret, clock.now()).result()
     with http1(bench.proxy, says=f"-:{secret}") as client:
         assert turn1(client, bench.headers(thread_id="")).completed  # the proxy has noticed
-    bench.began = len(bench.upstream.requests)
+    bench.begin()
     yield secret
     for name in bench.store.client_keys().values():
         bench.store.remove_client_key(name).result()

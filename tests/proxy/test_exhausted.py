@@ -104,8 +104,14 @@ def test_a_spent_pool_is_used_again_when_a_rest_is_ended(bench: Bench):
 
 
 @pytest.mark.parametrize("version", ["h1", "h2", "ws"])
-@pytest.mark.parametrize("kind", [FaultKind.UNAUTHORIZED_INVALIDATED, FaultKind.UNAUTHORIZED_EXPIRED])
-@pytest.mark.parametrize("seats", [1, 2, 4])
+@pytest.mark.parametrize(
+    ("kind", "seats"),
+    [
+        (FaultKind.UNAUTHORIZED_INVALIDATED, 1),
+        (FaultKind.UNAUTHORIZED_EXPIRED, 2),
+        (FaultKind.UNAUTHORIZED_INVALIDATED, 4),
+    ],
+)
 def test_a_managed_account_s_401_never_reaches_the_client(shared: Bench, version: str, kind: FaultKind, seats: int):
     """The client would take it for its own, and spend its own refresh token on it."""
     bench = shared

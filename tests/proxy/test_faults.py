@@ -97,8 +97,9 @@ UNNOTICED = [
 ]
 
 
-EITHER = itertools.cycle(["h1", "h2"])
-"""An answer over HTTP/1.1 and one over HTTP/2 are judged by the same code. `make newest` asks each row of both."""
+WAYS = itertools.cycle([("h1",), ("ws",), ("h2",), ("ws",)])
+"""An answer over HTTP/1.1, one over HTTP/2 and one to an upgrade are judged by the same code. `make newest` asks each
+row of all."""
 
 
 @pytest.mark.parametrize(
@@ -106,7 +107,7 @@ EITHER = itertools.cycle(["h1", "h2"])
     [
         pytest.param(version, row, id="-".join(filter(None, [version, row.fault.kind, row.fault.code])))
         for row in UNNOTICED
-        for version in ("ws", *(["h1", "h2"] if "COLD" in os.environ else [next(EITHER)]))
+        for version in (("h1", "h2", "ws") if "COLD" in os.environ else ("h1", "ws") if row.in_socket else next(WAYS))
     ],
     indirect=["version"],
 )
@@ -280,10 +281,10 @@ def test_after_a_failure_in_mid_answer_the_client_asks_again_and_another_account
 
 FATAL = ("usage_limit_reached", "insufficient_quota", "server_is_overloaded")
 """Codes on which the official client would end its turn (docs/codex-wire.md section 3)."""
+EVENTS = (FaultKind.FAILED_EVENT, FaultKind.ERROR_EVENT)
 
 
-@pytest.mark.parametrize("kind", [FaultKind.FAILED_EVENT, FaultKind.ERROR_EVENT])
-@pytest.mark.parametrize("code", FATAL)
+@pytest.mark.parametrize(("kind", "code"), list(zip(itertools.cycle(EVENTS), FATAL, strict=False)))
 def test_a_failure_that_would_end_the_turn_for_good_is_told_as_one_that_the_client_recovers_from(
     bench: Bench, turn: Turn, version: str, kind: FaultKind, code: str
 ):
@@ -299,10 +300,12 @@ def test_a_failure_that_would_end_the_turn_for_good_is_told_as_one_that_the_clie
 
 
 @pytest.mark.parametrize(
-    ("code", "kind"),
-    [("context_length_exceeded", "request_fault"), ("previous_response_not_found", "previous_response_not_found")],
+    ("fault", "code", "kind"),
+    [
+        (FaultKind.FAILED_EVENT, "context_length_exceeded", "request_fault"),
+        (FaultKind.ERROR_EVENT, "previous_response_not_found", "previous_response_not_found"),
+    ],
 )
-@pytest.mark.parametrize("fault", [FaultKind.FAILED_EVENT, FaultKind.ERROR_EVENT])
 def test_an_event_that_blames_the_request_passes_and_punishes_nobody(
     bench: Bench, turn: Turn, fault: FaultKind, code: str, kind: str
 ):

@@ -1,11 +1,11 @@
 """A saved capture is read without a pool, as somebody else's machine has none."""
 
-import subprocess
 from pathlib import Path
 
 import pytest
 from mitmproxy.io import FlowWriter
 
+from tests import warm
 from tests.addons.inspection.test_explaining import COMPLETED, event, flow
 from tests.harness import MITMDUMP, SCRIPT, plain_environment
 
@@ -24,10 +24,10 @@ def test_a_capture_needs_no_pool_and_a_proxy_does(tmp_path: Path, confdir: Path,
         if reading
         else ["--listen-host", "127.0.0.1", "--listen-port", "0"]
     )
-    done = subprocess.run(
+    done = warm.run(
         [str(MITMDUMP), *read, "--set", f"confdir={confdir}", "-s", str(SCRIPT)],
         env={**plain_environment(), "HOME": str(tmp_path), "CODEX_ROTATE_HOME": str(tmp_path / "rotate")},
-        capture_output=True, text=True, timeout=60, check=False,
+        capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     said = done.stdout + done.stderr
     assert "The pool has no accounts yet" in said
