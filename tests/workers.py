@@ -21,6 +21,7 @@ from types import SimpleNamespace
 from typing import Any, BinaryIO, Final, NoReturn
 
 import pytest
+from hypothesis import given, settings, strategies
 
 from tests import warm
 
@@ -76,6 +77,7 @@ def _run_together(session: pytest.Session, files: Sequence[list[pytest.Item]], c
     reporter: Any = session.config.pluginmanager.get_plugin("terminalreporter")
     reporter.showfspath = False
     reporter.flush()
+    _prepare_properties()
     gc.collect()
     gc.freeze()  # what is there already is not looked at again, and so not copied
     queue, filling = os.pipe()
@@ -96,6 +98,12 @@ def _run_together(session: pytest.Session, files: Sequence[list[pytest.Item]], c
     finally:
         os.close(queue)
     _stop_if_told(session)
+
+
+@settings(max_examples=1, database=None, deadline=None)
+@given(strategies.text())
+def _prepare_properties(_: str) -> None:
+    """Whoever tries the first property reads the constants of all modules and makes the table of all characters."""
 
 
 def _forked(session: pytest.Session, files: Sequence[list[pytest.Item]], queue: int, name: str) -> _Worker:

@@ -54,6 +54,7 @@ TAKEN: Final = frozenset(
         "upstream_cert",
         "proxy_debug",
         "validate_inbound_headers",
+        "websocket",
         "stickyauth",
         "stickycookie",
     }
