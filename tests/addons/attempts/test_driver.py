@@ -243,7 +243,7 @@ class Continuing(Script):
 
     def passing(self, data: bytes) -> bytes:
         self.is_dead = self.is_dead or b"die" in data
-        return data.replace(b"die", b"")
+        return data.partition(b"die")[0]
 
     def passed(self) -> Step:
         if not self.is_dead:
