@@ -83,13 +83,15 @@ class Mixed(User):
             self.tell("on the screen:", list(dict.fromkeys(more)))
 
     def _draw(self) -> Drawn:
-        """One account is well, the others are not; a new thread would rather go to one of those."""
+        """One account is well, the others are not, each in its own way: what two refuse alike is believed. A new thread
+        would rather go to one of those."""
         usable = [each.account_id for each in self.desk.accounts if each.account_id not in self.barred]
         well = self.chance.choice(usable)
         troubles: Drawn = {}
         for account in self.desk.accounts:
             if account.account_id != well:
-                name = self.chance.choice(self.cases)
+                met = {name for name, _, _ in troubles.values()}
+                name = self.chance.choice([name for name in self.cases if name not in met])
                 self.drawn[name] += 1
                 if name.startswith("model_"):
                     self.barred.add(account.account_id)

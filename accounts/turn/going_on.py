@@ -26,8 +26,8 @@ def has_begun(turn: TurnState, _: float) -> bool:
 
 
 def is_confirmed(turn: TurnState, now: float) -> bool:
-    """Whether another account has given the same refusal, of a kind that is believed then: not while one is left that
-    lists the model which they were refused."""
+    """Whether another account has given the same refusal, of a kind that is believed then. What is refused is a model:
+    not while one is left that lists it, or has another plan than they have."""
     last, model, key = turn.last, turn.ask.model, turn.asked.key
     if last.rule.action is not Action.ASK_ANOTHER and last.kind is not Kind.UNSUPPORTED_MODEL:
         return False
@@ -38,5 +38,11 @@ def is_confirmed(turn: TurnState, now: float) -> bool:
     same = {each.key for each in told if each.key != key and each.is_like(last, model)}
     same |= turn.pool.failures.alike(turn.ask.thread, key, last, now, model=model)
     left = turn.left(now) if same and last.kind is Kind.UNSUPPORTED_MODEL else None
-    is_better = isinstance(left, Lease) and turn.pool.models.is_better(left.key, {*same, key}, model, now)
-    return bool(same) and not is_better
+    return bool(same) and not (isinstance(left, Lease) and _may_have_it(turn, left, {*same, key}, now))
+
+
+def _may_have_it(turn: TurnState, left: Lease, refused: set[str], now: float) -> bool:
+    """Whether there is a reason to ask another account for a model that these were refused."""
+    pool = turn.pool
+    plans = {pool.candidates[key].account.plan for key in refused if key in pool.candidates}
+    return left.account.plan not in plans or pool.models.is_better(left.key, refused, turn.ask.model, now)

@@ -109,6 +109,17 @@ def test_unless_one_is_left_that_lists_it() -> None:
     assert asked[-1].account.label == "d"
 
 
+def test_nor_while_one_is_left_with_another_plan() -> None:
+    """What one plan has not, another one may have."""
+    plans = {"a": "free", "b": "free", "c": "pro", "d": "free"}
+    seats = (account(name, plan=plan, priority=-n) for n, (name, plan) in enumerate(plans.items()))
+    turn = turn_on(pool_of(*seats), model="m")
+    asked = [begun(turn).account.label]
+    while isinstance(step := turn.next(model_refused("404"), NOW), steps.Attempt):
+        asked.append(step.lease.account.label)
+    assert asked == ["a", "b", "c"]
+
+
 def test_and_for_a_moment_one_more_is_enough_for_the_thread() -> None:
     first = turn_on("abcd", model="m", thread="t")
     begun(first)
