@@ -10,7 +10,7 @@ NEWEST = build/newest
 MINUTES = 10
 WORKERS = 4
 ARGS =
-LEFT = nice
+LEFT = nice -n 5
 
 # Compiled modules are kept, wherever the environment says not to: every test that starts a program would compile all of it.
 unexport PYTHONDONTWRITEBYTECODE
@@ -94,7 +94,7 @@ codex:
 
 # The wheel, installed without the lock as users do: with the newest versions that pyproject.toml allows, and the lowest.
 installs: setup
-	@$(LEFT) $(VENV)/bin/python -m scripts.check_install
+	@$(VENV)/bin/python -m scripts.check_install
 
 # Once a week: all tests with the newest official CLI, the newest mitmproxy, whether or not pyproject.toml allows it yet,
 # and the newest of everything else that it allows. Everything starts as a user starts it, and what `make test` takes
