@@ -90,8 +90,8 @@ class Mixed(User):
         troubles: Drawn = {}
         for account in self.desk.accounts:
             if account.account_id != well:
-                met = {name for name, _, _ in troubles.values()}
-                name = self.chance.choice([name for name in self.cases if name not in met])
+                met = {_like(name) for name, _, _ in troubles.values()}
+                name = self.chance.choice([name for name in self.cases if _like(name) not in met])
                 self.drawn[name] += 1
                 if name.startswith("model_"):
                     self.barred.add(account.account_id)
@@ -126,6 +126,11 @@ class Mixed(User):
             f"{self.asked} turns, {len(self.lost)} lost, {len(self.noisy)} with a line of trouble, {attempts} attempts "
             f"upstream with {messages} requests of turns"
         )
+
+
+def _like(name: str) -> str:
+    """The same for cases that may be the same refusal in the end: a model is refused in a few words only."""
+    return "model" if name.startswith("model_") else name
 
 
 def cases_over(transport: str) -> list[str]:
