@@ -204,6 +204,11 @@ def begun(turn: Turn, now: float = NOW) -> Lease:
     return step.lease
 
 
+def model_refused(words: str) -> Failed:
+    """What an account says that has not the model, before output."""
+    return Failed(Outcome(kind=Kind.UNSUPPORTED_MODEL, detail=words), words=True)
+
+
 def walked(turn: Turn, *outcomes: Outcome | Kind, now: float = NOW, seconds: float = 0.0) -> list[str]:
     """Where these answers lead, each after so many seconds: `a renew` is what follows from an answer of account a.
 

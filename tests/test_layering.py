@@ -85,7 +85,6 @@ WITHOUT_A_TEST_FILE = {
     "cli/running/provider.py": "one call of `check`; tests/cli/commands/accounts/test_check.py and test_verify.py",
     "accounts/tokens/unsaved.py": "half of a refresh; tests/accounts/tokens/test_refresh.py",
     "cli/running/proxies.py": "sockets and processes; tests/cli/commands/use/test_run.py",
-    "accounts/turn/going_on.py": "a question of a turn; tests/accounts/turn/test_state.py",
     "accounts/turn/sockets.py": "questions of the table; tests/accounts/turn/test_moves.py and test_machine.py",
     "addons/attempts/coded_echoes.py": "a part of the filter; tests/addons/attempts/test_echoes.py",
     "addons/attempts/connecting.py": "half of an attempt; tests/addons/attempts/test_driver.py",

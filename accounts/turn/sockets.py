@@ -1,6 +1,6 @@
 """What can be asked of a turn that comes on a WebSocket, or asks for one. Asking changes nothing."""
 
-from accounts.choice.outcomes import Kind
+from accounts.choice.outcomes import Action, Kind, Outcome
 from accounts.choice.pool import Pool
 from accounts.choice.selection import Exhausted
 from accounts.turn.state import TurnState
@@ -39,6 +39,12 @@ def is_out(pool: Pool, key: str) -> bool:
     """Whether the pool's owner has paused or removed this account."""
     candidate = pool.candidates.get(key)
     return candidate is None or not candidate.account.enabled
+
+
+def is_blamed_unasked(outcome: Outcome) -> bool:
+    """Whether an account is blamed for a failure that upstream tells between two turns. What a turn would meet with
+    anything else than another account (a new token, a pause, another body) is left to the next one."""
+    return outcome.rule.action is Action.RETRY_OTHER
 
 
 def is_upgrade(turn: TurnState, _: float) -> bool:

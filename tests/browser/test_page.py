@@ -377,10 +377,11 @@ def test_a_pool_that_somebody_locks_is_said_and_comes_back(site: Site, store: St
         other.execute("BEGIN EXCLUSIVE")
         do(page, "work", "Pause", "written by another process")
         page.wait_for_selector("#notice .bad")
-        page.wait_for_selector("tr:has-text('work') .state.good")
+        assert account(store, WORK.key).enabled
         other.execute("ROLLBACK")
         do(page, "work", "Pause", "work is paused")
         page.wait_for_selector("tr:has-text('work') .state.off")
+        assert not account(store, WORK.key).enabled
 
 
 def test_more_pages_than_a_browser_has_connections_are_told_at_once(site: Site, store: Store) -> None:

@@ -115,8 +115,7 @@ class PooledSocket:
 
     def _unasked(self, said: bytes, now: float) -> bytes | Held | None:
         """Between two turns: the client would take a failure for the answer to what it asks next."""
-        kind = wire_events.event_type(said)
-        if wire_events.meaning(kind) is Meaning.FAILURE:
+        if wire_events.meaning_of(wire_events.event_type(said), said) is Meaning.FAILURE:
             self.turns.fail_unasked(classify_failure(wire_events.reply_of(said), now, after_output=False))
             return HELD
         told = self._told(said)

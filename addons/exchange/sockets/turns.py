@@ -18,7 +18,7 @@ from accounts.requests import identity
 from accounts.turn import events, steps
 from accounts.turn.carrying import goes_on
 from accounts.turn.machine import Turn
-from accounts.turn.sockets import is_out, stays
+from accounts.turn.sockets import is_blamed_unasked, is_out, stays
 from accounts.turn.state import Phase
 from addons.attempts.protocol import Put, Say, Signal, SocketStep
 from addons.exchange import credentials
@@ -106,8 +106,9 @@ class SocketTurns:
     def fail_unasked(self, outcome: Outcome) -> None:
         """Upstream has failed while nobody asks for anything: the next turn needs another socket."""
         self.is_open = False
-        self.service.failed(self.lease.account, outcome)
-        self.service.pool.report(self.lease, outcome, self.service.clock())
+        if is_blamed_unasked(outcome):
+            self.service.failed(self.lease.account, outcome)
+            self.service.pool.report(self.lease, outcome, self.service.clock())
 
     def may_fail_unheard(self) -> bool:
         """Whether the client need not hear of it if upstream fails now without a word."""
