@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Final
 
+from benchmarks import unrecorded
+
 DIRECT: Final = "direct"
 PLAIN: Final = "plain"
 AGAIN: Final = "plain again"
@@ -16,6 +18,8 @@ KEPT_NOTHING: Final = "ours, no capture"
 SAVED: Final = "ours -w"
 ROTATING: Final = "ours, 100 accounts"
 TWO: Final = "ours, two workers"
+UNRECORDED: Final = "ours, no ledger"
+WATCHED: Final = "ours, ten pages"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +28,8 @@ class Case:
 
     `accounts` is the size of its pool, 0 for mitmproxy without the addon. `served`: started as `codex-rotate serve`
     does, else as mitmdump itself. Of `flags`, `{folder}` becomes a folder of its own. `base` names the case it is
-    compared with. With several `workers` processes share a port and a pool.
+    compared with. With several `workers` processes share a port and a pool. So many browsers have its page open as
+    `pages` says.
     """
 
     name: str
@@ -34,6 +39,7 @@ class Case:
     flags: tuple[str, ...] = ()
     base: str = PLAIN
     workers: int = 1
+    pages: int = 0
 
     @property
     def proxied(self) -> bool:
@@ -74,12 +80,26 @@ CASES: Final = (
         base=PLAIN_SAVED,
     ),
     Case(name=ROTATING, what="a hundred accounts, so that another one is always left: for rotations", accounts=100),
+    Case(
+        name=UNRECORDED,
+        what="ten accounts, and no record of a turn: what `ours, 10 accounts` has beyond it is ledger and budgets",
+        accounts=10,
+        flags=("-s", str(unrecorded.__file__)),
+    ),
+    Case(
+        name=WATCHED,
+        what="ten accounts, and ten browsers that have the page open",
+        accounts=10,
+        flags=("--set", "rotate_page=auto"),
+        pages=10,
+    ),
     Case(name=TWO, what="two processes of `ours` that share the port and the pool", accounts=1, workers=2),
 )
 
 SHORT: Final = (DIRECT, PLAIN, AGAIN, LEAN, OURS, SCRIPT, TEN, THOUSAND)
 EVERY: Final = (*SHORT, KEPT_NOTHING, PLAIN_SAVED, SAVED, TWO)
 FEW: Final = (DIRECT, PLAIN, AGAIN, OURS)
+BESIDE: Final = (PLAIN, TEN, UNRECORDED, WATCHED)
 """Names of cases that a work is done with."""
 
 

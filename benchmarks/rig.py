@@ -16,13 +16,16 @@ from accounts.store.store import Store
 from benchmarks import lead, streamed, upstream
 from benchmarks.cases import Case
 from benchmarks.load import Target
+from benchmarks.pages import open_pages
 from cli.running import processes, proxy_command
+from config.page.token import known_token
 from tests.builders import DAY, HOUR, WEEK_MINUTES, account, credentials, window
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 CODEX_ROTATE: Final = Path(sys.executable).with_name("codex-rotate")
 START_SECONDS: Final = 60.0
 LOOK_SECONDS: Final = 0.02
+PAGE: Final = re.compile(r"the page is at (http://\S+/);")
 LISTENING: Final = re.compile(r"proxy listening at 127\.0\.0\.1:(\d+)")
 _KEPT: Final = ("PATH", "LANG", "LC_ALL", "TMPDIR")
 _MITMDUMP: Final = "from mitmproxy.tools.main import mitmdump; mitmdump()"
@@ -65,6 +68,7 @@ class Rig:
         self.folder = folder
         self.home = folder / "home"
         self._programs: list[Program] = []
+        self.pages: list[asyncio.Task[None]] = []
         self._numbers = 0
 
     async def prepare(self) -> None:
@@ -75,6 +79,8 @@ class Rig:
         self.trusted = Path(self.command_line("ca", "path").strip())
 
     async def end_all(self) -> None:
+        for page in self.pages:
+            page.cancel()
         await self.end(*self._programs)
 
     @property
@@ -113,6 +119,10 @@ class Rig:
             port = int((await said(program, log, LISTENING.pattern))[1])
             if case.accounts:
                 await said(program, log, r"codex-rotate: \d+ accounts from")
+        if case.pages:
+            found = await said(programs[0], self.folder / folder / "log-0", PAGE.pattern)
+            token = known_token({"CODEX_ROTATE_HOME": str(home)})
+            self.pages += await open_pages(f"{found[1]}?token={token}", case.pages)
         return Running(case, Target(port, self.trusted, proxied=True), tuple(programs), folder)
 
     async def end(self, *programs: Program) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from benchmarks import trials
-from benchmarks.cases import DIRECT, OURS, PLAIN, ROTATING, TWO
+from benchmarks.cases import DIRECT, OURS, PLAIN, ROTATING, TEN, TWO, UNRECORDED, WATCHED
 from benchmarks.stats import Book, Spread
 from benchmarks.works import (
     KEPT,
@@ -14,6 +14,7 @@ from benchmarks.works import (
     NO_ROTATION,
     ONE_MOVE,
     ONE_ROTATION,
+    SEEN,
     THREE_MOVES,
     THREE_ROTATIONS,
 )
@@ -65,6 +66,16 @@ def ratio(book: Book, target: Target) -> list[float]:
 def extra(book: Book, target: Target) -> list[float]:
     """More than plain mitmdump."""
     return book.extras(target.work, target.case, PLAIN, target.metric)
+
+
+def recorded(book: Book, target: Target) -> list[float]:
+    """To the same without a record of each turn."""
+    return book.ratios(target.work, target.case, UNRECORDED, target.metric)
+
+
+def watched(book: Book, target: Target) -> list[float]:
+    """To the same that nobody looks at."""
+    return book.ratios(target.work, target.case, TEN, target.metric)
 
 
 def value(book: Book, target: Target) -> list[float]:
@@ -133,7 +144,21 @@ def _table() -> tuple[Target, ...]:
     for work in _ROTATIONS:
         title = f"{work}: each, beside its connection"
         rows.append(Target(title=title, work=work, metric="first_ms", limit=5, unit="ms", how=rotation, case=ROTATING))
-    return (*rows, *_MEMORY, *_TIMES)
+    return (*rows, *_BESIDE, *_MEMORY, *_TIMES)
+
+
+_BESIDE: Final = (
+    Target(title="CPU with the ledger, to none", work=SEEN, metric="cpu_us", limit=1.03, how=recorded, case=TEN),
+    Target(title="CPU with ten pages, to none", work=SEEN, metric="cpu_us", limit=1.03, how=watched, case=WATCHED),
+    Target(
+        title="first byte with ten pages, to none",
+        work=SEEN,
+        metric="first_ms",
+        limit=1.03,
+        how=watched,
+        case=WATCHED,
+    ),
+)
 
 
 def _memory(title: str, work: str, metric: str, limit: float, how: Callable[[Book, Target], list[float]]) -> Target:

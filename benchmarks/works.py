@@ -13,7 +13,7 @@ from typing import Final
 import zstandard
 
 from benchmarks import measure
-from benchmarks.cases import EVERY, FEW, OURS, PLAIN, ROTATING, SHORT
+from benchmarks.cases import BESIDE, EVERY, FEW, OURS, PLAIN, ROTATING, SHORT
 from benchmarks.load import ASK, CLIENTS, PATIENCE, Client, Target, Turn
 from benchmarks.orders import Order
 from benchmarks.stats import percentile
@@ -72,6 +72,7 @@ WORKS: Final = (
     Work(name="WebSocket turns, 64 sockets", client=SOCKET, clients=64, turns=256, cases=SHORT),
     _short(SOCKET, 1, 24, fresh=True),
     Work(name="new connections upstream", turns=24, order=Order(closes=True), cases=(PLAIN, OURS)),
+    Work(name="turns, and what goes on beside", clients=4, turns=2_000, cases=BESIDE),
     _rotation("no rotation", 0),
     _rotation("one rotation", 1),
     _rotation("three rotations", 3),
@@ -80,6 +81,7 @@ WORKS: Final = (
     _rotation("three rotations beneath a WebSocket", 3, SOCKET),
 )
 NO_ROTATION, ONE_ROTATION, THREE_ROTATIONS, NO_MOVE, ONE_MOVE, THREE_MOVES = (work.name for work in WORKS[-6:])
+SEEN: Final = WORKS[-7].name
 KEPT, NEW = _short(HTTP1, 1, 0, fresh=False).name, "new connections upstream"
 """The same turns with and without a connection to upstream that is there already."""
 

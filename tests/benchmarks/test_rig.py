@@ -1,5 +1,6 @@
 """The cases are what they say they are, and nothing is left of them afterwards."""
 
+import asyncio
 import os
 import sys
 
@@ -7,7 +8,7 @@ import pytest
 
 from accounts.store.store import Store
 from benchmarks import rig
-from benchmarks.cases import CASES, LEAN, OURS, PLAIN, SCRIPT, TWO, Case, named
+from benchmarks.cases import CASES, LEAN, OURS, PLAIN, SCRIPT, TWO, UNRECORDED, WATCHED, Case, named
 from benchmarks.load import CLIENTS, Failed
 from benchmarks.orders import Order
 from benchmarks.rig import DidNotStart, arguments, fill, rigged
@@ -60,6 +61,24 @@ async def test_two_workers_share_a_port():
         client = await CLIENTS["HTTP/1.1"].open(running.target, "thread", Order())
         assert (await client.turn(Order())).ended
         client.close()
+
+
+@linux
+async def test_what_goes_on_beside_a_turn_goes_on_or_not():
+    """Ten browsers read what the page tells; without records the ledger stays empty."""
+    async with rigged() as bench:
+        for case in named((WATCHED, UNRECORDED)):
+            running = await bench.start(case)
+            client = await CLIENTS["HTTP/1.1"].open(running.target, "thread", Order())
+            assert (await client.turn(Order())).ended
+            client.close()
+            assert len(bench.pages) == case.pages
+            assert not any(page.done() for page in bench.pages)
+            await bench.end(*running.programs)
+            await asyncio.gather(*bench.pages)
+            bench.pages.clear()
+            written = (running.folder / "home" / "usage.db").exists()
+            assert written is (case.name == WATCHED)
 
 
 @linux
