@@ -225,7 +225,7 @@ class SocketRotator:
             self.sockets[flow.id], self.clients[flow.id] = served.socket, flow.client_conn
 
     def _turn_over(self, flow: http.HTTPFlow, ended: EndedTurn) -> None:
-        annotations.turn_over(flow, ended.record)
+        annotations.turn_over(flow, ended.decided)
         self.rotator.turns.turn_over(flow, ended)
 
     def websocket_message(self, flow: http.HTTPFlow) -> None:

@@ -16,7 +16,8 @@ from accounts.errors import UsageError
 from accounts.store.no_accounts import no_accounts
 from addons import options
 from addons.attempts import descriptors, selftest
-from addons.attempts.patches import bounded_decoding, bounded_messages, dialing, hook_check
+from addons.attempts.patches import dialing, hook_check
+from addons.attempts.patches.put_in_place import put_in_place
 from addons.exchange.answering.pool_quota import HeldWindows, PoolQuota
 from addons.exchange.catalogue import CatalogueRequest
 from addons.exchange.patience import Limits
@@ -109,8 +110,7 @@ class Startup:
 
     def load(self, loader: Loader) -> None:
         options.add_to(loader)
-        bounded_decoding.bound_decoding()
-        bounded_messages.bound_messages()
+        put_in_place()
 
     def configure(self, updated: set[str]) -> None:
         wrong = options.wrong_choice(ctx.options)

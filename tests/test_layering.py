@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "certs": {"config"},
     "config": set[str](),
     "standin": {"config"},
-    "benchmarks": {"accounts", "cli"},
+    "benchmarks": {"accounts", "addons", "cli", "config"},
 }
 """Each package and those below it. The command line is on top of everything; the rest is one chain."""
 
@@ -50,6 +50,9 @@ WITHOUT_A_TEST_FILE = {
     "addons/exchange/answering/local_answers.py": "tests/proxy/test_exhausted.py asks for each over both transports",
     "addons/exchange/known_clients.py": "tests/proxy/test_people.py and tests/proxy/test_taken_back.py live by it",
     "addons/exchange/request_log.py": "tests/addons/exchange/test_pooled.py and tests/addons/recording",
+    "addons/attempts/patches/put_in_place.py": "a list of what to call; each has its own test file",
+    "benchmarks/pages.py": "tests/benchmarks/test_rig.py has pages open",
+    "benchmarks/unrecorded.py": "tests/benchmarks/test_rig.py has a proxy without records",
     "accounts/ledger/ports.py": "an interface; what writes the ledger is tested with it",
     "addons/recording/ended_turn.py": "values without behaviour",
     "accounts/errors.py": "sentences and exit codes; each is asserted where it is raised",

@@ -33,6 +33,13 @@ class Record(NamedTuple):
     rule: str = ""
 
 
+class Decided(NamedTuple):
+    """A decision record, and the event in which the history keeps it."""
+
+    record: Record
+    event: Event
+
+
 class Done(StrEnum):
     """What became of a turn."""
 

@@ -3,28 +3,28 @@
 Only the borders of items are decoded: what lies between two of them is counted and passes unread.
 """
 
+import json
 from dataclasses import dataclass, field
 from typing import Final
 
 from accounts.continuing import numbers
 from accounts.continuing.items import DeliveredItem, Role, role_of
-from accounts.requests.json_text import JsonWhole, space, walk
+from accounts.requests.json_text import space, walk
 
 CREATED: Final = "response.created"
 ITEM_ADDED: Final = "response.output_item.added"
 ITEM_DONE: Final = "response.output_item.done"
 ENDINGS: Final = frozenset({"response.completed", "response.failed", "response.incomplete"})
-_RESPONSE: Final = frozenset({"response"})
 MOST_KEPT: Final = 16 * 1024 * 1024
 """Characters of items that are kept for one answer. One that is larger is not carried on."""
 
 
 @dataclass(slots=True)
 class SaidAtEnd:
-    """What the parts that have ended say of themselves: `usages` is the JSON of the tokens that each took, of those
+    """What the parts that have ended say of themselves: `usages` is the object of the tokens that each took, of those
     which say so, `tier` the service tier that the last of these names."""
 
-    usages: list[str] = field(default_factory=list)
+    usages: list[dict[str, object]] = field(default_factory=list)
     tier: str = ""
 
 
@@ -35,8 +35,9 @@ class DeliveredAnswer:
         self.items: list[DeliveredItem] = []
         self.events = 0
         """How many have passed."""
-        self.head = ""
-        """The JSON of the response in the last `response.created`."""
+        self._head = ""
+        self._created = b""
+        """The last `response.created`, which is mostly never looked into."""
         self.said = SaidAtEnd()
         self.is_clear = True
         """Whether all that has passed is known, and kept."""
@@ -62,7 +63,7 @@ class DeliveredAnswer:
         elif kind == ITEM_DONE:
             self._done(event)
         elif kind == CREATED:
-            self.head = _member(event, "response")[0] or self.head
+            self._head, self._created = self.head, event
         elif kind in ENDINGS:
             self.ended(event)
 
@@ -73,9 +74,14 @@ class DeliveredAnswer:
             self._numbered = data
 
     @property
+    def head(self) -> str:
+        """The JSON of the response in the last `response.created` that has one; "" if none has come."""
+        return (_member(self._created, "response")[0] if self._created else "") or self._head
+
+    @property
     def usage(self) -> str:
         """The JSON of the tokens that the last part which says so has taken; "" if none says so."""
-        return self.said.usages[-1] if self.said.usages else ""
+        return json.dumps(self.said.usages[-1]) if self.said.usages else ""
 
     @property
     def last_number(self) -> int | None:
@@ -123,16 +129,16 @@ class DeliveredAnswer:
     def ended(self, event: bytes) -> None:
         """A part has come to its end, which may say how many tokens it took."""
         try:
-            text = event.decode("utf-8", "surrogatepass")
-            responses = walk(text, space(text, 0), _RESPONSE).parts
+            told = json.loads(event)
         except (ValueError, RecursionError):
             return
-        values = (each.value for each in responses if each.name == "response")
-        for part in (part for value in values if isinstance(value, JsonWhole) for part in value.parts):
-            if part.name == "usage" and isinstance(part.value, dict):
-                self.said.usages.append(text[part.start : part.end].partition(":")[2].strip())
-            elif part.name == "service_tier" and isinstance(part.value, str):
-                self.said.tier = part.value[:40]
+        response = told.get("response") if isinstance(told, dict) else None
+        if not isinstance(response, dict):
+            return
+        if isinstance(usage := response.get("usage"), dict):
+            self.said.usages.append(usage)
+        if isinstance(tier := response.get("service_tier"), str):
+            self.said.tier = tier[:40]
 
 
 def _item(event: bytes) -> tuple[str, dict[str, object], object]:

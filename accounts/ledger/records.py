@@ -6,7 +6,7 @@ client was told to take to another socket is one turn still.
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 
 class Transport(StrEnum):
@@ -78,8 +78,7 @@ MOVED: Final = "moved"
 """Why another account was taken where nothing had happened to the one before: the pool chose anew."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TurnRecord:
+class TurnRecord(NamedTuple):
     """One turn that is over. `when` is its end in epoch seconds; "" stands for what nobody knows, or there is none of.
 
     `person` is who asked, `client_key` the name of the key that was shown. `account` is the label and `account_key` the

@@ -7,6 +7,7 @@ writing is one transaction that adds its rows and adds to the sums. It is writte
 import sqlite3
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, closing
+from itertools import batched
 from pathlib import Path
 from typing import Final
 
@@ -56,7 +57,11 @@ PRAGMA user_version = {VERSION};
 """  # noqa: S608 - names of our own
 """`lost`: turns that could not be written. `kept.since`: older rows of `turns` are gone, their sums are not."""
 
-_ADD_TURN: Final = f"INSERT INTO turns ({', '.join(TURN)}) VALUES ({', '.join('?' * len(TURN))})"  # noqa: S608
+_ADD_TURNS: Final = f"INSERT INTO turns ({', '.join(TURN)}) VALUES "  # noqa: S608
+_PLACES: Final = f"({', '.join('?' * len(TURN))})"
+AT_A_TIME: Final = 50
+"""Rows in one statement: SQLite lets go of the interpreter at each, and to get it back from a busy proxy takes longer
+than the row."""
 _ADD_SUM: Final = (
     f"INSERT INTO hours (hour, {', '.join(DIMENSIONS)}, {', '.join(SUMS)})"  # noqa: S608 - names of our own
     f" VALUES ({', '.join('?' * (1 + len(DIMENSIONS) + len(SUMS)))})"
@@ -82,7 +87,10 @@ class UsageDb:
         db = self._opened()
         db.execute("BEGIN IMMEDIATE")
         try:
-            db.executemany(_ADD_TURN, [_row(each) for each in records])
+            for some in batched(records, AT_A_TIME):
+                db.execute(
+                    _ADD_TURNS + ", ".join([_PLACES] * len(some)), [value for each in some for value in _row(each)]
+                )
             db.executemany(_ADD_SUM, _sums(records))
             if lost:
                 at = max((each.when for each in records), default=0.0)

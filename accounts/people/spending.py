@@ -5,7 +5,6 @@ that it has left. What the ledger knows beyond that (from before this proxy, of 
 then, and the larger number holds.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import Final
@@ -21,6 +20,7 @@ KEPT: Final = {Period.HOUR: 8, Period.DAY: 9, Period.WEEK: 2, Period.MONTH: 2}
 """So many periods of each kind are kept: enough for a window of five hours, and for one of a week."""
 ASKED_SECONDS: Final = 60.0
 """So long what the ledger has said holds."""
+MINUTE: Final = 60.0
 HOURS_UP_TO: Final = 7 * 60
 """Minutes: of a longer window whole days are counted."""
 _UNCOUNTED: Final = frozenset({TurnOutcome.REFUSED, TurnOutcome.RECONNECTED})
@@ -38,6 +38,17 @@ class _Asked:
 
     at: float
     sums: Sums
+
+
+@dataclass(slots=True)
+class _OfAMinute:
+    """What the turns of a minute took, by the number of the minute since the epoch; `at` is when the first one ended.
+    No period begins within a minute."""
+
+    minute: float
+    at: float
+    tokens: int
+    turns: int
 
 
 @dataclass(slots=True)
@@ -62,20 +73,37 @@ class Spending:
         self.zone = zone
         self._source = source
         self._people: dict[str, PersonSums] = {}
+        self._new: dict[str, _OfAMinute] = {}
+        """By person what is not counted where it belongs yet: what a minute brings is, at once."""
 
     def add(self, record: TurnRecord) -> None:
         """A turn is over. Of people who have no name the sum is all that is kept."""
         more = counted(record)
         if more == Sums():
             return
+        minute = record.when // MINUTE
         for person in {record.person, EVERYBODY}:
-            known = self._of(person)
-            for period in Period:
-                known.add(period, begin_of(period, record.when, self.zone), more)
+            new = self._new.get(person)
+            if new is not None and new.minute == minute:
+                new.tokens += more.tokens
+                new.turns += more.turns
+            else:
+                self._settle(person)
+                self._new[person] = _OfAMinute(minute, record.when, more.tokens, more.turns)
+
+    def _settle(self, person: str) -> None:
+        """Count what is new where it belongs."""
+        new = self._new.pop(person, None)
+        if new is None:
+            return
+        known = self._of(person)
+        for period in Period:
+            known.add(period, begin_of(period, new.at, self.zone), Sums(new.tokens, new.turns))
 
     def forget(self, person: str) -> None:
         """Somebody is gone: another one of that name begins anew."""
         self._people.pop(person, None)
+        self._new.pop(person, None)
 
     def sums(self, person: str, period: Period, now: float, *, added_at: float = 0.0) -> Sums:
         """What this person has used in the period that `now` is in. What the ledger knows from before they were added
@@ -92,11 +120,9 @@ class Spending:
         here = Sums(sum(each.tokens for each in counts), sum(each.turns for each in counts))
         return _larger(here, self._told(person, f"{minutes} minutes", since, now))
 
-    def names(self) -> Iterator[str]:
-        """Everybody of whom something is known."""
-        return (name for name in self._people if name != EVERYBODY)
-
     def _of(self, person: str) -> PersonSums:
+        if person in self._new:
+            self._settle(person)
         found = self._people.get(person)
         if found is None:
             found = self._people[person] = PersonSums()

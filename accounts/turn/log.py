@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass, field
 
-from accounts.choice.decision_record import DECISION, AttemptRow, Done
+from accounts.choice.decision_record import DECISION, AttemptRow, Decided, Done, Record
 from accounts.choice.outcomes import Outcome
 from accounts.choice.pool import Lease
 from accounts.choice.selection import Ask
@@ -42,20 +42,13 @@ class DecisionLog:
             )
         )
 
-    def record(self, ask: Ask, done: Done, began: float, now: float) -> Event:
+    def record(self, ask: Ask, done: Done, began: float, now: float) -> Decided:
         """The decision record: why each account, what upstream said, how long it took, and how it ended."""
-        told = {
-            "done": str(done),
-            "model": ask.model,
-            "seconds": round(now - began, 3),
-            "attempts": [each._asdict() for each in self.attempts],
-        }
+        seconds, attempts = round(now - began, 3), tuple(self.attempts)
         about = {"person": ask.person, "client_key": ask.client, "rule": self.rule}
+        record = Record(str(done), ask.model, seconds, attempts, **about)
+        told = {"done": record.done, "model": record.model, "seconds": seconds}
+        told |= {"attempts": [each._asdict() for each in attempts]}
         told |= {name: value for name, value in about.items() if value}
-        return Event(
-            at=now,
-            kind=DECISION,
-            key=self.leases[-1].key if self.leases else "",
-            thread=ask.thread,
-            detail=json.dumps(told),
-        )
+        key = self.leases[-1].key if self.leases else ""
+        return Decided(record, Event(at=now, kind=DECISION, key=key, thread=ask.thread, detail=json.dumps(told)))

@@ -195,4 +195,10 @@ class Turn(TurnState):
 
     def row_for(self, phase: Phase, what: What, now: float) -> TableRow:
         """The first row of this cell whose questions are all answered with yes; the last one has none."""
-        return next(row for row in _CELLS[phase, what] if all(asked(self, now) for asked in row.when))
+        for row in _CELLS[phase, what]:
+            for asked in row.when:
+                if not asked(self, now):
+                    break
+            else:
+                return row
+        raise AssertionError(f"the cell {phase}, {what} has no last row")

@@ -5,11 +5,10 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
-from accounts.choice.decision_record import Done
+from accounts.choice.decision_record import Decided, Done
 from accounts.choice.outcomes import Action, Kind, Outcome
 from accounts.choice.pool import Lease, Pool
 from accounts.choice.selection import Ask, Exhausted
-from accounts.model import Event
 from accounts.people.admission import Permit
 from accounts.requests.identity import first_model_in, model_in
 from accounts.tokens.lifetime import is_fresh
@@ -153,12 +152,14 @@ class TurnState:
         self.log.note(self.asked, self.last, now)
         self.tally.invalidated += self.last.kind is Kind.TOKEN_INVALIDATED
 
-    def record(self, done: Done, now: float) -> Event:
+    def record(self, done: Done, now: float) -> Decided:
         """The decision record of the turn, with what became of it."""
         if done is Done.DELIVERED and self.tally.continued:
             done = Done.CONTINUED
-        event = self.log.record(self.ask, done, self.began, now)
-        return event if event.key in self.pool.candidates else replace(event, key="")
+        decided = self.log.record(self.ask, done, self.began, now)
+        if decided.event.key in self.pool.candidates:
+            return decided
+        return decided._replace(event=replace(decided.event, key=""))
 
     def left(self, now: float) -> Lease | Exhausted:
         """Who could still serve this request, without taking them."""

@@ -27,6 +27,7 @@ from wsproto.events import TextMessage
 from addons.attempts import client_connections, connections, stream
 from addons.attempts.client_connections import UnwantedUpstream
 from addons.attempts.local_websocket import accepting
+from addons.attempts.patches.put_in_place import put_in_place
 from addons.attempts.protocol import (
     Accept,
     Answer,
@@ -97,6 +98,7 @@ class Rehearsal:
         self.feed(events.Start())
 
     def _new_layer(self, context: Context, mode: HTTPMode) -> HttpLayer:
+        put_in_place()
         made = HttpLayer(context, mode)
         stream.install(made, lambda _: self.exchange)
         return made

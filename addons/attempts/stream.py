@@ -21,9 +21,6 @@ from addons.attempts.attempt import AttemptPhase, UpstreamAttempt, takes_trailer
 from addons.attempts.connections import LedStream, know
 from addons.attempts.driver import ExchangeDriver
 from addons.attempts.local_websocket import LocalSocket
-from addons.attempts.patches.bursts import join_bursts
-from addons.attempts.patches.header_lookups import quicken_headers
-from addons.attempts.patches.informational import skip_informational
 from addons.attempts.protocol import Find
 from addons.attempts.rotating_websocket import RotatingWebsocket
 from addons.attempts.timers import AttemptWakeup, Timers
@@ -229,9 +226,6 @@ class AttemptStream(LedStream):
 
 def install(top: layer.Layer | None, find: Find) -> None:
     """Have every HTTP layer at or below `top` make our streams. `find` names the exchange of a flow."""
-    skip_informational()
-    join_bursts()
-    quicken_headers()
     current: Any = top
     while current is not None:
         if type(current) is h.HttpLayer:

@@ -35,7 +35,7 @@ class Health:
 
     def _somebody_serves(self) -> bool:
         service = self.startup.opened()
-        service.sync()
+        service.sync(at_once=True)
         pool = service.pool
         about = Situation(now=service.clock(), policy=pool.policy)
         return any(states.tell(each, about, pool.tokens.get(key)).serves for key, each in pool.candidates.items())

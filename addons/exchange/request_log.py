@@ -53,9 +53,9 @@ class RequestLog:
             return
         self.closed = True
         now = self.service.clock()
-        record = self.turn.record(done, now)
+        decided = self.turn.record(done, now)
         if not (self.minor and len(self.turn.log.attempts) == 1 and done is Done.DELIVERED):
-            self.service.decided(record)
+            self.service.decided(decided.event)
         self.trail.over(done, now)
         told = ending or self._document
-        self.noted(ended_turn.EndedTurn(record, told, log=self.turn.log, delivered=self.delivered))
+        self.noted(ended_turn.EndedTurn(decided, told, log=self.turn.log, delivered=self.delivered))

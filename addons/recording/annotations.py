@@ -22,9 +22,8 @@ from typing import Any, Final
 
 from mitmproxy import http
 
-from accounts.choice.decision_record import Done, read_record
+from accounts.choice.decision_record import Decided, Done
 from accounts.choice.outcomes import Kind, Outcome
-from accounts.model import Event
 from accounts.turn.machine import Turn
 from addons.redaction import flows
 from addons.redaction.patterns import RESPONSE_HEADERS
@@ -133,9 +132,9 @@ def in_words(account: str, status: int, outcome: Outcome, now: float) -> str:
     return " ".join(filter(None, said))
 
 
-def turn_over(flow: http.HTTPFlow, event: Event) -> None:
-    """A turn on an open socket is over; `event` is its decision record."""
-    record = read_record(event)
+def turn_over(flow: http.HTTPFlow, decided: Decided) -> None:
+    """A turn on an open socket is over."""
+    record, event = decided
     attempts = [
         {"account": each.account, "why": each.why, "kind": each.kind, "detail": each.detail, "seconds": each.seconds}
         for each in record.attempts

@@ -3,16 +3,16 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+from accounts.choice.decision_record import Decided
 from accounts.continuing.delivered import DeliveredAnswer
-from accounts.model import Event
 from accounts.turn.log import DecisionLog
 
 
 class EndedTurn(NamedTuple):
-    """Its decision record, upstream's last event (or an answer that is one document; empty: there was none), and what
+    """What was decided, upstream's last event (or an answer that is one document; empty: there was none), and what
     it was for if it is no turn of the user's; its attempts, what the client has got, and what was asked on a socket."""
 
-    record: Event
+    decided: Decided
     event: bytes = b""
     purpose: str = ""
     log: DecisionLog | None = None

@@ -76,8 +76,12 @@ _FORMS: Final = (
 
 def line(told: Told, room: int = ROOM) -> str:
     """The line. What is least needed goes first where there is no room; it is longer rather than cut off."""
-    lines = [_line(told, form) for form in _FORMS]
-    return next((each for each in lines if len(each) <= room), lines[-1])
+    said = ""
+    for form in _FORMS:
+        said = _line(told, form)
+        if len(said) <= room:
+            break
+    return said
 
 
 def _line(told: Told, form: _Form) -> str:

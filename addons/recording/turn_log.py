@@ -12,7 +12,6 @@ from typing import Final, NamedTuple
 
 from mitmproxy import connection, http
 
-from accounts.choice.decision_record import read_record
 from accounts.choice.outcomes import Kind
 from accounts.ledger.ports import TurnLedger
 from accounts.ledger.records import NO_TOKENS, TurnRecord
@@ -48,7 +47,7 @@ class TurnLog:
     def __init__(self, name: Callable[[connection.Client], str], *ledgers: TurnLedger) -> None:
         self.name = name
         self.ledgers = ledgers
-        self._records = TurnRecords()
+        self.records = TurnRecords()
         self._away: dict[str, Parked] = {}
         """By its thread what belongs to the line of the next turn: failed attempts of the same turn on another socket,
         or of what came before it."""
@@ -64,7 +63,7 @@ class TurnLog:
         """A turn on a socket is over. The first one begins with those who did not open the socket."""
         first = len(flow.metadata.get(f"{annotations.PREFIX}turns", ())) <= 1
         refused = [each for each in _asked(flow) if has_failed(each)] if first else []
-        recorded = [(each.account, 0, each.kind) for each in read_record(ended.record).attempts]
+        recorded = [(each.account, 0, each.kind) for each in ended.decided.record.attempts]
         self._over(flow, ended, (*refused, *recorded))
 
     def done(self) -> None:
@@ -72,20 +71,20 @@ class TurnLog:
             self._give_up(thread)
 
     def _over(self, flow: http.HTTPFlow, ended: EndedTurn, asked: tuple[Asked, ...]) -> None:
-        record, header = read_record(ended.record), flow.request.headers.get
+        record, header = ended.decided.record, flow.request.headers.get
         key = self.name(flow.client_conn)
         if who := record.person or key:
             flow.metadata[annotations.PERSON] = who
         told = Told(
             client=REPLAY if flow.is_replay else client_name(key, header),
-            thread=ended.record.thread,
+            thread=ended.decided.event.thread,
             model=record.model,
             asked=asked,
             nobody=f"{annotations.PREFIX}nobody" in flow.metadata and record.done == annotations.OURS,
             done=record.done,
             seconds=record.seconds,
             purpose=ended.purpose,
-            began=ended.record.at - record.seconds,
+            began=ended.decided.event.at - record.seconds,
             rule=record.rule,
         )
         asking = Asking.of(flow.request, record, key)
@@ -102,9 +101,11 @@ class TurnLog:
             before.timer.cancel()
             same = before.told.done == annotations.RECONNECTS and not before.told.purpose
             began = before.told.began if same else told.began
-            told = replace(told, asked=before.told.asked + told.asked, began=began, seconds=ended.record.at - began)
+            told = replace(
+                told, asked=before.told.asked + told.asked, began=began, seconds=ended.decided.event.at - began
+            )
             tokens += before.record.tokens if same and before.record is not None else NO_TOKENS
-        record = self._records.of(told, ended, asking, tokens)
+        record = self.records.of(told, ended, asking, tokens)
         if told.done != annotations.RECONNECTS:
             _write(told)
             self._keep(record)
@@ -143,4 +144,4 @@ def _is_lost(asked: tuple[Asked, ...], ended: EndedTurn) -> bool:
     if any(kind == Kind.UPGRADED for _, _, kind in asked):
         return False
     refused = any(has_failed(each) and each[2] != Kind.UPGRADE_REFUSED for each in asked)
-    return refused or read_record(ended.record).done == annotations.OURS
+    return refused or ended.decided.record.done == annotations.OURS

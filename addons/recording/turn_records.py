@@ -1,9 +1,7 @@
 """Makes the ledger's record of a turn that is over: of its decision record, its log, and what its client says of it."""
 
-import json
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from itertools import pairwise
 from typing import Final, NamedTuple
 
@@ -13,7 +11,7 @@ from accounts.choice.decision_record import Done, Record
 from accounts.choice.outcomes import Kind
 from accounts.ledger.families import AccountsOfThreads, ThreadFamilies
 from accounts.ledger.projects import project_of
-from accounts.ledger.records import MOVED, NO_TOKENS, TokenCount, Transport, TurnKind, TurnOutcome, TurnRecord
+from accounts.ledger.records import MOVED, TokenCount, Transport, TurnKind, TurnOutcome, TurnRecord
 from accounts.requests import identity
 from accounts.turn.steps import Reason
 from addons.inspection.answer import Tokens, tokens_of
@@ -43,10 +41,6 @@ _MODEL: Final = re.compile(r'"model"\s*:\s*"([^"\\]{1,100})"')
 _TIER: Final = re.compile(rb'"service_tier"\s*:\s*"(\w{1,40})"')
 
 
-_METADATA: Final = identity.TURN_METADATA.encode()
-_PARENT: Final = identity.PARENT_THREAD.encode()
-
-
 class Asking(NamedTuple):
     """Who asks, as the decision record has it, or the name of the client key, and what a request's head says of it."""
 
@@ -59,10 +53,16 @@ class Asking(NamedTuple):
 
     @classmethod
     def of(cls, request: http.Request, record: Record, key: str) -> "Asking":
-        fields = {name.lower(): value for name, value in request.headers.fields}  # once, and not for each name
-        metadata, parent = (fields.get(name, b"").decode("utf-8", "replace") for name in (_METADATA, _PARENT))
-        upgrade = messages.is_upgrade(request)
-        return cls(record.person, record.client_key or key, record.rule, metadata, parent[:200], upgrade)
+        metadata, parent = (_said(request, name) for name in (identity.TURN_METADATA, identity.PARENT_THREAD))
+        return cls(
+            record.person, record.client_key or key, record.rule, metadata, parent[:200], messages.is_upgrade(request)
+        )
+
+
+def _said(request: http.Request, name: str) -> str:
+    """A field of a request's head, as text that can be written down."""
+    said = request.headers.get(name) or ""
+    return said if said.isascii() else said.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 class TurnRecords:
@@ -91,7 +91,7 @@ class TurnRecords:
         reasons = _reasons(before, told)
         first = log.answered_at if log is not None else None
         return TurnRecord(
-            when=ended.record.at,
+            when=ended.decided.event.at,
             person=asking.person,
             client_key=asking.key,
             account=last,
@@ -119,23 +119,24 @@ class TurnRecords:
 def spent(ended: EndedTurn) -> tuple[Tokens | None, TokenCount]:
     """What all parts of an answer have taken: as it is told, None if nothing is known, and as it is counted."""
     usages = ended.delivered.said.usages if ended.delivered is not None else []
-    parts = [each for each in (tokens_of(json.loads(usage)) for usage in usages) if each is not None]
+    parts = [each for each in map(tokens_of, usages) if each is not None]
     if not parts and (alone := tokens_in(ended.event)) is not None:
         parts = [alone]
-    counted = sum((count_of(each) for each in parts), NO_TOKENS)
     begun = ended.log.answers if ended.log is not None else 0
-    return (parts[-1] if parts else None), replace(counted, floor=len(parts) < begun)
-
-
-def count_of(tokens: Tokens) -> TokenCount:
-    """What was not said is none."""
-    return TokenCount(
-        input=tokens.given or 0, cached=tokens.cached or 0, output=tokens.made or 0, reasoning=tokens.reasoning or 0
+    counted = TokenCount(  # what was not said is none
+        input=sum(each.given or 0 for each in parts),
+        cached=sum(each.cached or 0 for each in parts),
+        output=sum(each.made or 0 for each in parts),
+        reasoning=sum(each.reasoning or 0 for each in parts),
+        floor=len(parts) < begun,
     )
+    return (parts[-1] if parts else None), counted
 
 
 def _reasons(before: str, told: Told) -> tuple[str, ...]:
     """Why each other account than before was taken, `before` being that of the thread's last turn ("": none)."""
+    if len(told.asked) == 1 and before in {"", told.asked[0][0]}:
+        return ()
     went = [*([(before, MOVED)] if before else []), *((account, _reason(kind)) for account, _, kind in told.asked)]
     return tuple(why for (one, why), (other, _) in pairwise(went) if one != other)
 

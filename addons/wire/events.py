@@ -265,6 +265,14 @@ def fields(lines: Iterable[bytes]) -> tuple[bytes, list[bytes]]:
     return name, data
 
 
+def _usual(block: bytes) -> tuple[bytes, bytes]:
+    """The name and the data of an event as nearly all are written, a line each; empty for any other. No line ends
+    otherwise than in a line feed."""
+    name, found, data = block.partition(b"\ndata: ")
+    usual = found and name.startswith(b"event: ") and b"\n" not in name and b"\n" not in data
+    return (name[7:], data) if usual else (b"", b"")
+
+
 def reply_of(data: bytes) -> Reply:
     """A failure event as the same value a refusing HTTP answer makes."""
     payload = document(data)
@@ -322,14 +330,19 @@ class Events:
 
     def feed(self, chunk: bytes) -> Iterator[tuple[str, bytes]]:
         """The type and the data of each event that is complete."""
-        *whole, self._rest = _BLANK_LINE.split(self._rest + chunk)
+        chunk = self._rest + chunk
+        plain = b"\r" not in chunk
+        *whole, self._rest = chunk.split(b"\n\n") if plain else _BLANK_LINE.split(chunk)
         if len(self._rest) > self.MOST:
             self._cut, self._rest = True, self._rest[: self.BEGINNING] + self._rest[-3:]
         for block in whole:
             if self._cut or len(block) > self.MOST:
                 self._cut, block = False, block[: self.BEGINNING]  # noqa: PLW2901 - what is left of it
-            name, lines = fields(block.splitlines())
-            kind, data = name.strip().decode("utf-8", "replace"), b"\n".join(lines).strip()
+            name, data = _usual(block) if plain else (b"", b"")
+            if not data:
+                name, lines = fields(block.splitlines())
+                data = b"\n".join(lines)
+            kind, data = name.strip().decode("utf-8", "replace"), data.strip()
             if data or kind:
                 yield _named(kind, data), data
 

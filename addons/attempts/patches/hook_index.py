@@ -29,10 +29,12 @@ class IndexedAddonManager(AddonManager):
 
     async def trigger_event(self, event: Hook) -> None:
         """As mitmproxy's: in the order of the chain. One that fails keeps no other from being asked."""
-        for functions in self.having(event):
+        having = self.having(event)
+        arguments = event.args() if having else []
+        for functions in having:
             try:
                 for function in functions:
-                    result: Awaitable[object] | None = function(*event.args())
+                    result: Awaitable[object] | None = function(*arguments)
                     if result is not None and inspect.isawaitable(result):
                         await result
             except AddonHalt:
@@ -48,17 +50,26 @@ class IndexedAddonManager(AddonManager):
 
     def having(self, event: Hook) -> list[list[Callable[..., Any]]]:
         """What to call, for each addon of the chain together with those below it: scripts load and lose theirs."""
-        if self._known != self.chain or any(parent.addons != children for parent, children in self._below):
+        if self._has_changed():
             self._known = list(self.chain)
             self._below = [(each, list(each.addons)) for each in traverse(self.chain) if hasattr(each, "addons")]
             self._functions.clear()
-        if event.name not in self._functions:
+        having = self._functions.get(event.name)
+        if having is None:
             having = self._functions[event.name] = []
             for addon in self.chain:
                 with safecall():  # what only has the name of a hook is left out, and said
                     if functions := [function for _, function in self._iter_hooks(addon, event)]:
                         having.append(functions)
-        return self._functions[event.name]
+        return having
+
+    def _has_changed(self) -> bool:
+        if self._known != self.chain:
+            return True
+        for parent, children in self._below:  # noqa: SIM110 - asked at every hook, and a generator costs more
+            if parent.addons != children:
+                return True
+        return False
 
 
 def install_hook_index(master: Master) -> bool:

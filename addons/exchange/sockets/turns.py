@@ -217,10 +217,10 @@ class SocketTurns:
         turn, now = self._turn, self.service.clock()
         turn.next(event, now)
         self.turn = None
-        record = turn.record(done, now)
-        self.service.decided(record)
+        decided = turn.record(done, now)
+        self.service.decided(decided.event)
         traffic = self.traffic
-        self.noted(EndedTurn(record, ending, traffic.purpose, turn.log, traffic.delivered, traffic.asked))
+        self.noted(EndedTurn(decided, ending, traffic.purpose, turn.log, traffic.delivered, traffic.asked))
         self.traffic.forget()
 
     @property

@@ -36,7 +36,6 @@ def test_a_turn_counts_in_each_period_for_its_person_and_for_everybody() -> None
         assert spending.sums("ann", period, NOW) == Sums(100, 1)
         assert spending.sums(EVERYBODY, period, NOW) == Sums(130, 2)
     assert spending.sums("eve", Period.DAY, NOW) == Sums()
-    assert set(spending.names()) == {"ann", "bob", "eve"}
 
 
 def test_what_was_refused_and_what_nobody_wanted_is_no_turn() -> None:
@@ -117,6 +116,23 @@ def test_what_the_ledger_knows_of_an_earlier_one_of_that_name_does_not_count() -
 
 
 def test_somebody_who_is_gone_is_forgotten() -> None:
+    spending = Spending(UTC)
+    spending.add(record())
+    spending.forget("ann")
+    assert spending.sums("ann", Period.DAY, NOW) == Sums()
+
+
+def test_what_a_minute_brings_belongs_to_the_periods_of_its_moment() -> None:
+    """The last turn before midnight, and the first one after it."""
+    spending = Spending(UTC)
+    midnight = NOW // 86_400 * 86_400 + 86_400
+    for when in (midnight - 0.5, midnight - 0.25, midnight, midnight + 0.5, midnight - 0.125):
+        spending.add(record(when=when))
+    assert spending.sums("ann", Period.DAY, midnight - 1) == Sums(300, 3)
+    assert spending.sums("ann", Period.DAY, midnight) == Sums(200, 2)
+
+
+def test_somebody_who_is_gone_leaves_nothing_uncounted() -> None:
     spending = Spending(UTC)
     spending.add(record())
     spending.forget("ann")

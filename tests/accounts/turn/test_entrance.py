@@ -42,7 +42,7 @@ def test_a_turn_that_a_rule_forbids_is_refused_and_nobody_is_asked() -> None:
     assert step.denial is not None
     assert step.denial.rule is PersonRule.MODEL
     assert asked.phase is Phase.OVER
-    record = read_record(asked.record(Done.OURS, NOW))
+    record = read_record(asked.record(Done.OURS, NOW).event)
     assert (record.person, record.client_key, record.rule) == ("ann", "laptop", "model_not_allowed")
     assert record.attempts == ()
 
@@ -50,7 +50,7 @@ def test_a_turn_that_a_rule_forbids_is_refused_and_nobody_is_asked() -> None:
 def test_a_record_of_nobody_in_particular_is_as_it_was() -> None:
     asked = Turn(pool=pool_of("a"), ask=Ask(), began=NOW)
     asked.next(events.Begin(), NOW)
-    told = json.loads(asked.record(Done.DELIVERED, NOW).detail)
+    told = json.loads(asked.record(Done.DELIVERED, NOW).event.detail)
     assert told.keys() == {"done", "model", "seconds", "attempts"}
 
 

@@ -6,7 +6,6 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -68,8 +67,8 @@ def turn(number: int, **known: str) -> LiveTurn:
 def test_ended_turns_are_counted_by_account_outcome_and_transport(metrics: Metrics) -> None:
     for _ in range(2):
         metrics.add(SERVED)
-    metrics.add(replace(SERVED, outcome=TurnOutcome.CUT_SHORT, transport=Transport.WEBSOCKET))
-    metrics.add(replace(SERVED, account="", account_key="", outcome=TurnOutcome.REFUSED, first_output=None))
+    metrics.add(SERVED._replace(outcome=TurnOutcome.CUT_SHORT, transport=Transport.WEBSOCKET))
+    metrics.add(SERVED._replace(account="", account_key="", outcome=TurnOutcome.REFUSED, first_output=None))
     assert series(metrics, "codex_rotate_turns_total") == {
         ("a", "served", "http"): 2,
         ("a", "cut_short", "websocket"): 1,
@@ -79,8 +78,8 @@ def test_ended_turns_are_counted_by_account_outcome_and_transport(metrics: Metri
 
 
 def test_each_rotation_has_its_reason(metrics: Metrics) -> None:
-    metrics.add(replace(SERVED, rotations=3, reasons=("moved", "stalled", "stalled")))
-    metrics.add(replace(SERVED, rotations=0, reasons=()))
+    metrics.add(SERVED._replace(rotations=3, reasons=("moved", "stalled", "stalled")))
+    metrics.add(SERVED._replace(rotations=0, reasons=()))
     assert series(metrics, "codex_rotate_rotations_total") == {("a", "moved"): 1, ("a", "stalled"): 2}
 
 
@@ -93,14 +92,14 @@ def test_tokens_add_up_to_what_turns_have_taken(metrics: Metrics) -> None:
 
 
 def test_a_warm_up_is_no_turn_and_takes_tokens(metrics: Metrics) -> None:
-    metrics.add(replace(SERVED, kind=TurnKind.WARM_UP))
+    metrics.add(SERVED._replace(kind=TurnKind.WARM_UP))
     assert series(metrics, "codex_rotate_turns_total") == {}
     assert series(metrics, "codex_rotate_tokens_total")["a", "input"] == 40
 
 
 def test_first_outputs_are_a_histogram(metrics: Metrics) -> None:
     for seconds in (0.1, 0.7, 1000.0):
-        metrics.add(replace(SERVED, first_output=seconds))
+        metrics.add(SERVED._replace(first_output=seconds))
     buckets = series(metrics, "codex_rotate_first_output_seconds_bucket")
     assert (buckets["0.1", "http"], buckets["0.5", "http"], buckets["1.0", "http"]) == (1, 1, 2)
     assert (buckets["300.0", "http"], buckets["+Inf", "http"], buckets["+Inf", "websocket"]) == (2, 3, 0)
@@ -153,13 +152,13 @@ async def test_another_thread_writes_what_was_so_at_one_moment(metrics: Metrics)
 def test_what_is_not_in_the_pool_has_one_name(metrics: Metrics) -> None:
     """However many accounts have come and gone."""
     for number in range(50):
-        metrics.add(replace(SERVED, account=f"x{number}", account_key=key_of(f"x{number}")))
-        metrics.add(replace(SERVED, account=f"y{number}", account_key=""))
+        metrics.add(SERVED._replace(account=f"x{number}", account_key=key_of(f"x{number}")))
+        metrics.add(SERVED._replace(account=f"y{number}", account_key=""))
     assert series(metrics, "codex_rotate_turns_total") == {("removed", "served", "http"): 100}
 
 
 def test_an_account_whose_key_is_not_told_is_known_by_its_label(metrics: Metrics) -> None:
-    metrics.add(replace(SERVED, account_key=""))
+    metrics.add(SERVED._replace(account_key=""))
     assert series(metrics, "codex_rotate_rotations_total") == {("a", "usage_limit"): 1}
 
 
@@ -168,14 +167,14 @@ def test_what_goes_by_one_name_is_one_series(startup: Startup, metrics: Metrics)
     startup.opened().store.update_account(key_of("a"), label="removed").result()
     startup.opened().reload()
     metrics.add(SERVED)
-    metrics.add(replace(SERVED, account_key=key_of("x")))
+    metrics.add(SERVED._replace(account_key=key_of("x")))
     assert series(metrics, "codex_rotate_turns_total") == {("removed", "served", "http"): 2}
 
 
 def test_a_name_that_is_an_address_is_not_told(startup: Startup, metrics: Metrics) -> None:
     startup.opened().store.update_account(key_of("b"), label="bob@example.com").result()
     startup.opened().reload()
-    metrics.add(replace(SERVED, account="bob@example.com", account_key=key_of("b")))
+    metrics.add(SERVED._replace(account="bob@example.com", account_key=key_of("b")))
     assert series(metrics, "codex_rotate_rotations_total") == {("seat-2", "usage_limit"): 1}
 
 
@@ -205,7 +204,7 @@ def test_nothing_secret_and_nothing_of_a_conversation_is_in_it(startup: Startup)
     ]
     metrics = Metrics(startup, lambda: live)
     metrics.add(SERVED)
-    metrics.add(replace(SERVED, account="x-nobody-may-see", account_key=""))
+    metrics.add(SERVED._replace(account="x-nobody-may-see", account_key=""))
     said = metrics.exposition().decode()
     tokens: Iterable[Credentials] = startup.opened().pool.tokens.values()
     planted = [secret for each in tokens for secret in (each.access, each.refresh)]
@@ -232,7 +231,7 @@ def test_names_follow_the_conventions(metrics: Metrics) -> None:
 
 def test_without_a_pool_there_is_still_an_answer() -> None:
     metrics = Metrics(Startup())
-    metrics.add(replace(SERVED, account_key=""))
+    metrics.add(SERVED._replace(account_key=""))
     assert series(metrics, "codex_rotate_turns_total") == {("", "served", "http"): 1}
     assert len(series(metrics, "codex_rotate_build_info")) == 1
 

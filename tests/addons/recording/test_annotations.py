@@ -7,7 +7,7 @@ import pytest
 from mitmproxy import http
 from mitmproxy.test import tflow
 
-from accounts.choice.decision_record import Done
+from accounts.choice.decision_record import Decided, Done, Record
 from accounts.choice.outcomes import Kind, Outcome
 from accounts.model import Event
 from accounts.turn.events import Ended, Failed
@@ -96,7 +96,7 @@ def test_a_flow_that_is_played_again_forgets_what_it_came_to() -> None:
 def test_turns_of_a_socket_are_bounded() -> None:
     flow = tflow.tflow()
     for _ in range(MOST_TURNS + 5):
-        turn_over(flow, Event(at=NOW, kind="decision", detail="of another version"))
+        turn_over(flow, Decided(Record("of another version"), Event(at=NOW, kind="decision")))
     assert len(flow.metadata["codex_rotate.turns"]) == MOST_TURNS
 
 

@@ -9,7 +9,7 @@ import pytest
 from mitmproxy import http
 from mitmproxy.test import tflow
 
-from accounts.choice.decision_record import DECISION
+from accounts.choice.decision_record import DECISION, Decided, read_record
 from accounts.choice.outcomes import Kind
 from accounts.ledger.records import TokenCount, TurnOutcome, TurnRecord
 from accounts.model import Event
@@ -22,10 +22,11 @@ THREAD = "thread-of-a-test"
 COMPLETED = b'{"type":"response.completed","response":{"usage":{"input_tokens":7,"output_tokens":3}}}'
 
 
-def record(done: str, *kinds: tuple[str, str], at: float = NOW, seconds: float = 2.0) -> Event:
+def record(done: str, *kinds: tuple[str, str], at: float = NOW, seconds: float = 2.0) -> Decided:
     attempts = [{"account": name, "why": "", "kind": kind, "detail": "", "seconds": 1.0} for name, kind in kinds]
     told = {"done": done, "model": "gpt", "seconds": seconds, "attempts": attempts}
-    return Event(at=at, kind=DECISION, key="", thread=THREAD, detail=json.dumps(told))
+    event = Event(at=at, kind=DECISION, key="", thread=THREAD, detail=json.dumps(told))
+    return Decided(read_record(event), event)
 
 
 def flow_of(*attempts: tuple[str, int, str], socket: bool = False, **headers: str) -> http.HTTPFlow:
@@ -55,7 +56,7 @@ def said(caplog: pytest.LogCaptureFixture, level: int = logging.INFO) -> list[st
 
 def turn(turns: TurnLog, flow: http.HTTPFlow, ended: EndedTurn) -> None:
     """As the proxy does: the flow knows of it first."""
-    annotations.turn_over(flow, ended.record)
+    annotations.turn_over(flow, ended.decided)
     turns.turn_over(flow, ended)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from mitmproxy.test import tflow
 
-from accounts.choice.decision_record import DECISION, Done, Record
+from accounts.choice.decision_record import DECISION, Decided, Done, Record, read_record
 from accounts.choice.outcomes import Kind, Outcome
 from accounts.choice.pool import Lease
 from accounts.continuing.delivered import DeliveredAnswer
@@ -17,7 +17,7 @@ from accounts.turn.log import DecisionLog
 from accounts.turn.steps import Reason
 from addons.recording.ended_turn import EndedTurn
 from addons.recording.turn_line import Told
-from addons.recording.turn_records import OTHER, OUTCOMES, Asking, TurnRecords, count_of, spent
+from addons.recording.turn_records import OTHER, OUTCOMES, Asking, TurnRecords, spent
 from tests.builders import NOW, account, credentials, key_of
 
 HTTP = Asking(person="", key="ann", rule="", metadata="", parent="", upgrade=False)
@@ -28,7 +28,8 @@ USED = TokenCount(input=100, cached=60, output=10)
 
 def ended(done: str = Done.DELIVERED, *, log: DecisionLog | None = None) -> EndedTurn:
     detail = {"done": done, "model": "gpt-5", "seconds": 2.0, "attempts": []}
-    return EndedTurn(Event(at=NOW, kind=DECISION, thread="t", detail=json.dumps(detail)), log=log)
+    event = Event(at=NOW, kind=DECISION, thread="t", detail=json.dumps(detail))
+    return EndedTurn(Decided(read_record(event), event), log=log)
 
 
 def told(*asked: tuple[str, int, str], done: str = Done.DELIVERED, thread: str = "t", **more: Any) -> Told:
@@ -175,12 +176,13 @@ def test_a_part_that_has_not_said_what_it_took_makes_a_floor() -> None:
 
 
 def test_what_was_not_said_counts_as_none() -> None:
-    from addons.inspection.answer import Tokens
-
-    assert count_of(Tokens(given=3)) == TokenCount(input=3)
+    answer = b'{"usage":{"input_tokens":3}}'
+    assert spent(ended(log=log_of("a", answered=NOW))._replace(event=answer))[1] == TokenCount(input=3)
 
 
 def test_a_head_says_who_asks() -> None:
     request = tflow.tflow().request
     request.headers.update({"x-codex-turn-metadata": "{}", "x-codex-parent-thread-id": "p", "upgrade": "websocket"})
     assert Asking.of(request, Record(done=Done.DELIVERED), "ann") == Asking("", "ann", "", "{}", "p", True)
+    request.headers.fields = ((b"x-codex-turn-metadata", b"caf\xc3\xa9 \xff"),)
+    assert Asking.of(request, Record(done=Done.DELIVERED), "ann").metadata == "café \ufffd"

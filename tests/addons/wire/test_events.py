@@ -153,6 +153,13 @@ def test_the_events_are_the_same_however_the_bytes_are_cut(stream: bytes, cuts: 
     assert fed(*chunks) == fed(stream) == fed(*(stream[n : n + 1] for n in range(len(stream))))
 
 
+@given(st.lists(PIECES, max_size=25).map(b"".join).filter(lambda stream: b"\r" not in stream))
+@settings(max_examples=4 * settings.default.max_examples)
+def test_the_events_are_the_same_however_their_lines_end(stream: bytes) -> None:
+    """The usual ending has a shorter way."""
+    assert fed(stream) == fed(stream.replace(b"\n", b"\r\n")) == fed(stream.replace(b"\n", b"\r"))
+
+
 @given(st.lists(st.binary(max_size=30), max_size=10))
 @settings(deadline=None)
 def test_any_bytes_may_come(chunks: list[bytes]) -> None:

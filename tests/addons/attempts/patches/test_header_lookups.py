@@ -34,3 +34,30 @@ def test_what_is_found_is_the_same(fields: list[tuple[bytes, bytes]], wanted: An
 def test_what_is_no_name_is_not_there() -> None:
     header_lookups.quicken_headers()
     assert 7 not in Headers([(b"7", b"x")])
+
+
+def test_a_change_is_seen_at_once() -> None:
+    header_lookups.quicken_headers()
+    headers = Headers(a="1")
+    assert headers.get("A") == "1"
+    headers["a"] = "2"
+    assert headers.get("A") == "2"
+    headers.add("A", "3")
+    assert headers.get_all("a") == ["2", "3"]
+    del headers["a"]
+    assert "a" not in headers
+    headers.fields = [(b"b", b"1")]  # type: ignore[assignment]
+    assert headers.get("b") == "1"
+    headers.fields.append((b"b", b"2"))  # type: ignore[attr-defined]
+    assert headers.get("b") == "1, 2"
+
+
+def test_headers_that_were_looked_at_are_equal_and_copied_as_before() -> None:
+    header_lookups.quicken_headers()
+    headers = Headers(a="1")
+    assert headers.get("a") == "1"
+    assert headers == Headers(a="1")
+    other = headers.copy()
+    other["a"] = "2"
+    assert (headers.get("a"), other.get("a")) == ("1", "2")
+    assert Headers.from_state(headers.get_state()) == headers
