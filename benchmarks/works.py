@@ -20,6 +20,8 @@ from benchmarks.stats import percentile
 
 HTTP1, HTTP2, SOCKET = CLIENTS
 USUAL: Final = Order()
+CLOSED_SECONDS: Final = 0.01
+"""Until a proxy has seen that upstream closed: plain mitmdump answers 502 to whoever comes before."""
 STREAM: Final = Order(events=100, gap=0.02, size=24)
 
 
@@ -142,8 +144,12 @@ async def opened(work: Work, target: Target, number: int) -> Client:
 async def _kept(work: Work, client: Client, body: bytes, turns: int, number: int) -> list[Turn]:
     # streams begin one after the other: a burst of beginnings is measured by short turns
     await asyncio.sleep(work.order.gap * (number + number / work.clients))
-    names = (f"bench-turn-{next(_NUMBERS)}" if work.threads else "" for _ in range(turns))
-    return [await client.turn(work.order, body, name) for name in names]
+    done = []
+    for _ in range(turns):
+        done.append(await client.turn(work.order, body, f"bench-turn-{next(_NUMBERS)}" if work.threads else ""))
+        if work.order.closes:
+            await asyncio.sleep(CLOSED_SECONDS)
+    return done
 
 
 async def _fresh(work: Work, target: Target, number: int, turns: int) -> list[Turn]:
