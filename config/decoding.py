@@ -4,13 +4,18 @@ This is the one place where a coding comes off. A small body can be made to beco
 it is as if it could not be read.
 """
 
+import sys
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import brotli
-import zstandard
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 MOST: Final = 8 << 20
 """Bytes that one chunk of a stream may become: more is no event stream, but something made to fill a memory."""
@@ -22,13 +27,20 @@ FREE: Final = 4 << 20
 RATIO: Final = 100
 """A body may become FREE bytes, and more only if that is not more than so many times its size: text has a tenth."""
 MOST_CODINGS: Final = 3
-SLICE: Final = 256
-"""Bytes that are given to a library at once, so that it makes no more than that of them before it is looked at."""
+SLICE: Final = 64 << 10
+"""Bytes that are given to a library at once: what is left of them behind each of many parts is copied."""
+PIECE: Final = 256 << 10
+"""Bytes that a library makes at once of what it is given."""
+FIRST: Final = 192 << 10
+"""Bytes of a body that hold its first ones: a block of zstd has 128 KB."""
+SHORT: Final = 256
+"""Bytes of a body that are looked at together where its end may be damaged."""
 MOST_PARTS: Final = 1000
-"""Members of gzip, or frames of zstd, that a body may have whatever its size, and more only if each has SLICE bytes,
+"""Members of gzip, or frames of zstd, that a body may have whatever its size, and more only if each has PART bytes,
 with those that it becomes: to begin one takes microseconds, and an empty one has eight bytes."""
-_WINDOW: Final = 8 << 20
-"""Bytes that a zstd frame may look back (RFC 9659): its memory is taken before there is any output."""
+PART: Final = 256
+_WINDOW: Final[Mapping[int, int]] = {zstd.DecompressionParameter.window_log_max: 23}
+"""A zstd frame may look back 8 MB (RFC 9659): its memory is taken before there is any output."""
 
 type Feed = Callable[[bytes], bytes]
 
@@ -69,7 +81,7 @@ def decoder(coding: str) -> Feed:
     def feed(chunk: bytes) -> bytes:
         nonlocal came, became
         came += len(chunk)
-        plain = b"".join(_through(steps, chunk, min(MOST, max(FREE, RATIO * came) - became)))
+        plain = _through(steps, chunk, min(MOST, max(FREE, RATIO * came) - became))
         became += len(plain)
         return plain
 
@@ -81,10 +93,23 @@ def whole(body: bytes, coding: str, most: int) -> bytes:
     steps = _steps(coding)
     if not steps or not body:
         return body
-    plain = b"".join(_through(steps, body, allowed(len(body), most)))
+    plain = _through(steps, body, allowed(len(body), most))
     if not all(step.finished for step in steps):
         raise CutShort
     return plain
+
+
+def first(body: bytes, coding: str, size: int) -> bytes:
+    """The first bytes of a body, `size` at most; fewer, or none, where they cannot be read without the rest. Nothing is
+    said of the rest. Never raises."""
+    try:
+        steps = _steps(coding)
+        chunk = body[:FIRST] if steps else body[:size]
+        for step in steps:
+            chunk = step.piece(chunk, size if step is steps[-1] else FIRST)[0] if chunk else b""
+    except (CannotDecode, zlib.error, brotli.error, zstd.ZstdError, ValueError, MemoryError):
+        return b""
+    return chunk[:size]
 
 
 def beginning(body: bytes, coding: str, most: int) -> bytes:
@@ -95,17 +120,15 @@ def beginning(body: bytes, coding: str, most: int) -> bytes:
         return body[:most]
     room, at = allowed(len(body), most), 0
     try:
-        for at in range(0, len(body), SLICE):
-            for piece in _through(steps, body[at : at + SLICE], room - len(found)):
-                found += piece
+        for at in range(0, len(body), SHORT):
+            found += _through(steps, body[at : at + SHORT], room - len(found))
     except TooLarge:
         pass
     except CannotDecode:  # of the slice with the damage a library gives nothing: it is read byte by byte
         found, steps = bytearray(), _steps(coding)
         with suppress(CannotDecode):
             for slice_ in (body[:at], *(body[place : place + 1] for place in range(at, len(body)))):
-                for piece in _through(steps, slice_, room - len(found)):
-                    found += piece
+                found += _through(steps, slice_, room - len(found))
     return bytes(found)
 
 
@@ -122,8 +145,9 @@ class _Step(Protocol):
     @property
     def finished(self) -> bool: ...
 
-    def feed(self, chunk: bytes, room: int) -> bytes:
-        """What this becomes; of more than `room` bytes not much more than that."""
+    def piece(self, chunk: bytes, most: int) -> tuple[bytes, bytes, bool]:
+        """The next of what this becomes, `most` bytes at most; what is left of the chunk; and whether to ask again,
+        with that."""
 
 
 def _names(coding: str) -> list[str]:
@@ -137,21 +161,28 @@ def _steps(coding: str) -> list[_Step]:
     return [_CODINGS[name]() for name in reversed(names)]
 
 
-def _through(steps: Sequence[_Step], chunk: bytes, room: int) -> Iterator[bytes]:
-    """Piece by piece through all steps, none of which makes more than `room` bytes of this."""
-    if not steps:
-        yield chunk
-        return
-    for start in range(0, len(chunk), SLICE):
+def _through(steps: Sequence[_Step], chunk: bytes, room: int) -> bytes:
+    """Through all steps, none of which makes more than `room` bytes of this."""
+    for step in steps:
         try:
-            plain = steps[0].feed(chunk[start : start + SLICE], room)
-        except (zlib.error, brotli.error, zstandard.ZstdError, ValueError, MemoryError) as e:
+            chunk = _fed(step, chunk, room)
+        except (zlib.error, brotli.error, zstd.ZstdError, ValueError, MemoryError) as e:
             raise CannotDecode("damaged") from e
-        if len(plain) > room:
-            raise TooLarge
-        room -= len(plain)
-        if plain:
-            yield from _through(steps[1:], plain, room)
+    return chunk
+
+
+def _fed(step: _Step, chunk: bytes, room: int) -> bytes:
+    """What a step makes of a chunk. Raises TooLarge for more than `room` bytes, when there is one more."""
+    plain = []
+    for start in range(0, len(chunk), SLICE):
+        rest, more = chunk[start : start + SLICE], True
+        while more:
+            piece, rest, more = step.piece(rest, min(PIECE, room + 1))
+            room -= len(piece)
+            if room < 0:
+                raise TooLarge
+            plain.append(piece)
+    return b"".join(plain)
 
 
 class _Parts:
@@ -166,7 +197,7 @@ class _Parts:
 
     def begin(self) -> None:
         self._begun += 1
-        if self._begun > max(MOST_PARTS, self._bytes // SLICE):
+        if self._begun > max(MOST_PARTS, self._bytes // PART):
             raise TooLarge
 
 
@@ -183,19 +214,16 @@ class _Inflate:
     def finished(self) -> bool:
         return self.inflate is not None and self.inflate.eof
 
-    def feed(self, chunk: bytes, room: int) -> bytes:
+    def piece(self, chunk: bytes, most: int) -> tuple[bytes, bytes, bool]:
         if self.window_bits is None:
             self.window_bits = zlib.MAX_WBITS if chunk[0] & 0x0F == 8 else -zlib.MAX_WBITS
-        plain = b""
-        self.parts.passed(len(chunk))
-        while chunk and len(plain) <= room:
-            if self.inflate is None or self.inflate.eof:  # the next member
-                self.parts.begin()
-                self.inflate = zlib.decompressobj(self.window_bits)
-            plain += self.inflate.decompress(chunk, room + 1 - len(plain))
-            chunk = self.inflate.unconsumed_tail or self.inflate.unused_data
-        self.parts.passed(len(plain))
-        return plain
+        if self.inflate is None or self.inflate.eof:  # the next member
+            self.parts.begin()
+            self.inflate = zlib.decompressobj(self.window_bits)
+        plain = self.inflate.decompress(chunk, most)
+        rest = self.inflate.unused_data if self.inflate.eof else self.inflate.unconsumed_tail
+        self.parts.passed(len(chunk) - len(rest) + len(plain))
+        return plain, rest, bool(rest) or (len(plain) == most and not self.inflate.eof)
 
 
 class _Brotli:
@@ -206,36 +234,29 @@ class _Brotli:
     def finished(self) -> bool:
         return bool(self.stream.is_finished())
 
-    def feed(self, chunk: bytes, room: int) -> bytes:
-        plain: bytes = self.stream.process(chunk, output_buffer_limit=room + 1)
-        return plain
+    def piece(self, chunk: bytes, most: int) -> tuple[bytes, bytes, bool]:
+        plain: bytes = self.stream.process(chunk, output_buffer_limit=most)
+        more = len(plain) >= most or not self.stream.can_accept_more_data()
+        return plain, b"", more and not self.finished
 
 
 class _Zstd:
     def __init__(self) -> None:
-        self.frame = self._next()
+        self.frame = zstd.ZstdDecompressor(options=_WINDOW)
         self.parts = _Parts()
-
-    @staticmethod
-    def _next() -> Any:
-        return zstandard.ZstdDecompressor(max_window_size=_WINDOW).decompressobj()
 
     @property
     def finished(self) -> bool:
-        return bool(self.frame.eof)
+        return self.frame.eof
 
-    def feed(self, chunk: bytes, room: int) -> bytes:
-        """A slice can become no more than a block of 128 KB for each four bytes of it."""
-        plain = b""
-        self.parts.passed(len(chunk))
-        while chunk and len(plain) <= room:
-            if self.frame.eof:
-                self.parts.begin()
-                self.frame = self._next()
-            plain += self.frame.decompress(chunk)
-            chunk = self.frame.unused_data if self.frame.eof else b""
-        self.parts.passed(len(plain))
-        return plain
+    def piece(self, chunk: bytes, most: int) -> tuple[bytes, bytes, bool]:
+        if self.frame.eof:
+            self.parts.begin()
+            self.frame = zstd.ZstdDecompressor(options=_WINDOW)
+        plain = self.frame.decompress(chunk, most)
+        rest = self.frame.unused_data if self.frame.eof else b""
+        self.parts.passed(len(chunk) - len(rest) + len(plain))
+        return plain, rest, bool(rest) if self.frame.eof else not self.frame.needs_input
 
 
 _CODINGS: Final[dict[str, Callable[[], _Step]]] = {

@@ -23,6 +23,8 @@ BESIDE: Final = ("tests", "benchmarks", "scripts")
 """What only a clone has."""
 OWN: Final = {Path(name).stem for name in (*SHIPPED, *BESIDE)}
 
+PYTHON: Final = sys.stdlib_module_names | {"compression"}
+"""Modules that come with Python, newer ones included."""
 NOT_DECLARED: Final = {
     "hatchling": "scripts/wheel_hook.py: it is hatchling that runs it, as pyproject.toml says under build-system",
 }
@@ -82,7 +84,7 @@ def suspected(*names: str) -> dict[str, list[Path]]:
         place = ROOT / name
         for path in [place] if place.is_file() else sorted(place.rglob("*.py")):
             if "node_modules" not in path.parts:
-                for module in looked_for(path.read_text("utf-8")) - OWN - set(sys.stdlib_module_names):
+                for module in looked_for(path.read_text("utf-8")) - OWN - PYTHON:
                     found.setdefault(module, []).append(path)
     return found
 

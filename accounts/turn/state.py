@@ -130,15 +130,17 @@ class TurnState:
         assert self.verdict is not None
         return self.verdict.outcome
 
-    def named(self, body: Callable[[], bytes]) -> None:
+    def named(self, body: Callable[[], bytes], beginning: Callable[[], bytes] | None = None) -> None:
         """The request is there: where it matters which model it names, that is the one, whatever its head says, and
-        where its head says none."""
+        where its head says none. `beginning` has its first bytes, where they are to be had for less than all."""
         matters = self.permit is not None and self.permit.wants_model
         if matters or not self.ask.model:
-            said = body()
-            model = first_model_in(said)
-            if matters or (not model and self.pool.models.refused(self.began)):
-                model = model_in(said)
+            model = first_model_in(beginning()) if beginning is not None else ""
+            if matters or not model:
+                said = body()
+                model = first_model_in(said)
+                if matters or (not model and self.pool.models.refused(self.began)):
+                    model = model_in(said)
             self.ask = replace(self.ask, model=model or self.ask.model)
 
     def refused(self, outcome: Outcome, body: Callable[[], bytes]) -> None:

@@ -66,7 +66,7 @@ class PooledRequest:
         self.shown.request_body(self.flow.request)
         if not self.turn.ask.thread:
             self.turn.ask = replace(self.turn.ask, thread=thread_in(self.asked()))
-        self.turn.named(self.asked)
+        self.turn.named(self.asked, lambda: messages.plain_beginning(self.flow.request, self._body))
         return refusal_of_masked(self.flow, self.shown, pooled=True) or self._next(events.Begin())
 
     def head(self, response: http.Response) -> Step:
@@ -185,7 +185,11 @@ class PooledRequest:
 
     def asked(self) -> bytes:
         """The client's request body without its coding; empty when there is none, or none that can be read."""
-        return messages.plain(self.flow.request, self.shown.body(self.flow.request))
+        return messages.plain(self.flow.request, self._body)
+
+    @property
+    def _body(self) -> bytes:
+        return self.shown.body(self.flow.request)
 
     def _found(self, found: Found) -> Step:
         if isinstance(found, events.Answered) and self.delivery.begun and not self._answer.can_be_followed:

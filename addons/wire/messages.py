@@ -83,6 +83,7 @@ def can_read(request: http.Request, response: http.Response) -> bool:
     return "*" in names or used <= names
 
 
+BEGINNING: Final = 512
 _REFUSED: Final = re.compile(r"q=0(\.0*)?")
 
 
@@ -99,6 +100,11 @@ def plain(message: http.Message, body: bytes) -> bytes:
         return decoding.whole(body, message.headers.get("content-encoding", "identity"), most)
     except decoding.CannotDecode:
         return b""
+
+
+def plain_beginning(message: http.Message, body: bytes) -> bytes:
+    """The first bytes of a body without the coding that the message names; empty when they cannot be had alone."""
+    return decoding.first(body, message.headers.get("content-encoding", "identity"), BEGINNING)
 
 
 def is_upgrade(request: http.Request) -> bool:

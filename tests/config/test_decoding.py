@@ -6,13 +6,14 @@ import zlib
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
+from random import Random
 
 import brotli
 import pytest
 import zstandard
 
 from config import decoding
-from config.decoding import FREE, MOST, MOST_PARTS, MOST_REQUEST, RATIO, CannotDecode, TooLarge, decoder
+from config.decoding import FREE, MOST, MOST_PARTS, MOST_REQUEST, PIECE, RATIO, CannotDecode, TooLarge, decoder
 from tests.rows import all_rows
 
 SKIPPED = bytes.fromhex("502a4d1800000000")
@@ -177,6 +178,33 @@ def test_a_plain_body_is_the_same_object_and_a_beginning_is_cut() -> None:
     body = b"as it is"
     assert decoding.whole(body, "identity", MOST) is body
     assert decoding.beginning(body, "", 2) == b"as"
+
+
+@all_rows("name", CODED)
+def test_a_large_body_is_read_to_its_last_byte(name: str) -> None:
+    """Wherever its end is in the pieces in which a library makes it."""
+    coding, coded = CODED[name]
+    for size in (PIECE - 1, PIECE, PIECE + 1, 2 * PIECE, 1_500_000):
+        body = Random(size).randbytes(size // 2 + 1).hex()[:size].encode()
+        packed, feed = b"".join(coded([body])), decoder(coding)
+        assert decoding.whole(packed, coding, MOST_REQUEST) == body
+        assert feed(packed) == body
+
+
+@all_rows("name", CODED)
+def test_the_first_bytes_are_had_without_the_rest(name: str) -> None:
+    coding, coded = CODED[name]
+    body = b'{"model":"m"' + Random(1).randbytes(400_000).hex().encode()
+    packed = b"".join(coded([body]))
+    assert decoding.first(packed, coding, 12) == body[:12]
+    assert decoding.first(packed[: decoding.FIRST] + bytes(9), coding, 12) == body[:12]
+    assert decoding.first(b"", coding, 12) == b""
+    assert decoding.first(packed[:2], coding, 12) in body
+
+
+@all_rows("coding", ["gzip", "deflate", "br", "zstd", "unheard of"])
+def test_the_first_bytes_of_what_cannot_be_read_are_none(coding: str) -> None:
+    assert decoding.first(b"neither this nor that", coding, 12) == b""
 
 
 @all_rows(("coding", "part"), [("gzip", gzip.compress(b"")), ("zstd", zstandard.compress(b"")), ("zstd", SKIPPED)])

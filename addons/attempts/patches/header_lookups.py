@@ -10,7 +10,10 @@ from typing import Final
 from mitmproxy import http
 
 _CODING: Final = ("utf-8", "surrogateescape")
-_ORDERED: Final = "_ordered"
+MOST_ORDERED: Final = 64
+_ORDERED: Final[dict[int, tuple[object, dict[bytes, list[bytes]]]]] = {}
+"""Fields that were looked through lately, by their identity, and their values by name. A few at a time: idle streams
+have headers too, which nobody looks at."""
 
 
 def quicken_headers() -> None:
@@ -43,13 +46,14 @@ def _folded(name: str | bytes) -> bytes:
 def _values(headers: http.Headers, name: bytes) -> list[bytes]:
     """The values of the fields of this name, which is in lower case."""
     fields = headers.fields
-    known = headers.__dict__.get(_ORDERED)
+    known = _ORDERED.get(id(fields))
     if known is None or known[0] is not fields:
         by_name: dict[bytes, list[bytes]] = {}
         for field, value in fields:
             by_name.setdefault(field.lower(), []).append(value)
         known = (fields, by_name)
         if type(fields) is tuple:  # what can change in its place is looked through each time
-            headers.__dict__[_ORDERED] = known
-    found: list[bytes] = known[1].get(name, [])
-    return found
+            if len(_ORDERED) >= MOST_ORDERED:
+                _ORDERED.clear()
+            _ORDERED[id(fields)] = known
+    return known[1].get(name, [])

@@ -102,6 +102,13 @@ def test_a_request_without_a_hint_asks_for_the_model_that_its_body_names_first(b
     assert hinted.ask.model == "hint"
 
 
+def test_the_rest_of_a_body_is_read_where_its_beginning_does_not_say() -> None:
+    said, asked = turn_on("ab"), turn_on("ab")
+    said.named(lambda: b"nobody reads this", lambda: b'{"model":"m","inp')
+    asked.named(lambda: b'{"model":"m"}', lambda: b"")
+    assert (said.ask.model, asked.ask.model) == ("m", "m")
+
+
 def test_wherever_it_is_named_once_a_model_was_refused() -> None:
     body = b'{"input": [], "model": "m"}'
     turn = turn_on("ab")

@@ -123,15 +123,23 @@ def bound(listening: socket.socket, address: tuple[str, int]) -> bool:
 @as_others
 @pytest.mark.serial
 def test_who_listens_at_the_client_s_port_is_not_the_client() -> None:
-    """The kernel would name a listening socket where there is no connection."""
+    """The kernel would name a listening socket where there is no connection. A port that is free may be given to
+    anybody on this machine: then another one will do."""
+    assert any(is_nobody_who_listens() for _ in range(3))
+
+
+def is_nobody_who_listens() -> bool:
+    """False if the port could not be had."""
     with met("127.0.0.1", "127.0.0.1", OTHER) as (client, accepted, address):
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         client.close()
         with socket.socket() as listening:
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            assert eventually(lambda: bound(listening, address))
+            if not eventually(lambda: bound(listening, address), 5.0):
+                return False
             listening.listen()
             assert uid_of(address, accepted.getsockname()) is None
+            return True
 
 
 @as_others
