@@ -1,8 +1,10 @@
 """`codex-rotate run` with the official CLI: complete turns, one account of one's own, the full-screen client."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from cli.running.proxies import ask
@@ -39,6 +41,17 @@ def test_an_account_for_this_launch_only(desk: Desk, transport: str) -> None:
     assert "The account that codex-rotate is pinned to cannot serve this request." in refused.err
     assert set(desk.served_by()) == {"acc-2"}
     assert unnoticed(desk.run(SAY_HI), "Hello from acc-1.", transport)
+
+
+@ONE_TRANSPORT
+def test_its_proxy_has_a_page(desk: Desk, transport: str) -> None:
+    """For `codex-rotate open`, in another terminal."""
+    assert unnoticed(desk.run(SAY_HI), "Hello from acc-1.", transport)
+    (address,) = re.findall(r"http://\S+", desk.rotate("open", "--show"))
+    with httpx.Client(follow_redirects=True, trust_env=False) as browser:
+        page = browser.get(address)
+    assert page.status_code == 200
+    assert "acc-1" in page.text
 
 
 @ONE_TRANSPORT
