@@ -16,7 +16,7 @@ from accounts.model import Credentials
 from accounts.views.live_turns import LiveTurn
 from addons.dashboard.exposition import text_of
 from addons.dashboard.metric_families import FAMILIES
-from addons.dashboard.metrics import Metrics
+from addons.dashboard.metrics import AT_A_TIME, Metrics
 from addons.options import ChosenOptions
 from addons.startup import Startup
 from tests.builders import NOW, account, credentials, key_of
@@ -75,6 +75,12 @@ def test_ended_turns_are_counted_by_account_outcome_and_transport(metrics: Metri
         ("", "refused", "http"): 1,
     }
     assert series(metrics, "codex_rotate_rotations_total") == {("a", "usage_limit"): 3, ("", "usage_limit"): 1}
+
+
+def test_many_turns_are_all_counted(metrics: Metrics) -> None:
+    for _ in range(2 * AT_A_TIME + 1):
+        metrics.add(SERVED)
+    assert series(metrics, "codex_rotate_turns_total") == {("a", "served", "http"): 2 * AT_A_TIME + 1}
 
 
 def test_each_rotation_has_its_reason(metrics: Metrics) -> None:
