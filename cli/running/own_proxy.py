@@ -7,7 +7,7 @@ from certs.environment import proxy_at
 from cli.running import local_key, proxies, proxy_command
 from cli.running.client_command import Bound
 from config import clock, paths
-from config.page.address import AUTO
+from config.page.address import HOST
 from config.proxy_files import ProxyInfo
 
 
@@ -40,7 +40,7 @@ def start_at(host: str, port: int, environ: Mapping[str, str]) -> proxies.Starte
         local_key.ensure(store, paths.client_key_file(environ))
     argv = proxy_command.command(host, port, folder, web=False, look="warnings")
     flags: dict[str, object] = {"rotate_stop_when_unused": proxies.UNUSED_SECONDS}
-    flags |= {"rotate_page": AUTO}  # for `codex-rotate open`: the screen is the client's
+    flags |= {"rotate_page": f"{HOST}:0"}  # for `codex-rotate open`; the usual port is for whoever serves
     flags |= {"rotate_capture_limit": 0, "flow_detail": 0, "termlog_verbosity": "warn"}  # nobody looks at it
     return proxies.start(
         [*argv, *(part for item in flags.items() for part in ("--set", "=".join(map(str, item))))], environ
