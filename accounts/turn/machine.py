@@ -100,7 +100,7 @@ TABLE: Final[dict[Phase, Rows]] = {
     P.PAUSED: (
         (e.Waited,           (s.stays,),                                      m.ask_once_more,        P.ASKING),
         (e.Waited,           (T.anybody,),                                    m.choose,               P.CHOOSING),
-        (e.Waited,           (w.was_signed_out,),                             m.choose,               P.CHOOSING),
+        (e.Waited,           (w.is_calming,),                                 m.choose,               P.CHOOSING),
         (e.Waited,           (),                                              m.choose_again,         P.CHOOSING),
         (e.AskedAgain,       (),                                              m.ask_once_more,        P.ASKING),
         (e.Left,             (),                                              m.finish,               P.OVER),
@@ -115,7 +115,7 @@ TABLE: Final[dict[Phase, Rows]] = {
         (R.SETTLED,          (s.stays, w.may_wait_for_all, T.others_have_failed), m.wait_for_all,     P.PAUSED),
         (R.SETTLED,          (s.stays, g.may_go_on, T.others_left),           m.hand_over,            P.OVER),
         (R.SETTLED,          (s.stays,),                                      m.give_up,              P.GIVING_UP),
-        (R.SETTLED,          (w.was_signed_out, w.may_calm_down),             m.calm_down,            P.PAUSED),
+        (R.SETTLED,          (w.may_calm_down,),                              m.calm_down,            P.PAUSED),
         (R.SETTLED,          (g.may_go_on,),                                  m.choose,               P.CHOOSING),
         (R.SETTLED,          (),                                              m.give_up,              P.GIVING_UP),
     ),

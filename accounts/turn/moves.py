@@ -146,7 +146,7 @@ def wait_for_all(turn: TurnState, _: events.Event, now: float) -> steps.Step:
 
 def calm_down(turn: TurnState, _: events.Event, now: float) -> steps.Step:
     """Several accounts were signed out. One more is asked, but not at once."""
-    turn.tally.calmed, turn.tally.invalidated = True, 0
+    turn.tally.calmed_after, turn.tally.invalidated = len(turn.log.outcomes), 0
     return steps.Pause(turn.asked, waiting.CALM_SECONDS)
 
 

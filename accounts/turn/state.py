@@ -71,8 +71,9 @@ class Tally:
     stripped: frozenset[str] = frozenset()
     """Accounts for which something was left out of the request: once for each."""
     invalidated: int = 0
-    calmed: bool = False
-    """Whether it was waited because several accounts were signed out."""
+    calmed_after: int = 0
+    """How many attempts had come to nothing when it was waited because several accounts were signed out; 0: it was
+    not."""
     continued: int = 0
     """How often an answer that had died after output was carried on."""
 

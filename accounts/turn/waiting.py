@@ -3,7 +3,7 @@ changes nothing."""
 
 from typing import Final
 
-from accounts.choice.outcomes import Kind
+from accounts.choice.outcomes import Action, Kind
 from accounts.turn.state import FIRST_BYTE_SECONDS, TurnState
 
 PACE_SECONDS: Final = 5.0
@@ -47,14 +47,17 @@ def round_seconds(turn: TurnState, now: float) -> float:
 
 
 def may_calm_down(turn: TurnState, now: float) -> bool:
-    """Whether one more account may be asked after a while, though several were signed out."""
+    """Whether one more account may be asked after a while, though several were signed out: once, whatever the last
+    attempt came to that another account may be spared."""
+    if not turn.alarmed(now) or turn.tally.calmed_after or turn.last.rule.action is not Action.RETRY_OTHER:
+        return False
     in_time = turn.waited(now) + CALM_SECONDS <= FIRST_BYTE_SECONDS
-    return turn.alarmed(now) and not turn.tally.calmed and in_time and turn.kept(now) and turn.others_left(now)
+    return in_time and turn.kept(now) and turn.others_left(now)
 
 
-def was_signed_out(turn: TurnState, _: float) -> bool:
-    """Whether that is what the last attempt came to."""
-    return turn.verdict is not None and turn.last.kind is Kind.TOKEN_INVALIDATED
+def is_calming(turn: TurnState, _: float) -> bool:
+    """Whether that is what was waited for: nobody was asked since."""
+    return turn.tally.calmed_after == len(turn.log.outcomes) > 0
 
 
 def pause(turn: TurnState, now: float) -> float:

@@ -8,6 +8,7 @@ from accounts.turn import events, steps
 from accounts.turn.carrying import MOST_CONTINUED
 from accounts.turn.machine import Turn
 from accounts.turn.state import FIRST_BYTE_SECONDS
+from accounts.turn.waiting import CALM_SECONDS
 from tests.builders import NOW, turn_on
 
 LIMIT = Outcome(kind=Kind.USAGE_LIMIT)
@@ -118,3 +119,20 @@ def test_a_storm_keeps_no_answer_from_going_on_because_its_client_would_ask_agai
     turn.next(events.Died(OVERLOADED, Carry.CONTINUE), NOW)
     assert turn.pool.storm.on(NOW)
     assert isinstance(turn.next(events.Failed(OVERLOADED), NOW), steps.Attempt)
+
+
+@pytest.mark.parametrize("kind", [Kind.OVERLOADED, Kind.USAGE_LIMIT, Kind.TOKEN_INVALIDATED])
+def test_two_accounts_signed_out_in_an_answer_slow_what_comes_after_a_further_failure(kind: Kind) -> None:
+    """As before output: after a while one more is asked, and not the one that has just failed."""
+    turn = delivering(*"abcde")
+    turn.next(events.Died(Outcome(kind=Kind.TOKEN_INVALIDATED), Carry.CONTINUE), NOW)
+    turn.next(events.Answered(), NOW)
+    turn.next(events.Died(Outcome(kind=Kind.TOKEN_INVALIDATED), Carry.CONTINUE), NOW)
+    third = turn.asked.key
+    step = turn.next(events.Failed(Outcome(kind=kind)), NOW)
+    assert isinstance(step, steps.Pause)
+    assert step.seconds == CALM_SECONDS
+    step = turn.next(events.Waited(), NOW + CALM_SECONDS)
+    assert isinstance(step, steps.Attempt)
+    assert step.lease.key != third
+    assert isinstance(turn.next(events.Failed(OVERLOADED), NOW + CALM_SECONDS), steps.Attempt)
