@@ -51,10 +51,11 @@ def says(desk: Desk, line: str) -> str:
 
 
 def alike(text: str) -> list[str]:
-    """Lines without what differs from one day to the next: numbers, times, the width of columns and bars."""
+    """Lines without what differs from one day to the next: numbers, times, the width of columns and bars, and which of
+    two people who did the same has taken a few tokens more."""
     lines = (_NUMBER.sub("N", line) for line in text.splitlines())
     plain = (" ".join(re.sub(r"[─━█▏▎▍▌▋▊▉░#]+", " ", line).split()) for line in lines)
-    return [line for line in plain if line]
+    return sorted(line for line in plain if line)
 
 
 def works(desk: Desk, told: dict[str, str], name: str) -> Ran:
