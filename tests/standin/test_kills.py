@@ -8,6 +8,7 @@ import pytest
 
 from standin import Account, Fault, FaultKind, StandIn
 from standin.model import End, Message, Reasoning, ViolationKind, shell_call
+from tests.harness import eventually
 from tests.standin.clients import RESPONSES, Http2Client, SocketClient, credentials, sse_events
 
 type Open = Callable[[Account], SocketClient]
@@ -158,4 +159,4 @@ def test_each_request_knows_its_attempts(
     socket.turn(input=[USER])
     over_http, on_a_socket = upstream.requests_to(RESPONSES)
     assert [each.number for each in over_http.attempts + on_a_socket.attempts] == [1, 2, 3]
-    assert {each.end for each in upstream.attempts} == {End.WHOLE}
+    assert eventually(lambda: {each.end for each in upstream.attempts} == {End.WHOLE})  # noted behind the last word
