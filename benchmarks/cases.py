@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from benchmarks import unrecorded
+from benchmarks.scripts import unrecorded
 
 DIRECT: Final = "direct"
 PLAIN: Final = "plain"
@@ -90,7 +90,7 @@ CASES: Final = (
         name=WATCHED,
         what="ten accounts, and ten browsers that have the page open",
         accounts=10,
-        flags=("--set", "rotate_page=auto"),
+        flags=("--set", "rotate_page=127.0.0.1:0"),
         pages=10,
     ),
     Case(name=TWO, what="two processes of `ours` that share the port and the pool", accounts=1, workers=2),

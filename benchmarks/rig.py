@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from accounts.store.store import Store
-from benchmarks import lead, streamed, upstream
+from benchmarks import upstream
 from benchmarks.cases import Case
 from benchmarks.load import Target
 from benchmarks.pages import open_pages
+from benchmarks.scripts import lead, streamed
 from cli.running import processes, proxy_command
 from config.page.token import known_token
 from tests.builders import DAY, HOUR, WEEK_MINUTES, account, credentials, window
@@ -29,7 +30,7 @@ PAGE: Final = re.compile(r"the page is at (http://\S+/);")
 LISTENING: Final = re.compile(r"proxy listening at 127\.0\.0\.1:(\d+)")
 _KEPT: Final = ("PATH", "LANG", "LC_ALL", "TMPDIR")
 _MITMDUMP: Final = "from mitmproxy.tools.main import mitmdump; mitmdump()"
-_SHARED: Final = "from benchmarks.lead import share_port; share_port(); "
+_SHARED: Final = "from benchmarks.scripts.lead import share_port; share_port(); "
 
 
 class DidNotStart(Exception):

@@ -20,7 +20,6 @@ from h2.exceptions import ProtocolError
 from mitmproxy import certs
 
 from benchmarks import wire
-from benchmarks.lead import when_parent_ends
 from benchmarks.orders import (
     ANSWER_HEADERS,
     HEADER,
@@ -33,6 +32,7 @@ from benchmarks.orders import (
     refusal_in_band,
     sse,
 )
+from benchmarks.scripts.lead import when_parent_ends
 
 CA_FILE: Final = "bench-upstream-ca-cert.pem"
 SAYS: Final = "bench upstream at 127.0.0.1:"

@@ -88,9 +88,9 @@ def carried(items: list[DeliveredItem], workspace: str) -> list[str]:
 def completed(delivered: DeliveredAnswer) -> bytes:
     """The `response.completed` of an answer that ends here: the head that the client has seen, what is complete, and
     the tokens as far as they are known."""
-    head = walk(delivered.head, 0)
+    head = delivered.head
     new = {"status", "output", "usage", "error", "incomplete_details"}
-    members = [delivered.head[each.start : each.end] for each in head.parts if each.name not in new]
+    members = [head[each.start : each.end] for each in walk(head, 0).parts if each.name not in new]
     output = ",".join(each.text for each in delivered.items)
     members += ['"status":"completed"', '"error":null', '"incomplete_details":null']
     members += [f'"output":[{output}]', f'"usage":{delivered.usage or "null"}']

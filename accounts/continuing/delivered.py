@@ -35,9 +35,8 @@ class DeliveredAnswer:
         self.items: list[DeliveredItem] = []
         self.events = 0
         """How many have passed."""
-        self._head = ""
         self._created = b""
-        """The last `response.created`, which is mostly never looked into."""
+        """The last `response.created` with a response in it, which is mostly never looked into."""
         self.said = SaidAtEnd()
         self.is_clear = True
         """Whether all that has passed is known, and kept."""
@@ -62,8 +61,8 @@ class DeliveredAnswer:
             self._added(event)
         elif kind == ITEM_DONE:
             self._done(event)
-        elif kind == CREATED:
-            self._head, self._created = self.head, event
+        elif kind == CREATED and b'"response"' in event:
+            self._created = event
         elif kind in ENDINGS:
             self.ended(event)
 
@@ -75,8 +74,9 @@ class DeliveredAnswer:
 
     @property
     def head(self) -> str:
-        """The JSON of the response in the last `response.created` that has one; "" if none has come."""
-        return (_member(self._created, "response")[0] if self._created else "") or self._head
+        """The JSON of the response in the last `response.created` that has one; "" if none has come. Looked for anew
+        each time."""
+        return _member(self._created, "response")[0]
 
     @property
     def usage(self) -> str:

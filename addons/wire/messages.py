@@ -84,6 +84,7 @@ def can_read(request: http.Request, response: http.Response) -> bool:
 
 
 BEGINNING: Final = 512
+"""Bytes in which a client has named the model, if that is what it says first."""
 _REFUSED: Final = re.compile(r"q=0(\.0*)?")
 
 

@@ -92,7 +92,7 @@ async def test_a_proxy_that_does_not_start_says_why():
 def test_plain_is_started_as_ours_but_for_the_addon(tmp_path):
     """Otherwise something else than the addon would be measured."""
     by_name = {case.name: arguments(case, 0, tmp_path, tmp_path / "ca.pem", tmp_path) for case in CASES if case.proxied}
-    scripts = (str(rig.ROOT / "benchmarks" / "streamed.py"), str(rig.ROOT / "rotate.py"))
+    scripts = (str(rig.ROOT / "benchmarks" / "scripts" / "streamed.py"), str(rig.ROOT / "rotate.py"))
     *script, option, off = by_name[SCRIPT]
     assert (option, off) == ("--set", "rotate_hook_index=false")
     assert [pair for pair in zip(by_name[PLAIN], script, strict=True) if len(set(pair)) > 1] == [scripts]

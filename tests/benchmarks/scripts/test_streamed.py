@@ -3,7 +3,7 @@
 import pytest
 from mitmproxy.test import tflow
 
-from benchmarks import streamed
+from benchmarks.scripts import streamed
 
 
 @pytest.mark.parametrize(

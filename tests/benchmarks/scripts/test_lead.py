@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from benchmarks import lead
+from benchmarks.scripts import lead
 
 
 async def test_the_provider_is_on_this_machine(monkeypatch):

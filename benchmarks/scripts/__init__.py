@@ -1,0 +1,1 @@
+"""Scripts of mitmproxy that the proxies under test are started with."""
