@@ -2,6 +2,8 @@
 "use strict";
 
 const AGAIN = 2000;
+const AWAY = "The proxy does not answer. What you see is as it was. This page goes on when it is back here; "
+  + "codex-rotate open finds one that runs elsewhere.";
 let source = null;
 let timer = 0;
 let every = 0;
@@ -82,7 +84,7 @@ function listen() {
     listen();
   });
   source.addEventListener("error", () => {
-    tell("The proxy does not answer. What you see is as it was; this page comes back by itself.");
+    tell(AWAY);
     if (source && source.readyState === EventSource.CLOSED) timer = setTimeout(retry, AGAIN);
   });
 }
@@ -95,7 +97,7 @@ async function poll() {
     if (fresh) morph(document.getElementById("live"), fresh);
     tell("");
   } catch {
-    tell("The proxy does not answer. What you see is as it was; this page comes back by itself.");
+    tell(AWAY);
   }
   clearTimeout(timer);
   if (!document.hidden) timer = setTimeout(poll, every);
