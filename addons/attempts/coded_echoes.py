@@ -1,13 +1,9 @@
 """A token in a body whose coding passes on: it can be seen there, and not be taken out."""
 
 import enum
-from typing import Final
 
-from addons.attempts.token_forms import TokenForms
+from addons.attempts.token_forms import LONGEST_FORM, TokenForms
 from config import decoding
-
-_LONGER: Final = 2
-"""A form that was seen in part is looked for in so many times the token's length: base64 is a third longer."""
 
 
 class Seen(enum.Enum):
@@ -42,5 +38,5 @@ class CodedWatch:
             return Seen.UNREADABLE
         if self._forms.replaced(plain) is not plain:
             return Seen.TOKEN
-        self._before = plain[-_LONGER * len(self._forms.token) :]
+        self._before = plain[-LONGEST_FORM * len(self._forms.token) :]
         return Seen.BEGINNING if self._forms.beginning_at_the_end(plain) else Seen.NOTHING

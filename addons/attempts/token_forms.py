@@ -1,12 +1,14 @@
 """A token in the forms in which a server may repeat it: as it is, escaped as JSON, a script, a URL or a page has it, in
-UTF-16 or UTF-32, also several times over, and in base64, also in lines."""
+UTF-16 or UTF-32, also several times over; in base64; in quoted-printable; and as its bytes, in hexadecimal or decimal
+numbers; all of them also in lines."""
 
 import base64
 import bisect
 import functools
 import re
 from collections import OrderedDict
-from typing import Final
+from collections.abc import Callable, Iterator
+from typing import Final, NamedTuple
 
 from addons.redaction.flows import MARK
 
@@ -27,15 +29,65 @@ _DECIMAL: Final = 2
 _ESCAPE: Final = re.compile(_ESCAPED)
 _LINE_END: Final = rb"[\r\n\t ]+|" + _BACKSLASH + rb"(?:[rnt]|u000[9ADad])|" + _PERCENT + rb"0[9ADad]"
 _IN_LINES: Final = re.compile(_LINE_END + rb"|" + _ESCAPED)
-"""What is between the lines of base64, which says nothing, and what is escaped in it."""
+"""What is between the lines of a form, which says nothing, and what is escaped in it."""
+_EQUALS: Final = rb"(?:=|" + _BACKSLASH + rb"u003[Dd]|" + _PERCENT + rb"3[Dd])"
+_QUOTED: Final = re.compile(
+    _EQUALS + rb"(?:" + _LINE_END + rb")|" + _LINE_END + rb"|" + _ESCAPED + rb"|=([0-9A-Fa-f]{2})"
+)
+"""The same in quoted-printable (RFC 2045, section 6.7), which has `=` at the end of its lines."""
 _WIDE: Final = re.compile(rb"\0+")
 """What UTF-16 and UTF-32 put between characters."""
+_BETWEEN_PAIRS: Final = re.compile(rb"(?:" + _LINE_END + rb"|[:,;-]|0[xX])+")
+"""What dumps have between the hexadecimal numbers of two bytes."""
+_BETWEEN_NUMBERS: Final = re.compile(rb"(?:" + _LINE_END + rb"|,)+")
 _JWT: Final = re.compile(rb"eyJ[\w-]{8,}\.[\w-]+\.[\w-]+")
 _MOST_SENT: Final = 4096
 _BEGINNING: Final = 16
 """Bytes that are looked for first: that is much quicker than to look for all."""
 _SHORTEST_LINE: Final = 40
-"""Characters of a line of base64. Of two pieces of its beginning, one is in one line then."""
+"""Characters of a line. Of two pieces of a form's beginning, one is in one line then."""
+LONGEST_FORM: Final = 6
+"""Characters for one of the token, with what is between: `0x2e, `, and `\\u002e`."""
+
+
+class _Spelling(NamedTuple):
+    """One of a token's forms, however it is interrupted."""
+
+    form: bytes
+    between: re.Pattern[bytes]
+    """What may stand in it, and means what `means` says."""
+    means: Callable[[re.Match[bytes]], bytes]
+    any_case: bool = False
+
+    def without(self, data: bytes) -> bytes:
+        """The same object if the form is not in it."""
+        if self.form not in self._read(self.between.sub(self.means, data)):
+            return data
+        plain, borders, places, at = bytearray(), [0], [0], 0
+        for found in self.between.finditer(data):
+            plain += data[at : found.start()]
+            borders.append(len(plain))
+            places.append(found.start())
+            plain += self.means(found)
+            borders.append(len(plain))
+            places.append(at := found.end())
+        plain += data[at:]
+        text, kept, done = self._read(bytes(plain)), [], 0
+        begin = text.find(self.form)
+        while begin >= 0:
+            end = begin + len(self.form)
+            last = bisect.bisect_right(borders, begin) - 1  # behind a line end
+            next_ = bisect.bisect_left(borders, end)  # and before one
+            begins = places[last] + begin - borders[last]
+            ends = (
+                places[next_] if borders[next_ : next_ + 1] == [end] else places[next_ - 1] + end - borders[next_ - 1]
+            )
+            kept += [data[done:begins], _mark(ends - begins)]
+            done, begin = ends, text.find(self.form, end)
+        return b"".join([*kept, data[done:]])
+
+    def _read(self, plain: bytes) -> bytes:
+        return plain.lower() if self.any_case else plain
 
 
 class TokenForms:
@@ -43,11 +95,10 @@ class TokenForms:
 
     def __init__(self, token: bytes) -> None:
         self.token = token
-        coded = _in_base64(token)
-        self._shortest = min(len(token), *(len(each) for each in coded))
         self._first = token[:_BEGINNING]
-        self._coded = [(each, each[:_BEGINNING], each[_SHORTEST_LINE - _BEGINNING : _SHORTEST_LINE]) for each in coded]
-        """Each form in base64, and two pieces of its beginning."""
+        self._spellings = tuple(_spellings(token))
+        self._shortest = min(len(token), *(len(each.form) for _, each in self._spellings))
+        self._escaped = _Spelling(token, _ESCAPE, _meaning)
 
     @classmethod
     @functools.lru_cache(maxsize=256)
@@ -63,12 +114,10 @@ class TokenForms:
     def _without_own(self, data: bytes) -> bytes:
         if self._first in data and self.token in data:
             data = data.replace(self.token, _mark(len(self.token)))
-        for form, first, second in self._coded:
-            if first in data or (len(second) == _BEGINNING and second in data):
-                data = _without(form, data.replace(form, _mark(len(form))) if form in data else data, _IN_LINES)
-        if b"\0" in data:
-            data = _without(self.token, data, _WIDE)
-        return _without(self.token, data, _ESCAPE) if _has_escapes(data) else data
+        for hint, spelling in self._spellings:
+            if hint in data:
+                data = spelling.without(data)
+        return self._escaped.without(data) if _has_escapes(data) else data
 
     def beginning_at_the_end(self, data: bytes) -> int:
         """How many bytes at the end may be the token's first ones."""
@@ -105,29 +154,33 @@ SENT: Final = SentTokens()
 """Of this process, by all its attempts."""
 
 
-def _without(form: bytes, data: bytes, written: re.Pattern[bytes]) -> bytes:
-    """Without the form where `written` stands in between, for what it means; the same object if there is none."""
-    if form not in written.sub(_meaning, data):
-        return data
-    plain, borders, places, at = bytearray(), [0], [0], 0
-    for found in written.finditer(data):
-        plain += data[at : found.start()]
-        borders.append(len(plain))
-        places.append(found.start())
-        plain += _meaning(found)
-        borders.append(len(plain))
-        places.append(at := found.end())
-    plain += data[at:]
-    kept, done, begin = [], 0, plain.find(form)
-    while begin >= 0:
-        end = begin + len(form)
-        last = bisect.bisect_right(borders, begin) - 1  # behind a line end
-        next_ = bisect.bisect_left(borders, end)  # and before one
-        begins = places[last] + begin - borders[last]
-        ends = places[next_] if borders[next_ : next_ + 1] == [end] else places[next_ - 1] + end - borders[next_ - 1]
-        kept += [data[done:begins], _mark(ends - begins)]
-        done, begin = ends, plain.find(form, end)
-    return b"".join([*kept, data[done:]])
+def _spellings(token: bytes) -> Iterator[tuple[bytes, _Spelling]]:
+    """All but the escaped one, each beside what is in any text that has it, and quickly looked for."""
+    for form in _in_base64(token):
+        yield from _in_lines(_Spelling(form, _IN_LINES, _meaning))
+    quoted = _Spelling(token, _QUOTED, _meaning)
+    yield from _in_lines(quoted)
+    one, two = token[:2]
+    for each in dict.fromkeys((b"=%02X=%02X" % (one, two), b"=%02x=%02x" % (one, two))):
+        yield each, quoted
+    pairs = _Spelling(token.hex().encode(), _BETWEEN_PAIRS, _nothing, any_case=True)
+    first = token[: _BEGINNING // 4].hex().encode()
+    apart = (b"%02x %02x", b"%02x:%02x", b"%02x-%02x", b"%02x%02x ")
+    hints = [first, b"0x%02x" % one, *(each % (one, two) for each in apart)]
+    for each in dict.fromkeys([*hints, *(each.upper().replace(b"0X", b"0x") for each in hints)]):
+        yield each, pairs
+    numbers = _Spelling(b",".join(b"%d" % each for each in token), _BETWEEN_NUMBERS, _comma)
+    for each in (b"%d,%d", b"%d %d", b"%d, %d"):
+        yield each % (one, two), numbers
+    yield b"%d,\n" % one, numbers
+    yield b"%d,\\n" % one, numbers
+    yield b"\0", _Spelling(token, _WIDE, _nothing)
+
+
+def _in_lines(spelling: _Spelling) -> Iterator[tuple[bytes, _Spelling]]:
+    """Of two pieces of its beginning one is in one line."""
+    yield spelling.form[:_BEGINNING], spelling
+    yield spelling.form[:_SHORTEST_LINE][-_BEGINNING:], spelling
 
 
 def _has_escapes(data: bytes) -> bool:
@@ -142,6 +195,14 @@ def _meaning(found: re.Match[bytes]) -> bytes:
         return b"/" if found[0].endswith((b"/", b"2F", b"2f")) else b""
     code = int(found[found.lastindex], 10 if found.lastindex == _DECIMAL else 16)
     return bytes([code]) if code < 256 else found[0]
+
+
+def _nothing(_: re.Match[bytes]) -> bytes:
+    return b""
+
+
+def _comma(_: re.Match[bytes]) -> bytes:
+    return b","
 
 
 def _mark(length: int) -> bytes:

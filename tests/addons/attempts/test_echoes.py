@@ -88,6 +88,9 @@ FORMS = {
     "page": "".join(f"&#{each};" for each in TOKEN),
     "script": "".join(f"\\x{each:02x}" for each in TOKEN),
     "base64": base64.b64encode(b"Bearer " + TOKEN + b", sorry").decode(),
+    "hexadecimal": TOKEN.hex(),
+    "pairs": TOKEN.hex(":").upper(),
+    "numbers": str(list(TOKEN)),
     "base64 for urls": base64.urlsafe_b64encode(b"x" + TOKEN).decode(),
 }
 

@@ -3,7 +3,9 @@
 import base64
 import itertools
 import json
+import quopri
 import secrets
+import urllib.parse
 from collections.abc import Callable
 
 import pytest
@@ -101,9 +103,90 @@ def test_base64_in_lines(token: bytes, end: str, columns: int) -> None:
         assert whole[-40:-20].encode() not in found.replace(end.encode(), b"")
 
 
+DUMPS: dict[str, Callable[[bytes], str]] = {
+    "hexadecimal": bytes.hex,
+    "in capitals": lambda token: token.hex().upper(),
+    "pairs": lambda token: token.hex(" "),
+    "pairs with colons": lambda token: token.hex(":").upper(),
+    "pairs with hyphens": lambda token: token.hex("-"),
+    "pairs of bytes": lambda token: token.hex(" ", -2),
+    "of a language": lambda token: ", ".join(f"0x{each:02X}" for each in token),
+    "of another one": lambda token: "{" + ",".join(f"0x{each:02x}" for each in token) + "}",
+    "as one number": lambda token: f"0x{int.from_bytes(token):X}",
+    "lines": lambda token: "\n".join(token.hex()[at : at + 32] for at in range(0, len(token.hex()), 32)),
+    "lines of pairs": lambda token: "\\n".join(token[at : at + 16].hex(" ") for at in range(0, len(token), 16)),
+    "numbers": lambda token: str(list(token)),
+    "numbers without spaces": lambda token: json.dumps(list(token), separators=(",", ":")),
+    "numbers in lines": lambda token: json.dumps(list(token), indent=2),
+    "numbers without commas": lambda token: " ".join(map(str, token)),
+}
+
+
+@pytest.mark.parametrize("token", [TOKEN, SLASHED, TOKEN * 9])
+@pytest.mark.parametrize("way", DUMPS)
+def test_dumps_of_its_bytes(token: bytes, way: str) -> None:
+    text = f"<{DUMPS[way](token)}>"
+    found = TokenForms.of(token).replaced(text.encode())
+    assert (len(found), found[:1], found[-1:]) == (len(text), b"<", b">")
+    assert set(found.replace(MARK, b"").strip(b"[]{}<> \n").removeprefix(b"0x")) == {ord("*")}
+
+
+@pytest.mark.parametrize("token", [TOKEN, TOKEN * 9])
+@pytest.mark.parametrize("before", ["", "Bearer ", "x" * 60, "x" * 70])
+@pytest.mark.parametrize(
+    "escaped", [str, lambda text: json.dumps(text)[1:-1], urllib.parse.quote], ids=["mail", "json", "url"]
+)
+def test_quoted_printable(token: bytes, before: str, escaped: Callable[[str], str]) -> None:
+    said = escaped(quopri.encodestring(before.encode() + token + b" \xe9").decode()).encode()
+    found = TokenForms.of(token).replaced(said)
+    assert len(found) == len(said)
+    for begin in range(0, len(token) - 12, 4):
+        assert escaped(token[begin : begin + 12].decode()).encode() not in found
+
+
+def test_quoted_printable_of_what_is_special_in_it() -> None:
+    found = TokenForms.of(SLASHED).replaced(b"<" + quopri.encodestring(SLASHED) + b">")
+    assert set(found[1:-1].removeprefix(MARK)) == {ord("*")}
+
+
+def test_quoted_printable_of_every_character() -> None:
+    for way in ("=%02X", "=%02x"):
+        text = "".join(way % each for each in SLASHED)
+        found = TokenForms.of(SLASHED).replaced(f"<{text}>".encode())
+        assert set(found[1:-1].removeprefix(MARK)) == {ord("*")}
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n\t", "\\n", "%0A"])
+@pytest.mark.parametrize("columns", [40, 64])
+def test_a_plain_one_in_lines(end: str, columns: int) -> None:
+    whole = (b"Bearer " + TOKEN).decode()
+    lines = end.join(whole[at : at + columns] for at in range(0, len(whole), columns))
+    found = TokenForms.of(TOKEN).replaced(f"<{lines}>".encode())
+    assert (len(found), found[:8], found[-1:]) == (len(lines) + 2, b"<Bearer ", b">")
+    assert set(found[8:-1].removeprefix(MARK)) == {ord("*")}
+
+
 @given(
     st.lists(
-        st.sampled_from([b"a", b"\\", b"%", b"25", b"5C", b"u00", b"2e", b"/", b"\n", b"&#46;", b"\0", TOKEN[:20]]),
+        st.sampled_from(
+            [
+                b"a",
+                b"\\",
+                b"%",
+                b"25",
+                b"5C",
+                b"u00",
+                b"2e",
+                b"/",
+                b"\n",
+                b"&#46;",
+                b"\0",
+                TOKEN[:20],
+                b"=",
+                b"=2E",
+                TOKEN[:5].hex().encode(),
+            ]
+        ),
         max_size=60,
     )
 )
