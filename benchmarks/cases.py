@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from benchmarks.scripts import unrecorded
+from benchmarks.scripts import recorded
 
 DIRECT: Final = "direct"
 PLAIN: Final = "plain"
@@ -29,7 +29,8 @@ class Case:
     `accounts` is the size of its pool, 0 for mitmproxy without the addon. `served`: started as `codex-rotate serve`
     does, else as mitmdump itself. Of `flags`, `{folder}` becomes a folder of its own. `base` names the case it is
     compared with. With several `workers` processes share a port and a pool. So many browsers have its page open as
-    `pages` says.
+    `pages` says. `within` names the case whose process it is, if it has none of its own, and `signal` what that is sent
+    before each round: two processes of one kind differ by more than some of what is to be measured.
     """
 
     name: str
@@ -40,6 +41,8 @@ class Case:
     base: str = PLAIN
     workers: int = 1
     pages: int = 0
+    within: str = ""
+    signal: str = ""
 
     @property
     def proxied(self) -> bool:
@@ -64,7 +67,7 @@ CASES: Final = (
         served=False,
         flags=("--set", "rotate_hook_index=false"),
     ),
-    Case(name=TEN, what="ten accounts", accounts=10),
+    Case(name=TEN, what="ten accounts", accounts=10, flags=("-s", str(recorded.__file__)), signal=recorded.ON),
     Case(name=THOUSAND, what="a thousand accounts", accounts=1000),
     Case(
         name=KEPT_NOTHING,
@@ -82,9 +85,10 @@ CASES: Final = (
     Case(name=ROTATING, what="a hundred accounts, so that another one is always left: for rotations", accounts=100),
     Case(
         name=UNRECORDED,
-        what="ten accounts, and no record of a turn: what `ours, 10 accounts` has beyond it is ledger and budgets",
+        what="the same process while it makes no record of a turn: what it has beyond that is ledger and budgets",
         accounts=10,
-        flags=("-s", str(unrecorded.__file__)),
+        within=TEN,
+        signal=recorded.OFF,
     ),
     Case(
         name=WATCHED,

@@ -4,20 +4,21 @@ import asyncio
 import os
 import re
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Protocol
 
 from accounts.store.store import Store
 from benchmarks import upstream
-from benchmarks.cases import Case
+from benchmarks.cases import Case, named
 from benchmarks.load import Target
 from benchmarks.pages import open_pages
-from benchmarks.scripts import lead, streamed
+from benchmarks.scripts import lead, recorded, streamed
 from cli.running import processes, proxy_command
 from config.page.token import known_token
 from tests.builders import DAY, HOUR, WEEK_MINUTES, account, credentials, window
@@ -61,6 +62,12 @@ class Running:
     def pids(self) -> tuple[int, ...]:
         return tuple(program.pid for program in self.programs)
 
+    def tell(self) -> None:
+        """Tell its processes that it is this case's turn, if they are another one's too."""
+        if self.case.signal:
+            for pid in self.pids:
+                os.kill(pid, signal.Signals[self.case.signal])
+
 
 class Rig:
     """One upstream, and the proxies that are started in front of it."""
@@ -102,8 +109,11 @@ class Rig:
             raise DidNotStart(f"codex-rotate {' '.join(words)}: {done.out} {done.err}")
         return done.out
 
-    async def start(self, case: Case) -> Running:
-        """Start a case, and wait until it can be used."""
+    async def start(self, case: Case, within: Running | None = None) -> Running:
+        """Start a case, and wait until it can be used. `within`: the one whose process it is, if that is up."""
+        if case.within:
+            [its] = named((case.within,))
+            return replace(within or await self.start(its), case=case)
         if not case.proxied:
             return Running(case, Target(self.upstream_port, self.ca_file, proxied=False))
         self._numbers += 1
@@ -120,6 +130,8 @@ class Rig:
             port = int((await said(program, log, LISTENING.pattern))[1])
             if case.accounts:
                 await said(program, log, r"codex-rotate: \d+ accounts from")
+            if case.signal:
+                await said(program, log, recorded.SAYS)
         if case.pages:
             found = await said(programs[0], self.folder / folder / "log-0", PAGE.pattern)
             token = known_token({"CODEX_ROTATE_HOME": str(home)})

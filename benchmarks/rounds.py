@@ -57,7 +57,9 @@ def turned[T](row: Sequence[T], number: int) -> list[T]:
 async def run(plan: Plan, rig: Rig, say: Say) -> Book:
     """Do everything, and keep the numbers."""
     book = Book()
-    proxies = {case.name: await rig.start(case) for case in plan.needed}
+    proxies: dict[str, Running] = {}
+    for case in plan.needed:
+        proxies[case.name] = await rig.start(case, proxies.get(case.within))
     for number in range(plan.rounds):
         say(f"round {number + 1} of {plan.rounds}")
         for work in plan.works:
@@ -75,6 +77,7 @@ async def run(plan: Plan, rig: Rig, say: Say) -> Book:
 async def _one(plan: Plan, work: Work, number: int, proxies: dict[str, Running], book: Book) -> None:
     for case in turned(plan.cases_of(work), number):
         running = proxies[case.name]
+        running.tell()
         with undisturbed():
             book.add(work.name, case.name, await works.do(work, running.target, running.pids))
 

@@ -29,7 +29,7 @@ STREAM: Final = Order(events=100, gap=0.02, size=24)
 class Work:
     """`clients` connections at a time, `turns` in all. `fresh`: a connection for every turn, which then begins with it.
     `body` is the size of the request in bytes, compressed (0: a short one). `threads`: every turn is a thread of its
-    own."""
+    own. So many seconds `behind` them, what goes on then costs CPU time of theirs."""
 
     name: str
     client: str = HTTP1
@@ -39,6 +39,7 @@ class Work:
     order: Order = USUAL
     body: int = 0
     threads: bool = False
+    behind: float = 0.0
     cases: tuple[str, ...] = FEW
 
 
@@ -74,7 +75,7 @@ WORKS: Final = (
     Work(name="WebSocket turns, 64 sockets", client=SOCKET, clients=64, turns=256, cases=SHORT),
     _short(SOCKET, 1, 24, fresh=True),
     Work(name="new connections upstream", turns=24, order=Order(closes=True), cases=(PLAIN, OURS)),
-    Work(name="turns, and what goes on beside", clients=4, turns=2_000, cases=BESIDE),
+    Work(name="turns, and what goes on beside", clients=4, turns=2_000, behind=1.0, cases=BESIDE),
     _rotation("no rotation", 0),
     _rotation("one rotation", 1),
     _rotation("three rotations", 3),
@@ -131,7 +132,9 @@ async def do(work: Work, target: Target, pids: Sequence[int]) -> dict[str, float
             turns = await asyncio.gather(*(_fresh(work, target, number, each) for number in range(work.clients)))
         else:
             turns = await asyncio.gather(*(_kept(work, client, body, each, n) for n, client in enumerate(kept)))
-        seconds, cpu = clock() - began, measure.cpu_seconds(pids) - before
+        seconds = clock() - began
+        await asyncio.sleep(work.behind)
+        cpu = measure.cpu_seconds(pids) - before
         for client in kept:
             client.close()
     return numbers([turn for done in turns for turn in done], seconds, cpu)

@@ -52,7 +52,7 @@ WITHOUT_A_TEST_FILE = {
     "addons/exchange/request_log.py": "tests/addons/exchange/test_pooled.py and tests/addons/recording",
     "addons/attempts/patches/put_in_place.py": "a list of what to call; each has its own test file",
     "benchmarks/pages.py": "tests/benchmarks/test_rig.py has pages open",
-    "benchmarks/scripts/unrecorded.py": "tests/benchmarks/test_rig.py has a proxy without records",
+    "benchmarks/scripts/recorded.py": "tests/benchmarks/test_rig.py has a proxy with and without records",
     "accounts/ledger/ports.py": "an interface; what writes the ledger is tested with it",
     "addons/recording/ended_turn.py": "values without behaviour",
     "accounts/errors.py": "sentences and exit codes; each is asserted where it is raised",

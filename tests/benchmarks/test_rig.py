@@ -3,12 +3,14 @@
 import asyncio
 import os
 import sys
+from contextlib import closing
 
 import pytest
 
+from accounts.ledger.usage_db import open_to_read
 from accounts.store.store import Store
 from benchmarks import rig
-from benchmarks.cases import CASES, LEAN, OURS, PLAIN, SCRIPT, TWO, UNRECORDED, WATCHED, Case, named
+from benchmarks.cases import CASES, LEAN, OURS, PLAIN, SCRIPT, TEN, TWO, UNRECORDED, WATCHED, Case, named
 from benchmarks.load import CLIENTS, Failed
 from benchmarks.orders import Order
 from benchmarks.rig import DidNotStart, arguments, fill, rigged
@@ -24,6 +26,12 @@ def gone(pid):
     except ProcessLookupError:
         return True
     return False
+
+
+async def one_turn(running):
+    client = await CLIENTS["HTTP/1.1"].open(running.target, "thread", Order())
+    assert (await client.turn(Order())).ended
+    client.close()
 
 
 @linux
@@ -58,27 +66,40 @@ async def test_two_workers_share_a_port():
         [case] = named((TWO,))
         running = await bench.start(case)
         assert len(set(running.pids)) == 2
-        client = await CLIENTS["HTTP/1.1"].open(running.target, "thread", Order())
-        assert (await client.turn(Order())).ended
-        client.close()
+        await one_turn(running)
 
 
 @linux
-async def test_what_goes_on_beside_a_turn_goes_on_or_not():
-    """Ten browsers read what the page tells; without records the ledger stays empty."""
+async def test_ten_browsers_read_what_the_page_tells():
     async with rigged() as bench:
-        for case in named((WATCHED, UNRECORDED)):
-            running = await bench.start(case)
-            client = await CLIENTS["HTTP/1.1"].open(running.target, "thread", Order())
-            assert (await client.turn(Order())).ended
-            client.close()
-            assert len(bench.pages) == case.pages
-            assert not any(page.done() for page in bench.pages)
-            await bench.end(*running.programs)
-            await asyncio.gather(*bench.pages)
-            bench.pages.clear()
-            written = (running.folder / "home" / "usage.db").exists()
-            assert written is (case.name == WATCHED)
+        [case] = named((WATCHED,))
+        running = await bench.start(case)
+        await one_turn(running)
+        assert len(bench.pages) == case.pages
+        assert not any(page.done() for page in bench.pages)
+        await bench.end(*running.programs)
+        await asyncio.gather(*bench.pages)
+
+
+@linux
+@pytest.mark.parametrize("last", [TEN, UNRECORDED])
+async def test_the_same_process_makes_records_or_none_as_it_is_told(last):
+    async with rigged() as bench:
+        ten, unrecorded = named((TEN, UNRECORDED))
+        running = await bench.start(ten)
+        other = await bench.start(unrecorded, running)
+        assert other.pids == running.pids
+        for each in (other, other, running, other, running):
+            if each is running and last == UNRECORDED:
+                continue
+            each.tell()
+            await one_turn(each)
+        await bench.end(*running.programs)
+        file = running.folder / "home" / "usage.db"
+        assert file.exists() is (last == TEN)
+        if last == TEN:
+            with closing(open_to_read(file)) as db:
+                assert db.execute("SELECT count(*) FROM turns").fetchone() == (2,)
 
 
 @linux

@@ -29,20 +29,14 @@ ROTATE = str(MITMDUMP.with_name("codex-rotate"))
 pytestmark = pytest.mark.usefixtures("warm_starts")
 SHOW = "import os, json; print(json.dumps(dict(os.environ)))"
 COUNT = """
-import os, signal, threading
-got = []
-def say(words):
-    os.write(1, (words + "\\n").encode())  # print() cannot be interrupted by itself
-def note(number, _):
-    got.append(signal.Signals(number).name)
-    if number != signal.SIGINT:
-        say(" ".join(got))
-        os._exit(42)
-for name in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
-    signal.signal(name, note)
-say("ready")
-while True:
-    threading.Event().wait(0.05)  # pause() would miss one that comes just before it
+import os, signal
+counted, got = {signal.SIGINT, signal.SIGTERM, signal.SIGUSR1}, []
+signal.pthread_sigmask(signal.SIG_BLOCK, counted)  # a handler can be interrupted by the next one before it has counted
+os.write(1, b"ready\\n")
+while got[-1:] in ([], ["SIGINT"]):
+    got.append(signal.sigwait(counted).name)
+os.write(1, (" ".join(got) + "\\n").encode())
+os._exit(42)
 """
 """A client that counts the signals it gets, and ends at the first one that is no SIGINT."""
 
@@ -238,8 +232,13 @@ def on_a_terminal(world: World, code: str) -> Iterator[tuple["subprocess.Popen[b
     )  # fmt: skip
     os.close(terminal)
     with os.fdopen(controller, "r+b", buffering=0) as screen:
-        yield process, screen
-        process.wait(PATIENCE)
+        try:
+            yield process, screen
+            process.wait(PATIENCE)
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
 
 
 def read_until(screen: BinaryIO, words: bytes) -> bytes:
