@@ -91,8 +91,7 @@ def served(folder: Path) -> Iterator[str]:
     process = subprocess.Popen(  # noqa: S603
         command, env=env, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
-    assert process.stdout is not None
-    output = Output(process.stdout)
+    output = Output(process)
     try:
         url = output.wait_for(r"the page is at (\S+)", seconds=60)[1]
         yield f"{url}/?token={token.known_token({'CODEX_ROTATE_HOME': str(home)})}"
@@ -114,8 +113,7 @@ def mitmweb(capture: Path, folder: Path) -> Iterator[str]:
     command = [str(MITMDUMP.with_name("mitmweb")), "--no-server", "-r", str(capture), "-s", str(SCRIPT), *flags]
     env = {**plain_environment(), "HOME": str(folder), "CODEX_ROTATE_HOME": str(folder / "none"), "TZ": "UTC"}
     process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)  # noqa: S603
-    assert process.stdout is not None
-    output = Output(process.stdout)
+    output = Output(process)
     try:
         output.wait_for("Web server listening", seconds=60)
         yield f"http://127.0.0.1:{port}/?token={word}"

@@ -3,6 +3,7 @@
 Everything that waits is bounded and ends as soon as what it waits for is there.
 """
 
+import io
 import json
 import os
 import re
@@ -61,9 +62,13 @@ def free_port() -> int:
 
 
 class Output:
-    """What a process has said so far, read as it comes."""
+    """What a process has said so far, read as it comes; all of it once it has ended. `stream`: not what it prints."""
 
-    def __init__(self, stream: IO[str]) -> None:
+    def __init__(self, process: "subprocess.Popen[str]", stream: IO[str] | None = None) -> None:
+        self._process = process
+        stream = stream or process.stdout
+        assert isinstance(stream, io.TextIOWrapper)
+        stream.reconfigure(errors="replace")
         self._stream = stream
         self._lines: list[str] = []
         self._news = threading.Condition()
@@ -73,6 +78,8 @@ class Output:
 
     def text(self) -> str:
         with self._news:
+            if self._process.poll() is not None:  # its last words are on their way
+                self._news.wait_for(lambda: self._ended, timeout=PATIENCE)
             return "".join(self._lines)
 
     def wait_for(self, pattern: str | re.Pattern[str], seconds: float = PATIENCE) -> re.Match[str]:
@@ -120,8 +127,7 @@ class Proxy:
         self.process = (subprocess.Popen if self.cold else warm.Popen)(
             self.command(), env=self._environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
-        assert self.process.stdout is not None
-        self.output = Output(self.process.stdout)
+        self.output = Output(self.process)
         return self
 
     def __exit__(

@@ -100,8 +100,7 @@ class Site:
         self.process = subprocess.Popen(
             command, env=env, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
-        assert self.process.stdout is not None
-        self.output = Output(self.process.stdout)
+        self.output = Output(self.process)
         self.output.wait_for("the page is at", seconds=START_SECONDS)
 
     def stop(self) -> None:

@@ -45,9 +45,7 @@ def serving(
         [ROTATE, "serve", "--listen", f"127.0.0.1:{port}", *flags],
         env=env, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
-    assert process.stdout is not None
-    assert process.stderr is not None
-    output = Output(process.stderr if "--json" in flags else process.stdout)
+    output = Output(process, process.stderr if "--json" in flags else None)
     try:
         output.wait_for(f"codex-rotate is listening at http://127.0.0.1:{port}", seconds=30)
         yield process, output, port

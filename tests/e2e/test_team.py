@@ -154,8 +154,7 @@ def serving(team: Team, line: str) -> Iterator[None]:
         [*as_user(team.owner), "bash", "-c", f"exec {line}"], env=team.environ(team.owner), cwd=team.owner.home,
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
-    assert process.stdout is not None
-    output = Output(process.stdout)
+    output = Output(process)
     try:
         output.wait_for("listening at", seconds=30)
         yield

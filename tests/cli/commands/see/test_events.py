@@ -145,8 +145,7 @@ def following(home: Path, *words: str) -> Iterator[tuple[subprocess.Popen[str], 
     with subprocess.Popen(
         [*COMMAND, *words], cwd=ROOT, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
-        assert process.stdout is not None
-        output = Output(process.stdout)
+        output = Output(process)
         try:
             output.wait_for("waiting for what happens")
             yield process, output
