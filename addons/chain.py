@@ -25,7 +25,9 @@ startup = Startup()
 clients = Clients(startup)
 metrics = Metrics(startup)
 ledger = LedgerWriter(paths.usage_file, startup.usage_days)
-turns = TurnLog(clients.name_of, ledger, SpendingFeed(startup), metrics)
+spending = SpendingFeed(startup)
+turns = TurnLog(clients.name_of, ledger, spending, metrics)
+spending.news = metrics.news = turns.tell_now
 way_out = UpstreamProxy()
 rotator = Rotator(startup, clients, turns, way_out.lead_replay)
 socket_rotator = SocketRotator(rotator)
@@ -49,6 +51,7 @@ addons = [
     Expulsion(clients, draining.running_now),
     IdleSockets(startup, socket_rotator),
     turns,
+    spending,
     ledger,
     way_out,
     PoolCommands(startup),

@@ -5,7 +5,7 @@ writing is one transaction that adds its rows and adds to the sums. It is writte
 """
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from itertools import batched
 from pathlib import Path
@@ -62,11 +62,14 @@ _PLACES: Final = f"({', '.join('?' * len(TURN))})"
 AT_A_TIME: Final = 50
 """Rows in one statement: SQLite lets go of the interpreter at each, and to get it back from a busy proxy takes longer
 than the row."""
-_ADD_SUM: Final = (
+_ADD_SUMS: Final = (
     f"INSERT INTO hours (hour, {', '.join(DIMENSIONS)}, {', '.join(SUMS)})"  # noqa: S608 - names of our own
-    f" VALUES ({', '.join('?' * (1 + len(DIMENSIONS) + len(SUMS)))})"
+    f" SELECT CAST(at AS INTEGER) / {HOUR}, {', '.join(DIMENSIONS)}, count(*),"
+    f" {', '.join(f'sum({"floor" if name == "floors" else name})' for name in SUMS[1:])} FROM turns WHERE id > ?"
+    f" GROUP BY {', '.join(map(str, range(1, 2 + len(DIMENSIONS))))}"
     f" ON CONFLICT DO UPDATE SET {', '.join(f'{name} = {name} + excluded.{name}' for name in SUMS)}"
 )
+"""What rows with a larger id add to each hour."""
 
 
 class UsageTooNew(sqlite3.DatabaseError):
@@ -87,11 +90,12 @@ class UsageDb:
         db = self._opened()
         db.execute("BEGIN IMMEDIATE")
         try:
+            last = int(db.execute("SELECT coalesce(max(id), 0) FROM turns").fetchone()[0])
             for some in batched(records, AT_A_TIME):
                 db.execute(
                     _ADD_TURNS + ", ".join([_PLACES] * len(some)), [value for each in some for value in _row(each)]
                 )
-            db.executemany(_ADD_SUM, _sums(records))
+            db.execute(_ADD_SUMS, (last,))
             if lost:
                 at = max((each.when for each in records), default=0.0)
                 db.execute("INSERT INTO lost VALUES (?, ?, ?)", (at, lost, reason[:200]))
@@ -173,24 +177,6 @@ def _row(record: TurnRecord) -> tuple[object, ...]:
         *(record.attempts, record.rotations, record.first_output, record.duration),
         *(tokens.input, tokens.cached, tokens.output, tokens.reasoning, int(tokens.floor), record.cold),
     )
-
-
-def _sums(records: Iterable[TurnRecord]) -> list[tuple[object, ...]]:
-    """What is added to each hour."""
-    found: dict[tuple[object, ...], list[float]] = {}
-    for each in records:
-        of = (
-            *(int(each.when // HOUR), each.person, each.client_key, each.account, each.account_key, each.project),
-            *(each.model, str(each.kind), str(each.outcome), each.rule),
-        )
-        tokens = each.tokens
-        news = (
-            *(1, each.attempts, each.rotations, each.duration),
-            *(tokens.input, tokens.cached, tokens.output, tokens.reasoning, int(tokens.floor), each.cold),
-        )
-        sums = found.setdefault(of, [0] * len(SUMS))
-        sums[:] = [one + other for one, other in zip(sums, news, strict=True)]
-    return [(*of, *sums) for of, sums in found.items()]
 
 
 def damage_of_usage(path: Path) -> str:

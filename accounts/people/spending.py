@@ -5,6 +5,7 @@ that it has left. What the ledger knows beyond that (from before this proxy, of 
 then, and the larger number holds.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import Final
@@ -71,6 +72,8 @@ class Spending:
 
     def __init__(self, zone: tzinfo, source: SpentSource | None = None) -> None:
         self.zone = zone
+        self.news: Callable[[], object] = tuple
+        """Called before anything is told: brings what has not been added yet."""
         self._source = source
         self._people: dict[str, PersonSums] = {}
         self._new: dict[str, _OfAMinute] = {}
@@ -102,18 +105,21 @@ class Spending:
 
     def forget(self, person: str) -> None:
         """Somebody is gone: another one of that name begins anew."""
+        self.news()
         self._people.pop(person, None)
         self._new.pop(person, None)
 
     def sums(self, person: str, period: Period, now: float, *, added_at: float = 0.0) -> Sums:
         """What this person has used in the period that `now` is in. What the ledger knows from before they were added
         is an earlier one's of that name."""
+        self.news()
         begin, known = begin_of(period, now, self.zone), self._of(person)
         told = self._told(person, period, max(begin, added_at), now)
         return _larger(known.periods[period].get(begin, Sums()), told)
 
     def lately(self, person: str, minutes: int, now: float) -> Sums:
         """About what this person has used within so many minutes: in whole hours, or days."""
+        self.news()
         period = Period.HOUR if minutes <= HOURS_UP_TO else Period.DAY
         since = begin_of(period, now - minutes * 60.0, self.zone)
         counts = [each for begin, each in self._of(person).periods[period].items() if since <= begin <= now]

@@ -73,6 +73,8 @@ class Metrics:
     def __init__(self, startup: Startup, live: Callable[[], Iterable[LiveTurn]] = tuple) -> None:
         self.startup = startup
         self.live = live
+        self.news: Callable[[], object] = tuple
+        """Brings turns that are over and were not told yet."""
         self._counts: defaultdict[Family, Counter[tuple[str, ...]]] = defaultdict(Counter)
         """What has happened; in the place of an account's name is its key."""
         self._waits = {each.value: Waits() for each in Transport}
@@ -116,6 +118,7 @@ class Metrics:
 
     def snapshot(self) -> MetricsSnapshot:
         """Quick, whatever there is."""
+        self.news()
         self._count_new()
         service, pool = self.startup.service, None
         counts: dict[Family, Mapping[tuple[str, ...], int]] = {

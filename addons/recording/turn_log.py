@@ -21,14 +21,26 @@ from addons.recording.ended_turn import EndedTurn
 from addons.recording.turn_line import WARM_UP, Asked, Told, client_name, has_failed, line, purpose_of
 from addons.recording.turn_records import Asking, TurnRecords, spent
 from addons.wire import messages
+from addons.wire.answers import log_defect
 
 logger = logging.getLogger(__name__)
 
 BACK_SECONDS: Final = 30.0
 """How long a client that was told to reconnect has for it until its turn is told as it is."""
 MOST_AWAY: Final = 1000
+BEHIND_SECONDS: Final = 0.05
+"""So late at most a turn is told: several in a row take a fraction of the time."""
+MOST_BEHIND: Final = 64
 REPLAY: Final = "replay"
 """Who asks when mitmproxy plays a request again."""
+
+
+class Over(NamedTuple):
+    """What is known of a turn when it is over."""
+
+    told: Told
+    ended: EndedTurn
+    asking: Asking
 
 
 class Parked(NamedTuple):
@@ -48,6 +60,8 @@ class TurnLog:
         self.name = name
         self.ledgers = ledgers
         self.records = TurnRecords()
+        self._behind: list[Over] = []
+        """Turns that are not told yet."""
         self._away: dict[str, Parked] = {}
         """By its thread what belongs to the line of the next turn: failed attempts of the same turn on another socket,
         or of what came before it."""
@@ -67,6 +81,7 @@ class TurnLog:
         self._over(flow, ended, (*refused, *recorded))
 
     def done(self) -> None:
+        self.tell_now()
         for thread in tuple(self._away):
             self._give_up(thread)
 
@@ -88,12 +103,28 @@ class TurnLog:
             rule=record.rule,
         )
         asking = Asking.of(flow.request, record, key)
-        try:  # behind the answer: nobody waits for it
-            asyncio.get_running_loop().call_soon(self._tell, told, ended, asking)
+        try:
+            loop = asyncio.get_running_loop()
         except RuntimeError:  # nothing runs that could come back to it
             _write(told)
+            return
+        self._behind.append(Over(told, ended, asking))
+        if len(self._behind) == 1:  # behind the answer: nobody waits for it
+            loop.call_later(BEHIND_SECONDS, self.tell_now)
+        elif len(self._behind) >= MOST_BEHIND:
+            loop.call_soon(self.tell_now)
 
-    def _tell(self, told: Told, ended: EndedTurn, asking: Asking) -> None:
+    def tell_now(self) -> None:
+        """Tell what is over, before anybody asks what there was."""
+        behind, self._behind = self._behind, []
+        for each in behind:
+            try:
+                self._tell(each)
+            except Exception as e:  # noqa: BLE001 - others than its client may be the ones who ask
+                log_defect("a turn is not told", e)
+
+    def _tell(self, over: Over) -> None:
+        told, ended, asking = over
         shown, tokens = spent(ended)
         told = replace(told, tokens=shown)
         if told.thread in self._away:

@@ -27,6 +27,7 @@ def running() -> None:
     recorded, unrecorded = chain.turns.records, Unrecorded()
 
     def tell(number: int, _: object) -> None:
+        chain.turns.tell_now()  # what was over before
         chain.turns.records = recorded if number == signal.Signals[ON] else unrecorded  # type: ignore[assignment]
 
     for name in (ON, OFF):

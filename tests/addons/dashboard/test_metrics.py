@@ -83,6 +83,12 @@ def test_many_turns_are_all_counted(metrics: Metrics) -> None:
     assert series(metrics, "codex_rotate_turns_total") == {("a", "served", "http"): 2 * AT_A_TIME + 1}
 
 
+def test_what_is_over_and_not_told_yet_is_counted_too(metrics: Metrics) -> None:
+    behind = [SERVED, SERVED]
+    metrics.news = lambda: [metrics.add(behind.pop()) for _ in tuple(behind)]
+    assert series(metrics, "codex_rotate_turns_total") == {("a", "served", "http"): 2}
+
+
 def test_each_rotation_has_its_reason(metrics: Metrics) -> None:
     metrics.add(SERVED._replace(rotations=3, reasons=("moved", "stalled", "stalled")))
     metrics.add(SERVED._replace(rotations=0, reasons=()))

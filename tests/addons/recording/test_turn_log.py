@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -66,11 +67,35 @@ def test_without_a_loop_it_is_written_at_once(turns: TurnLog, caplog: pytest.Log
     assert said(caplog) == ["codex_exec f-a-test gpt  a 429 usage limit → b  ok  2.0 s"]
 
 
-async def test_a_request_is_told_behind_its_answer(turns: TurnLog, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_request_is_told_behind_its_answer(
+    turns: TurnLog, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turn_log, "BEHIND_SECONDS", 0.0)
     turns.request_over(flow_of(("b", 200, Kind.OK)), EndedTurn(record("delivered"), COMPLETED))
     assert said(caplog) == []
-    await asyncio.sleep(0)
+    for _ in range(2):
+        await asyncio.sleep(0)
     assert said(caplog) == ["codex_exec f-a-test gpt  b  ok  2.0 s  7 in 3 out"]
+
+
+async def test_many_turns_do_not_wait(turns: TurnLog, caplog: pytest.LogCaptureFixture) -> None:
+    for _ in range(turn_log.MOST_BEHIND):
+        turns.request_over(flow_of(("b", 200, Kind.OK)), EndedTurn(record("delivered")))
+        await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert len(said(caplog)) == turn_log.MOST_BEHIND
+
+
+async def test_a_turn_that_cannot_be_told_keeps_no_other_one_back(
+    turns: TurnLog, caplog: pytest.LogCaptureFixture
+) -> None:
+    for seconds in (2.0, "odd", 3.0):
+        turns.request_over(flow_of(("b", 200, Kind.OK)), EndedTurn(record("delivered")))
+        told = turns._behind[-1].told
+        turns._behind[-1] = turns._behind[-1]._replace(told=replace(told, seconds=seconds))  # type: ignore[arg-type]
+    turns.tell_now()
+    assert [each.split()[-2] for each in said(caplog)] == ["2.0", "3.0"]
+    assert ["a defect in the addon" in each for each in said(caplog, logging.ERROR)] == [True]
 
 
 async def test_a_socket_s_turns_are_told_and_not_the_socket(turns: TurnLog, caplog: pytest.LogCaptureFixture) -> None:
@@ -78,7 +103,7 @@ async def test_a_socket_s_turns_are_told_and_not_the_socket(turns: TurnLog, capl
     turns.request_over(flow, EndedTurn(record("delivered", ("b", Kind.UPGRADED))))
     for _ in range(2):
         turn(turns, flow, EndedTurn(record("delivered", ("b", Kind.OK)), COMPLETED))
-    await asyncio.sleep(0)
+    turns.tell_now()
     assert said(caplog) == ["codex_exec f-a-test gpt  b  ok  2.0 s  7 in 3 out"] * 2
 
 
@@ -88,7 +113,7 @@ async def test_who_did_not_open_the_socket_is_told_with_its_first_turn(
     flow = flow_of(("a", 429, Kind.USAGE_LIMIT), ("b", 101, Kind.UPGRADED), socket=True)
     for _ in range(2):
         turn(turns, flow, EndedTurn(record("delivered", ("b", Kind.OK))))
-    await asyncio.sleep(0)
+    turns.tell_now()
     assert [each.split("  ")[1] for each in said(caplog)] == ["a 429 usage limit → b", "b"]
 
 
@@ -96,7 +121,7 @@ async def test_a_warm_up_leaves_that_to_the_turn_after_it(turns: TurnLog, caplog
     flow = flow_of(("a", 429, Kind.USAGE_LIMIT), ("b", 101, Kind.UPGRADED), socket=True)
     turn(turns, flow, EndedTurn(record("delivered", ("b", Kind.OK)), purpose="warm-up"))
     turn(turns, flow, EndedTurn(record("delivered", ("b", Kind.OK), at=NOW + 9)))
-    await asyncio.sleep(0)
+    turns.tell_now()
     assert said(caplog) == ["codex_exec f-a-test gpt  a 429 usage limit → b  ok  2.0 s"]
     (minor,) = said(caplog, logging.DEBUG)
     assert "warm-up" in minor
@@ -106,10 +131,10 @@ async def test_a_turn_that_goes_on_elsewhere_is_one(turns: TurnLog, caplog: pyte
     """With the time that it took in all."""
     first, second = flow_of(("a", 101, Kind.UPGRADED), socket=True), flow_of(("b", 101, Kind.UPGRADED), socket=True)
     turn(turns, first, EndedTurn(record(annotations.RECONNECTS, ("a", Kind.USAGE_LIMIT))))
-    await asyncio.sleep(0)
+    turns.tell_now()
     assert said(caplog) == []
     turn(turns, second, EndedTurn(record("delivered", ("b", Kind.OK), at=NOW + 5), COMPLETED))
-    await asyncio.sleep(0)
+    turns.tell_now()
     assert said(caplog) == ["codex_exec f-a-test gpt  a usage limit → b  ok  7.0 s  7 in 3 out"]
 
 
@@ -119,6 +144,7 @@ async def test_a_client_that_does_not_come_back_is_told(
     monkeypatch.setattr(turn_log, "BACK_SECONDS", 0.0)
     flow = flow_of(("a", 101, Kind.UPGRADED), socket=True)
     turn(turns, flow, EndedTurn(record(annotations.RECONNECTS, ("a", Kind.USAGE_LIMIT))))
+    turns.tell_now()
     for _ in range(5):
         await asyncio.sleep(0)
     assert said(caplog) == ["codex_exec f-a-test gpt  a usage limit  told to reconnect, did not  2.0 s"]
@@ -127,7 +153,6 @@ async def test_a_client_that_does_not_come_back_is_told(
 async def test_at_the_end_of_the_proxy_nothing_is_left_untold(turns: TurnLog, caplog: pytest.LogCaptureFixture) -> None:
     flow = flow_of(("a", 101, Kind.UPGRADED), socket=True)
     turn(turns, flow, EndedTurn(record(annotations.RECONNECTS, ("a", Kind.USAGE_LIMIT))))
-    await asyncio.sleep(0)
     turns.done()
     assert len(said(caplog)) == 1
 
@@ -176,7 +201,7 @@ async def test_the_ledger_gets_a_record_of_each_turn() -> None:
     turns = TurnLog(lambda _: "ann", ledger)
     turns.request_over(flow_of(("b", 200, Kind.OK)), EndedTurn(record("delivered"), COMPLETED))
     assert not ledger
-    await asyncio.sleep(0)
+    turns.tell_now()
     (kept,) = ledger
     assert (kept.client_key, kept.thread, kept.account, kept.outcome) == ("ann", THREAD, "b", TurnOutcome.SERVED)
     assert kept.tokens == TokenCount(input=7, output=3)
@@ -187,10 +212,10 @@ async def test_a_turn_that_goes_on_elsewhere_is_one_record() -> None:
     turns = TurnLog(lambda _: "", ledger)
     first, second = flow_of(("a", 101, Kind.UPGRADED), socket=True), flow_of(("b", 101, Kind.UPGRADED), socket=True)
     turn(turns, first, EndedTurn(record(annotations.RECONNECTS, ("a", Kind.USAGE_LIMIT)), COMPLETED))
-    await asyncio.sleep(0)
+    turns.tell_now()
     assert not ledger
     turn(turns, second, EndedTurn(record("delivered", ("b", Kind.OK), at=NOW + 5), COMPLETED))
-    await asyncio.sleep(0)
+    turns.tell_now()
     (kept,) = ledger
     assert (kept.account, kept.attempts, kept.rotations, kept.duration) == ("b", 2, 1, 7.0)
     assert kept.tokens == TokenCount(input=14, output=6)
@@ -201,7 +226,6 @@ async def test_a_client_that_does_not_come_back_is_in_the_ledger() -> None:
     turns = TurnLog(lambda _: "", ledger)
     flow = flow_of(("a", 101, Kind.UPGRADED), socket=True)
     turn(turns, flow, EndedTurn(record(annotations.RECONNECTS, ("a", Kind.USAGE_LIMIT))))
-    await asyncio.sleep(0)
     turns.done()
     assert [each.outcome for each in ledger] == [TurnOutcome.RECONNECTED]
 
