@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from mitmproxy import connection, ctx, http
 from mitmproxy.addonmanager import Loader
@@ -26,6 +26,9 @@ from addons.redaction import flows, websocket_messages
 from addons.startup import Startup
 from addons.wire import answers, messages
 from addons.wire.routes import Route, Target, route_of
+
+AT_ONCE_SECONDS: Final = 0.05
+"""A request that is complete so soon after its head is judged with that."""
 
 
 def target_of(flow: http.HTTPFlow) -> Target:
@@ -117,6 +120,8 @@ class Rotator:
         answered = isinstance(self.exchanges.get(flow.id), passthrough.FailClosed | passthrough.LocalAnswer)
         if answered or flow.response or flow.is_replay or not flow.live:
             return
+        if 0 <= (flow.request.timestamp_end or 0.0) - flow.request.timestamp_start < AT_ONCE_SECONDS:
+            return  # the head was judged just now
         refusal = self.clients.refusal_now(flow.client_conn)
         if refusal is not None:
             inside = flow.client_conn.tls_established

@@ -179,7 +179,9 @@ def arguments(case: Case, port: int, confdir: Path, ca_file: Path, folder: Path)
         argv[argv.index("-s") + 1] = str(streamed.__file__)
     if case.workers > 1:
         argv[argv.index("-c") + 1] = _SHARED + argv[argv.index("-c") + 1]
-    settings = (f"ssl_verify_upstream_trusted_ca={ca_file}", "connection_strategy=lazy", "upstream_cert=false")
+    settings = [f"ssl_verify_upstream_trusted_ca={ca_file}", "connection_strategy=lazy", "upstream_cert=false"]
+    if case.served:
+        settings.append("flow_detail=0")
     flags = [part.format(folder=folder) for part in case.flags]
     return [*argv, "-s", str(lead.__file__), *(part for each in settings for part in ("--set", each)), *flags]
 

@@ -142,7 +142,8 @@ class TurnState:
                 model = first_model_in(said)
                 if matters or (not model and self.pool.models.refused(self.began)):
                     model = model_in(said)
-            self.ask = replace(self.ask, model=model or self.ask.model)
+            if model and model != self.ask.model:
+                self.ask = replace(self.ask, model=model)
 
     def refused(self, outcome: Outcome, body: Callable[[], bytes]) -> None:
         """An attempt was. Which model the request names matters now, if that was refused."""
@@ -166,7 +167,8 @@ class TurnState:
 
     def left(self, now: float) -> Lease | Exhausted:
         """Who could still serve this request, without taking them."""
-        return self.pool.select(replace(self.ask, tried=self.tally.tried), now)
+        tried = self.tally.tried
+        return self.pool.select(replace(self.ask, tried=tried) if tried else self.ask, now)
 
     def others_left(self, now: float) -> bool:
         return not isinstance(self.left(now), Exhausted)

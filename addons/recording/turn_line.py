@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from accounts.choice.outcomes import Kind
 from accounts.people.keys import LOCAL
@@ -37,8 +37,7 @@ type Asked = tuple[str, int, str]
 """An account that was asked, the status of its answer (0: none is known), and what that meant."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class Told(NamedTuple):
     """What a line is made of. `purpose` names what is no turn of the user's; `began` is in epoch seconds. `rule` is the
     one of the pool's owner that has refused it."""
 

@@ -7,7 +7,6 @@ when nobody has come back.
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Final, NamedTuple
 
 from mitmproxy import connection, http
@@ -126,14 +125,14 @@ class TurnLog:
     def _tell(self, over: Over) -> None:
         told, ended, asking = over
         shown, tokens = spent(ended)
-        told = replace(told, tokens=shown)
+        told = told._replace(tokens=shown)
         if told.thread in self._away:
             before = self._away.pop(told.thread)
             before.timer.cancel()
             same = before.told.done == annotations.RECONNECTS and not before.told.purpose
             began = before.told.began if same else told.began
-            told = replace(
-                told, asked=before.told.asked + told.asked, began=began, seconds=ended.decided.event.at - began
+            told = told._replace(
+                asked=before.told.asked + told.asked, began=began, seconds=ended.decided.event.at - began
             )
             tokens += before.record.tokens if same and before.record is not None else NO_TOKENS
         record = self.records.of(told, ended, asking, tokens)
@@ -144,7 +143,7 @@ class TurnLog:
         goes_on = told.done == annotations.RECONNECTS or told.purpose == WARM_UP
         if failed and goes_on and told.thread and len(self._away) < MOST_AWAY:
             timer = asyncio.get_running_loop().call_later(BACK_SECONDS, self._give_up, told.thread)
-            self._away[told.thread] = Parked(replace(told, asked=failed), timer, record)
+            self._away[told.thread] = Parked(told._replace(asked=failed), timer, record)
 
     def _give_up(self, thread: str) -> None:
         told, timer, record = self._away.pop(thread)

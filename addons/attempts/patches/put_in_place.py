@@ -1,9 +1,11 @@
 """Puts in the place of mitmproxy's own what has to be another way in this process. Twice is as good as once."""
 
+from addons.attempts.patches.authority_lookups import quicken_authorities
 from addons.attempts.patches.bounded_decoding import bound_decoding
 from addons.attempts.patches.bounded_messages import bound_messages
 from addons.attempts.patches.bursts import join_bursts
 from addons.attempts.patches.header_lookups import quicken_headers
+from addons.attempts.patches.hook_arguments import quicken_hooks
 from addons.attempts.patches.informational import skip_informational
 from addons.attempts.patches.option_lookups import quicken_options
 
@@ -17,3 +19,5 @@ def put_in_place() -> None:
     join_bursts()
     quicken_headers()
     quicken_options()
+    quicken_authorities()
+    quicken_hooks()

@@ -1,7 +1,6 @@
 """The line of a turn: a word for each thing that somebody looks for, and as short as it has to be."""
 
 import json
-from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -43,17 +42,17 @@ def test_a_turn_without_trouble() -> None:
     ],
 )
 def test_what_happened_in_few_words(told: dict[str, object], words: str) -> None:
-    assert words in line(replace(PLAIN, **told))  # type: ignore[arg-type]
+    assert words in line(PLAIN._replace(**told))  # type: ignore[arg-type]
 
 
 def test_what_is_least_needed_goes_first_where_there_is_no_room() -> None:
     asked = (("spent", 429, Kind.USAGE_LIMIT), ("good", 200, Kind.OK))
-    shorter = line(replace(PLAIN, client="codex_exec", asked=asked))
+    shorter = line(PLAIN._replace(client="codex_exec", asked=asked))
     assert "cached" not in shorter
     assert "19.3k in 512 out" in shorter
     assert len(shorter) <= ROOM
     many = tuple((f"account-{number}", 429, Kind.USAGE_LIMIT) for number in range(4))
-    longest = line(replace(PLAIN, asked=many))
+    longest = line(PLAIN._replace(asked=many))
     assert [f"account-{number} 429 usage limit" in longest for number in range(4)] == [True] * 4
     assert " in " not in longest
 

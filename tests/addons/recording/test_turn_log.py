@@ -3,7 +3,6 @@
 import asyncio
 import json
 import logging
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -92,7 +91,7 @@ async def test_a_turn_that_cannot_be_told_keeps_no_other_one_back(
     for seconds in (2.0, "odd", 3.0):
         turns.request_over(flow_of(("b", 200, Kind.OK)), EndedTurn(record("delivered")))
         told = turns._behind[-1].told
-        turns._behind[-1] = turns._behind[-1]._replace(told=replace(told, seconds=seconds))  # type: ignore[arg-type]
+        turns._behind[-1] = turns._behind[-1]._replace(told=told._replace(seconds=seconds))  # type: ignore[arg-type]
     turns.tell_now()
     assert [each.split()[-2] for each in said(caplog)] == ["2.0", "3.0"]
     assert ["a defect in the addon" in each for each in said(caplog, logging.ERROR)] == [True]

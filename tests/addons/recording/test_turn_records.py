@@ -1,7 +1,6 @@
 """The ledger's record of a turn that is over."""
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -149,7 +148,7 @@ def test_what_is_no_turn_of_the_user_s_is_named() -> None:
 def test_the_model_of_the_answer_stands_in_for_one_that_was_not_named() -> None:
     delivered = DeliveredAnswer()
     delivered.passed("response.created", b'{"response":{"model":"gpt-5-2025-08-07"}}')
-    record = TurnRecords().of(replace(told(OK), model=""), ended()._replace(delivered=delivered), HTTP, USED)
+    record = TurnRecords().of(told(OK)._replace(model=""), ended()._replace(delivered=delivered), HTTP, USED)
     assert record is not None
     assert record.model == "gpt-5-2025-08-07"
 
