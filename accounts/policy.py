@@ -70,7 +70,7 @@ def stored_policy(candidates: Mapping[str, Candidate], chosen: str, environ: Map
     that takes longer than all the rest."""
     if not _has_wishes(environ):
         return Policy(pin=chosen if chosen in candidates else "")
-    from config.settings import ConfigError, load  # late: pydantic
+    from config.settings import ConfigError, load  # late: msgspec
 
     try:
         return policy_of(load(environ), candidates, chosen)

@@ -6,24 +6,14 @@ There are few settings on purpose; a decision that can be made here is not asked
 import difflib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, Final, Literal, Self, get_args, get_origin
+from typing import Annotated, Any, Final, Literal, get_args, get_origin, get_type_hints
 from urllib.parse import urlsplit
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    InstanceOf,
-    PlainSerializer,
-    ValidationError,
-    model_validator,
-)
+from msgspec import NODEFAULT, Meta, Struct, ValidationError, convert, field, structs
 
 from config import paths, settings_file
 from config.errors import ConfigError
@@ -43,62 +33,33 @@ TABLES: Final = frozenset({"prices", "notify"})
 """Settings that are tables of the file."""
 
 
-def _base_url(value: str) -> str:
-    url = urlsplit(value)
-    if url.scheme not in {"https", "http"} or not url.hostname:
-        raise ValueError(f"must be an address such as {PROVIDER.backend_url}")
-    if url.scheme == "http" and url.hostname not in _LOOPBACK:
-        raise ValueError("must be https, because account tokens are sent there")
-    if url.username or url.password or url.query or url.fragment:
-        raise ValueError("must have no user name, password, query or fragment")
-    return value.rstrip("/")
+_Model = Annotated[str, Meta(min_length=1, max_length=100)]
+_Dollars = Annotated[float, Meta(ge=0, le=100_000)]
 
 
-def _proxy(value: object) -> ProxyAddress | None:
-    if value is None or isinstance(value, ProxyAddress):
-        return value
-    if not isinstance(value, str):
-        raise ValueError(f"must be an address such as {EXAMPLE}")  # noqa: TRY004 - what pydantic turns into its own
-    return read_proxy(value) if value.strip() else None
-
-
-def _price(value: object) -> object:
-    if not isinstance(value, list | tuple) or len(value) != 3:
-        raise ValueError("must be a list of three numbers: input, cached input, output")
-    return tuple(value)
-
-
-_Model = Annotated[str, Field(min_length=1, max_length=100)]
-_Dollars = Annotated[float, Field(ge=0, le=100_000, allow_inf_nan=False)]
-
-
-class Settings(BaseModel):
+class Settings(Struct, frozen=True, kw_only=True):
     """What the user may choose; the description of each is what `config explain` says."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
     chatgpt_base_url: Annotated[
-        str,
-        AfterValidator(_base_url),
-        Field(description="The backend that our own calls go to; plain http is for a stand-in on this machine."),
+        str, Meta(description="The backend that our own calls go to; plain http is for a stand-in on this machine.")
     ] = PROVIDER.backend_url
     strategy: Annotated[
         Literal["balanced", "drain", "round_robin", "pinned"],
-        Field(description="Where new threads go. pinned: only to the account that `pinned_account` names."),
+        Meta(description="Where new threads go. pinned: only to the account that `pinned_account` names."),
     ] = "balanced"
     pinned_account: Annotated[
-        str, Field(description="Label, e-mail or account id of the only account that may serve, with strategy pinned.")
+        str, Meta(description="Label, e-mail or account id of the only account that may serve, with strategy pinned.")
     ] = ""
     defer_percent: Annotated[
-        float, Field(ge=1, le=100, description="From this much of a quota window on, an account waits behind others.")
+        float, Meta(ge=1, le=100, description="From this much of a quota window on, an account waits behind others.")
     ] = 95.0
     park_seconds: Annotated[
         int,
-        Field(ge=0, le=3600, description="With every account at its limit: the client waits by itself if it is less."),
+        Meta(ge=0, le=3600, description="With every account at its limit: the client waits by itself if it is less."),
     ] = 120
     on_foreign_compaction: Annotated[
         Literal["pin", "drop"],
-        Field(
+        Meta(
             description="When the account that summarised a conversation is at its limit. pin: wait for it. "
             "drop: go on elsewhere without the summary."
         ),
@@ -106,7 +67,7 @@ class Settings(BaseModel):
 
     mid_answer: Annotated[
         Literal["continue", "client"],
-        Field(
+        Meta(
             description="When an account dies in the middle of an answer. continue: another account goes on with it. "
             "client: the client is told, and asks again by itself."
         ),
@@ -114,7 +75,7 @@ class Settings(BaseModel):
 
     show_pool: Annotated[
         Literal["own", "pool"],
-        Field(
+        Meta(
             description="Whose limits the client shows. own: those of its own login, and of the account that serves. "
             "pool: those of the account that has most left. With a login by `people login` it is always the pool."
         ),
@@ -122,24 +83,22 @@ class Settings(BaseModel):
 
     usage_days: Annotated[
         int,
-        Field(ge=1, le=3650, description="How many days the ledger keeps each turn; its sums by the hour stay."),
+        Meta(ge=1, le=3650, description="How many days the ledger keeps each turn; its sums by the hour stay."),
     ] = 90
     show_prices: Annotated[
-        bool, Field(description="Whether `usage` tells what the tokens would have cost at the provider's API.")
+        bool, Meta(description="Whether `usage` tells what the tokens would have cost at the provider's API.")
     ] = True
     prices: Annotated[
-        dict[_Model, Annotated[tuple[_Dollars, _Dollars, _Dollars], BeforeValidator(_price)]],
-        Field(
+        dict[_Model, tuple[_Dollars, _Dollars, _Dollars]],
+        Meta(
             description="A table [prices] with prices of your own, which go before those that are built in: a line "
             '"MODEL" = [INPUT, CACHED INPUT, OUTPUT] for each model, in US dollars for a million tokens.'
         ),
-    ] = {}
+    ] = field(default_factory=dict)
 
     upstream_proxy: Annotated[
-        InstanceOf[ProxyAddress] | None,
-        BeforeValidator(_proxy),
-        PlainSerializer(lambda proxy: None if proxy is None else str(proxy)),
-        Field(
+        ProxyAddress | None,
+        Meta(
             description="The proxy between this machine and the internet, for all that codex-rotate sends: "
             "http://host:port or http://user:password@host:port, percent-encoded. What is on this machine is reached "
             "directly."
@@ -147,21 +106,18 @@ class Settings(BaseModel):
     ] = None
 
     notify: Annotated[
-        InstanceOf[NotifySettings] | None,
-        BeforeValidator(read_notify),
-        PlainSerializer(shown_notify),
-        Field(
+        NotifySettings | None,
+        Meta(
             description="A table [notify] that says who is told when something happens to the pool: `command`, a "
             "program and its arguments, and `webhook`, an https address with `secret` or `secret_file`. `events` says "
             "of what, `quiet` when not, `pool_left` at which percentages of the pool."
         ),
     ] = None
 
-    @model_validator(mode="after")
-    def _pinned_needs_an_account(self) -> Self:
-        if self.strategy == "pinned" and not self.pinned_account.strip():
-            raise ValueError("strategy pinned needs pinned_account, the label of the account that shall serve")
-        return self
+
+_TYPES: Final = get_type_hints(Settings, include_extras=True)
+KEYS: Final = tuple(_TYPES)
+"""Of all settings, in the order in which they are shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +139,90 @@ class SettingMeaning:
     default: Any
 
 
+# --- read ------------------------------------------------------------------------------------------------------------
+
+
+def _base_url(value: object) -> str:
+    text = _plain("chatgpt_base_url", value)
+    url = urlsplit(text)
+    if url.scheme not in {"https", "http"} or not url.hostname:
+        raise ValueError(f"must be an address such as {PROVIDER.backend_url}")
+    if url.scheme == "http" and url.hostname not in _LOOPBACK:
+        raise ValueError("must be https, because account tokens are sent there")
+    if url.username or url.password or url.query or url.fragment:
+        raise ValueError("must have no user name, password, query or fragment")
+    return str(text.rstrip("/"))
+
+
+def _proxy(value: object) -> ProxyAddress | None:
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise ValueError(f"must be an address such as {EXAMPLE}")  # noqa: TRY004 - a mistake of the user's
+    return read_proxy(value) if value.strip() else None
+
+
+def _switch(value: object) -> bool:
+    known = isinstance(value, str) and value.strip().lower() in _WORDS
+    return bool(_plain("show_prices", _WORDS[str(value).strip().lower()] if known else value))
+
+
+def _prices(value: object) -> object:
+    try:
+        return _plain("prices", value)
+    except ValueError:
+        raise ValueError(
+            'must be a table with a line "MODEL" = [INPUT, CACHED INPUT, OUTPUT] for each model, three numbers from 0 '
+            "to 100000"
+        ) from None
+
+
+_NUMBERS: Final = frozenset({int, float})
+_WORDS: Final = {**dict.fromkeys(("on", "yes", "true", "1"), True), **dict.fromkeys(("off", "no", "false", "0"), False)}
+_READERS: Final[Mapping[str, Callable[[object], object]]] = {
+    "chatgpt_base_url": _base_url,
+    "show_prices": _switch,
+    "prices": _prices,
+    "upstream_proxy": _proxy,
+    "notify": read_notify,
+}
+"""Of settings that their type does not tell all of. Each raises ValueError with the rest of a sentence."""
+
+
+def _plain(key: str, value: object) -> Any:
+    """A value as the type of its setting has it, which text may stand for. The reason repeats nothing of it: it may be
+    a password. Raises ValueError."""
+    kind = _TYPES[key]
+    if isinstance(value, str) and get_args(kind)[0] in _NUMBERS:
+        value = value.strip()
+    try:
+        return convert(value, kind, strict=False)
+    except ValidationError:
+        about = described()[key]
+        raise ValueError(f"must be {'one of ' if about.choices else ''}{about.allowed}") from None
+
+
+def _read(key: str, value: object) -> Any:
+    reader = _READERS.get(key)
+    return reader(value) if reader is not None else _plain(key, value)
+
+
+def _settings(values: Mapping[str, Any]) -> Settings | Mistake:
+    read = dict[str, Any]()
+    for key, value in values.items():
+        if key not in KEYS:
+            return Mistake(key, "is no setting")
+        try:
+            read[key] = _read(key, value)
+        except ValueError as e:
+            return Mistake(key, str(e))
+    made = Settings(**read)
+    if made.strategy == "pinned" and not made.pinned_account.strip():
+        needed = "strategy pinned needs pinned_account, the label of the account that shall serve"
+        return Mistake("strategy", needed)
+    return made
+
+
 # --- in force --------------------------------------------------------------------------------------------------------
 
 
@@ -200,14 +240,14 @@ def checked(
 ) -> Settings:
     """The settings in force with `content` in the file, but for the values of `instead`. Raises ConfigError."""
     in_file, in_environ = settings_file.values(file, content) | dict(instead), in_environment(environ)
-    for key in (key for key in in_file if key not in Settings.model_fields):
+    for key in (key for key in in_file if key not in KEYS):
         where = f" (line {settings_file.lines(file, content)[key]})"
         raise ConfigError(f"{file}: {unknown(key, where)}")
-    for key in (key for key in in_environ if key not in Settings.model_fields):
+    for key in (key for key in in_environ if key not in KEYS):
         raise ConfigError(f"the environment: {unknown(key, prefix=PREFIX)}")
-    found = mistake(in_file | in_environ)
-    if found is None:
-        return Settings.model_validate(in_file | in_environ)
+    found = _settings(in_file | in_environ)
+    if isinstance(found, Settings):
+        return found
     source, line = f"the environment: {variable(found.key)}", None
     if found.key not in in_environ:
         source, line = f"{file}: {found.key}", settings_file.lines(file, content).get(found.key)
@@ -228,14 +268,8 @@ def variable(key: str) -> str:
 
 def mistake(values: Mapping[str, Any]) -> Mistake | None:
     """The first thing that is wrong with these values."""
-    try:
-        Settings.model_validate(values)
-    except ValidationError as e:
-        first = e.errors()[0]
-        key = str(first["loc"][0]) if first["loc"] else "strategy"  # the only rule that is about two keys
-        reason = first["msg"].removeprefix("Value error, ")
-        return Mistake(key, f"{reason[:1].lower()}{reason[1:]}")
-    return None
+    found = _settings(values)
+    return found if isinstance(found, Mistake) else None
 
 
 # --- told ------------------------------------------------------------------------------------------------------------
@@ -244,20 +278,31 @@ def mistake(values: Mapping[str, Any]) -> Mistake | None:
 def described() -> dict[str, SettingMeaning]:
     """Every setting, by key, in the order in which they are shown."""
     told = {}
-    for key, field in Settings.model_fields.items():
-        choices = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
-        bounds = {name: getattr(each, name) for each in field.metadata for name in ("ge", "le") if hasattr(each, name)}
-        kinds = {int: "a whole number", float: "a number", bool: "true, false"}
-        kind = "a table" if key in TABLES else kinds.get(field.annotation or object, "text")
-        allowed = ", ".join(choices) or kind + (f" from {bounds['ge']} to {bounds['le']}" if len(bounds) == 2 else "")
-        told[key] = SettingMeaning(field.description or "", allowed, choices, field.default)
+    for each in structs.fields(Settings):
+        kind, (about,) = get_args(_TYPES[each.name])[0], get_args(_TYPES[each.name])[1:]
+        choices = get_args(kind) if get_origin(kind) is Literal else ()
+        kinds = {int: "a whole number", float: "a number", bool: "true or false"}
+        words = "a table" if each.name in TABLES else kinds.get(kind, "text")
+        bounds = f" from {about.ge:g} to {about.le:g}" if about.ge is not None else ""
+        allowed = ", ".join(choices) or words + bounds
+        default = each.default if each.default_factory is NODEFAULT else each.default_factory()
+        told[each.name] = SettingMeaning(about.description or "", allowed, choices, default)
     return told
+
+
+def shown(value: Any) -> Any:
+    """The value of a setting without a password, or another secret."""
+    if isinstance(value, NotifySettings):
+        return shown_notify(value)
+    if not isinstance(value, ProxyAddress):
+        return value
+    return f"{value.scheme}://***@{value.place}" if value.authorization else str(value)
 
 
 def unknown(key: str, where: str = "", *, remedy: str = "Remove it; the", prefix: str = "") -> str:
     """That there is no such setting, and the nearest one. What cannot be the name of one is not repeated: it may be a
     value in the wrong place, and a value may hold a password."""
-    names = list(Settings.model_fields)
+    names = list(KEYS)
     near = difflib.get_close_matches(key, names, n=1, cutoff=0.5)
     shown = ", ".join(variable(name) if prefix else name for name in near or names)
     wrong = f"{prefix}{key.upper()}" if prefix else key

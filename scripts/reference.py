@@ -10,7 +10,6 @@ import functools
 import json
 import re
 import sys
-import typing
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -151,16 +150,16 @@ def default(parameter: Any) -> str:
 
 
 def settings() -> str:
-    from config.settings import PREFIX, TABLES, Settings
+    from config.settings import PREFIX, described
 
     rows = [
         (
             f"`{key}`",
-            "a table" if key in TABLES else values(field.annotation),
-            f"`{field.default}`" if field.default not in (None, "", {}) else "",
-            field.description or "",
+            ", ".join(f"`{each}`" for each in about.choices) or about.allowed,
+            f"`{about.default}`" if about.default not in (None, "", {}) else "",
+            about.meaning,
         )
-        for key, field in Settings.model_fields.items()
+        for key, about in described().items()
     ]
     return page(
         "Settings",
@@ -178,14 +177,6 @@ def settings() -> str:
             ),
         ),
     )
-
-
-def values(annotation: Any) -> str:
-    """The values of a setting in words: its choices, or the kind."""
-    if typing.get_origin(annotation) is typing.Literal:
-        return ", ".join(f"`{value}`" for value in typing.get_args(annotation))
-    plain = {str: "text", int: "whole number", float: "number", bool: "`true`, `false`"}
-    return plain.get(annotation, "text")
 
 
 class Options:

@@ -35,7 +35,7 @@ def choose_nobody(store: Store, now: float, *, by: str = "") -> tuple[Account | 
 
 def settings_pin() -> str:
     """The account that the settings pin, as it is named there; "" for none. Raises ConfigError."""
-    from config import settings  # late: pydantic
+    from config import settings  # late: msgspec
 
     chosen = settings.load()
     return chosen.pinned_account if chosen.strategy == "pinned" else ""

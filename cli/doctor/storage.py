@@ -145,7 +145,7 @@ def _inside(folder: Path) -> list[Path] | None:
 
 
 def _settings_trouble(environ: Mapping[str, str]) -> str:
-    from config import settings  # late: pydantic
+    from config import settings  # late: msgspec
 
     try:
         settings.load(environ)

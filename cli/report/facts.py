@@ -140,19 +140,23 @@ def _versions(facts: Facts) -> dict[str, object]:
 def _settings(environ: Mapping[str, str], names: Names) -> dict[str, object]:
     """Each value with its source. An address never has its user and password, an account its name. What is wrong with
     them is a finding."""
-    from config import settings  # late: pydantic
+    from config import settings, settings_file  # late: msgspec
 
     try:
         found = settings.load(environ)
     except settings.ConfigError:
         return {}
-    values = found.model_dump(mode="json")
+    content = settings_file.read(paths.config_file(environ))
+    in_file, in_environ = settings_file.values(paths.config_file(environ), content), settings.in_environment(environ)
+    values = {key: settings.shown(getattr(found, key)) for key in settings.KEYS}
+    if found.upstream_proxy is not None:
+        values["upstream_proxy"] = str(found.upstream_proxy)
     if found.pinned_account:
         values["pinned_account"] = names.labels.get(found.pinned_account, "an account, by another name than its label")
     told: dict[str, object] = {}
     for key, value in values.items():
-        given = "environment" if f"{settings.PREFIX}{key.upper()}" in environ else "file"
-        told[key] = {"value": value, "source": given if key in found.model_fields_set else "default"}
+        source = "environment" if key in in_environ else "file" if key in in_file else "default"
+        told[key] = {"value": value, "source": source}
     return told
 
 

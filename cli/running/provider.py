@@ -31,7 +31,7 @@ def ask_provider(
     from accounts.codex_files.home_login import HomeLogin
     from accounts.tokens.refresh import Refresher
     from cli.ui.progress import progress
-    from config import settings  # late: pydantic
+    from config import settings  # late: msgspec
 
     in_force = settings.load()
     url = usage.usage_url(in_force.chatgpt_base_url)

@@ -212,7 +212,7 @@ async def _tell_choice(app: "TopApp", thread: str) -> None:
 
 
 def _choice(app: "TopApp", thread: str) -> ChoiceView:
-    from config import settings  # late: pydantic
+    from config import settings  # late: msgspec
 
     return stored_choice(app.sources.store, settings.load(), thread, app.sources.now())
 

@@ -41,7 +41,7 @@ def opened(file: Path) -> Iterator[UsageReader]:
 
 def own_prices() -> PriceList | None:
     """The prices with the user's own; None if nothing is to be said of them. Raises ConfigError."""
-    from config import settings  # late: pydantic
+    from config import settings  # late: msgspec
 
     in_force = settings.load()
     return PriceList.with_own(in_force.prices) if in_force.show_prices else None

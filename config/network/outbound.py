@@ -116,7 +116,7 @@ def is_here(host: str) -> bool:
 
 def way_to(url: str) -> OutboundRoute:
     """How a request to this address leaves. Raises ConfigError for settings or a variable that cannot be used."""
-    from config import settings  # late: pydantic
+    from config import settings  # late: msgspec
 
     try:
         target = urlsplit(url)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from config.errors import ConfigError
 from config.notify import NoticeKind, NotifySettings, QuietHours, read_notify, shown_notify
@@ -125,6 +126,6 @@ def test_neither_the_secret_nor_the_path_nor_the_arguments_are_shown(tmp_path: P
         f'[notify]\ncommand = ["curl", "-H x-key:{SECRET}"]\nwebhook = "{HOOK["webhook"]}"\nsecret = "{SECRET}"\n'
     )
     whole = load({}, file)
-    texts = (repr(settings), str(shown_notify(settings)), repr(whole), str(whole.model_dump()), whole.model_dump_json())
+    texts = (repr(settings), str(shown_notify(settings)), repr(whole), str(structs.asdict(whole)))
     assert not [each for each in texts if "not-to-be-seen" in each]
     assert settings.place == "https://hooks.example/…"

@@ -5,9 +5,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
+from msgspec import structs
 
-from config.settings import ConfigError, Settings, described, load, mistake, unknown
+from config.settings import KEYS, ConfigError, Settings, described, load, mistake, unknown
 
 DEFAULT = "https://chatgpt.com/backend-api"
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,8 +34,8 @@ def test_file_then_environment(tmp_path: Path) -> None:
 
 def test_settings_are_frozen() -> None:
     """Nobody changes a setting behind another's back."""
-    with pytest.raises(ValidationError):
-        Settings().chatgpt_base_url = "x"
+    with pytest.raises(AttributeError):
+        Settings().chatgpt_base_url = "x"  # type: ignore[misc]
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_settings_are_frozen() -> None:
     [
         ('chatgpt_base_uri = "x"', "there is no setting chatgpt_base_uri (line 1). Did you mean chatgpt_base_url?"),
         ("colour = 1", "there is no setting colour (line 1). Remove it; the settings are: chatgpt_base_url,"),
-        ("chatgpt_base_url = 5", "config.toml: chatgpt_base_url: input should be a valid string"),
+        ("chatgpt_base_url = 5", "config.toml: chatgpt_base_url: must be text"),
         ('chatgpt_base_url = "chatgpt.com"', "config.toml: chatgpt_base_url: must be an address such as"),
         ('chatgpt_base_url = "http://chatgpt.com"', "must be https"),
         ('chatgpt_base_url = "https://u:secret@chatgpt.com"', "must have no user name"),
@@ -62,7 +62,7 @@ def test_settings_are_frozen() -> None:
         ('[upstream_proxy]\nhost = "h"\npassword = "secret"', "config.toml: upstream_proxy: must be an address"),
         ('upstream_proxy = "http://ann:secret@h:1', "config.toml is not valid TOML"),
         ('upstream_proxy = "http://ann:secret\\q@h:1"', "config.toml is not valid TOML"),
-        ("[chatgpt_base_url]\na = 1", "config.toml: chatgpt_base_url: input should be a valid string"),
+        ("[chatgpt_base_url]\na = 1", "config.toml: chatgpt_base_url: must be text"),
     ],
 )
 def test_a_mistake_in_the_file(tmp_path: Path, text: str, said: str) -> None:
@@ -87,13 +87,10 @@ def test_a_proxy_is_shown_without_its_user_and_password(tmp_path: Path) -> None:
     found = settings(tmp_path, 'upstream_proxy = "http://u53r:s3cret%40@proxy.example:3128"')
     assert found.upstream_proxy is not None
     assert found.upstream_proxy.password == "s3cret@"
-    for text in (repr(found), str(found), repr(found.model_dump()), found.model_dump_json()):
+    for text in (repr(found), str(found), repr(structs.asdict(found))):
         assert "proxy.example" in text
         assert "s3cret" not in text
         assert "u53r" not in text
-    with pytest.raises(ValidationError) as refused:
-        Settings(upstream_proxy="s3cret")  # type: ignore[arg-type]
-    assert "s3cret" not in str(refused.value)
 
 
 @pytest.mark.parametrize("nothing", ["", "  "])
@@ -130,8 +127,8 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
 
 
 def test_paths_and_clock_are_cheap() -> None:
-    """Asking where something lives does not load pydantic."""
-    code = "import sys, config.paths, config.clock; print('pydantic' in sys.modules)"
+    """Asking where something lives does not load what reads settings."""
+    code = "import sys, config.paths, config.clock; print('msgspec' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
 
@@ -139,14 +136,16 @@ def test_paths_and_clock_are_cheap() -> None:
 def test_a_mistake_in_the_file_is_told_with_its_line(tmp_path: Path) -> None:
     """The line it begins in, also behind a value of several lines."""
     text = '# mine\r\npinned_account = """\r\npark_seconds = 1\r\n"""\r\n\r\npark_seconds = -1 # no\r\n'
-    with pytest.raises(ConfigError, match=r"config\.toml: park_seconds: input should be .* \(line 6\)\. Correct it"):
+    with pytest.raises(
+        ConfigError, match=r"config\.toml: park_seconds: must be a whole number from 0 to 3600 \(line 6\)\. Correct it"
+    ):
         settings(tmp_path, text)
 
 
 def test_every_setting_is_described() -> None:
     """Each says what it is for and what it may be, and its default may be that."""
     told = described()
-    assert told.keys() == Settings.model_fields.keys()
+    assert tuple(told) == KEYS
     assert all(about.meaning.endswith(".") and about.allowed for about in told.values())
     assert mistake({key: about.default for key, about in told.items()}) is None
     assert told["strategy"].choices == ("balanced", "drain", "round_robin", "pinned")

@@ -47,7 +47,7 @@ def check_command(
     time ends, and what of each quota window is used is stored for `list`, `forecast` and the proxy. With --live, each
     account is also asked for the list of models, the one request on the way of the model requests that costs nothing.
     """
-    from config import settings  # late: pydantic
+    from config import settings  # late: msgspec
 
     base_url = settings.load().chatgpt_base_url
     with Store(paths.pool_file()) as store:

@@ -50,7 +50,7 @@ def login_command(  # noqa: PLR0913 - one parameter per option
     """Log an account in and add it to the pool, or renew it there. The official client's login is not touched."""
     from cli.login.browser import open_page
     from cli.login.http import get, send
-    from config import settings  # late: pydantic
+    from config import settings  # late: msgspec
 
     if device and manual:
         raise UsageError("--device and --manual are two ways to log in. Choose one of them.")

@@ -62,7 +62,7 @@ def forecast_command(
     as_json: AsJson = False,
 ) -> Result:
     """Show how each account fares now, within the next hour and until its windows reset, and when nobody is left."""
-    from config import settings  # late: pydantic
+    from config import settings  # late: msgspec
 
     in_force = settings.load()
     with Store(paths.pool_file()) as store:
@@ -73,7 +73,7 @@ def forecast_command(
 
 def best_command(*, live: Live = False, as_json: AsJson = False) -> Result:
     """Say which account a new thread would get now, and why. `why` shows all of them."""
-    from config import settings  # late: pydantic
+    from config import settings  # late: msgspec
 
     in_force = settings.load()
     with Store(paths.pool_file()) as store:

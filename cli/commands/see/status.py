@@ -66,7 +66,7 @@ def add_to(app: typer.Typer) -> None:
 def status_command(*, as_json: AsJson = False) -> Result:
     """Show how the pool is doing: accounts, proxies, requests and rotations, the sync, and what happened last."""
     from cli.running import joined, proxies
-    from config import settings  # late: pydantic
+    from config import settings  # late: msgspec
 
     context = StatusContext(
         settings=settings.load(),

@@ -72,7 +72,7 @@ def why_command(
             mine = [each for each in found if not thread or each.thread == thread]
             turns = turns_of(paths.usage_file(), ((each.thread, each.at) for each in mine[:last]))
             return replace(told(mine[:last], clock.now(), terminal_width(), turns), notes=store.repairs)
-    from config import settings  # late: pydantic
+    from config import settings  # late: msgspec
 
     in_force = settings.load()
     with Store(paths.pool_file()) as store:

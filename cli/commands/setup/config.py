@@ -16,7 +16,6 @@ from cli.ui.result import Result, Table
 from config import access, paths
 from config.errors import RotateError
 from config.network.proxy_address import ProxyAddress
-from config.notify import NotifySettings, shown_notify
 
 if TYPE_CHECKING:
     from config.settings_file import Value
@@ -64,9 +63,9 @@ def add_to(app: typer.Typer) -> None:
 
 def complete_key(incomplete: str) -> list[str]:
     """For the shell."""
-    from config.settings import Settings
+    from config.settings import KEYS
 
-    return [key for key in Settings.model_fields if key.startswith(incomplete)]
+    return [key for key in KEYS if key.startswith(incomplete)]
 
 
 def complete_value(context: typer.Context, incomplete: str) -> list[str]:
@@ -196,7 +195,7 @@ def settings_found(file: Path, environ: Mapping[str, str]) -> list[FoundSetting]
     in_file, in_environ = settings_file.values(file, content), settings.in_environment(environ)
     lines = settings_file.lines(file, content)
     found = []
-    for key in settings.Settings.model_fields:
+    for key in settings.KEYS:
         value = getattr(in_force, key)
         source, where, line = "default", "default", None
         if key in in_environ:
@@ -204,9 +203,11 @@ def settings_found(file: Path, environ: Mapping[str, str]) -> list[FoundSetting]
         elif key in in_file:
             source, where, line = "file", f"{file}, line {lines[key]}", lines[key]
         masked = isinstance(value, ProxyAddress) and bool(value.authorization)
-        raw = in_environ.get(key, in_file.get(key)) if masked else shown(value)
+        raw = in_environ.get(key, in_file.get(key)) if masked else settings.shown(value)
         found.append(
-            FoundSetting(key=key, value=shown(value), raw=raw, source=source, where=where, line=line, masked=masked)
+            FoundSetting(
+                key=key, value=settings.shown(value), raw=raw, source=source, where=where, line=line, masked=masked
+            )
         )
     return found
 
@@ -215,7 +216,7 @@ def known(key: str) -> None:
     """Raises UsageError with the nearest name."""
     from config import settings
 
-    if key not in settings.Settings.model_fields:
+    if key not in settings.KEYS:
         told = settings.unknown(key, remedy="The")
         raise UsageError(f"T{told[1:]}")
 
@@ -233,7 +234,7 @@ def set_config(file: Path, environ: Mapping[str, str], key: str, value: str) -> 
         return settings_file.with_setting(file, before, key, typed(file, before, key, value))
 
     content, changed = settings_file.change(file, edit)
-    written = shown(getattr(settings.checked(file, content, {}), key))
+    written = settings.shown(getattr(settings.checked(file, content, {}), key))
     line = settings_file.lines(file, content)[key]
     over = overriding(environ, key)
     done = f"{key} = {in_words(written)}, in {file}, line {line}."
@@ -313,15 +314,6 @@ def template() -> str:
 
 
 # --- telling ---------------------------------------------------------------------------------------------------------
-
-
-def shown(value: Any) -> Any:
-    """A value without a password, or another secret."""
-    if isinstance(value, NotifySettings):
-        return shown_notify(value)
-    if not isinstance(value, ProxyAddress):
-        return value
-    return f"{value.scheme}://***@{value.place}" if value.authorization else str(value)
 
 
 def in_words(value: Any) -> str:

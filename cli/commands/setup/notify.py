@@ -43,7 +43,7 @@ def try_command(
 
     Exit code 1 when one of them did not arrive, 3 when the settings name nobody to tell.
     """
-    from config import settings  # late: pydantic
+    from config import settings  # late: msgspec
 
     wanted = settings.load().notify
     if wanted is None:

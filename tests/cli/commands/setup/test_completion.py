@@ -206,7 +206,7 @@ def test_answering_a_shell_stays_light(fill: Fill) -> None:
     fill("ann")
     code = (
         "import atexit, sys; from cli.app import main\n"
-        "heavy = {'mitmproxy', 'httpx', 'cryptography', 'jwt', 'pydantic', 'tomlkit', 'asyncio'}\n"
+        "heavy = {'mitmproxy', 'httpx', 'cryptography', 'jwt', 'msgspec', 'tomlkit', 'asyncio'}\n"
         "atexit.register(lambda: print(sorted(heavy & set(sys.modules)), file=sys.stderr))\n"
         "main([])"
     )

@@ -11,14 +11,13 @@ import pytest
 import tomlkit
 
 from cli.commands.setup.config import template
-from config.settings import Settings, checked
+from config.settings import KEYS, Settings, checked
 from tests import warm
 
 type Run = Callable[..., Any]
 
 ROOT = Path(__file__).resolve().parents[4]
 PROXY = "http://ann:s3cret%40@proxy.example:3128"
-KEYS = list(Settings.model_fields)
 
 
 @pytest.fixture(autouse=True)
@@ -46,7 +45,7 @@ def test_where_each_value_comes_from(run: Run, file: Path, monkeypatch: pytest.M
     file.write_text('# mine\nstrategy = "drain"\npark_seconds = 3\n')
     monkeypatch.setenv("CODEX_ROTATE_PARK_SECONDS", "7")
     told = run("config", "show", "--json").json["settings"]
-    assert list(told) == KEYS
+    assert list(told) == list(KEYS)
     assert told["strategy"] == {"value": "drain", "source": "file", "line": 2, "variable": None, "masked": False}
     assert (told["park_seconds"]["value"], told["park_seconds"]["variable"]) == (7, "CODEX_ROTATE_PARK_SECONDS")
     assert told["defer_percent"]["source"] == "default"
@@ -62,7 +61,7 @@ def test_explaining_one_and_all(run: Run, file: Path) -> None:
     for part in ("drain", f"{file}, line 1", "balanced", "round_robin", "Where new threads go."):
         assert part in ran.out
     told = run("config", "explain", "--json").json["settings"]
-    assert list(told) == KEYS
+    assert list(told) == list(KEYS)
     assert told["strategy"]["choices"] == ["balanced", "drain", "round_robin", "pinned"]
     assert list(run("config", "explain", "strategy", "--json").json["settings"]) == ["strategy"]
 
@@ -108,11 +107,11 @@ def test_setting(run: Run, home: Path, key: str, value: str, line: str) -> None:
 @pytest.mark.parametrize(
     ("key", "value", "said"),
     [
-        ("defer_percent", "900", "less than or equal to 100"),
+        ("defer_percent", "900", "must be a number from 1 to 100"),
         ("defer_percent", "nan", "defer_percent"),
-        ("defer_percent", "many", "valid number"),
-        ("park_seconds", "1.5", "valid integer"),
-        ("strategy", "fair", "'balanced', 'drain', 'round_robin' or 'pinned'"),
+        ("defer_percent", "many", "must be a number from 1 to 100"),
+        ("park_seconds", "1.5", "must be a whole number from 0 to 3600"),
+        ("strategy", "fair", "must be one of balanced, drain, round_robin, pinned"),
         ("strategy", "pinned", "needs pinned_account"),
         ("chatgpt_base_url", "http://u:s3cret@x", "must be https"),
         ("upstream_proxy", "http://ann:s3cret@proxy.example", "must be an address such as"),
@@ -150,7 +149,7 @@ def test_everything_else_in_the_file_stays(run: Run, file: Path) -> None:
         ("# a\npark_seconds = -1\n", "(line 2)"),
         ('x = "http://ann:s3cret@h"\n', "there is no setting x (line 1)"),
         ('"http://ann:s3cret@h" = 1\n', "of that name (line 1)"),
-        ("[strategy]\na = 1\n", "strategy: input should be"),
+        ("[strategy]\na = 1\n", "strategy: must be one of balanced"),
     ],
 )
 def test_a_broken_file_is_named_with_the_line_and_left(run: Run, file: Path, text: str, said: str) -> None:
