@@ -4,6 +4,7 @@ from addons.attempts.patches.authority_lookups import quicken_authorities
 from addons.attempts.patches.bounded_decoding import bound_decoding
 from addons.attempts.patches.bounded_messages import bound_messages
 from addons.attempts.patches.bursts import join_bursts
+from addons.attempts.patches.header_coding_log import silence_header_coding
 from addons.attempts.patches.header_lookups import quicken_headers
 from addons.attempts.patches.hook_arguments import quicken_hooks
 from addons.attempts.patches.informational import skip_informational
@@ -21,3 +22,4 @@ def put_in_place() -> None:
     quicken_options()
     quicken_authorities()
     quicken_hooks()
+    silence_header_coding()
