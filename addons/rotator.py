@@ -27,8 +27,8 @@ from addons.startup import Startup
 from addons.wire import answers, messages
 from addons.wire.routes import Route, Target, route_of
 
-AT_ONCE_SECONDS: Final = 0.05
-"""A request that is complete so soon after its head is judged with that."""
+AT_ONCE_SECONDS: Final = 0.005
+"""A request whose end comes so soon after its head, mostly in one piece with it, is judged with that."""
 
 
 def target_of(flow: http.HTTPFlow) -> Target:
