@@ -144,8 +144,12 @@ class SettingMeaning:
 
 def _base_url(value: object) -> str:
     text = _plain("chatgpt_base_url", value)
-    url = urlsplit(text)
-    if url.scheme not in {"https", "http"} or not url.hostname:
+    try:
+        url = urlsplit(text)
+        usable = url.scheme in {"https", "http"} and url.hostname and url.port != 0
+    except ValueError:  # its reason may repeat a password
+        usable = False
+    if not usable:
         raise ValueError(f"must be an address such as {PROVIDER.backend_url}")
     if url.scheme == "http" and url.hostname not in _LOOPBACK:
         raise ValueError("must be https, because account tokens are sent there")

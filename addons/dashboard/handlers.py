@@ -313,7 +313,10 @@ class Missing(Shown):
 
 def own_path(address: str) -> str:
     """The path and the query of an address, which lead nowhere else than here."""
-    found = urlsplit(address)
+    try:
+        found = urlsplit(address)
+    except ValueError:
+        return "/"
     path = "/" + quote(found.path.lstrip("/\\"), safe="/-_.~")
     return f"{path}?{found.query}" if found.query else path
 

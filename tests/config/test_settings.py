@@ -47,7 +47,9 @@ def test_settings_are_frozen() -> None:
         ('chatgpt_base_url = "chatgpt.com"', "config.toml: chatgpt_base_url: must be an address such as"),
         ('chatgpt_base_url = "http://chatgpt.com"', "must be https"),
         ('chatgpt_base_url = "https://u:secret@chatgpt.com"', "must have no user name"),
-        ('chatgpt_base_url = "https://["', "chatgpt_base_url"),
+        ('chatgpt_base_url = "https://["', "chatgpt_base_url: must be an address such as"),
+        ('chatgpt_base_url = "https://u:secret\u2100@x"', "chatgpt_base_url: must be an address such as"),
+        ('chatgpt_base_url = "https://x:99999"', "chatgpt_base_url: must be an address such as"),
         ("chatgpt_base_url =", "config.toml is not valid TOML"),
         (
             'upstream_proxy = "proxy.example:3128"',

@@ -107,6 +107,7 @@ async def test_a_browser_that_comes_from_another_site_shows_its_cookie_with_the_
         ("https://evil.test", "/"),
         ("/\\evil.test", "/%5Cevil.test".replace("%5C", "")),
         ("javascript:alert(1)", "/alert%281%29"),
+        ("https://[evil.test", "/"),
     ],
 )
 def test_nothing_leads_away_from_the_page(address: str, path: str) -> None:
