@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 from mitmproxy import http
 
 from addons.attempts.patches import authority_lookups
-from addons.attempts.patches.authority_lookups import quicken_authorities
+from addons.attempts.patches.authority_lookups import LONGEST, MOST_KEPT, quicken_authorities
 
-THEIRS = authority_lookups._theirs
+THEIRS = authority_lookups._THEIRS
 
 
 def request(authority: bytes) -> http.Request:
@@ -35,11 +35,15 @@ def test_what_is_set_is_read() -> None:
     assert (asked.authority, asked.data.authority) == ("bücher.example", b"xn--bcher-kva.example")
 
 
-@pytest.mark.parametrize("length", [255, 256])
+@pytest.mark.parametrize("length", [LONGEST, LONGEST + 1])
 def test_what_is_no_name_is_not_kept(length: int) -> None:
     quicken_authorities()
-    before = authority_lookups._text.cache_info().currsize
-    authority_lookups._text.cache_clear()
     assert request(b"a" * length).authority
-    assert authority_lookups._text.cache_info().currsize == (length == 255)
-    assert before <= authority_lookups._known
+    assert (b"a" * length in authority_lookups._KEPT) is (length == LONGEST)
+
+
+def test_no_more_are_kept_than_it_says() -> None:
+    quicken_authorities()
+    for number in range(2 * MOST_KEPT + 1):
+        assert request(b"%d.example" % number).authority == f"{number}.example"
+        assert len(authority_lookups._KEPT) <= MOST_KEPT
