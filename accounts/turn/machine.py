@@ -172,6 +172,8 @@ class Illegal(Exception):
 class Turn(TurnState):
     """One request of the client."""
 
+    __slots__ = ()
+
     def next(self, event: Event, now: float) -> Step:
         """Something has happened: what the driver does next. Raises Illegal, and then nothing has changed."""
         what: What = event.outcome.rule.action if isinstance(event, e.Failed) else type(event)

@@ -10,6 +10,7 @@ from addons.attempts.attempt import UpstreamAttempt
 from addons.attempts.connections import GetAccountConnection, LedStream, forget_closed
 from addons.attempts.echoes import EchoFilter
 from addons.attempts.protocol import Answer, Loss, Send
+from addons.attempts.timers import Timers
 
 
 class NoConnection(NamedTuple):
@@ -20,7 +21,7 @@ class NoConnection(NamedTuple):
 
 
 def connect(
-    stream: LedStream, attempt: UpstreamAttempt, step: Send, seconds: float
+    stream: LedStream, attempt: UpstreamAttempt, step: Send, timers: Timers, seconds: float
 ) -> layer.CommandGenerator[Server | NoConnection | Answer]:
     """Where the attempt's request can be sent; or why it cannot; or what the client is answered because it must not be.
     A new connection is given up after so many seconds, at most."""
@@ -29,8 +30,9 @@ def connect(
     wanted = GetAccountConnection.for_attempt(step, stream.flow.server_conn, stream.http_layer)
     attempt.on_kept_connection = wanted.is_there
     if not attempt.on_kept_connection:
-        yield from wanted.hurried(seconds)
+        yield from wanted.hurried(seconds, timers)
     connection, error = yield wanted
+    timers.forget(wanted)
     if not isinstance(connection, Server):
         loss = GetAccountConnection.loss(str(error), through=bool(stream.flow.server_conn.via))
         return NoConnection(loss, wanted.explained(str(error)))

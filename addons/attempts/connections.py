@@ -22,6 +22,7 @@ from mitmproxy.utils import human
 
 from addons.attempts.patches.dialing import CONNECT_SECONDS, NO_DESCRIPTORS
 from addons.attempts.protocol import Loss, Send
+from addons.attempts.timers import AttemptWakeup, Timers
 from config.network import outbound
 
 _REFUSED: Final = re.compile(r"refused HTTP CONNECT request: (\d{3})")
@@ -74,11 +75,20 @@ class GetAccountConnection(h.GetHttpConnection):
             if authorization:  # no tunnel: the request itself goes to the proxy
                 request.headers["proxy-authorization"] = authorization
 
-    def hurried(self, seconds: float) -> layer.CommandGenerator[None]:
+    def hurried(self, seconds: float, timers: Timers) -> layer.CommandGenerator[None]:
         """Give up a connection that takes longer, or than a sensible time: nobody else would."""
-        wakeup = commands.RequestWakeup(min(seconds or CONNECT_SECONDS, CONNECT_SECONDS))
-        yield wakeup
-        self.http_layer.command_sources[wakeup] = _Watch(self)  # type: ignore[assignment]
+        yield from timers.schedule(AttemptWakeup(min(seconds or CONNECT_SECONDS, CONNECT_SECONDS), self))
+
+    def handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
+        """The time is up. Not the stream is told, which sleeps until there is a reply."""
+        for connection, waiting in tuple(self.http_layer.waiting_for_establishment.items()):
+            if isinstance(event, events.Wakeup) and any(each is self for each in waiting):
+                for each in waiting:
+                    if isinstance(each, GetAccountConnection):
+                        each.overdue = event.command.delay
+                # what has to be closed is the connection to the proxy, not the one inside the tunnel
+                outer = getattr(self.http_layer.connections[connection], "tunnel_connection", connection)
+                yield commands.CloseConnection(outer)
 
     @staticmethod
     def loss(error: str, *, through: bool) -> Loss:
@@ -111,28 +121,6 @@ class GetAccountConnection(h.GetHttpConnection):
 
 
 _OWNERS: Final[weakref.WeakKeyDictionary[Connection, tuple[object, ...]]] = weakref.WeakKeyDictionary()
-
-
-class _Watch:
-    """Is there when the time for a connection is up; the stream itself sleeps until there is a reply, and may be over
-    long before."""
-
-    def __init__(self, wanted: GetAccountConnection) -> None:
-        self.wanted = weakref.ref(wanted)
-
-    def handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
-        wanted = self.wanted()
-        if wanted is None:
-            return
-        http_layer = wanted.http_layer
-        for connection, waiting in tuple(http_layer.waiting_for_establishment.items()):
-            if isinstance(event, events.Wakeup) and any(each is wanted for each in waiting):
-                for each in waiting:
-                    if isinstance(each, GetAccountConnection):
-                        each.overdue = event.command.delay
-                # what has to be closed is the connection to the proxy, not the one inside the tunnel
-                outer = getattr(http_layer.connections[connection], "tunnel_connection", connection)
-                yield commands.CloseConnection(outer)
 
 
 class _Inert:
@@ -187,11 +175,17 @@ def lift_connection_limit(proxyserver: Any, client: Connection) -> None:
 
 def lift_limit_of(handler: Any) -> None:
     """The same for one of mitmproxy's connection handlers."""
-    handler.max_conns = _ManyConnections(lambda: asyncio.Semaphore(MOST_CONNECTIONS))
+    handler.max_conns = _ManyConnections(_many)
+
+
+def _many() -> asyncio.Semaphore:
+    return asyncio.Semaphore(MOST_CONNECTIONS)
 
 
 class _ManyConnections(collections.defaultdict[Any, asyncio.Semaphore]):
     """Marks a handler whose limit was lifted."""
+
+    __slots__ = ()
 
 
 _NEWEST: Final[weakref.WeakKeyDictionary[Connection, weakref.ref[h.HttpLayer]]] = weakref.WeakKeyDictionary()

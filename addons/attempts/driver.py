@@ -174,7 +174,7 @@ class ExchangeDriver:
         self.attempt = attempt = self.attempt.successor()
         stream.server_state = self.state_hold_response
         seconds = self.exchange.patience() if self.exchange is not None else 0
-        connection = yield from connect(stream, attempt, step, seconds)
+        connection = yield from connect(stream, attempt, step, self.timers, seconds)
         if (yield from self._client_gone()):
             return None
         if not isinstance(connection, Server):

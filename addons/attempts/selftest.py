@@ -89,9 +89,12 @@ class Rehearsal:
         self.sent: defaultdict[Connection, bytes] = defaultdict(bytes)
         self.hooks: list[str] = []
         self.wakeups: list[commands.RequestWakeup] = []
+        self._in_time: commands.RequestWakeup | None = None
+        """The timer of a connection that has come about: nobody waits for it any more."""
         self.flow: http.HTTPFlow | None = None
         """Of the WebSocket, once there is one."""
         self.exchange = exchange
+        self.through = through
         self.layer = self._new_layer(context, HTTPMode.transparent if through is None else HTTPMode.regular)
         if through is not None:
             connections.lead_through(self.layer, self.client, through, WAY)
@@ -118,8 +121,15 @@ class Rehearsal:
         self.feed(events.ConnectionClosed(connection))
 
     def wake(self) -> None:
-        """The newest timer fires."""
+        """The newest timer fires that somebody waits for."""
+        self.pass_by()
         self.feed(events.Wakeup(self.wakeups[-1]))
+
+    def pass_by(self) -> None:
+        """The timer fires that nobody waits for any more, if there is one."""
+        if self._in_time is not None:
+            self.feed(events.Wakeup(self._in_time))
+            self._in_time = None
 
     def _obey(self, command: commands.Command) -> list[events.Event]:
         if isinstance(command, commands.OpenConnection):
@@ -128,6 +138,8 @@ class Rehearsal:
             command.connection.error = error
             command.connection.alpn = self.alpn
             command.connection.state = ConnectionState.CLOSED if error else ConnectionState.OPEN
+            if self.wakeups and not error and self.through is None:
+                self._in_time = self.wakeups[-1]
             return [events.OpenConnectionCompleted(command, error)]
         if isinstance(command, NextLayerHook):
             command.data.layer = self._new_layer(command.data.context, HTTPMode.transparent)

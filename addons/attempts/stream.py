@@ -9,10 +9,11 @@ errors are its own.
 What is leaned on, and why it is safe to: docs/mitmproxy.md. `selftest.py` drives all of it before the proxy starts.
 """
 
-from collections.abc import Generator, Iterable
+import functools
+from collections.abc import Iterable
 from typing import Any, Final
 
-from mitmproxy.proxy import commands, events, layer
+from mitmproxy.proxy import events, layer
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers import http as h
 from mitmproxy.proxy.layers.websocket import WebsocketLayer
@@ -234,12 +235,12 @@ def install(top: layer.Layer | None, find: Find) -> None:
 
 
 def _install(http_layer: h.HttpLayer, find: Find) -> None:
-    timers = Timers(http_layer)
     know(http_layer)
+    made = functools.partial(_make_stream, http_layer, Timers(http_layer), find)
+    http_layer.make_stream = made  # type: ignore[method-assign]
 
-    def make_stream(stream_id: int) -> Generator[commands.Command, Any, None]:
-        stream = AttemptStream(http_layer.context.fork(), stream_id, http_layer, timers, find)
-        http_layer.streams[stream_id] = stream
-        yield from http_layer.event_to_child(stream, events.Start())
 
-    http_layer.make_stream = make_stream  # type: ignore[method-assign]
+def _make_stream(http_layer: h.HttpLayer, timers: Timers, find: Find, stream_id: int) -> layer.CommandGenerator[None]:
+    stream = AttemptStream(http_layer.context.fork(), stream_id, http_layer, timers, find)
+    http_layer.streams[stream_id] = stream
+    yield from http_layer.event_to_child(stream, events.Start())

@@ -16,7 +16,7 @@ from config import clock
 
 
 class Sleeper(Protocol):
-    """A stream that waits for one of its own timers."""
+    """What waits for a timer of its own: a stream, or a connection that is being opened."""
 
     def handle_event(self, event: events.Event) -> layer.CommandGenerator[None]: ...
 

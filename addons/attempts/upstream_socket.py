@@ -105,7 +105,7 @@ class UpstreamSocket:
         yield from self.leave(side, wsproto.events.CloseConnection(CloseReason.NORMAL_CLOSURE))
         driver = self.driver
         driver.attempt = attempt = driver.attempt.successor()
-        connection = yield from connect(driver.stream, attempt, step, 0)
+        connection = yield from connect(driver.stream, attempt, step, driver.timers, 0)
         if isinstance(connection, NoConnection):
             lost = connection
             return ask(lambda: self.socket.lost(lost.loss, lost.message))

@@ -12,7 +12,7 @@ from addons.exchange import credentials
 from addons.exchange.answering.pool_quota import PoolQuota
 from addons.exchange.continuation import Asked, Continuation
 from addons.exchange.reading.answer_reading import AnswerReading
-from addons.exchange.reading.passing_answer import Dying, PassingAnswer
+from addons.exchange.reading.passing_answer import AnswerOwner, PassingAnswer
 from addons.exchange.request_log import RequestLog
 from addons.exchange.service import PoolService
 from addons.recording.capture import Capture
@@ -44,9 +44,9 @@ class Delivery:
 
     # It begins
 
-    def begin(self, reading: AnswerReading, dying: Dying) -> Signal:
+    def begin(self, reading: AnswerReading, owner: AnswerOwner) -> Signal:
         """The client gets what was held, and all that follows."""
-        passing = reading.deliver(self.capture, dying)
+        passing = reading.deliver(self.capture, owner)
         passing.quota = self.quota
         if self.begun and self.flow.response is not None:
             self.flow.response.stream = passing.passing

@@ -6,7 +6,6 @@ is decided here.
 
 import logging
 from dataclasses import replace
-from weakref import WeakMethod
 
 from mitmproxy import http
 
@@ -168,7 +167,7 @@ class PooledRequest:
             return Signal.WAIT
         return self._dead(Outcome(kind=Kind.TRUNCATED, detail=message[:200] or "ended without response.completed"))
 
-    def _died(self, outcome: Outcome) -> bytes | None:
+    def died(self, outcome: Outcome) -> bytes | None:
         return self.delivery.died(outcome, self._answer, self.asked)
 
     def _dead(self, outcome: Outcome) -> Step:
@@ -221,7 +220,7 @@ class PooledRequest:
                 stripped = self.service.unseal(self.asked_of(step.lease), step.lease, self.service.clock())
                 return self._next(events.Stripped() if stripped else events.NothingStripped())
             case steps.Deliver():
-                return self.delivery.begin(self._answer, WeakMethod(self._died))
+                return self.delivery.begin(self._answer, self)
             case steps.Complete() | steps.HandOver() if self.delivery.begun:
                 return self.delivery.conclude(step)
             case _:

@@ -15,7 +15,7 @@ from addons.attempts.protocol import Loss
 from addons.exchange import observe
 from addons.exchange.reading.answer_events import AnswerEvents
 from addons.exchange.reading.body_form import BodyReader, Form
-from addons.exchange.reading.passing_answer import Dying, PassingAnswer
+from addons.exchange.reading.passing_answer import AnswerOwner, PassingAnswer
 from addons.exchange.reading.stream_part import StreamPart
 from addons.exchange.service import PoolService
 from addons.recording.capture import Capture
@@ -125,7 +125,7 @@ class AnswerReading:
         self.refused_as = status if status == 400 else None
         return Failed(outcome, words=self.refused_as is not None)
 
-    def deliver(self, capture: Capture, dying: Dying) -> PassingAnswer:
+    def deliver(self, capture: Capture, owner: AnswerOwner) -> PassingAnswer:
         """From now on it is the client's, with what was held of it."""
         self.said.part.begin(self.lease.account.account_id)
         held = len(self.collected)
@@ -133,7 +133,7 @@ class AnswerReading:
         if self.refused_as is not None:
             self._reader.response.status_code = self.refused_as
             self._reader.response.reason = HTTPStatus(self.refused_as).phrase
-        self.passing = PassingAnswer(self.said, self._reader, held, capture, dying)
+        self.passing = PassingAnswer(self.said, self._reader, held, capture, owner)
         return self.passing
 
     @property

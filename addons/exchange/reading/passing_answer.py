@@ -2,8 +2,7 @@
 whose account has died."""
 
 import weakref
-from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
 from mitmproxy import http
 
@@ -17,19 +16,23 @@ from addons.wire import events, messages
 
 MOST_CATALOGUE: Final = 4 * 1024 * 1024
 
-type Dying = weakref.WeakMethod[Callable[[Outcome], bytes | None]]
-"""Told that a delivered answer has failed: what the client gets instead of the event that says so, None for that. Who
-that is holds the answer as well, and a circle would wait for the garbage collector with all bodies."""
+
+class AnswerOwner(Protocol):
+    """Whose answer it is."""
+
+    def died(self, outcome: Outcome) -> bytes | None:
+        """It has failed after its delivery: what the client gets instead of the event that says so, None for that."""
 
 
 class PassingAnswer:
     """Of which `reader` has read `held` bytes, and `said` knows the events so far. What passes is kept in `capture`."""
 
-    def __init__(self, said: AnswerEvents, reader: BodyReader, held: int, capture: Capture, dying: Dying) -> None:
+    def __init__(self, said: AnswerEvents, reader: BodyReader, held: int, capture: Capture, owner: AnswerOwner) -> None:
         self.said = said
         self.reader = reader
         self.capture = capture
-        self.dying = dying
+        self.owner = weakref.ref(owner)
+        """Weak, because it has the answer as well: a circle would wait for the garbage collector with all bodies."""
         self.unpassed = held
         """How many bytes of it were read before, and pass by once more."""
         self.catalogue = bytearray()
@@ -98,8 +101,8 @@ class PassingAnswer:
         ending = self.said.ending
         if ending is None or ending[1] or not self.reader.is_plain:
             return data
-        told = self.dying()
-        instead = told(ending[0]) if told is not None else None
+        owner = self.owner()
+        instead = owner.died(ending[0]) if owner is not None else None
         if instead is None:
             return data
         self.reader.form = Form.CUT
