@@ -87,6 +87,10 @@ class Turn:
         return now
 
 
+TOKEN_LENGTH: Final = 1900
+"""Characters of an access token, about as many as those of the provider have."""
+
+
 class Client(Protocol):
     """One connection, and turns on it, one after the other."""
 
@@ -100,7 +104,7 @@ class Client(Protocol):
 def _headers(order: Order, thread: str, coding: str) -> tuple[tuple[str, str], ...]:
     """As the official client has them."""
     return (
-        ("authorization", "Bearer the-login-of-the-client-itself"),
+        ("authorization", f"Bearer {'the-login-of-the-client-itself'.ljust(TOKEN_LENGTH, '-')}"),
         ("chatgpt-account-id", "account-of-the-client"),
         ("content-type", "application/json"),
         ("accept", "text/event-stream"),

@@ -16,7 +16,7 @@ from typing import Final, Protocol
 from accounts.store.store import Store
 from benchmarks import upstream
 from benchmarks.cases import Case, named
-from benchmarks.load import Target
+from benchmarks.load import TOKEN_LENGTH, Target
 from benchmarks.pages import open_pages
 from benchmarks.scripts import lead, recorded, streamed
 from cli.running import processes, proxy_command
@@ -204,7 +204,8 @@ def fill(home: Path, accounts: int) -> None:
     with Store(home / "pool.db") as store:
         for number in range(accounts):
             seat = account(f"bench-{number}", plan="plus")
-            store.put_account(seat, credentials(seat.label))
+            access = f"access-of-{seat.label}-nobody-may-see".ljust(TOKEN_LENGTH, "-")
+            store.put_account(seat, credentials(seat.label, access=access))
             used = 10.0 + number % 50
             store.set_windows(seat.key, (window(used), window(used / 2, 3 * DAY + number * HOUR, minutes=WEEK_MINUTES)))
         store.flush()

@@ -72,12 +72,10 @@ class ExchangeDriver:
         if self.exchange is not None:
             self.exchange.delivering(response)
 
-    def passed(self) -> layer.CommandGenerator[None]:
-        """A piece of a stream that is delivered has passed."""
-        if self.exchange is not None:
-            step = self._ask(lambda exchange: exchange.passed())
-            if step is not Signal.WAIT:
-                yield from self._follow(step)
+    def passed(self) -> layer.CommandGenerator[None] | None:
+        """A piece of a stream that is delivered has passed: what is to be done about that, mostly nothing."""
+        step = Signal.WAIT if self.exchange is None else self._ask(lambda exchange: exchange.passed())
+        return None if step is Signal.WAIT else self._follow(step)
 
     def stopped(self, message: str = "") -> layer.CommandGenerator[bool]:
         """Upstream says no more in a stream that is delivered: whether something else follows."""

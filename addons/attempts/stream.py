@@ -155,7 +155,9 @@ class AttemptStream(LedStream):
             passes = command.event if isinstance(command, h.SendHttp) else None
             if not isinstance(passes, h.ResponseData) or passes.data:  # an empty chunk would end it over HTTP/1.1
                 yield command
-        yield from self.driver.passed()
+        following = self.driver.passed()
+        if following is not None:
+            yield from following
 
     def start_response_stream(self) -> layer.CommandGenerator[None]:
         """The client gets what the flow does not show."""

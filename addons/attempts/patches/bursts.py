@@ -8,7 +8,7 @@ slow, each in a chunk of its own. Of what has arrived with one read the pieces o
 from collections.abc import Callable
 from typing import Any, Final
 
-from mitmproxy.proxy import commands, events, layer
+from mitmproxy.proxy import events, layer
 from mitmproxy.proxy.layers import http as h
 from mitmproxy.proxy.layers.http import _base, _http1, _http2
 
@@ -37,23 +37,24 @@ def _joining(theirs: _Handler) -> _Handler:
 
 def _joined(handling: layer.CommandGenerator[None]) -> layer.CommandGenerator[None]:
     """The same commands in the same order, with neighbours joined that bring data of one body."""
-    held: list[h.ResponseData] = []
+    held: list[_base.ReceiveHttp] = []
     for command in handling:
-        data = command.event if isinstance(command, _base.ReceiveHttp) else None
-        if isinstance(data, h.ResponseData) and (not held or held[0].stream_id == data.stream_id):
-            held.append(data)
-            continue
-        if held:
-            yield _of(held)
-            held = []
-        if isinstance(data, h.ResponseData):
-            held.append(data)
-        else:
+        if not isinstance(command, _base.ReceiveHttp) or not isinstance(command.event, h.ResponseData):
+            if held:
+                yield _one(held)
+                held = []
             yield command
+            continue
+        if held and held[0].event.stream_id != command.event.stream_id:
+            yield _one(held)
+            held = []
+        held.append(command)
     if held:
-        yield _of(held)
+        yield _one(held)
 
 
-def _of(held: list[h.ResponseData]) -> commands.Command:
-    data = held[0].data if len(held) == 1 else b"".join(each.data for each in held)
-    return _base.ReceiveHttp(h.ResponseData(held[0].stream_id, data))
+def _one(held: list[_base.ReceiveHttp]) -> _base.ReceiveHttp:
+    if len(held) == 1:
+        return held[0]
+    data = b"".join(each.event.data for each in held if isinstance(each.event, h.ResponseData))
+    return _base.ReceiveHttp(h.ResponseData(held[0].event.stream_id, data))
