@@ -16,7 +16,7 @@ import pytest
 from accounts.model import Standing
 from standin import ANY_ACCOUNT, Fault, FaultKind
 from tests.proxy.clients import Got, Http2, http1, turn1, turn_ws
-from tests.proxy.closed import CLOSED
+from tests.proxy.closed import CLOSED, MUTE
 from tests.proxy.conftest import Bench
 
 ONE_HTTP = True
@@ -317,9 +317,11 @@ def test_an_event_that_blames_the_request_passes_and_punishes_nobody(
     assert bench.unpunished()
 
 
-def test_a_host_that_cannot_be_reached_is_that_accounts_trouble_alone(bench: Bench, turn: Turn):
-    """Its workspace is bound to a region whose host refuses connections; the other one answers."""
-    bench.store.update_account(bench.keys[bench.first.account_id], backend_origin=f"https://{CLOSED}").result()
+@pytest.mark.parametrize("host", [CLOSED, MUTE])
+def test_a_host_that_cannot_be_reached_is_that_accounts_trouble_alone(bench: Bench, turn: Turn, host: str):
+    """Its workspace is bound to a region whose host refuses connections, or takes them and is silent, so that TLS is
+    never there; the other one answers."""
+    bench.store.update_account(bench.keys[bench.first.account_id], backend_origin=f"https://{host}").result()
     assert turn().text == bench.second.answer
     assert bench.served_by() == ["second"]
     assert bench.happened(bench.first, "connect_failed")
