@@ -16,14 +16,14 @@ import pytest
 from accounts.model import Standing
 from standin import ANY_ACCOUNT, Fault, FaultKind
 from tests.proxy.clients import Got, Http2, http1, turn1, turn_ws
-from tests.proxy.closed import CLOSED, MUTE
 from tests.proxy.conftest import Bench
+from tests.proxy.odd_hosts import LEAVING, MUTE, REFUSING, WITHOUT_TLS
 
 ONE_HTTP = True
 
 type Turn = Callable[[], Got]
 
-SCRIPTS = [Path(__file__).with_name("closed.py")]
+SCRIPTS = [Path(__file__).with_name("odd_hosts.py")]
 
 
 ENV = {"CODEX_ROTATE_MID_ANSWER": "client"}
@@ -317,10 +317,10 @@ def test_an_event_that_blames_the_request_passes_and_punishes_nobody(
     assert bench.unpunished()
 
 
-@pytest.mark.parametrize("host", [CLOSED, MUTE])
+@pytest.mark.parametrize("host", [REFUSING, MUTE, LEAVING, WITHOUT_TLS])
 def test_a_host_that_cannot_be_reached_is_that_accounts_trouble_alone(bench: Bench, turn: Turn, host: str):
-    """Its workspace is bound to a region whose host refuses connections, or takes them and is silent, so that TLS is
-    never there; the other one answers."""
+    """Its workspace is bound to a region whose host refuses connections, or takes them and gets no further; the other
+    one answers."""
     bench.store.update_account(bench.keys[bench.first.account_id], backend_origin=f"https://{host}").result()
     assert turn().text == bench.second.answer
     assert bench.served_by() == ["second"]
