@@ -77,7 +77,10 @@ async def test_a_request_is_told_behind_its_answer(
     assert said(caplog) == ["codex_exec f-a-test gpt  b  ok  2.0 s  7 in 3 out"]
 
 
-async def test_many_turns_do_not_wait(turns: TurnLog, caplog: pytest.LogCaptureFixture) -> None:
+async def test_many_turns_do_not_wait(
+    turns: TurnLog, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turn_log, "BEHIND_SECONDS", 3600.0)
     for _ in range(turn_log.MOST_BEHIND):
         turns.request_over(flow_of(("b", 200, Kind.OK)), EndedTurn(record("delivered")))
         await asyncio.sleep(0)
