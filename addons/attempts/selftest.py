@@ -41,6 +41,7 @@ from addons.attempts.protocol import (
     SocketStep,
     Step,
 )
+from addons.attempts.timers import SharedWakeup
 from config.errors import RotateError
 from config.network.outbound import OutboundRoute
 from config.network.proxy_address import ProxyAddress
@@ -89,12 +90,9 @@ class Rehearsal:
         self.sent: defaultdict[Connection, bytes] = defaultdict(bytes)
         self.hooks: list[str] = []
         self.wakeups: list[commands.RequestWakeup] = []
-        self._in_time: commands.RequestWakeup | None = None
-        """The timer of a connection that has come about: nobody waits for it any more."""
         self.flow: http.HTTPFlow | None = None
         """Of the WebSocket, once there is one."""
         self.exchange = exchange
-        self.through = through
         self.layer = self._new_layer(context, HTTPMode.transparent if through is None else HTTPMode.regular)
         if through is not None:
             connections.lead_through(self.layer, self.client, through, WAY)
@@ -121,15 +119,8 @@ class Rehearsal:
         self.feed(events.ConnectionClosed(connection))
 
     def wake(self) -> None:
-        """The newest timer fires that somebody waits for."""
-        self.pass_by()
+        """The newest timer fires."""
         self.feed(events.Wakeup(self.wakeups[-1]))
-
-    def pass_by(self) -> None:
-        """The timer fires that nobody waits for any more, if there is one."""
-        if self._in_time is not None:
-            self.feed(events.Wakeup(self._in_time))
-            self._in_time = None
 
     def _obey(self, command: commands.Command) -> list[events.Event]:
         if isinstance(command, commands.OpenConnection):
@@ -138,9 +129,7 @@ class Rehearsal:
             command.connection.error = error
             command.connection.alpn = self.alpn
             command.connection.state = ConnectionState.CLOSED if error else ConnectionState.OPEN
-            if self.wakeups and not error and self.through is None:
-                self._in_time = self.wakeups[-1]
-            return [events.OpenConnectionCompleted(command, error)]
+            return [events.OpenConnectionCompleted(command, error), *([] if error else self._in_time())]
         if isinstance(command, NextLayerHook):
             command.data.layer = self._new_layer(command.data.context, HTTPMode.transparent)
         if isinstance(command, commands.StartHook):
@@ -157,6 +146,12 @@ class Rehearsal:
         elif isinstance(command, commands.RequestWakeup):
             self.wakeups.append(command)
         return []
+
+    def _in_time(self) -> list[events.Event]:
+        """The time is over for a connection that has come about: the timer goes on for whoever else waits by it."""
+        ours = [each for each in self.wakeups[-1:] if isinstance(each, SharedWakeup)]
+        direct = self.layer.mode is HTTPMode.transparent
+        return [events.Wakeup(each) for each in ours if direct and each in self.layer.command_sources]
 
 
 class Http2Rehearsal(Rehearsal):

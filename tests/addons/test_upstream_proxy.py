@@ -220,11 +220,9 @@ def test_a_tunnel_that_breaks_later_is_like_any_connection_that_breaks(options: 
 def test_a_direct_connection_has_its_time_too_and_one_that_is_there_takes_none(options: Options) -> None:
     rehearsal = Rehearsal(options, Telling("one"))
     rehearsal.says(rehearsal.client, ASK)
-    (connecting,) = rehearsal.wakeups
-    assert connecting.delay == CONNECT_SECONDS
-    rehearsal.pass_by()
-    left = rehearsal.wakeups[-1].delay
-    assert left == pytest.approx(30.0 - CONNECT_SECONDS, abs=1.0), "what is left until the one for the answer's head"
+    connecting, left = [each.delay for each in rehearsal.wakeups]
+    assert connecting == CONNECT_SECONDS
+    assert left == pytest.approx(30.0 - CONNECT_SECONDS, abs=1.0), "until the time for the answer's head is over"
 
 
 def test_the_mode_is_that_of_the_setting(monkeypatch: pytest.MonkeyPatch) -> None:
