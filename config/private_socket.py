@@ -4,6 +4,7 @@ It lies beside the proxy's file in our folder. A path that is too long for a soc
 where the system keeps what lasts as long as a session. Who can open it is the owner, so that a key may be said there.
 """
 
+import errno
 import hashlib
 import os
 import socket
@@ -33,13 +34,15 @@ def usable() -> bool:
 
 def place_for(folder: Path, pid: int) -> Path:
     """Where the socket of this process belongs, in `folder` if its path is short enough. The folder is there then, and
-    nobody else's. Raises OSError, UnsafePlace."""
+    nobody else's. Raises OSError, also where every path is too long, and UnsafePlace."""
     wanted = folder / f"{pid}{SUFFIX}"
     if len(os.fsencode(wanted)) <= MOST_PATH:
         paths.make_private_folder(folder)
         return wanted
     name = f"codex-rotate-{os.geteuid()}-{hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]}"
     short = Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()) / name
+    if len(os.fsencode(short / wanted.name)) > MOST_PATH:
+        raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), str(short))
     with suppress(FileExistsError):
         short.mkdir(mode=paths.PRIVATE_FOLDER)
     _check_own(short)

@@ -54,6 +54,17 @@ def test_a_short_folder_of_somebody_else_is_not_used(tmp_path: Path, runtime: Pa
     short.unlink()
 
 
+def test_where_every_path_is_too_long_there_is_no_socket_and_nothing_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime = tmp_path / ("z" * MOST_PATH)
+    runtime.mkdir()
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
+    with pytest.raises(OSError, match="too long"):
+        place_for(long(tmp_path), 7)
+    assert list(runtime.iterdir()) == []
+
+
 def test_what_killed_ones_have_left_goes_and_what_is_in_use_stays(runtime: Path) -> None:
     folder = runtime / "proxies"
     dead, alive, own = (place_for(folder, pid) for pid in (1, 2, 3))
