@@ -276,4 +276,5 @@ HANDLERS: Final[Mapping[str, Handler]] = {
     "previous": _next(-1),
     "leave": lambda app, _: app.exit(True),
     "leave_unsaved": lambda app, _: app.exit(False),
+    "suspend": lambda app, _: app.action_suspend_process(),
 }

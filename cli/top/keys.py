@@ -69,6 +69,7 @@ KEYS: Final = (
     Key("q", "leave", "q", "Leave; options are kept for the next time.", "quit", (*MAIN, *PAGES)),
     Key("Q", "leave_unsaved", "Q", "Leave without keeping options.", "", (*MAIN, *PAGES)),
     Key("ctrl+c", "leave_unsaved", "Ctrl-C", "", "", (*MAIN, *PAGES)),
+    Key("ctrl+z", "suspend", "Ctrl-Z", "", "", (*MAIN, *PAGES)),
 )
 
 

@@ -3,6 +3,7 @@
 import os
 import select
 import shutil
+import signal
 import struct
 import subprocess
 from collections.abc import Iterator
@@ -153,3 +154,18 @@ def test_a_terminal_that_only_prints_lines_gets_one(fill: Fill, home: Path, kind
         assert "needs a terminal" in said
         assert "\x1b" not in said
         assert process.wait(PATIENCE) == 1
+
+
+def test_it_goes_into_the_background_with_its_screen_given_back_and_comes_back(fill: Fill, home: Path) -> None:
+    fill("ann")
+    with terminal(home) as (number, process):
+        read_until(number, b"quit")
+        os.write(number, b"\x1a")
+        assert b"\x1b[?1049l" in read_until(number, b"\x1b[?1049l")
+        _, status = os.waitpid(process.pid, os.WUNTRACED)
+        assert os.WIFSTOPPED(status)
+        process.send_signal(signal.SIGCONT)
+        assert b"\x1b[?1049h" in read_until(number, b"quit")
+        os.write(number, b"q")
+        read_until(number, b"\x1b[?1049l")
+        assert process.wait(PATIENCE) == 0
