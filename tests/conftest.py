@@ -2,6 +2,7 @@
 
 import ipaddress
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -55,6 +56,8 @@ hypothesis.settings.register_profile(
 
 
 def pytest_configure() -> None:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell starts so what it puts into the background
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     hypothesis.settings.load_profile("busy")
     sys.addaudithook(_refuse_other_hosts)
     if "PYTEST_DEBUG_TEMPROOT" not in os.environ and _memory_has_room():
