@@ -1,4 +1,4 @@
-"""One timer for all attempts on a client's connection.
+"""One timer for all attempts on a client's connection, and for the connections that are opened for them.
 
 mitmproxy's timers cannot be cancelled, and each is a task until it fires: with one per attempt, thousands of answered
 requests would wait for it. Here a timer is asked for only if none fires earlier; what is due then is looked up.
@@ -22,7 +22,8 @@ class Sleeper(Protocol):
 
 
 class AttemptWakeup(commands.RequestWakeup):
-    """What a stream is told when its attempt is overdue. Not asked of mitmproxy: see `Timers.schedule`."""
+    """What a stream is told when its attempt is overdue, and a connection when it takes too long to open. Not asked of
+    mitmproxy: see `Timers.schedule`."""
 
     def __init__(self, delay: float, stream: Sleeper) -> None:
         super().__init__(delay)
@@ -49,7 +50,7 @@ class Timers:
         """Whose a command is that somebody woken by us has sent, until it is answered."""
 
     def schedule(self, wakeup: AttemptWakeup) -> layer.CommandGenerator[None]:
-        """Wake the stream in `wakeup.delay` seconds; a time that it has set before is forgotten."""
+        """Wake who waits in `wakeup.delay` seconds; a time that it has set before is forgotten."""
         now = clock.monotonic()
         self._waiting[id(wakeup.stream())] = (now + wakeup.delay, wakeup)
         yield from self._until(now + wakeup.delay, now)
