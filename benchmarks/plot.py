@@ -94,7 +94,7 @@ def _memory(book: Book) -> Figure:
         for case, colour in ((PLAIN, "#9a9a9a"), (OURS, "#0072b2")):
             line = book.lines.get(work, {}).get(case, [])
             axes.plot([x for x, _ in line], [y for _, y in line], color=colour, marker="o", markersize=3, label=case)
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(0, 1.1 * axes.get_ylim()[1])
         axes.set_title(work, fontsize=10)
         axes.set_xlabel(unit)
         axes.set_ylabel("resident memory, MB")
